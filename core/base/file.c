@@ -1,0 +1,146 @@
+/* file.c -- see file.h. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error)
+{
+    *out = (struct sw_mapping){(const unsigned char *)"", 0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat about;
+    if (fd < 0 || fstat(fd, &about) < 0) {
+        int why = errno;
+        if (fd >= 0)
+            close(fd);
+        return sw_fail(error, SW_FAILED, "cannot open %s: %s", path, strerror(why));
+    }
+    if (!S_ISREG(about.st_mode)) {
+        close(fd);
+        return sw_fail(error, SW_FAILED, "cannot read %s: expected a file, found a %s", path,
+                       S_ISDIR(about.st_mode) ? "folder" : "device or pipe");
+    }
+    if (about.st_size == 0) {
+        close(fd);
+        return SW_OK;
+    }
+    void *data = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    int why = errno;
+    close(fd);
+    if (data == MAP_FAILED)
+        return sw_fail(error, SW_FAILED, "cannot map %s: %s", path, strerror(why));
+    *out = (struct sw_mapping){data, (size_t)about.st_size};
+    return SW_OK;
+}
+
+void sw_unmap(struct sw_mapping *mapping)
+{
+    if (mapping->size)
+        munmap((void *)(size_t)mapping->data, mapping->size);
+    *mapping = (struct sw_mapping){(const unsigned char *)"", 0};
+}
+
+static void forget(struct sw_new_file *file)
+{
+    free(file->path);
+    free(file->beside);
+    *file = (struct sw_new_file){0};
+}
+
+int sw_new_file_begin(struct sw_new_file *file, const char *path, struct sw_error *error)
+{
+    *file = (struct sw_new_file){0};
+    size_t length = strlen(path);
+    file->path = strdup(path);
+    file->beside = malloc(length + 8);
+    if (!file->path || !file->beside) {
+        forget(file);
+        return sw_fail(error, SW_FAILED, "out of memory for the name of %s", path);
+    }
+    memcpy(file->beside, path, length);
+    memcpy(file->beside + length, ".XXXXXX", 8);
+    int fd = mkostemp(file->beside, O_CLOEXEC);
+    if (fd >= 0)
+        fchmod(fd, 0644);
+    file->stream = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!file->stream) {
+        int why = errno;
+        if (fd >= 0) {
+            close(fd);
+            unlink(file->beside);
+        }
+        forget(file);
+        return sw_fail(error, SW_FAILED, "cannot write %s: %s", path, strerror(why));
+    }
+    return SW_OK;
+}
+
+static int sync_folder_of(const char *path)
+{
+    char *folder = strdup(path);
+    if (!folder)
+        return -1;
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = 0;
+    int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    if (fd < 0)
+        return -1;
+    int status = fsync(fd);
+    close(fd);
+    return status;
+}
+
+int sw_new_file_commit(struct sw_new_file *file, struct sw_error *error)
+{
+    int bad = ferror(file->stream) | fflush(file->stream);
+    if (!bad)
+        bad = fsync(fileno(file->stream));
+    int why = errno;
+    if (fclose(file->stream) && !bad) {
+        bad = 1;
+        why = errno;
+    }
+    file->stream = NULL;
+    if (!bad && rename(file->beside, file->path)) {
+        bad = 1;
+        why = errno;
+    }
+    if (bad) {
+        unlink(file->beside);
+        sw_fail(error, SW_FAILED, "cannot write %s: %s", file->path, strerror(why));
+    } else {
+        sync_folder_of(file->path); /* some file systems refuse it; the data itself is safe */
+    }
+    forget(file);
+    return bad ? SW_FAILED : SW_OK;
+}
+
+void sw_new_file_discard(struct sw_new_file *file)
+{
+    if (file->stream)
+        fclose(file->stream);
+    if (file->beside)
+        unlink(file->beside);
+    forget(file);
+}
+
+int sw_write_file(const char *path, const void *bytes, size_t size, struct sw_error *error)
+{
+    struct sw_new_file file;
+    int status = sw_new_file_begin(&file, path, error);
+    if (status)
+        return status;
+    if (size && fwrite(bytes, 1, size, file.stream) != size) {
+        int why = errno;
+        sw_new_file_discard(&file);
+        return sw_fail(error, SW_FAILED, "cannot write %s: %s", path, strerror(why));
+    }
+    return sw_new_file_commit(&file, error);
+}

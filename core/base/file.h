@@ -1,0 +1,33 @@
+/* file.h -- files that are read whole and files that are never half written. */
+#ifndef SW_BASE_FILE_H
+#define SW_BASE_FILE_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* A read-only view of a whole file. Empty files have data "" and size 0. */
+struct sw_mapping {
+    const unsigned char *data;
+    size_t size;
+};
+
+/* Maps `path` read-only. Errors name the path: missing, a folder, not readable. */
+int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error);
+void sw_unmap(struct sw_mapping *mapping);
+
+/* A file that appears whole or not at all: written beside `path` under another name, then fsync,
+ * rename, fsync of the folder. Between begin and commit or discard, write to ->stream. */
+struct sw_new_file {
+    FILE *stream;
+    char *path, *beside;
+};
+int sw_new_file_begin(struct sw_new_file *file, const char *path, struct sw_error *error);
+int sw_new_file_commit(struct sw_new_file *file, struct sw_error *error);
+void sw_new_file_discard(struct sw_new_file *file); /* harmless after commit */
+
+/* Writes `size` bytes to `path`, whole or not at all. */
+int sw_write_file(const char *path, const void *bytes, size_t size, struct sw_error *error);
+
+#endif

@@ -1,0 +1,3 @@
+core_sources += \
+	core/base/error.c core/base/error.h \
+	core/base/file.c core/base/file.h

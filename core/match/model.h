@@ -1,0 +1,128 @@
+/* model.h -- an image-text matching model: parameters, encoders (eq. 1, 2) and alignment stages.
+ *
+ * The plan is already checked and resolved (names to descriptors, options to values); this file and
+ * its neighbours know no plugin's name. */
+#ifndef SW_MATCH_MODEL_H
+#define SW_MATCH_MODEL_H
+
+#include "base/error.h"
+#include "stepwise/plugin.h"
+#include "tensor/compute.h"
+#include "tensor/graph.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One use of a fusion by a stage: the value of its SW_FUSION option. The planner fills the first
+ * two members and keeps the struct alive as long as the model; the model fills the rest. */
+struct sw_fusion_use {
+    const struct sw_fusion *fusion;
+    const struct sw_value *options;
+    void *self;
+    int slot; /* where its `prepared` is found in a batch */
+};
+
+struct sw_stage_plan {
+    const struct sw_stage *stage;
+    const struct sw_value *options;
+    int score; /* 0: computed for later stages, not added to S */
+};
+
+struct sw_model_plan {
+    int dim, features, vocabulary, word_dim; /* D, F, V, W of one table */
+    enum sw_direction direction;
+    const struct sw_embedding *embedding;
+    const struct sw_value *embedding_options;
+    const struct sw_stage_plan *stages;
+    int stage_count;
+    uint64_t seed; /* of the initial parameters; each has a stream of its own, named by its name */
+    /* (V,W) rows for SW_INIT_GLOVE, or NULL: then a plan that needs them fails unless
+     * `values_follow` says that a checkpoint will fill all parameters. */
+    const float *glove;
+    int values_follow;
+};
+
+struct sw_parameter {
+    const char *name;
+    struct sw_tensor *tensor; /* grad is NULL for a frozen one */
+    struct sw_init init;
+};
+
+/* The plan (and what it points to), host, compute and ops outlive the model. */
+int sw_model_new(struct sw_model **out, const struct sw_model_plan *plan,
+                 const struct sw_host *host, struct sw_compute *compute, const struct sw_ops *ops,
+                 struct sw_error *error);
+void sw_model_free(struct sw_model *model);
+
+const struct sw_model_plan *sw_model_plan_of(const struct sw_model *model);
+int sw_model_parameters(const struct sw_model *model);
+const struct sw_parameter *sw_model_parameter(const struct sw_model *model, int index);
+const struct sw_parameter *sw_model_find_parameter(const struct sw_model *model, const char *name);
+
+/* The trained parameters and their gradients, each one contiguous range of *count floats. */
+void sw_model_trained(const struct sw_model *model, float **values, float **gradients,
+                      size_t *count);
+
+/* ---- a batch --------------------------------------------------------------------------------- */
+
+/* Images and captions as numbers. Region rows lie in blocks of SW_LANES images, region-major (see
+ * tensor/fragments.h); rows of images that are not there are zero. */
+struct sw_examples {
+    int images, k;           /* k: the most regions of an image in this batch */
+    const int *region_count; /* (images), or NULL: each has k */
+    const float *features;   /* (sw_region_rows(images, k), F) */
+    int captions;
+    const int *caption_start; /* (captions + 1): caption c has ids [start[c], start[c+1]) */
+    const int32_t *ids;
+};
+
+int sw_region_rows(int images, int k);           /* k * images, the last block filled up */
+int sw_region_row(int k, int image, int region); /* the row of one region */
+
+/* How pairs are scored and differentiated; all zero is the ordinary way. */
+struct sw_pair_options {
+    int explicit_vectors; /* every pair vector as D numbers: the plain form, for tests */
+    int dense;            /* differentiate all pairs, also those with no gradient: the full tape */
+};
+
+/* One step on `graph` (reset, recording or not): encodes, prepares, scores all pairs.
+ * Returns S (I,C) on the graph, differentiable when it records; NULL after a failure. */
+struct sw_tensor *sw_model_scores(struct sw_model *model, struct sw_graph *graph,
+                                  const struct sw_examples *examples,
+                                  const struct sw_pair_options *options);
+
+/* ---- evaluation: encode once, score in blocks ---------------------------------------------------
+ */
+
+/* Encoded images or captions, kept outside any graph. */
+struct sw_encoded {
+    float *rows;   /* (sum of rows, D); region rows in the order of struct sw_examples */
+    int groups, k; /* images or captions; k regions an image (0 for captions) */
+    int *count;    /* (groups) fragments of each */
+    int *first;    /* (groups + 1) first row, for captions only */
+};
+void sw_encoded_free(struct sw_encoded *encoded);
+
+/* Encodes all images (captions) of examples; the other side may be empty (captions or images = 0).
+ * May be called for consecutive parts: the result is appended to *out, which starts zeroed. For
+ * images, every part but the last must hold a multiple of SW_LANES. */
+int sw_encode_images(struct sw_model *model, const struct sw_examples *examples,
+                     struct sw_encoded *out, struct sw_error *error);
+int sw_encode_captions(struct sw_model *model, const struct sw_examples *examples,
+                       struct sw_encoded *out, struct sw_error *error);
+
+/* Scores images [first_image, first_image + images) with all captions: out (images, C) row-major.
+ * first_image is a multiple of SW_LANES. Memory is bounded by blocks inside. */
+int sw_score_block(struct sw_model *model, const struct sw_encoded *images,
+                   const struct sw_encoded *captions, int first_image, int count, float *out,
+                   const struct sw_pair_options *options, struct sw_error *error);
+
+/* Attention weights that the stages show (sw_host.show) for one pair: calls seen() for each name
+ * with weights (rows, columns), row-major. */
+int sw_show_pair(struct sw_model *model, const struct sw_encoded *images,
+                 const struct sw_encoded *captions, int image, int caption,
+                 void (*seen)(void *data, const char *name, int rows, int columns,
+                              const float *weights),
+                 void *data, struct sw_error *error);
+
+#endif

@@ -1,0 +1,156 @@
+/* pairs.c -- S for all pairs of a batch, without a tape.
+ *
+ * The unit of work is a block of SW_LANES images against UNIT_CAPTIONS captions: each declared
+ * product is one matrix product (words of the unit, k * SW_LANES), whose result stays in cache
+ * while the unit's tiles read it. Units are independent and write to places of their own in S. */
+#include "match/internal.h"
+
+#include <string.h>
+
+enum { L = SW_LANES, UNIT_CAPTIONS = 64 };
+
+struct scoring {
+    const struct sw_whole_batch *batch;
+    float *out;
+    int stride, caption_units;
+};
+
+void sw_worker_keep_error(struct sw_worker *worker, int chunk)
+{
+    const struct sw_error *error = sw_graph_error(worker->graph);
+    if (error->status == SW_OK || (worker->error.status != SW_OK && worker->failed_chunk < chunk))
+        return;
+    worker->error = *error;
+    worker->failed_chunk = chunk;
+}
+
+int sw_workers_failure(struct sw_model *model, struct sw_error *error)
+{
+    const struct sw_worker *first = NULL;
+    for (int w = 0; w < model->worker_count; w++) {
+        const struct sw_worker *worker = &model->workers[w];
+        if (worker->error.status != SW_OK && (!first || worker->failed_chunk < first->failed_chunk))
+            first = worker;
+    }
+    int status = first ? sw_fail(error, first->error.status, "%s", first->error.text) : SW_OK;
+    for (int w = 0; w < model->worker_count; w++)
+        model->workers[w].error = (struct sw_error){.status = SW_OK};
+    return status;
+}
+
+/* The unit's products, P = Y X_block^T (words, k*L). */
+static int multiply(const struct sw_whole_batch *batch, struct sw_worker *worker,
+                    struct sw_block *block, int first_word, int words)
+{
+    int columns = batch->regions.most * L;
+    block->word_base = first_word;
+    for (int h = 0; h < batch->input_count; h++) {
+        const struct sw_input_def *input = &batch->inputs[h];
+        if (input->kind != SW_IN_PRODUCT)
+            continue;
+        int width = input->x->dim[1];
+        float *out = sw_arena_alloc(worker->arena, sizeof(float) * (size_t)words * (size_t)columns);
+        if (!out)
+            return sw_fail(sw_graph_error(worker->graph), SW_FAILED,
+                           "out of memory for a block of pairs");
+        sw_gemm_one(0, 1, words, columns, width, 1, input->y->data + (size_t)first_word * width,
+                    width, input->x->data + (size_t)block->block * columns * width, width, 0, out,
+                    columns);
+        block->product[h] = out;
+    }
+    return SW_OK;
+}
+
+static void score_unit(void *data, int chunk, int worker_index)
+{
+    const struct scoring *s = data;
+    const struct sw_whole_batch *batch = s->batch;
+    struct sw_worker *worker = &batch->model->workers[worker_index];
+    if (worker->error.status != SW_OK)
+        return;
+    int first = chunk % s->caption_units * UNIT_CAPTIONS;
+    int last = first + UNIT_CAPTIONS;
+    if (last > batch->words.groups)
+        last = batch->words.groups;
+    struct sw_block block = {.block = chunk / s->caption_units};
+    int first_word = batch->words.first[first];
+    int words = batch->words.first[last - 1] + batch->words.count[last - 1] - first_word;
+    sw_graph_reset(worker->graph, 0);
+    sw_arena_reset(worker->arena);
+    if (multiply(batch, worker, &block, first_word, words) == SW_OK) {
+        struct sw_whole_tile tile;
+        for (int c = first; c < last; c++) {
+            sw_tile_of_block(&tile, batch, worker, &block, c, 0);
+            const struct sw_tensor *score = sw_tile_score(&tile);
+            if (sw_graph_error(worker->graph)->status != SW_OK)
+                break;
+            for (int l = 0; l < L && tile.image[l] >= 0; l++)
+                s->out[(size_t)tile.image[l] * s->stride + c] = score ? score->data[l] : 0;
+        }
+    }
+    sw_worker_keep_error(worker, chunk);
+}
+
+int sw_pairs_score(const struct sw_whole_batch *batch, float *out, int stride,
+                   struct sw_error *error)
+{
+    if (batch->regions.groups < 1 || batch->words.groups < 1)
+        return SW_OK;
+    struct scoring s = {.batch = batch,
+                        .out = out,
+                        .stride = stride,
+                        .caption_units = (batch->words.groups + UNIT_CAPTIONS - 1) / UNIT_CAPTIONS};
+    int blocks = (batch->regions.groups + L - 1) / L;
+    sw_parallel(batch->model->compute, blocks * s.caption_units, score_unit, &s);
+    return sw_workers_failure(batch->model, error);
+}
+
+/* ---- S on the batch's tape
+ * ----------------------------------------------------------------------- */
+
+static const struct sw_whole_batch *batch_of(const struct sw_call *call)
+{
+    return call->args->p;
+}
+
+static int scores_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
+{
+    out_dim[0] = batch_of(call)->regions.groups;
+    out_dim[1] = batch_of(call)->words.groups;
+    return 2;
+}
+
+static void scores_forward(const struct sw_call *call)
+{
+    const struct sw_whole_batch *batch = batch_of(call);
+    sw_pairs_score(batch, call->out->data, call->out->dim[1], sw_graph_error(batch->shown.graph));
+}
+
+static void scores_backward(const struct sw_call *call)
+{
+    const struct sw_whole_batch *batch = batch_of(call);
+    sw_pairs_backward(batch, call->out->grad, sw_graph_error(batch->shown.graph));
+}
+
+struct sw_tensor *sw_pairs_scores(struct sw_whole_batch *batch)
+{
+    static const struct sw_op scores = {.name = "pair_scores",
+                                        .shapes = "inputs of the tiles->(I,C)",
+                                        .doc = "S of every image with every caption, eq. 16",
+                                        .least_inputs = 1,
+                                        .most_inputs = 2 * MOST_INPUTS,
+                                        .shape = scores_shape,
+                                        .forward = scores_forward,
+                                        .backward = scores_backward};
+    if (!batch)
+        return NULL;
+    struct sw_tensor *in[2 * MOST_INPUTS];
+    int inputs = 0;
+    for (int h = 0; h < batch->input_count; h++) {
+        in[inputs++] = batch->inputs[h].x;
+        if (batch->inputs[h].y)
+            in[inputs++] = batch->inputs[h].y;
+    }
+    struct sw_args args = {.p = batch};
+    return sw_graph_apply(batch->shown.graph, &scores, in, inputs, &args);
+}

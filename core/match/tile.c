@@ -1,0 +1,380 @@
+/* tile.c -- SW_LANES pairs side by side: their inputs in lane order, and the run of the stages.
+ *
+ * Two ways to come by a tile. A block tile holds the images of one block with one caption: regions
+ * lie in lane order already, products are slabs of one large matrix product, and gradients go
+ * straight to the block's buffers. A gathered tile holds any pairs: its inputs are collected pair
+ * by pair, and its gradients are fetched from its leaves by pairs_backward.c. */
+#include "match/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { L = SW_LANES };
+
+int sw_group_count(const struct sw_fragments *fragments, int group)
+{
+    return group < 0 ? 0 : fragments->count[group];
+}
+
+const struct sw_fragments *sw_fragments_of(const struct sw_whole_batch *batch, enum sw_side side)
+{
+    return side == SW_REGIONS ? &batch->regions : &batch->words;
+}
+
+int sw_input_width(const struct sw_whole_tile *tile, const struct sw_input_def *input)
+{
+    if (input->kind == SW_IN_GRAM)
+        return input->side == SW_REGIONS ? tile->shown.k : tile->shown.n;
+    return input->x->dim[input->x->ndim - 1];
+}
+
+static struct sw_tensor *mask_of_counts(struct sw_graph *graph, const int *counts, int most)
+{
+    int all = 1;
+    for (int l = 0; l < L; l++)
+        all &= counts[l] == most;
+    if (all)
+        return NULL;
+    struct sw_tensor *mask = sw_graph_tensor(graph, 3, (int[]){1, most, L}, NULL, 0);
+    for (int f = 0; mask && f < most; f++)
+        for (int l = 0; l < L; l++)
+            mask->data[f * L + l] = f < counts[l];
+    return mask;
+}
+
+static void begin(struct sw_whole_tile *tile, const struct sw_whole_batch *batch,
+                  struct sw_worker *worker, int record)
+{
+    tile->batch = batch;
+    tile->worker = worker;
+    tile->block = NULL;
+    memset(tile->leaf, 0, sizeof tile->leaf);
+    memset(tile->fragments, 0, sizeof tile->fragments);
+    tile->state_count = 0;
+    tile->seen = NULL;
+    sw_graph_reset(worker->graph, record);
+    tile->shown = (struct sw_tile){.host = batch->shown.host,
+                                   .graph = worker->graph,
+                                   .dim = batch->shown.dim,
+                                   .direction = batch->shown.direction};
+}
+
+void sw_tile_of_block(struct sw_whole_tile *tile, const struct sw_whole_batch *batch,
+                      struct sw_worker *worker, struct sw_block *block, int caption, int record)
+{
+    begin(tile, batch, worker, record);
+    tile->block = block;
+    tile->pairs = L;
+    int counts[L];
+    for (int l = 0; l < L; l++) {
+        int image = block->block * L + l;
+        tile->image[l] = image < batch->regions.groups ? image : -1;
+        tile->caption[l] = tile->image[l] < 0 ? -1 : caption;
+        counts[l] = sw_group_count(&batch->regions, tile->image[l]);
+    }
+    tile->shown.k = batch->regions.most;
+    tile->shown.n = batch->words.count[caption];
+    tile->shown.region_mask = mask_of_counts(worker->graph, counts, tile->shown.k);
+}
+
+void sw_tile_of_pairs(struct sw_whole_tile *tile, const struct sw_whole_batch *batch,
+                      struct sw_worker *worker, const int *images, const int *captions, int pairs)
+{
+    begin(tile, batch, worker, 1);
+    tile->pairs = pairs;
+    int regions[L], words[L];
+    for (int l = 0; l < L; l++) {
+        tile->image[l] = l < pairs ? images[l] : -1;
+        tile->caption[l] = l < pairs ? captions[l] : -1;
+        regions[l] = sw_group_count(&batch->regions, tile->image[l]);
+        words[l] = sw_group_count(&batch->words, tile->caption[l]);
+        if (regions[l] > tile->shown.k)
+            tile->shown.k = regions[l];
+        if (words[l] > tile->shown.n)
+            tile->shown.n = words[l];
+    }
+    tile->shown.region_mask = mask_of_counts(worker->graph, regions, tile->shown.k);
+    tile->shown.word_mask = mask_of_counts(worker->graph, words, tile->shown.n);
+}
+
+/* ---- inputs of a block tile ---------------------------------------------------------------------
+ */
+
+static struct sw_tensor *leaf(struct sw_whole_tile *tile, int d0, int d1, int d2, float *data,
+                              float *grad)
+{
+    struct sw_tensor *t = sw_graph_tensor(tile->shown.graph, 3, (int[]){d0, d1, d2}, data, 0);
+    if (t && sw_graph_records(tile->shown.graph))
+        t->grad = grad;
+    return t;
+}
+
+/* (k,m,L) of region rows (k*L, m): once a block. */
+static float *block_rows(struct sw_whole_tile *tile, int handle)
+{
+    struct sw_block *block = tile->block;
+    if (block->rows[handle])
+        return block->rows[handle];
+    const struct sw_input_def *input = &tile->batch->inputs[handle];
+    int k = tile->shown.k, m = sw_input_width(tile, input), width = input->x->dim[1];
+    float *out = sw_arena_alloc(tile->worker->arena, sizeof(float) * (size_t)k * m * L);
+    const float *rows = input->x->data + (size_t)block->block * k * L * width;
+    for (int i = 0; out && i < k; i++)
+        for (int c = 0; c < m; c++)
+            for (int l = 0; l < L; l++)
+                out[((size_t)i * m + c) * L + l] = rows[((size_t)i * L + l) * width + c];
+    return block->rows[handle] = out;
+}
+
+static struct sw_tensor *block_region_rows(struct sw_whole_tile *tile, int handle)
+{
+    float *data = block_rows(tile, handle);
+    if (!data)
+        return NULL;
+    return leaf(tile, tile->shown.k, sw_input_width(tile, &tile->batch->inputs[handle]), L, data,
+                tile->block->rows_grad[handle]);
+}
+
+/* The caption's rows on every lane. */
+static struct sw_tensor *block_word_rows(struct sw_whole_tile *tile, int handle)
+{
+    const struct sw_input_def *input = &tile->batch->inputs[handle];
+    int n = tile->shown.n, m = sw_input_width(tile, input), width = input->x->dim[1];
+    int wanted = sw_graph_records(tile->shown.graph) && tile->block->word_grad[handle];
+    struct sw_tensor *t = sw_graph_tensor(tile->shown.graph, 3, (int[]){n, m, L}, NULL, wanted);
+    const float *rows = input->x->data + (size_t)tile->batch->words.first[tile->caption[0]] * width;
+    for (int j = 0; t && j < n; j++)
+        for (int c = 0; c < m; c++)
+            for (int l = 0; l < L; l++)
+                t->data[((size_t)j * m + c) * L + l] = rows[(size_t)j * width + c];
+    return t;
+}
+
+static struct sw_tensor *block_input(struct sw_whole_tile *tile, int handle)
+{
+    const struct sw_input_def *input = &tile->batch->inputs[handle];
+    struct sw_block *block = tile->block;
+    int k = tile->shown.k, n = tile->shown.n;
+    int word = tile->batch->words.first[tile->caption[0]];
+    size_t slab = (size_t)(word - block->word_base) * k * L;
+    switch (input->kind) {
+    case SW_IN_PRODUCT:
+        return leaf(tile, n, k, L, (float *)(size_t)block->product[handle] + slab,
+                    block->product_grad[handle] ? block->product_grad[handle] + slab : NULL);
+    case SW_IN_ROWS:
+    case SW_IN_GRAM:
+        return input->side == SW_REGIONS ? block_region_rows(tile, handle)
+                                         : block_word_rows(tile, handle);
+    case SW_IN_VECTORS: {
+        size_t width = (size_t)input->x->dim[1];
+        size_t row = input->side == SW_REGIONS ? (size_t)block->block * k * L : (size_t)word;
+        float *grad = input->side == SW_REGIONS ? input->x->grad : block->word_grad[handle];
+        return leaf(tile, input->side == SW_REGIONS ? k : n, input->side == SW_REGIONS ? L : 1,
+                    (int)width, input->x->data + row * width, grad ? grad + row * width : NULL);
+    }
+    case SW_IN_SHARED:
+        break;
+    }
+    struct sw_tensor *t =
+        sw_graph_tensor(tile->shown.graph, input->x->ndim, input->x->dim, input->x->data, 0);
+    if (t && sw_graph_records(tile->shown.graph))
+        t->grad = block->shared_grad[handle];
+    block->shared_used[handle] = 1;
+    return t;
+}
+
+/* ---- inputs of a gathered tile
+ * --------------------------------------------------------------------- */
+
+static void zero(struct sw_tensor *t)
+{
+    memset(t->data, 0, sw_tensor_count(t) * sizeof *t->data);
+}
+
+/* (n,k,L): words' rows . regions' rows, pair by pair. */
+static void gather_product(struct sw_whole_tile *tile, const struct sw_input_def *input,
+                           struct sw_tensor *out)
+{
+    const struct sw_whole_batch *batch = tile->batch;
+    int k = tile->shown.k, width = input->x->dim[1];
+    float *pair = sw_graph_scratch(tile->shown.graph, sizeof(float) * (size_t)tile->shown.n * k);
+    zero(out);
+    for (int l = 0; pair && l < tile->pairs; l++) {
+        int regions = sw_group_count(&batch->regions, tile->image[l]);
+        int words = sw_group_count(&batch->words, tile->caption[l]);
+        sw_gemm_one(0, 1, words, regions, width, 1,
+                    input->y->data + (size_t)batch->words.first[tile->caption[l]] * width, width,
+                    input->x->data + (size_t)batch->regions.first[tile->image[l]] * width,
+                    batch->regions.stride * width, 0, pair, regions);
+        for (int j = 0; j < words; j++)
+            for (int i = 0; i < regions; i++)
+                out->data[((size_t)j * k + i) * L + l] = pair[j * regions + i];
+    }
+}
+
+/* (f,m,L) of rows, or (f,L,D) of vectors */
+static void gather_rows(struct sw_whole_tile *tile, const struct sw_input_def *input,
+                        struct sw_tensor *out)
+{
+    const struct sw_fragments *at = sw_fragments_of(tile->batch, input->side);
+    const int *group = input->side == SW_REGIONS ? tile->image : tile->caption;
+    int width = input->x->dim[1], m = sw_input_width(tile, input);
+    zero(out);
+    for (int l = 0; l < tile->pairs; l++)
+        for (int f = 0; f < sw_group_count(at, group[l]); f++) {
+            const float *row =
+                input->x->data + ((size_t)at->first[group[l]] + (size_t)f * at->stride) * width;
+            if (input->kind == SW_IN_VECTORS)
+                memcpy(out->data + ((size_t)f * L + l) * width, row, sizeof(float) * (size_t)width);
+            else
+                for (int c = 0; c < m; c++)
+                    out->data[((size_t)f * m + c) * L + l] = row[c];
+        }
+}
+
+static struct sw_tensor *gathered_input(struct sw_whole_tile *tile, int handle)
+{
+    const struct sw_input_def *input = &tile->batch->inputs[handle];
+    struct sw_graph *graph = tile->shown.graph;
+    int k = tile->shown.k, n = tile->shown.n;
+    int wanted = input->x->grad || (input->y && input->y->grad);
+    if (input->kind == SW_IN_SHARED)
+        return sw_graph_tensor(graph, input->x->ndim, input->x->dim, input->x->data, wanted);
+    int fragments = input->side == SW_REGIONS ? k : n, m = sw_input_width(tile, input);
+    int dim[3] = {fragments, m, L};
+    if (input->kind == SW_IN_PRODUCT) {
+        dim[0] = n;
+        dim[1] = k;
+    } else if (input->kind == SW_IN_VECTORS) {
+        dim[1] = L;
+        dim[2] = m;
+    }
+    struct sw_tensor *out = sw_graph_tensor(graph, 3, dim, NULL, wanted);
+    if (out && input->kind == SW_IN_PRODUCT)
+        gather_product(tile, input, out);
+    else if (out)
+        gather_rows(tile, input, out);
+    return out;
+}
+
+struct sw_tensor *sw_tile_input(struct sw_tile *shown, int handle)
+{
+    struct sw_whole_tile *tile = (struct sw_whole_tile *)shown;
+    if (handle < 0 || handle >= tile->batch->input_count) {
+        sw_fail(sw_graph_error(shown->graph), SW_FAILED,
+                "input %d: expected a handle that prepare was given, 0 to %d", handle,
+                tile->batch->input_count - 1);
+        return NULL;
+    }
+    if (!tile->leaf[handle])
+        tile->leaf[handle] = tile->block ? block_input(tile, handle) : gathered_input(tile, handle);
+    return tile->leaf[handle];
+}
+
+/* ---- state, and the run of the stages
+ * --------------------------------------------------------------- */
+
+void sw_tile_put(struct sw_tile *shown, const char *name, struct sw_vectors *vectors)
+{
+    struct sw_whole_tile *tile = (struct sw_whole_tile *)shown;
+    if (!vectors || !name)
+        return;
+    for (int i = 0; i < tile->state_count; i++)
+        if (strcmp(tile->states[i].name, name) == 0) {
+            tile->states[i].vectors = vectors;
+            return;
+        }
+    if (tile->state_count == MOST_STATES) {
+        sw_fail(sw_graph_error(shown->graph), SW_FAILED,
+                "cannot keep '%s': the stages leave more than %d vectors", name, MOST_STATES);
+        return;
+    }
+    tile->states[tile->state_count++] = (struct sw_state){name, vectors};
+}
+
+struct sw_vectors *sw_tile_get(struct sw_tile *shown, const char *name)
+{
+    struct sw_whole_tile *tile = (struct sw_whole_tile *)shown;
+    if (sw_graph_error(shown->graph)->status != SW_OK)
+        return NULL;
+    const char *names[MOST_STATES];
+    for (int i = 0; i < tile->state_count; i++) {
+        if (strcmp(tile->states[i].name, name) == 0)
+            return tile->states[i].vectors;
+        names[i] = tile->states[i].name;
+    }
+    char hint[256];
+    sw_suggest(hint, sizeof hint, name, names, (size_t)tile->state_count);
+    sw_fail(sw_graph_error(shown->graph), SW_MISUSE,
+            "needs '%s', which no earlier stage leaves in this direction (list the stage that does "
+            "before it, with score = false to keep it out of the sum)%s",
+            name, hint);
+    return NULL;
+}
+
+void sw_tile_show(struct sw_tile *shown, const char *name, struct sw_tensor *weights)
+{
+    struct sw_whole_tile *tile = (struct sw_whole_tile *)shown;
+    if (!tile->seen || !weights || weights->ndim != 3)
+        return;
+    int rows = weights->dim[0], columns = weights->dim[1];
+    float *lane = sw_graph_scratch(shown->graph, sizeof(float) * (size_t)rows * columns);
+    for (int i = 0; lane && i < rows * columns; i++)
+        lane[i] = weights->data[(size_t)i * L];
+    if (lane)
+        tile->seen(tile->seen_data, name, rows, columns, lane);
+}
+
+struct sw_tensor *sw_tile_mean_weights(struct sw_tile *shown, enum sw_side side)
+{
+    struct sw_whole_tile *tile = (struct sw_whole_tile *)shown;
+    const struct sw_fragments *at = sw_fragments_of(tile->batch, side);
+    const int *group = side == SW_REGIONS ? tile->image : tile->caption;
+    int most = side == SW_REGIONS ? shown->k : shown->n;
+    struct sw_tensor *w = sw_graph_tensor(shown->graph, 3, (int[]){1, most, L}, NULL, 0);
+    for (int l = 0; w && l < L; l++) {
+        int count = sw_group_count(at, group[l]);
+        for (int f = 0; f < most; f++)
+            w->data[f * L + l] = f < count ? 1.0f / (float)count : 0.0f;
+    }
+    return w;
+}
+
+struct sw_vectors *sw_tile_fuse(struct sw_tile *shown, const struct sw_fusion_use *use,
+                                enum sw_side side, struct sw_vectors *own,
+                                struct sw_vectors *attended)
+{
+    struct sw_whole_tile *tile = (struct sw_whole_tile *)shown;
+    if (!use || !own || !attended)
+        return NULL;
+    return use->fusion->fuse(shown, use->self, tile->batch->fusion_prepared[use->slot], side, own,
+                             attended);
+}
+
+struct sw_tensor *sw_tile_score(struct sw_whole_tile *tile)
+{
+    const struct sw_model *model = tile->batch->model;
+    struct sw_graph *graph = tile->shown.graph;
+    struct sw_error *error = sw_graph_error(graph);
+    struct sw_tensor *total = NULL;
+    for (int s = 0; s < model->plan->stage_count; s++) {
+        const struct sw_stage_plan *part = &model->plan->stages[s];
+        struct sw_tensor *score =
+            part->stage->score(&tile->shown, model->stage_self[s], tile->batch->prepared[s]);
+        int fits = score && score->ndim == 3 && score->dim[0] == 1 && score->dim[1] == 1 &&
+                   score->dim[2] == L;
+        if (!fits && error->status == SW_OK)
+            sw_fail(error, SW_FAILED,
+                    score ? "expected a score of shape (1,1,%d), found (%d,%d,%d)"
+                          : "expected a score of shape (1,1,%d), found none",
+                    L, score ? score->dim[0] : 0, score ? score->dim[1] : 0,
+                    score ? score->dim[2] : 0);
+        if (error->status != SW_OK) {
+            sw_error_within(error, "stage %s", part->stage->name);
+            return NULL;
+        }
+        if (part->score)
+            total = total ? sw_plus(&tile->shown, total, score) : score;
+    }
+    return total;
+}

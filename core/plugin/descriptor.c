@@ -1,0 +1,135 @@
+/* descriptor.c -- see descriptor.h. */
+#include "plugin/descriptor.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names appear in configs, file names and command lines: letters, digits and '_', a letter first.
+ */
+static int good_name(const char *name)
+{
+    if (!name || !islower((unsigned char)name[0]) || strlen(name) > 48)
+        return 0;
+    for (const char *c = name; *c; c++)
+        if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && *c != '_')
+            return 0;
+    return 1;
+}
+
+static int check_head(const struct sw_plugin *p, struct sw_error *error)
+{
+    if (p->abi != SW_ABI)
+        return sw_fail(error, SW_FAILED,
+                       "it was built for plugin interface %u, this program has %u: build it again",
+                       p->abi, SW_ABI);
+    if (p->real_size != sizeof(float))
+        return sw_fail(error, SW_FAILED, "its numbers have %u bytes, this program's have %zu",
+                       p->real_size, sizeof(float));
+    if (p->lanes != SW_LANES || p->max_dim != SW_MAX_DIM)
+        return sw_fail(error, SW_FAILED,
+                       "its tiles have %u lanes and %u dimensions, this program's have %d and %d",
+                       p->lanes, p->max_dim, SW_LANES, SW_MAX_DIM);
+    if (!good_name(p->name))
+        return sw_fail(error, SW_FAILED,
+                       "its name '%s' is not one: expected lower-case letters, digits and '_'",
+                       p->name ? p->name : "");
+    if (!p->version || !p->license || !p->doc)
+        return sw_fail(error, SW_FAILED, "plugin %s lacks its version, license or doc", p->name);
+    return SW_OK;
+}
+
+static int number_fits(const struct sw_option *o)
+{
+    char *end;
+    double value = strtod(o->preset, &end);
+    int whole = o->kind != SW_INTEGER || value == (double)(long long)value;
+    int bounded = o->least != 0 || o->most != 0;
+    return end != o->preset && !*end && whole &&
+           (!bounded || (value >= o->least && value <= o->most));
+}
+
+static int choice_fits(const struct sw_option *o)
+{
+    size_t length = strlen(o->preset);
+    for (const char *at = o->choices; at && *at; at++) {
+        if (strncmp(at, o->preset, length) == 0 && (at[length] == ' ' || !at[length]) && length)
+            return 1;
+        at = strchr(at, ' ');
+        if (!at)
+            break;
+    }
+    return 0;
+}
+
+static int check_options(const char *owner, const struct sw_option *options, struct sw_error *error)
+{
+    for (const struct sw_option *o = options; o && o->name; o++) {
+        if (!good_name(o->name) || strcmp(o->name, "plugin") == 0 || strcmp(o->name, "score") == 0)
+            return sw_fail(error, SW_FAILED, "%s: '%s' cannot be an option's name", owner, o->name);
+        for (const struct sw_option *before = options; before < o; before++)
+            if (strcmp(before->name, o->name) == 0)
+                return sw_fail(error, SW_FAILED, "%s: option '%s' is declared twice", owner,
+                               o->name);
+        if (!o->preset || !o->doc)
+            return sw_fail(error, SW_FAILED, "%s: option '%s' lacks its default or doc", owner,
+                           o->name);
+        int fits = 0;
+        switch (o->kind) {
+        case SW_NUMBER:
+        case SW_INTEGER:
+            fits = number_fits(o);
+            break;
+        case SW_SWITCH:
+            fits = strcmp(o->preset, "true") == 0 || strcmp(o->preset, "false") == 0;
+            break;
+        case SW_CHOICE:
+            fits = choice_fits(o);
+            break;
+        case SW_FUSION:
+            fits = good_name(o->preset);
+            break;
+        }
+        if (!fits)
+            return sw_fail(error, SW_FAILED,
+                           "%s: option '%s': its default '%s' does not fit its own type", owner,
+                           o->name, o->preset);
+    }
+    return SW_OK;
+}
+
+static int check_part(const char *kind, const char *name, const char *doc,
+                      const struct sw_option *options, int complete, struct sw_error *error)
+{
+    if (!good_name(name) || !doc)
+        return sw_fail(error, SW_FAILED, "%s '%s' lacks a good name or its doc", kind,
+                       name ? name : "");
+    if (!complete)
+        return sw_fail(error, SW_FAILED, "%s %s lacks a function that it must have", kind, name);
+    return check_options(name, options, error);
+}
+
+int sw_descriptor_check(const struct sw_plugin *p, struct sw_error *error)
+{
+    if (check_head(p, error) != SW_OK)
+        return error->status;
+    int parts = 0;
+    for (const struct sw_stage *const *s = p->stages; s && *s; s++, parts++)
+        if (check_part("stage", (*s)->name, (*s)->doc, (*s)->options, (*s)->init && (*s)->score,
+                       error))
+            return error->status;
+    for (const struct sw_fusion *const *f = p->fusions; f && *f; f++, parts++)
+        if (check_part("fusion", (*f)->name, (*f)->doc, (*f)->options, (*f)->init && (*f)->fuse,
+                       error))
+            return error->status;
+    for (const struct sw_embedding *const *e = p->embeddings; e && *e; e++, parts++)
+        if (check_part("embedding", (*e)->name, (*e)->doc, (*e)->options,
+                       (*e)->init && (*e)->embed && (*e)->tables >= 1, error))
+            return error->status;
+    for (const struct sw_op *const *o = p->ops; o && *o; o++)
+        parts++;
+    if (parts == 0)
+        return sw_fail(error, SW_FAILED,
+                       "plugin %s brings no stage, fusion, embedding or operation", p->name);
+    return SW_OK;
+}

@@ -1,0 +1,93 @@
+/* host.c -- the table of host functions: what a plugin can reach of the runtime. */
+#include "match/internal.h"
+#include "plugin/plugins.h"
+#include "tensor/kernels.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static int fail_model(struct sw_model *model, int status, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return sw_fail(&model->error, status < 0 ? status : SW_FAILED, "%s", text);
+}
+
+static int fail_graph(struct sw_graph *graph, int status, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return sw_fail(sw_graph_error(graph), status < 0 ? status : SW_FAILED, "%s", text);
+}
+
+static int dim(const struct sw_model *model)
+{
+    return model->plan->dim;
+}
+
+static int vocabulary(const struct sw_model *model)
+{
+    return model->plan->vocabulary;
+}
+
+static void gemm(struct sw_compute *compute, int transpose_a, int transpose_b, int M, int N, int K,
+                 float alpha, const float *A, int lda, const float *B, int ldb, float beta,
+                 float *C, int ldc)
+{
+    (void)compute;
+    sw_gemm_one(transpose_a, transpose_b, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc);
+}
+
+static void sigmoid(struct sw_compute *compute, size_t count, const float *x, float *out)
+{
+    sw_compute_kernels(compute)->sigmoid(count, x, out);
+}
+
+const struct sw_host *sw_host_table(void)
+{
+    static const struct sw_host table = {
+        .abi = SW_ABI,
+        .size = sizeof table,
+        .fail_model = fail_model,
+        .fail = fail_graph,
+        .dim = dim,
+        .vocabulary = vocabulary,
+        .parameter = sw_model_declare,
+        .apply = sw_graph_apply_named,
+        .scratch = sw_graph_scratch,
+        .pair_product = sw_batch_product,
+        .rows = sw_batch_rows,
+        .vectors_input = sw_batch_vectors,
+        .shared = sw_batch_shared,
+        .functional_input = sw_batch_functional,
+        .map_input = sw_batch_map,
+        .input = sw_tile_input,
+        .fragments = sw_vectors_fragments,
+        .over = sw_vectors_over,
+        .explicit_vectors = sw_vectors_explicit,
+        .add = sw_vectors_add,
+        .scale_rows = sw_vectors_scale_rows,
+        .scale = sw_vectors_scale,
+        .pool = sw_vectors_pool,
+        .dot = sw_vectors_dot,
+        .cosine = sw_vectors_cosine,
+        .cosine_to = sw_vectors_cosine_to,
+        .functional = sw_vectors_functional,
+        .mapped = sw_vectors_mapped,
+        .numbers = sw_vectors_numbers,
+        .put = sw_tile_put,
+        .get = sw_tile_get,
+        .show = sw_tile_show,
+        .mean_weights = sw_tile_mean_weights,
+        .fuse = sw_tile_fuse,
+        .gemm = gemm,
+        .sigmoid = sigmoid,
+    };
+    return &table;
+}

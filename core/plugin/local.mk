@@ -1,0 +1,3 @@
+# core/plugin: its files, as core_sources += ...
+core_sources += core/plugin/host.c core/plugin/plugins.c core/plugin/plugins.h
+core_sources += core/plugin/descriptor.c core/plugin/descriptor.h core/plugin/search.c core/plugin/search.h

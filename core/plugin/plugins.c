@@ -1,0 +1,309 @@
+/* plugins.c -- see plugins.h. */
+#include "plugin/plugins.h"
+#include "base/file.h"
+#include "plugin/descriptor.h"
+#include "plugin/search.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+struct sw_plugins {
+    struct sw_ops *ops;
+    struct sw_loaded_plugin *list;
+    int count, room;
+};
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+enum kind { STAGE, FUSION, EMBEDDING };
+
+static const char *const kind_names[] = {"stage", "fusion", "embedding"};
+
+/* The index-th part of a kind in one plugin, and its name; NULL behind the last. */
+static const void *part(const struct sw_plugin *plugin, enum kind kind, int index,
+                        const char **name)
+{
+    if (kind == STAGE && plugin->stages && plugin->stages[index]) {
+        *name = plugin->stages[index]->name;
+        return plugin->stages[index];
+    }
+    if (kind == FUSION && plugin->fusions && plugin->fusions[index]) {
+        *name = plugin->fusions[index]->name;
+        return plugin->fusions[index];
+    }
+    if (kind == EMBEDDING && plugin->embeddings && plugin->embeddings[index]) {
+        *name = plugin->embeddings[index]->name;
+        return plugin->embeddings[index];
+    }
+    return NULL;
+}
+
+/* A list ends with NULL, so the walk of one that is absent must end at index 0. */
+#define EACH_PART(plugin, kind, i, found, name) \
+    for (int i = 0; ((found) = part(plugin, kind, i, &(name))); i++)
+
+static const void *find(const struct sw_plugins *plugins, enum kind kind, const char *wanted,
+                        const struct sw_loaded_plugin **origin)
+{
+    for (int p = 0; p < plugins->count; p++) {
+        const void *found;
+        const char *name;
+        if (!plugins->list[p].plugin)
+            continue;
+        EACH_PART(plugins->list[p].plugin, kind, i, found, name)
+        {
+            if (strcmp(name, wanted) == 0) {
+                if (origin)
+                    *origin = &plugins->list[p];
+                return found;
+            }
+        }
+    }
+    return NULL;
+}
+
+static const void *find_or_fail(const struct sw_plugins *plugins, enum kind kind,
+                                const char *wanted, struct sw_error *error)
+{
+    const void *found = find(plugins, kind, wanted, NULL);
+    if (found)
+        return found;
+    const char *names[256] = {NULL}, *name;
+    size_t count = 0;
+    for (int p = 0; p < plugins->count; p++)
+        if (plugins->list[p].plugin)
+            EACH_PART(plugins->list[p].plugin, kind, i, found, name)
+            {
+                if (count < sizeof names / sizeof *names)
+                    names[count++] = name;
+            }
+    char hint[512];
+    sw_suggest(hint, sizeof hint, wanted, names, count);
+    if (count == 0)
+        strcpy(hint, "; none is loaded (see STEPWISE_PLUGIN_PATH and 'stepwise plugins')");
+    sw_fail(error, SW_MISUSE, "no %s '%s'%s", kind_names[kind], wanted, hint);
+    return NULL;
+}
+
+const struct sw_stage *sw_plugins_stage(const struct sw_plugins *plugins, const char *name,
+                                        struct sw_error *error)
+{
+    return find_or_fail(plugins, STAGE, name, error);
+}
+
+const struct sw_fusion *sw_plugins_fusion(const struct sw_plugins *plugins, const char *name,
+                                          struct sw_error *error)
+{
+    return find_or_fail(plugins, FUSION, name, error);
+}
+
+const struct sw_embedding *sw_plugins_embedding(const struct sw_plugins *plugins, const char *name,
+                                                struct sw_error *error)
+{
+    return find_or_fail(plugins, EMBEDDING, name, error);
+}
+
+const struct sw_loaded_plugin *sw_plugins_origin(const struct sw_plugins *plugins, const char *name)
+{
+    const struct sw_loaded_plugin *origin = NULL;
+    for (int kind = STAGE; kind <= EMBEDDING && !origin; kind++)
+        find(plugins, (enum kind)kind, name, &origin);
+    return origin;
+}
+
+int sw_plugins_count(const struct sw_plugins *plugins)
+{
+    return plugins->count;
+}
+
+const struct sw_loaded_plugin *sw_plugins_at(const struct sw_plugins *plugins, int index)
+{
+    return &plugins->list[index];
+}
+
+/* ---- registering ----------------------------------------------------------------------------- */
+
+static int remember(struct sw_plugins *plugins, const struct sw_plugin *plugin, const char *file,
+                    const char *reason, uint64_t hash, struct sw_error *error)
+{
+    if (plugins->count == plugins->room) {
+        int room = plugins->room ? 2 * plugins->room : 32;
+        struct sw_loaded_plugin *more = realloc(plugins->list, sizeof *more * (size_t)room);
+        if (!more)
+            return sw_fail(error, SW_FAILED, "out of memory for plugin %s", file);
+        plugins->list = more;
+        plugins->room = room;
+    }
+    struct sw_loaded_plugin entry = {.plugin = plugin,
+                                     .file = strdup(file),
+                                     .reason = reason ? strdup(reason) : NULL,
+                                     .hash = hash};
+    if (!entry.file || (reason && !entry.reason)) {
+        free((char *)(size_t)entry.file);
+        return sw_fail(error, SW_FAILED, "out of memory for plugin %s", file);
+    }
+    plugins->list[plugins->count++] = entry;
+    return SW_OK;
+}
+
+static int names_are_free(const struct sw_plugins *plugins, const struct sw_plugin *plugin,
+                          struct sw_error *error)
+{
+    for (int kind = STAGE; kind <= EMBEDDING; kind++) {
+        const void *found;
+        const char *name, *earlier;
+        EACH_PART(plugin, (enum kind)kind, i, found, name)
+        {
+            const struct sw_loaded_plugin *origin;
+            if (find(plugins, (enum kind)kind, name, &origin))
+                return sw_fail(error, SW_FAILED, "the %s '%s' is taken by %s", kind_names[kind],
+                               name, origin->file);
+            for (int before = 0; before < i; before++) {
+                part(plugin, (enum kind)kind, before, &earlier);
+                if (strcmp(earlier, name) == 0)
+                    return sw_fail(error, SW_FAILED, "it declares the %s '%s' twice",
+                                   kind_names[kind], name);
+            }
+        }
+    }
+    for (const struct sw_op *const *op = plugin->ops; op && *op; op++) {
+        for (const struct sw_op *const *before = plugin->ops; before < op; before++)
+            if ((*before)->name && (*op)->name && strcmp((*before)->name, (*op)->name) == 0)
+                return sw_fail(error, SW_FAILED, "it declares the operation '%s' twice",
+                               (*op)->name);
+        if (!sw_ops_would_add(plugins->ops, *op, error))
+            return error->status;
+    }
+    return SW_OK;
+}
+
+static int take(struct sw_plugins *plugins, const struct sw_plugin *plugin, const char *file,
+                uint64_t hash, struct sw_error *error)
+{
+    if (sw_descriptor_check(plugin, error) || names_are_free(plugins, plugin, error))
+        return error->status;
+    if (remember(plugins, plugin, file, NULL, hash, error))
+        return error->status;
+    for (const struct sw_op *const *op = plugin->ops; op && *op; op++)
+        if (sw_ops_add(plugins->ops, *op, error))
+            return error->status;
+    return SW_OK;
+}
+
+int sw_plugins_register(struct sw_plugins *plugins, const struct sw_plugin *plugin,
+                        const char *file, struct sw_error *error)
+{
+    int status = take(plugins, plugin, file, 0, error);
+    if (status != SW_OK)
+        sw_error_within(error, "plugin %s", file);
+    return status;
+}
+
+/* ---- loading --------------------------------------------------------------------------------- */
+
+/* Loading runs the file's code, so a file that anybody may write, or a stranger owns, is refused.
+ */
+static int is_trusted(const char *file, struct sw_error *error)
+{
+    struct stat about;
+    if (stat(file, &about) < 0)
+        return !sw_fail(error, SW_FAILED, "the file cannot be read");
+    if (about.st_uid != 0 && about.st_uid != geteuid())
+        return !sw_fail(error, SW_FAILED, "it belongs to another user (%u)", about.st_uid);
+    if (about.st_mode & S_IWOTH)
+        return !sw_fail(error, SW_FAILED, "anybody may write to it (mode %o)",
+                        about.st_mode & 07777);
+    return 1;
+}
+
+static uint64_t hash_of(const char *file)
+{
+    struct sw_mapping bytes;
+    if (sw_map(&bytes, file, NULL) != SW_OK)
+        return 0;
+    uint64_t hash = XXH3_64bits(bytes.data, bytes.size);
+    sw_unmap(&bytes);
+    return hash;
+}
+
+static int load(struct sw_plugins *plugins, const char *file, struct sw_error *error)
+{
+    if (!is_trusted(file, error))
+        return error->status;
+    char *whole = realpath(file, NULL);
+    void *library = whole ? dlopen(whole, RTLD_NOW | RTLD_LOCAL) : NULL;
+    free(whole);
+    if (!library) {
+        const char *why = dlerror();
+        return sw_fail(error, SW_FAILED, "it cannot be loaded: %s", why ? why : "no such file");
+    }
+    const struct sw_plugin *plugin = dlsym(library, "sw_plugin");
+    if (!plugin)
+        sw_fail(error, SW_FAILED, "it has no symbol 'sw_plugin', so it is no Stepwise plugin");
+    else
+        take(plugins, plugin, file, hash_of(file), error);
+    if (error->status != SW_OK)
+        dlclose(library);
+    return error->status;
+}
+
+int sw_plugins_add(struct sw_plugins *plugins, const char *file, struct sw_error *error)
+{
+    struct sw_error own = {.status = SW_OK};
+    if (load(plugins, file, &own) == SW_OK)
+        return SW_OK;
+    return sw_fail(error, own.status, "plugin %s: %s", file, own.text);
+}
+
+struct walk {
+    struct sw_plugins *plugins;
+    struct sw_error *error;
+};
+
+static int load_found(void *data, const char *file)
+{
+    struct walk *walk = data;
+    struct sw_error why = {.status = SW_OK};
+    if (load(walk->plugins, file, &why) == SW_OK)
+        return SW_OK;
+    return remember(walk->plugins, NULL, file, why.text, 0, walk->error);
+}
+
+int sw_plugins_load(struct sw_plugins **out, const char *path, struct sw_ops *ops,
+                    struct sw_error *error)
+{
+    *out = NULL;
+    struct sw_plugins *plugins = calloc(1, sizeof *plugins);
+    char *folders = sw_plugin_path(path);
+    if (!plugins || !folders) {
+        free(plugins);
+        free(folders);
+        return sw_fail(error, SW_FAILED, "out of memory for plugins");
+    }
+    plugins->ops = ops;
+    struct walk walk = {plugins, error};
+    int status = sw_plugin_files(folders, load_found, &walk, error);
+    free(folders);
+    if (status != SW_OK) {
+        sw_plugins_free(plugins);
+        return status;
+    }
+    *out = plugins;
+    return SW_OK;
+}
+
+void sw_plugins_free(struct sw_plugins *plugins)
+{
+    if (!plugins)
+        return;
+    for (int p = 0; p < plugins->count; p++) {
+        free((char *)(size_t)plugins->list[p].file);
+        free((char *)(size_t)plugins->list[p].reason);
+    }
+    free(plugins->list);
+    free(plugins);
+}

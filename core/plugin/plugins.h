@@ -1,0 +1,54 @@
+/* plugins.h -- loads plugins and finds stages, fusions and embeddings by name.
+ *
+ * Loading a plugin runs its code: only folders of the plugin path are read, never the current one,
+ * and files that others may write are refused. Accepted libraries stay loaded; refused ones are
+ * closed. */
+#ifndef SW_PLUGIN_PLUGINS_H
+#define SW_PLUGIN_PLUGINS_H
+
+#include "base/error.h"
+#include "stepwise/plugin.h"
+#include "tensor/graph.h"
+
+#include <jansson.h>
+
+struct sw_plugins;
+
+/* Loads every *.so of the path, in the order of folders and names. path: folders with ':' between,
+ * each tried as D and D/.libs; NULL: $STEPWISE_PLUGIN_PATH, else the build tree's own folders when
+ * the program runs from it, else the installed folder. A plugin that is refused does not stop the
+ * others: it is listed with its reason (sw_plugins_refused). Ops are added to `ops`. */
+int sw_plugins_load(struct sw_plugins **out, const char *path, struct sw_ops *ops,
+                    struct sw_error *error);
+void sw_plugins_free(struct sw_plugins *plugins);
+
+/* Loads one file; all of it is registered, or nothing and *error says why. */
+int sw_plugins_add(struct sw_plugins *plugins, const char *file, struct sw_error *error);
+
+/* The same checks on a descriptor already in memory (what sw_plugins_add does after dlopen). */
+int sw_plugins_register(struct sw_plugins *plugins, const struct sw_plugin *plugin,
+                        const char *file, struct sw_error *error);
+
+struct sw_loaded_plugin {
+    const struct sw_plugin *plugin; /* NULL when refused */
+    const char *file;
+    const char *reason; /* why it was refused */
+    uint64_t hash;      /* XXH3 of the file */
+};
+int sw_plugins_count(const struct sw_plugins *plugins); /* refused ones included */
+const struct sw_loaded_plugin *sw_plugins_at(const struct sw_plugins *plugins, int index);
+
+/* By name; NULL with an error that gives the near miss. */
+const struct sw_stage *sw_plugins_stage(const struct sw_plugins *, const char *name,
+                                        struct sw_error *error);
+const struct sw_fusion *sw_plugins_fusion(const struct sw_plugins *, const char *name,
+                                          struct sw_error *error);
+const struct sw_embedding *sw_plugins_embedding(const struct sw_plugins *, const char *name,
+                                                struct sw_error *error);
+/* The plugin file a descriptor came from (for provenance). */
+const struct sw_loaded_plugin *sw_plugins_origin(const struct sw_plugins *, const char *name);
+
+/* The one host table. */
+const struct sw_host *sw_host_table(void);
+
+#endif

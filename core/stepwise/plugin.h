@@ -1,0 +1,480 @@
+/* stepwise/plugin.h -- the one interface between the runtime and its plugins.
+ *
+ * A plugin is a shared object that exports one const symbol, `sw_plugin`: plain data, no
+ * constructor, no registration call. It links to nothing of the runtime; what it needs it reaches
+ * through the table of host functions (struct sw_host), which every tile, batch and model brings
+ * along.
+ *
+ * Kinds of plugin: alignment stages, word embeddings, fusions, and the tensor operations they
+ * bring.
+ *
+ * Letters for shapes, here and everywhere:
+ *   I images   C captions   k regions of an image   n words of a caption   F region features
+ *   W word width   D joint width   V vocabulary   L lanes (SW_LANES pairs side by side)   R rows
+ *
+ * Lifetimes: descriptors are static. `self` and parameters live as long as the model. Tensors,
+ * vectors and scratch live until the end of the tile or batch they were made in. A plugin never
+ * allocates and never frees.
+ *
+ * Errors: the first failure on a graph sticks. A verb that is given NULL, or whose graph has
+ * failed, does nothing and returns NULL, so a stage is a straight run of calls; the host reports
+ * once, at the end, in the words of the first failure.
+ *
+ * Threads: `init` and `prepare` run on one thread. `score` and `fuse` run on many at once, each
+ * with a tile of its own; they must not write to `self` or to `prepared`. */
+#ifndef STEPWISE_PLUGIN_H
+#define STEPWISE_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Rises with any change of a struct below; a plugin built for another number is refused. */
+#define SW_ABI 1u
+#define SW_MAX_DIM 4
+/* Pairs (image, caption) that a tile holds side by side: one 64-byte vector of floats. */
+#define SW_LANES 16
+
+#if defined(__GNUC__)
+#define SW_EXPORT __attribute__((visibility("default")))
+#else
+#define SW_EXPORT
+#endif
+
+struct sw_graph;      /* a tape of operations */
+struct sw_model;      /* parameters and composition */
+struct sw_vectors;    /* a pair's vectors: coordinates over its fragments, or D numbers each */
+struct sw_fusion_use; /* one use of a fusion plugin, as a stage's option names it */
+struct sw_compute;    /* threads and vector kernels */
+struct sw_host;
+
+/* ---- tensors and operations ----------------------------------------------------------------- */
+
+/* Row-major, contiguous. grad == NULL: nobody needs a gradient of it. */
+struct sw_tensor {
+    float *data;
+    float *grad; /* same shape; an operation's backward adds to it, never overwrites it */
+    int ndim;
+    int dim[SW_MAX_DIM];
+};
+
+/* Small arguments of an operation, inline, so that a node of the tape is plain data. */
+struct sw_args {
+    int i[4];
+    float f[4];
+    const void *p; /* constant index structure; lives as long as the graph */
+};
+
+/* One call of an operation. */
+struct sw_call {
+    const struct sw_host *host;
+    struct sw_compute *compute;
+    struct sw_tensor *const *in;
+    int inputs;
+    struct sw_tensor *out;
+    const struct sw_args *args;
+    void *saved; /* written by forward for backward; `saved_size` bytes, 64-byte aligned */
+};
+
+/* Inputs on which the gradient check tries an operation; at least one for each operation. */
+struct sw_sample {
+    int inputs;
+    struct {
+        int ndim, dim[SW_MAX_DIM];
+        float low, high; /* filled uniformly between; low == high gives a constant */
+        int constant;    /* no gradient is asked of this input */
+    } in[10];
+    struct sw_args args;
+};
+
+struct sw_op {
+    const char *name;
+    const char *shapes; /* for people, as "(R,K,L),(K,K,L)->(1,R,L)" */
+    const char *doc;    /* the equation, in one line */
+    int least_inputs, most_inputs;
+    /* Fills out_dim and returns its ndim, or a negative number when the inputs do not fit. Pure. */
+    int (*shape)(const struct sw_call *call, int out_dim[SW_MAX_DIM]);
+    size_t (*saved_size)(const struct sw_call *call); /* optional; call->out has its shape */
+    void (*forward)(const struct sw_call *call);      /* writes all of out->data */
+    void (*backward)(const struct sw_call *call); /* optional: adds to in[]->grad where not NULL */
+    const struct sw_sample *samples;
+    int sample_count;
+};
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+enum sw_option_kind {
+    SW_NUMBER = 1,
+    SW_INTEGER,
+    SW_SWITCH, /* true or false */
+    SW_CHOICE, /* one word of `choices` */
+    SW_FUSION, /* the name of a fusion plugin, or a table {plugin = name, its options} */
+};
+
+struct sw_option {
+    const char *name; /* the end of a list has NULL here */
+    enum sw_option_kind kind;
+    const char *preset;  /* the default, as one would type it */
+    const char *choices; /* SW_CHOICE: words with one space between */
+    double least, most;  /* SW_NUMBER, SW_INTEGER: inclusive; both 0: unbounded */
+    const char *doc;
+};
+
+/* Checked values, in the order of the descriptor's options. */
+struct sw_value {
+    double number; /* SW_NUMBER, SW_INTEGER; SW_SWITCH as 0 or 1; SW_CHOICE as its index */
+    const char *text;
+    struct sw_fusion_use *fusion;
+};
+
+/* ---- parameters ------------------------------------------------------------------------------ */
+
+enum sw_init_kind {
+    SW_INIT_ZERO = 1,
+    SW_INIT_UNIFORM, /* U(-bound, bound) */
+    SW_INIT_XAVIER,  /* U(-b, b), b = sqrt(6 / (fan in + fan out)) of a (out, in) matrix */
+    SW_INIT_GLOVE, /* (V,W): rows of the GloVe file; mean vector for the missing; zero for specials
+                    */
+};
+
+struct sw_init {
+    enum sw_init_kind kind;
+    float bound;
+    int frozen; /* never trained: no gradient is formed */
+};
+
+/* ---- what a plugin sees of the model, a batch and a tile ------------------------------------- */
+
+/* Which side asks: `t2i` keeps the word-queried side only, `i2t` the region-queried one. */
+enum sw_direction { SW_BOTH = 0, SW_T2I = 1, SW_I2T = 2 };
+
+enum sw_side { SW_REGIONS = 0, SW_WORDS = 1 };
+
+/* All images and captions of a step. Rows are in the runtime's own order: use only operations that
+ * treat each row alike (linear, l2norm, elementwise). */
+struct sw_batch {
+    const struct sw_host *host;
+    struct sw_graph *graph;
+    struct sw_tensor *regions; /* (rows, D): v_i, eq. 1 */
+    struct sw_tensor *words;   /* (rows, D): t_j, eq. 2 */
+    int dim;                   /* D */
+    enum sw_direction direction;
+};
+
+/* SW_LANES pairs scored side by side. A lane tensor is (rows, columns, L): the last index is the
+ * pair. Numbers one a row are (1, R, L). Pairs with fewer regions or words than the tile's k and n
+ * are told apart by the masks. */
+struct sw_tile {
+    const struct sw_host *host;
+    struct sw_graph *graph;
+    int k, n, dim;
+    enum sw_direction direction;
+    struct sw_tensor *region_mask; /* (1,k,L) of 1 and 0, or NULL: every region is there */
+    struct sw_tensor *word_mask;   /* (1,n,L), or NULL */
+};
+
+/* ---- descriptors ----------------------------------------------------------------------------- */
+
+struct sw_stage {
+    const char *name, *doc;
+    const struct sw_option *options; /* NULL or ended by a NULL name; `plugin`, `score` are taken */
+    size_t self_size;                /* bytes of `self`; zeroed by the host */
+    size_t prepared_size; /* bytes of `prepared`, one for each batch; zeroed by the host */
+    /* Declares parameters and keeps options. 0 or the status of host->fail_model. */
+    int (*init)(const struct sw_host *host, struct sw_model *model, void *self,
+                const struct sw_value *options);
+    /* Optional. Computes what the tiles will need, one row a fragment, and declares it as inputs of
+     * the tiles (host->pair_product and its neighbours). */
+    void (*prepare)(struct sw_batch *batch, const void *self, void *prepared);
+    /* The score of each pair, (1,1,L); leaves state for later stages with sw_put. */
+    struct sw_tensor *(*score)(struct sw_tile *tile, const void *self, const void *prepared);
+};
+
+struct sw_fusion {
+    const char *name, *doc;
+    const struct sw_option *options;
+    size_t self_size, prepared_size;
+    /* `prefix` begins the parameters' names, as "g2l.fusion"; a side's own are
+     * "<prefix>.image.weight", "<prefix>.text.weight". Both sides are declared in any direction. */
+    int (*init)(const struct sw_host *host, struct sw_model *model, void *self, const char *prefix,
+                const struct sw_value *options);
+    void (*prepare)(struct sw_batch *batch, const void *self, void *prepared); /* optional */
+    /* eq. 8: own fragments x (R rows: the regions or the words) with what they attend to. */
+    struct sw_vectors *(*fuse)(struct sw_tile *tile, const void *self, const void *prepared,
+                               enum sw_side side, struct sw_vectors *own,
+                               struct sw_vectors *attended);
+};
+
+/* Word ids of a batch, captions end to end. */
+struct sw_words {
+    int count;
+    const int32_t *id;
+};
+
+struct sw_embedding {
+    const char *name, *doc;
+    const struct sw_option *options;
+    size_t self_size;
+    int tables; /* the width of a word is word_dim times this */
+    /* `word_dim` is W of one table; tables are named "embedding.<name>.weight", (V,W). */
+    int (*init)(const struct sw_host *host, struct sw_model *model, void *self, int word_dim,
+                const struct sw_value *options);
+    /* (words, tables * W) */
+    struct sw_tensor *(*embed)(const struct sw_host *host, struct sw_graph *graph, const void *self,
+                               const struct sw_words *words);
+};
+
+/* The one exported symbol: SW_EXPORT const struct sw_plugin sw_plugin = { SW_PLUGIN_HEAD, ... }.
+ * Lists end with NULL; a NULL list is an empty one. All of it is registered, or nothing. */
+struct sw_plugin {
+    uint32_t abi, real_size, lanes, max_dim;
+    const char *name, *version, *license, *doc;
+    const struct sw_stage *const *stages;
+    const struct sw_fusion *const *fusions;
+    const struct sw_embedding *const *embeddings;
+    const struct sw_op *const *ops;
+};
+#define SW_PLUGIN_HEAD \
+    .abi = SW_ABI, .real_size = sizeof(float), .lanes = SW_LANES, .max_dim = SW_MAX_DIM
+
+/* ---- host functions ------------------------------------------------------------------------- */
+
+enum { SW_PLUGIN_FAILED = -1, SW_PLUGIN_MISUSE = -2 };
+
+/* Appended to only. */
+struct sw_host {
+    uint32_t abi, size;
+
+    /* Failing: one line of what, expected, found. They return `status`. */
+    int (*fail_model)(struct sw_model *, int status, const char *format, ...);
+    int (*fail)(struct sw_graph *, int status, const char *format, ...);
+
+    /* While a model is built. */
+    int (*dim)(const struct sw_model *);        /* D */
+    int (*vocabulary)(const struct sw_model *); /* V */
+    /* A named parameter; the pointer is valid at once, its data when the model is complete. A name
+     * that is taken fails the model and returns NULL. */
+    struct sw_tensor *(*parameter)(struct sw_model *, const char *name, int ndim, const int *dim,
+                                   struct sw_init init);
+
+    /* The tape. */
+    struct sw_tensor *(*apply)(struct sw_graph *, const char *op, struct sw_tensor *const *in,
+                               int inputs, const struct sw_args *args);
+    void *(*scratch)(struct sw_graph *, size_t bytes); /* zeroed */
+
+    /* Inputs of the tiles, declared in prepare; each returns a handle for `input`, or -1. */
+    int (*pair_product)(struct sw_batch *, struct sw_tensor *regions, struct sw_tensor *words);
+    int (*rows)(struct sw_batch *, enum sw_side, struct sw_tensor *rows);
+    int (*vectors_input)(struct sw_batch *, enum sw_side, struct sw_tensor *rows);
+    int (*shared)(struct sw_batch *, struct sw_tensor *parameter);
+    /* w . x for any pair vector x; w is (1,D). Its handle goes to `functional` only. */
+    int (*functional_input)(struct sw_batch *, struct sw_tensor *w);
+    /* W x for pair vectors over one side's fragments; W is (M,D). Its handle goes to `mapped` only.
+     */
+    int (*map_input)(struct sw_batch *, enum sw_side, struct sw_tensor *W);
+
+    /* The tile's part of an input: pair_product (n,k,L): regions' row . words' row; rows of
+     * (rows,m): (k or n, m, L); vectors_input of (rows,D): (k or n, L or 1, D); shared: as it is.
+     */
+    struct sw_tensor *(*input)(struct sw_tile *, int handle);
+
+    /* Pair vectors: the same verbs for coordinates and for explicit numbers. */
+    struct sw_vectors *(*fragments)(struct sw_tile *,
+                                    enum sw_side); /* the v_i (k rows), the t_j (n) */
+    /* weights (R,k,L) or (R,n,L): row r is the weighted sum of that side's fragments */
+    struct sw_vectors *(*over)(struct sw_tile *, enum sw_side, struct sw_tensor *weights);
+    struct sw_vectors *(*explicit_vectors)(struct sw_tile *, struct sw_tensor *x); /* (R,L,D) */
+    struct sw_vectors *(*add)(struct sw_tile *, struct sw_vectors *, struct sw_vectors *);
+    struct sw_vectors *(*scale_rows)(struct sw_tile *, struct sw_vectors *,
+                                     struct sw_tensor *s); /* s (1,R,L) */
+    struct sw_vectors *(*scale)(struct sw_tile *, struct sw_vectors *, float factor);
+    struct sw_vectors *(*pool)(struct sw_tile *, struct sw_vectors *,
+                               struct sw_tensor *w); /* w (1,R,L) -> 1 row */
+    struct sw_tensor *(*dot)(struct sw_tile *, struct sw_vectors *,
+                             struct sw_vectors *); /* (1,R,L) */
+    struct sw_tensor *(*cosine)(struct sw_tile *, struct sw_vectors *,
+                                struct sw_vectors *); /* (1,R,L) */
+    /* cos(x, each fragment of a side) for a single row x: (1,k,L) or (1,n,L) */
+    struct sw_tensor *(*cosine_to)(struct sw_tile *, struct sw_vectors *, enum sw_side);
+    struct sw_tensor *(*functional)(struct sw_tile *, struct sw_vectors *,
+                                    int handle); /* (1,R,L) */
+    struct sw_tensor *(*mapped)(struct sw_tile *, struct sw_vectors *,
+                                int handle); /* (R, L or 1, M) */
+    struct sw_tensor *(*numbers)(struct sw_tile *,
+                                 struct sw_vectors *); /* explicit: (R, L or 1, D) */
+
+    /* What stages leave for later ones, by name. get fails the tile, naming who is missing. */
+    void (*put)(struct sw_tile *, const char *name, struct sw_vectors *);
+    struct sw_vectors *(*get)(struct sw_tile *, const char *name);
+    /* Optional: weights of attention to be shown to people, (R, k or n, L), by name. */
+    void (*show)(struct sw_tile *, const char *name, struct sw_tensor *weights);
+    /* Numbers one a fragment, (1,k,L) or (1,n,L), that make `pool` the mean of a side. */
+    struct sw_tensor *(*mean_weights)(struct sw_tile *, enum sw_side);
+
+    struct sw_vectors *(*fuse)(struct sw_tile *, const struct sw_fusion_use *, enum sw_side,
+                               struct sw_vectors *own, struct sw_vectors *attended);
+
+    /* Raw work for operations. gemm: C (M,N) = alpha op(A) op(B) + beta C, row-major, one thread.
+     */
+    void (*gemm)(struct sw_compute *, int transpose_a, int transpose_b, int M, int N, int K,
+                 float alpha, const float *A, int lda, const float *B, int ldb, float beta,
+                 float *C, int ldc);
+    void (*sigmoid)(struct sw_compute *, size_t count, const float *x, float *out);
+};
+
+/* ---- short names for stages: they read like the equations ------------------------------------ */
+
+static inline struct sw_tensor *sw_apply1(struct sw_tile *t, const char *op, struct sw_tensor *x,
+                                          struct sw_args args)
+{
+    return t->host->apply(t->graph, op, &x, 1, &args);
+}
+
+static inline struct sw_tensor *sw_apply2(struct sw_tile *t, const char *op, struct sw_tensor *x,
+                                          struct sw_tensor *y, struct sw_args args)
+{
+    struct sw_tensor *in[2] = {x, y};
+    return t->host->apply(t->graph, op, in, 2, &args);
+}
+
+static inline struct sw_tensor *sw_mask(struct sw_tile *t, enum sw_side side)
+{
+    return side == SW_REGIONS ? t->region_mask : t->word_mask;
+}
+
+/* x with its side's mask behind it, where there is one. */
+static inline struct sw_tensor *sw_masked(struct sw_tile *t, const char *op, struct sw_tensor *x,
+                                          enum sw_side side, struct sw_args args)
+{
+    struct sw_tensor *in[2] = {x, sw_mask(t, side)};
+    return t->host->apply(t->graph, op, in, in[1] ? 2 : 1, &args);
+}
+
+/* softmax(lambda * x) along the columns; x (R, columns, L) where the columns are `side`'s fragments
+ */
+static inline struct sw_tensor *sw_softmax(struct sw_tile *t, struct sw_tensor *x,
+                                           enum sw_side side, float lambda)
+{
+    return sw_masked(t, "lane_softmax", x, side, (struct sw_args){.f = {lambda}});
+}
+
+/* The same for a transposed x (columns, R, L); the result is (R, columns, L). */
+static inline struct sw_tensor *sw_softmax_transposed(struct sw_tile *t, struct sw_tensor *x,
+                                                      enum sw_side side, float lambda)
+{
+    return sw_masked(t, "lane_softmax", x, side, (struct sw_args){.i = {1}, .f = {lambda}});
+}
+
+/* mean over a side's fragments of numbers one a fragment, (1,R,L) -> (1,1,L) */
+static inline struct sw_tensor *sw_mean(struct sw_tile *t, struct sw_tensor *x, enum sw_side side)
+{
+    return sw_masked(t, "lane_mean", x, side, (struct sw_args){{0}, {0}, NULL});
+}
+
+/* their sum */
+static inline struct sw_tensor *sw_sum(struct sw_tile *t, struct sw_tensor *x, enum sw_side side)
+{
+    return sw_masked(t, "lane_mean", x, side, (struct sw_args){.i = {1}});
+}
+
+/* f * x + c, number by number */
+static inline struct sw_tensor *sw_affine(struct sw_tile *t, struct sw_tensor *x, float f, float c)
+{
+    return sw_apply1(t, "affine", x, (struct sw_args){.f = {f, c}});
+}
+
+static inline struct sw_tensor *sw_plus(struct sw_tile *t, struct sw_tensor *x, struct sw_tensor *y)
+{
+    return sw_apply2(t, "add", x, y, (struct sw_args){{0}, {0}, NULL});
+}
+
+static inline struct sw_tensor *sw_sigmoid(struct sw_tile *t, struct sw_tensor *x)
+{
+    return sw_apply1(t, "sigmoid", x, (struct sw_args){{0}, {0}, NULL});
+}
+
+/* x + b, where b is one number */
+static inline struct sw_tensor *sw_add_scalar(struct sw_tile *t, struct sw_tensor *x,
+                                              struct sw_tensor *b)
+{
+    return sw_apply2(t, "add_scalar", x, b, (struct sw_args){{0}, {0}, NULL});
+}
+
+/* mu * x + (1 - mu) * y */
+static inline struct sw_tensor *sw_blend(struct sw_tile *t, float mu, struct sw_tensor *x,
+                                         struct sw_tensor *y)
+{
+    return sw_plus(t, sw_affine(t, x, mu, 0), sw_affine(t, y, 1 - mu, 0));
+}
+
+static inline struct sw_tensor *sw_input(struct sw_tile *t, int handle)
+{
+    return t->host->input(t, handle);
+}
+
+static inline struct sw_vectors *sw_regions(struct sw_tile *t)
+{
+    return t->host->fragments(t, SW_REGIONS);
+}
+
+static inline struct sw_vectors *sw_words_of(struct sw_tile *t)
+{
+    return t->host->fragments(t, SW_WORDS);
+}
+
+static inline struct sw_vectors *sw_over_regions(struct sw_tile *t, struct sw_tensor *weights)
+{
+    return t->host->over(t, SW_REGIONS, weights);
+}
+
+static inline struct sw_vectors *sw_over_words(struct sw_tile *t, struct sw_tensor *weights)
+{
+    return t->host->over(t, SW_WORDS, weights);
+}
+
+static inline struct sw_tensor *sw_cosine(struct sw_tile *t, struct sw_vectors *x,
+                                          struct sw_vectors *y)
+{
+    return t->host->cosine(t, x, y);
+}
+
+static inline struct sw_vectors *sw_pool(struct sw_tile *t, struct sw_vectors *x,
+                                         struct sw_tensor *weights)
+{
+    return t->host->pool(t, x, weights);
+}
+
+static inline void sw_put(struct sw_tile *t, const char *name, struct sw_vectors *x)
+{
+    t->host->put(t, name, x);
+}
+
+static inline struct sw_vectors *sw_get(struct sw_tile *t, const char *name)
+{
+    return t->host->get(t, name);
+}
+
+/* y = x W^T (+ b) for each row of x, on the batch's graph; bias may be NULL */
+static inline struct sw_tensor *sw_linear(struct sw_batch *b, struct sw_tensor *x,
+                                          struct sw_tensor *weight, struct sw_tensor *bias)
+{
+    struct sw_tensor *in[3] = {x, weight, bias};
+    struct sw_args none = {{0}, {0}, NULL};
+    return b->host->apply(b->graph, "linear", in, bias ? 3 : 2, &none);
+}
+
+/* columns [first, first + count) of a matrix, on the batch's graph */
+static inline struct sw_tensor *sw_columns(struct sw_batch *b, struct sw_tensor *x, int first,
+                                           int count)
+{
+    struct sw_args args = {{first, count}, {0}, NULL};
+    return b->host->apply(b->graph, "columns", &x, 1, &args);
+}
+
+/* each row divided by its length, eq. 1: x / (|x| + 1e-8) */
+static inline struct sw_tensor *sw_l2norm(struct sw_batch *b, struct sw_tensor *x)
+{
+    struct sw_args none = {{0}, {0}, NULL};
+    return b->host->apply(b->graph, "l2norm", &x, 1, &none);
+}
+
+#endif

@@ -1,0 +1,40 @@
+/* compute.h -- threads, vector kernels and matrix products, with the same bits at any thread count.
+ *
+ * Work is cut into chunks whose bounds depend on shapes only, never on the number of threads; which
+ * thread takes a chunk does not matter, since chunks write to places of their own and whatever is
+ * reduced over chunks is reduced in chunk order. OpenBLAS is held at one thread and called from
+ * chunks. */
+#ifndef SW_TENSOR_COMPUTE_H
+#define SW_TENSOR_COMPUTE_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+
+struct sw_kernels;
+struct sw_compute;
+
+/* threads: 1..256, or 0 for the number of CPUs this process may use. */
+struct sw_compute *sw_compute_new(int threads, struct sw_error *error);
+void sw_compute_free(struct sw_compute *compute);
+
+int sw_compute_threads(const struct sw_compute *compute);
+const struct sw_kernels *sw_compute_kernels(const struct sw_compute *compute);
+const char *sw_compute_cpu(const struct sw_compute *compute); /* "baseline", "avx2" or "avx512" */
+
+/* Calls work(data, chunk, worker) for every chunk in [0, chunks), on all threads; worker is in
+ * [0, threads). A call from inside a chunk runs its chunks in turn on the calling thread. */
+void sw_parallel(struct sw_compute *compute, int chunks,
+                 void (*work)(void *data, int chunk, int worker), void *data);
+
+/* C (M,N) = alpha op(A) op(B) + beta C, row-major, cut by rows of C into fixed chunks when it is
+ * large. op(X) = X or its transpose. */
+void sw_gemm(struct sw_compute *compute, int transpose_a, int transpose_b, int M, int N, int K,
+             float alpha, const float *A, int lda, const float *B, int ldb, float beta, float *C,
+             int ldc);
+
+/* The same in one call of one thread, for use inside chunks. */
+void sw_gemm_one(int transpose_a, int transpose_b, int M, int N, int K, float alpha, const float *A,
+                 int lda, const float *B, int ldb, float beta, float *C, int ldc);
+
+#endif

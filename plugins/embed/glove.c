@@ -1,0 +1,44 @@
+/* glove.c -- one table, GloVe, never trained. */
+#include <stepwise/plugin.h>
+
+struct embedding {
+    struct sw_tensor *glove; /* (V,W) */
+};
+
+static int init(const struct sw_host *host, struct sw_model *model, void *self, int word_dim,
+                const struct sw_value *values)
+{
+    (void)values;
+    struct embedding *s = self;
+    int table[2] = {host->vocabulary(model), word_dim};
+    s->glove = host->parameter(model, "embedding.glove.weight", 2, table,
+                               (struct sw_init){.kind = SW_INIT_GLOVE, .frozen = 1});
+    return s->glove ? 0 : SW_PLUGIN_FAILED;
+}
+
+static struct sw_tensor *embed(const struct sw_host *host, struct sw_graph *graph, const void *self,
+                               const struct sw_words *words)
+{
+    const struct embedding *s = self;
+    struct sw_args args = {.p = words};
+    struct sw_tensor *table = s->glove;
+    return host->apply(graph, "embedding", &table, 1, &args);
+}
+
+static const struct sw_embedding glove = {
+    .name = "glove",
+    .doc = "fixed GloVe vectors",
+    .self_size = sizeof(struct embedding),
+    .tables = 1,
+    .init = init,
+    .embed = embed,
+};
+
+SW_EXPORT const struct sw_plugin sw_plugin = {
+    SW_PLUGIN_HEAD,
+    .name = "glove",
+    .version = "1.0.0",
+    .license = "MIT",
+    .doc = "fixed GloVe vectors",
+    .embeddings = (const struct sw_embedding *const[]){&glove, NULL},
+};

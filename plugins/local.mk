@@ -1,0 +1,61 @@
+# The model's own parts. A plugin is one C file that includes <stepwise/plugin.h> and three lines:
+#
+#	pkglib_LTLIBRARIES += plugins/align/NAME.la
+#	plugins_align_NAME_la_CPPFLAGS = $(plugin_cppflags)
+#	plugins_align_NAME_la_LDFLAGS = $(plugin_ldflags)
+#
+# Its source is plugins/align/NAME.c, and it is built as plugins/align/.libs/NAME.so.
+plugin_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/core
+plugin_ldflags = -module -avoid-version -shared -no-undefined $(SW_PLUGIN_DEFS) \
+	-export-symbols-regex '^sw_plugin$$'
+
+# Where the plugins of this build are, as the runtime's search path.
+plugin_path = $(abs_top_builddir)/plugins/align/.libs:$(abs_top_builddir)/plugins/embed/.libs:$(abs_top_builddir)/plugins/fusion/.libs
+
+pkglib_LTLIBRARIES += plugins/align/l2l.la
+plugins_align_l2l_la_CPPFLAGS = $(plugin_cppflags)
+plugins_align_l2l_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/align/g2l.la
+plugins_align_g2l_la_CPPFLAGS = $(plugin_cppflags)
+plugins_align_g2l_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/align/g2g.la
+plugins_align_g2g_la_CPPFLAGS = $(plugin_cppflags)
+plugins_align_g2g_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/embed/glove.la
+plugins_embed_glove_la_CPPFLAGS = $(plugin_cppflags)
+plugins_embed_glove_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/embed/glove_tuned.la
+plugins_embed_glove_tuned_la_CPPFLAGS = $(plugin_cppflags)
+plugins_embed_glove_tuned_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/embed/random.la
+plugins_embed_random_la_CPPFLAGS = $(plugin_cppflags)
+plugins_embed_random_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/embed/glove_random.la
+plugins_embed_glove_random_la_CPPFLAGS = $(plugin_cppflags)
+plugins_embed_glove_random_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/fusion/gate.la
+plugins_fusion_gate_la_CPPFLAGS = $(plugin_cppflags)
+plugins_fusion_gate_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/fusion/gate_vector.la
+plugins_fusion_gate_vector_la_CPPFLAGS = $(plugin_cppflags)
+plugins_fusion_gate_vector_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/fusion/average.la
+plugins_fusion_average_la_CPPFLAGS = $(plugin_cppflags)
+plugins_fusion_average_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/fusion/sum.la
+plugins_fusion_sum_la_CPPFLAGS = $(plugin_cppflags)
+plugins_fusion_sum_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/fusion/concat.la
+plugins_fusion_concat_la_CPPFLAGS = $(plugin_cppflags)
+plugins_fusion_concat_la_LDFLAGS = $(plugin_ldflags)
