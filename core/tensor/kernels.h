@@ -1,0 +1,126 @@
+/* kernels.h -- the inner loops, compiled once for each instruction set and chosen at run time.
+ *
+ * Lane tensors are (rows, columns, L) with L = SW_LANES, so an element is a 64-byte vector; steps
+ * between rows or columns are counted in such vectors, and a transposed tensor is read by swapping
+ * the two. Lane tensors are 64-byte aligned; plain arrays need no alignment. Outputs do not overlap
+ * inputs unless a comment allows it. Every sum has one fixed order, so a kernel set gives the same
+ * bits on every call; two sets may differ in the last bits (FMA, vector length). Masks hold 1 for
+ * what is there and 0 for padding. */
+#ifndef SW_TENSOR_KERNELS_H
+#define SW_TENSOR_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Numbers of one Adam step (Kingma and Ba 2015, as PyTorch computes it). */
+struct sw_adam_step {
+    double rate; /* learning rate */
+    double beta1, beta2, epsilon;
+    double correction1, correction2; /* 1 - beta1^t and 1 - beta2^t, t = 1, 2, .. */
+    double gradient_scale;           /* multiplies g first, for clipping by the global norm */
+};
+
+struct sw_kernels {
+    const char *name; /* "baseline", "avx2" or "avx512" */
+
+    /* ---- arrays of `count` numbers ---- */
+
+    /* Relative error below 2e-7. 0 below -87.3, the value at 88.7 above it; NaN stays. x == out is
+     * allowed in these three. */
+    void (*exp)(size_t count, const float *x, float *out);
+    void (*sigmoid)(size_t count, const float *x,
+                    float *out); /* relative error below 4e-7 above -87 */
+    void (*tanh)(size_t count, const float *x,
+                 float *out); /* relative error below 4e-7, also near 0 */
+
+    /* out may be x or y in these four. */
+    void (*add)(size_t count, const float *x, const float *y, float *out);      /* x + y */
+    void (*sub)(size_t count, const float *x, const float *y, float *out);      /* x - y */
+    void (*mul)(size_t count, const float *x, const float *y, float *out);      /* x y */
+    void (*affine)(size_t count, float a, float c, const float *x, float *out); /* a x + c */
+    void (*axpy)(size_t count, float a, const float *x, float *out);            /* out += a x */
+    void (*mul_add)(size_t count, float a, const float *x, const float *y,
+                    float *out); /* out += a x y */
+    float (*dot)(size_t count, const float *x, const float *y);
+    /* Sum of x^2 in double; the same bits from every kernel set. */
+    double (*sum_squares)(size_t count, const float *x);
+    void (*from_u8)(size_t count, float scale, const uint8_t *x, float *out); /* scale x */
+
+    void (*leaky_relu)(size_t count, float slope, const float *x,
+                       float *out); /* x, or slope x below 0 */
+    void (*leaky_relu_backward)(size_t count, float slope, const float *x, const float *dy,
+                                float *dx);
+    void (*sigmoid_backward)(size_t count, const float *y, const float *dy,
+                             float *dx); /* dx += dy y (1-y) */
+    void (*tanh_backward)(size_t count, const float *y, const float *dy,
+                          float *dx); /* dx += dy (1-y^2) */
+
+    /* m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2;
+     * p -= rate / correction1 * m / (sqrt(v) / sqrt(correction2) + epsilon),  g = gradient_scale *
+     * grad */
+    void (*adam)(size_t count, float *p, const float *grad, float *m, float *v,
+                 const struct sw_adam_step *step);
+
+    /* One step of PyTorch's GRU cell for one sample. ax (3D) = W_ih x + b_ih and ah (3D) = W_hh h +
+     * b_hh, both in the order r, z, n. r = sigmoid(ax_r + ah_r), z = sigmoid(ax_z + ah_z), n =
+     * tanh(ax_n + r ah_n), h = (1-z) n + z h_prev. r, z, n, h (D) are written; h may be h_prev. */
+    void (*gru_forward)(int D, const float *ax, const float *ah, const float *h_prev, float *r,
+                        float *z, float *n, float *h);
+    /* From dh (D): writes dax (3D) and dah (3D); dh_prev += dh z (the part through W_hh is the
+     * caller's). ah_n (D) is the last third of forward's ah. dh may be dh_prev only when the caller
+     * wants dh_prev = dh + dh z. */
+    void (*gru_backward)(int D, const float *dh, const float *r, const float *z, const float *n,
+                         const float *ah_n, const float *h_prev, float *dax, float *dah,
+                         float *dh_prev);
+
+    /* ---- lane tensors ---- */
+
+    /* y (R,K) = softmax over columns of lambda x; mask (K) or NULL. Masked columns give
+     * 0, whatever x holds there; a lane without any column gives 0. */
+    void (*lane_softmax)(int R, int K, float lambda, const float *x, ptrdiff_t x_row,
+                         ptrdiff_t x_column, const float *mask, float *y);
+    /* dx += lambda y (dy - sum_k dy y) */
+    void (*lane_softmax_backward)(int R, int K, float lambda, const float *y, const float *dy,
+                                  float *dx, ptrdiff_t dx_row, ptrdiff_t dx_column);
+    /* out (R,K) = sum over M of x[r,m] y[m,k], or += when accumulate is not 0 */
+    void (*lane_matmul)(int R, int K, int M, const float *x, ptrdiff_t x_row, ptrdiff_t x_mid,
+                        const float *y, ptrdiff_t y_mid, ptrdiff_t y_column, float *out,
+                        int accumulate);
+    /* out (R) = sum over k of x[r,k] y[r,k], or += */
+    void (*lane_rowdot)(int R, int K, const float *x, ptrdiff_t x_row, ptrdiff_t x_column,
+                        const float *y, ptrdiff_t y_row, ptrdiff_t y_column, float *out,
+                        int accumulate);
+    /* out[r,k] = s[r] x[r,k], or += */
+    void (*lane_scale)(int R, int K, const float *s, const float *x, ptrdiff_t x_row,
+                       ptrdiff_t x_column, float *out, ptrdiff_t out_row, ptrdiff_t out_column,
+                       int accumulate);
+    /* out (R) = x_r^T G x_r for any square G (K,K), symmetric or not */
+    void (*lane_quadratic)(int R, int K, const float *x, const float *g, float *out);
+    /* dx_r += d_r (G + G^T) x_r;  dg += sum_r d_r x_r x_r^T. dx or dg may be NULL. */
+    void (*lane_quadratic_backward)(int R, int K, const float *x, const float *g, const float *d,
+                                    float *dx, float *dg);
+    /* out (R) = dot / max(sqrt(max(xx,0) max(yy,0)), 1e-8); the step of xx and yy is 0 to
+     * broadcast, or 1 */
+    void (*lane_cosine)(int R, const float *dot, const float *xx, ptrdiff_t xx_step,
+                        const float *yy, ptrdiff_t yy_step, float *out);
+    /* Adds to ddot, dxx, dyy where not NULL; no gradient through a clamped denominator. */
+    void (*lane_cosine_backward)(int R, const float *dot, const float *xx, ptrdiff_t xx_step,
+                                 const float *yy, ptrdiff_t yy_step, const float *dout, float *ddot,
+                                 float *dxx, float *dyy);
+    /* For each of `groups`: y = x / (|x| + 1e-8) over `entries` numbers; mask (entries) or NULL.
+     * The steps serve x, y and their gradients alike. */
+    void (*lane_l2norm)(int groups, int entries, const float *x, ptrdiff_t group_step,
+                        ptrdiff_t entry_step, const float *mask, float *y);
+    void (*lane_l2norm_backward)(int groups, int entries, const float *x, const float *dy,
+                                 ptrdiff_t group_step, ptrdiff_t entry_step, const float *mask,
+                                 float *dx);
+};
+
+/* The set named `want`, or with NULL the best that this build has and this CPU runs. NULL when
+ * there is no such set, or it is not in this build, or the CPU cannot run it. */
+const struct sw_kernels *sw_kernels_select(const char *want);
+
+/* The copies of kernels.c. Only sw_kernels_select may name one: the CPU must be asked first. */
+extern const struct sw_kernels sw_kernels_baseline, sw_kernels_avx2, sw_kernels_avx512;
+
+#endif

@@ -1,0 +1,428 @@
+/* ops_gru.c -- a bi-directional GRU over captions, each as if it were alone.
+ *
+ * The two directions are two chunks of work, or, where there are threads for more, twice the blocks
+ * of at most 256 units a step; either way the same products run on the same numbers. */
+#include "tensor/ops_gru.h"
+#include "tensor/compute.h"
+#include "tensor/gru_plan.h"
+#include "tensor/kernels.h"
+#include "tensor/rows.h"
+
+#include <string.h>
+
+/* Slots of a row of gates, see gru_plan.h. */
+enum { SLOT_N, SLOT_R, SLOT_Z, SLOT_A, SLOTS };
+
+enum { WORDS = 0, WEIGHT_IH = 1, WEIGHT_HH, BIAS_IH, BIAS_HH, PARAMETERS = 4 };
+
+static struct sw_tensor *parameter(const struct sw_call *call, int side, int which)
+{
+    return call->in[which + side * PARAMETERS];
+}
+
+static int is(const struct sw_tensor *x, int ndim, int rows, int columns)
+{
+    return x->ndim == ndim && x->dim[0] == rows && (ndim == 1 || x->dim[1] == columns);
+}
+
+static int bigru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
+{
+    const struct sw_tensor *x = call->in[WORDS], *hh = call->in[WEIGHT_HH];
+    if (x->ndim != 2 || hh->ndim != 2 || !sw_gru_fits(call->args->p, x->dim[0]))
+        return -1;
+    int W = x->dim[1], D = hh->dim[1], D3;
+    if (D < 1 || W < 1 || __builtin_mul_overflow(D, SLOTS, &D3))
+        return -1;
+    D3 = 3 * D;
+    for (int side = 0; side < SW_GRU_SIDES; side++)
+        if (!is(parameter(call, side, WEIGHT_IH), 2, D3, W) ||
+            !is(parameter(call, side, WEIGHT_HH), 2, D3, D) ||
+            !is(parameter(call, side, BIAS_IH), 1, D3, 0) ||
+            !is(parameter(call, side, BIAS_HH), 1, D3, 0))
+            return -1;
+    out_dim[0] = x->dim[0];
+    out_dim[1] = D;
+    return 2;
+}
+
+static size_t bigru_saved_size(const struct sw_call *call)
+{
+    return sw_gru_bytes(call->args->p, call->in[WORDS]->dim[1], call->out->dim[1],
+                        call->out->grad != NULL);
+}
+
+/* ---- the walk through the steps ---------------------------------------------------------------
+ */
+
+/* Units of a block: the products of a step are cut by these, so a chunk packs its own weights only.
+ */
+enum { MOST_UNITS = 256, UNIT_STEP = 16 };
+
+struct walk {
+    const struct sw_call *call;
+    const struct sw_kernels *kernels;
+    const struct sw_gru *gru;
+    const struct sw_gru_part *part;
+    void (*step)(const struct walk *walk, int side, int t, int from, int units);
+    int backwards; /* from the last step to the first */
+    int D, units, blocks;
+    int t; /* of the chunks that run, where chunks are single steps */
+};
+
+static void walk_block(const struct walk *walk, int side, int t, int block)
+{
+    int from = block * walk->units, left = walk->D - from;
+    walk->step(walk, side, t, from, left < walk->units ? left : walk->units);
+}
+
+static int step_at(const struct walk *walk, int count)
+{
+    return walk->backwards ? walk->part->steps - 1 - count : count;
+}
+
+static void walk_side(void *data, int side, int worker)
+{
+    (void)worker;
+    const struct walk *walk = data;
+    for (int count = 0; count < walk->part->steps; count++)
+        for (int block = 0; block < walk->blocks; block++)
+            walk_block(walk, side, step_at(walk, count), block);
+}
+
+static void walk_chunk(void *data, int chunk, int worker)
+{
+    (void)worker;
+    const struct walk *walk = data;
+    walk_block(walk, chunk / walk->blocks, walk->t, chunk % walk->blocks);
+}
+
+static void walk_steps(struct walk *walk)
+{
+    struct sw_compute *compute = walk->call->compute;
+    if (walk->blocks == 1 || sw_compute_threads(compute) <= SW_GRU_SIDES) {
+        sw_parallel(compute, SW_GRU_SIDES, walk_side, walk);
+        return;
+    }
+    for (int count = 0; count < walk->part->steps; count++) {
+        walk->t = step_at(walk, count);
+        sw_parallel(compute, SW_GRU_SIDES * walk->blocks, walk_chunk, walk);
+    }
+}
+
+static struct walk new_walk(const struct sw_call *call, int backwards)
+{
+    int D = call->out->dim[1];
+    struct walk walk = {.call = call,
+                        .kernels = sw_compute_kernels(call->compute),
+                        .gru = call->saved,
+                        .backwards = backwards,
+                        .D = D};
+    walk.blocks = (D - 1) / MOST_UNITS + 1;
+    int units = (D - 1) / walk.blocks + 1;
+    walk.units = (units + UNIT_STEP - 1) / UNIT_STEP * UNIT_STEP;
+    walk.blocks = (D - 1) / walk.units + 1;
+    return walk;
+}
+
+static float *gates_row(const struct walk *walk, float *const gates[SW_GRU_SIDES], int side,
+                        size_t row)
+{
+    return gates[side] + row * SLOTS * (size_t)walk->D;
+}
+
+/* The state that caption i starts step t from: zero at the first. */
+static const float *state_before(const struct walk *walk, int side, int t, int i)
+{
+    static const float zero[MOST_UNITS];
+    if (t == 0)
+        return zero;
+    return walk->gru->h[side] + sw_gru_state(walk->part, t - 1, i) * (size_t)walk->D;
+}
+
+/* ---- inputs: time-major rows, and their share of the gates --------------------------------------
+ */
+
+struct rows_work {
+    const struct walk *walk;
+    int side;
+};
+
+/* x, time-major */
+static void gather_some(const void *data, int from, int to)
+{
+    const struct rows_work *work = data;
+    const struct sw_gru *gru = work->walk->gru;
+    const struct sw_gru_part *part = work->walk->part;
+    size_t W = (size_t)gru->width;
+    const float *x = work->walk->call->in[WORDS]->data;
+    for (int t = from; t < to; t++)
+        for (int i = 0; i < part->running[t]; i++)
+            memcpy(gru->x[work->side] + (part->at + (size_t)(part->start[t] + i)) * W,
+                   x + sw_gru_word(gru, part, work->side, t, i) * W, W * sizeof *x);
+}
+
+/* dx += the time-major gradient in gru->dx */
+static void scatter_some(const void *data, int from, int to)
+{
+    const struct rows_work *work = data;
+    const struct sw_gru *gru = work->walk->gru;
+    const struct sw_gru_part *part = work->walk->part;
+    size_t W = (size_t)gru->width;
+    float *grad = work->walk->call->in[WORDS]->grad;
+    for (int t = from; t < to; t++)
+        for (int i = 0; i < part->running[t]; i++) {
+            float *row = grad + sw_gru_word(gru, part, work->side, t, i) * W;
+            work->walk->kernels->add(W, row, gru->dx + (size_t)(part->start[t] + i) * W, row);
+        }
+}
+
+static void over_steps(const struct walk *walk, int side, int columns,
+                       void (*work)(const void *data, int from, int to))
+{
+    struct rows_work data = {walk, side};
+    double cost = (double)walk->part->captions * columns;
+    sw_over_rows(walk->call->compute, walk->part->steps, cost < 1e9 ? (int)cost : (int)1e9, work,
+                 &data);
+}
+
+/* bias = what n, r, z and a = W_hn h + b_hn begin with: b_in, b_ir + b_hr, b_iz + b_hz, b_hn */
+static void join_biases(const struct walk *walk, int side)
+{
+    size_t D = (size_t)walk->D;
+    const float *ih = parameter(walk->call, side, BIAS_IH)->data;
+    const float *hh = parameter(walk->call, side, BIAS_HH)->data;
+    float *bias = walk->gru->bias[side];
+    memcpy(bias + SLOT_N * D, ih + 2 * D, D * sizeof *ih);
+    walk->kernels->add(2 * D, ih, hh, bias + SLOT_R * D);
+    memcpy(bias + SLOT_A * D, hh + 2 * D, D * sizeof *hh);
+}
+
+/* gates = bias + x W_ih^T, where a has no part in x */
+static void input_forward(const struct walk *walk, int side)
+{
+    const struct sw_gru_part *part = walk->part;
+    struct sw_compute *compute = walk->call->compute;
+    int D = walk->D, W = walk->gru->width;
+    const float *weight = parameter(walk->call, side, WEIGHT_IH)->data;
+    const float *x = walk->gru->x[side] + part->at * (size_t)W;
+    float *gates = gates_row(walk, walk->gru->gates, side, part->at);
+    over_steps(walk, side, W, gather_some);
+    sw_fill_rows(compute, part->rows, SLOTS * D, walk->gru->bias[side], gates, SLOTS * (size_t)D);
+    sw_gemm(compute, 0, 1, part->rows, 2 * D, W, 1, x, W, weight, W, 1, gates + SLOT_R * D,
+            SLOTS * D);
+    sw_gemm(compute, 0, 1, part->rows, D, W, 1, x, W, weight + 2 * (size_t)D * (size_t)W, W, 1,
+            gates + SLOT_N * D, SLOTS * D);
+}
+
+/* dW_ih += dgates^T x, db_ih += column sums of dgates, dx += dgates W_ih, each without a */
+static void input_backward(const struct walk *walk, int side)
+{
+    const struct sw_gru_part *part = walk->part;
+    struct sw_compute *compute = walk->call->compute;
+    int D = walk->D, W = walk->gru->width, rows = part->rows;
+    const struct sw_tensor *weight = parameter(walk->call, side, WEIGHT_IH);
+    const struct sw_tensor *bias = parameter(walk->call, side, BIAS_IH);
+    size_t last = 2 * (size_t)D * (size_t)W; /* the rows of n come last in W_ih */
+    const float *x = walk->gru->x[side] + part->at * (size_t)W;
+    const float *dgates = walk->gru->dgates[side], *rz = dgates + SLOT_R * D,
+                *n = dgates + SLOT_N * D;
+    if (weight->grad) {
+        sw_gemm(compute, 1, 0, 2 * D, W, rows, 1, rz, SLOTS * D, x, W, 1, weight->grad, W);
+        sw_gemm(compute, 1, 0, D, W, rows, 1, n, SLOTS * D, x, W, 1, weight->grad + last, W);
+    }
+    if (bias->grad) {
+        sw_add_column_sums(compute, rows, 2 * D, rz, SLOTS * (size_t)D, bias->grad);
+        sw_add_column_sums(compute, rows, D, n, SLOTS * (size_t)D, bias->grad + 2 * D);
+    }
+    if (walk->call->in[WORDS]->grad) {
+        float *dx = walk->gru->dx;
+        sw_gemm(compute, 0, 0, rows, W, 2 * D, 1, rz, SLOTS * D, weight->data, W, 0, dx, W);
+        sw_gemm(compute, 0, 0, rows, W, D, 1, n, SLOTS * D, weight->data + last, W, 1, dx, W);
+        over_steps(walk, side, W, scatter_some);
+    }
+}
+
+/* ---- a step -----------------------------------------------------------------------------------
+ */
+
+/* r, z, a += h W_hh^T, then the cell, for units [from, from + units) of one step:
+ * r = sigmoid(r), z = sigmoid(z), n = tanh(n + r a), h = (1 - z) n + z h. */
+static void step_forward(const struct walk *walk, int side, int t, int from, int units)
+{
+    const struct sw_gru_part *part = walk->part;
+    int D = walk->D, running = part->running[t];
+    size_t U = (size_t)units;
+    float *gates = gates_row(walk, walk->gru->gates, side, part->at + (size_t)part->start[t]);
+    if (t > 0) {
+        const float *weight = parameter(walk->call, side, WEIGHT_HH)->data;
+        const float *h = state_before(walk, side, t, 0);
+        if (walk->blocks == 1)
+            sw_gemm_one(0, 1, running, 3 * D, D, 1, h, D, weight, D, 1, gates + SLOT_R * D,
+                        SLOTS * D);
+        else
+            for (int gate = 0; gate < 3; gate++)
+                sw_gemm_one(0, 1, running, units, D, 1, h, D,
+                            weight + (size_t)(gate * D + from) * (size_t)D, D, 1,
+                            gates + (SLOT_R + gate) * D + from, SLOTS * D);
+    }
+    float ax[3 * MOST_UNITS], ah[3 * MOST_UNITS] = {0}; /* r, z, n; r and z are in ax whole */
+    for (int i = 0; i < running; i++) {
+        float *row = gates + (size_t)i * SLOTS * (size_t)D + from;
+        float *n = row + SLOT_N * D, *r = row + SLOT_R * D, *z = row + SLOT_Z * D;
+        memcpy(ax, r, U * sizeof *r);
+        memcpy(ax + U, z, U * sizeof *z);
+        memcpy(ax + 2 * U, n, U * sizeof *n);
+        memcpy(ah + 2 * U, row + SLOT_A * D, U * sizeof *row);
+        walk->kernels->gru_forward(
+            units, ax, ah, state_before(walk, side, t, i) + (t ? from : 0), r, z, n,
+            walk->gru->h[side] + sw_gru_state(part, t, i) * (size_t)D + from);
+    }
+}
+
+/* The gradient of h after step t is what later steps ask for, dgates(t+1) W_hh and z dh, and half
+ * that of the result. It is carried in the rows of the last states, which forward is done with. */
+static void step_backward(const struct walk *walk, int side, int t, int from, int units)
+{
+    const struct sw_gru_part *part = walk->part;
+    const struct sw_gru *gru = walk->gru;
+    int D = walk->D, running = part->running[t], later = part->running[t + 1];
+    size_t U = (size_t)units, row_size = SLOTS * (size_t)D;
+    float *carried = gru->h[side] + sw_gru_state(part, part->steps - 1, 0) * (size_t)D + from;
+    if (later == 0)
+        for (int i = 0; i < part->running[0]; i++)
+            memset(carried + (size_t)i * (size_t)D, 0, U * sizeof *carried);
+    else
+        sw_gemm_one(0, 0, later, units, 3 * D, 1,
+                    gru->dgates[side] + (size_t)part->start[t + 1] * row_size + SLOT_R * D,
+                    SLOTS * D, parameter(walk->call, side, WEIGHT_HH)->data + from, D, 1, carried,
+                    D);
+    float dh[MOST_UNITS], dax[3 * MOST_UNITS], dah[3 * MOST_UNITS];
+    for (int i = 0; i < running; i++) {
+        size_t row = (size_t)(part->start[t] + i);
+        const float *gates = gates_row(walk, gru->gates, side, part->at + row) + from;
+        const float *dout = walk->call->out->grad + sw_gru_word(gru, part, side, t, i) * (size_t)D;
+        float *dh_before = carried + (size_t)i * (size_t)D;
+        memcpy(dh, dh_before, U * sizeof *dh);
+        memset(dh_before, 0, U * sizeof *dh);
+        walk->kernels->axpy(U, 0.5f, dout + from, dh);
+        walk->kernels->gru_backward(units, dh, gates + SLOT_R * D, gates + SLOT_Z * D,
+                                    gates + SLOT_N * D, gates + SLOT_A * D,
+                                    state_before(walk, side, t, i) + (t ? from : 0), dax, dah,
+                                    dh_before);
+        float *dgates = gru->dgates[side] + row * row_size + from;
+        memcpy(dgates + SLOT_N * D, dax + 2 * U, U * sizeof *dax);
+        memcpy(dgates + SLOT_R * D, dax, U * sizeof *dax);
+        memcpy(dgates + SLOT_Z * D, dax + U, U * sizeof *dax);
+        memcpy(dgates + SLOT_A * D, dah + 2 * U, U * sizeof *dah);
+    }
+}
+
+/* dW_hh += dgates^T h over all steps but the first, db_hh += column sums, of r, z and a */
+static void state_backward(const struct walk *walk, int side)
+{
+    const struct sw_gru_part *part = walk->part;
+    struct sw_compute *compute = walk->call->compute;
+    int D = walk->D, first = part->running[0];
+    float *dweight = parameter(walk->call, side, WEIGHT_HH)->grad;
+    float *dbias = parameter(walk->call, side, BIAS_HH)->grad;
+    size_t row_size = SLOTS * (size_t)D;
+    const float *dgates = walk->gru->dgates[side] + SLOT_R * D;
+    if (dweight)
+        sw_gemm(compute, 1, 0, 3 * D, D, part->rows - first, 1, dgates + (size_t)first * row_size,
+                SLOTS * D, walk->gru->h[side] + part->at * (size_t)D, D, 1, dweight, D);
+    if (dbias)
+        sw_add_column_sums(compute, part->rows, 3 * D, dgates, row_size, dbias);
+}
+
+/* ---- the operation ----------------------------------------------------------------------------
+ */
+
+/* out = (forward state + reverse state) / 2 */
+static void join_some(const void *data, int from, int to)
+{
+    const struct rows_work *work = data;
+    const struct sw_gru *gru = work->walk->gru;
+    const struct sw_gru_part *part = work->walk->part;
+    size_t D = (size_t)gru->dim;
+    for (int t = from; t < to; t++)
+        for (int i = 0; i < part->running[t]; i++) {
+            int mirrored = gru->words->count[part->caption[i]] - 1 - t;
+            const float *forward = gru->h[0] + sw_gru_state(part, t, i) * D;
+            const float *reverse = gru->h[1] + sw_gru_state(part, mirrored, i) * D;
+            float *out = work->walk->call->out->data + sw_gru_word(gru, part, 0, t, i) * D;
+            for (size_t j = 0; j < D; j++)
+                out[j] = (forward[j] + reverse[j]) * 0.5f;
+        }
+}
+
+/* For each direction and caption, over its words in that direction's order, from h = 0:
+ *   r = sigmoid(W_ir x + b_ir + W_hr h + b_hr),  z = sigmoid(W_iz x + b_iz + W_hz h + b_hz),
+ *   n = tanh(W_in x + b_in + r (W_hn h + b_hn)),  h = (1 - z) n + z h;   out = the mean of the two.
+ */
+static void bigru_forward(const struct sw_call *call)
+{
+    const struct sw_fragments *words = call->args->p;
+    struct sw_gru *gru = sw_gru_lay_out(call->saved, words, call->in[WORDS]->dim[1],
+                                        call->out->dim[1], call->out->grad != NULL);
+    struct walk walk = new_walk(call, 0);
+    walk.step = step_forward;
+    for (int side = 0; side < SW_GRU_SIDES; side++)
+        join_biases(&walk, side);
+    for (int p = 0; p < gru->parts; p++) {
+        walk.part = &gru->part[p];
+        for (int side = 0; side < SW_GRU_SIDES; side++)
+            input_forward(&walk, side);
+        walk_steps(&walk);
+        over_steps(&walk, 0, walk.D, join_some);
+    }
+}
+
+static void bigru_backward(const struct sw_call *call)
+{
+    const struct sw_gru *gru = call->saved;
+    struct walk walk = new_walk(call, 1);
+    walk.step = step_backward;
+    for (int p = 0; p < gru->parts; p++) {
+        walk.part = &gru->part[p];
+        walk_steps(&walk);
+        for (int side = 0; side < SW_GRU_SIDES; side++) {
+            input_backward(&walk, side);
+            state_backward(&walk, side);
+        }
+    }
+}
+
+/* ---- samples ----------------------------------------------------------------------------------
+ */
+
+#define PARAMETERS_OF(W, D)                                               \
+    {2, {3 * (D), W}, -0.8f, 0.8f, 0}, {2, {3 * (D), D}, -0.8f, 0.8f, 0}, \
+        {1, {3 * (D)}, -0.5f, 0.5f, 0},                                   \
+    {                                                                     \
+        1, {3 * (D)}, -0.5f, 0.5f, 0                                      \
+    }
+
+static const int mixed_first[] = {0, 2, 3, 3}, mixed_count[] = {2, 1, 0, 4};
+static const struct sw_fragments mixed = {4, 7, 4, 1, mixed_first, mixed_count};
+static const int single_first[] = {0}, single_count[] = {3};
+static const struct sw_fragments single = {1, 3, 3, 1, single_first, single_count};
+
+static const struct sw_sample samples[] = {
+    {9, {{2, {7, 3}, -1, 1, 0}, PARAMETERS_OF(3, 2), PARAMETERS_OF(3, 2)}, {{0}, {0}, &mixed}},
+    {9, {{2, {3, 2}, -1, 1, 1}, PARAMETERS_OF(2, 3), PARAMETERS_OF(2, 3)}, {{0}, {0}, &single}},
+};
+
+const struct sw_op sw_op_bigru = {
+    .name = "bigru",
+    .shapes = "(N,W),(3D,W),(3D,D),(3D),(3D),(3D,W),(3D,D),(3D),(3D)->(N,D)",
+    .doc = "mean of a forward and a reverse GRU over captions of N words end to end; p: their "
+           "sw_fragments",
+    .least_inputs = 9,
+    .most_inputs = 9,
+    .shape = bigru_shape,
+    .saved_size = bigru_saved_size,
+    .forward = bigru_forward,
+    .backward = bigru_backward,
+    .samples = samples,
+    .sample_count = sizeof samples / sizeof *samples,
+};

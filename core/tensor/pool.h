@@ -1,0 +1,18 @@
+/* pool.h -- threads that share the chunks of one job at a time. */
+#ifndef SW_TENSOR_POOL_H
+#define SW_TENSOR_POOL_H
+
+#include "base/error.h"
+
+struct sw_pool;
+
+/* The caller is worker 0 of `threads` workers. `begin`, where not NULL, runs once on each of the
+ * others before its first chunk. */
+struct sw_pool *sw_pool_new(int threads, void (*begin)(void), struct sw_error *error);
+void sw_pool_free(struct sw_pool *pool);
+
+/* As sw_parallel. Calls from several threads wait for each other. */
+void sw_pool_run(struct sw_pool *pool, int chunks, void (*work)(void *data, int chunk, int worker),
+                 void *data);
+
+#endif
