@@ -1,0 +1,87 @@
+/* dataset.h -- one split of a data folder in the field's precomputed layout.
+ *
+ *   {split}_ims.npy         (rows,k,F) region features: float32, float16 or uint8 (value / 255)
+ *   {split}_caps.txt        one caption a line
+ *   {split}_ids.txt         optional: an image's name a line, one a row or one a caption
+ *   {split}_ims_bbx.npy     optional: (rows,k,4) float32, x1 y1 x2 y2 in pixels
+ *   {split}_ims_counts.npy  optional: (rows) int32 or int64, how many of a row's k regions are real
+ *   {split}_precaps.txt     optional: a caption's word ids a line, with commas between
+ *
+ * Captions come in fives. There are five a row, or each caption has a row of its own and five rows
+ * in turn repeat one image. Features stay in the mapped file: a split may be larger than memory. */
+#ifndef SW_DATA_DATASET_H
+#define SW_DATA_DATASET_H
+
+#include "base/error.h"
+#include "data/lines.h"
+#include "data/npy.h"
+#include "data/vocabulary.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sw_dataset_options {
+    size_t images;     /* only the first N images, when there are more; 0: all */
+    bool all_captions; /* the split "dev" is not held to its first 5000 captions */
+    bool precaps;      /* word ids come from {split}_precaps.txt when that is there */
+    bool sequential;   /* rows will be read in order (evaluation), not at random (training) */
+};
+
+struct sw_dataset {
+    size_t images, regions, features; /* I, k, F: what is in use */
+    size_t captions;                  /* C */
+    size_t div;                       /* captions a row of the features file: 5 or 1 */
+    size_t stride;                    /* rows an image: 5 when each caption has its own, else 1 */
+    size_t longest;                   /* words of the longest caption */
+    size_t *offsets;                  /* (C + 1): where each caption begins in ids */
+    int32_t *ids;                     /* <start> w.. <end> of all captions, end to end */
+    bool has_boxes, has_text;
+    /* the files */
+    struct sw_npy file, boxes, counts;
+    struct sw_lines text, names, precaps;
+    char *path; /* of the features file, for messages */
+};
+
+/* Opens `split` of folder `dir`. `vocabulary` may be NULL: then captions have no ids. `options` may
+ * be NULL. Errors name the file: no such split (and which there are), a wrong dtype or shape, a
+ * number of captions that fits neither five a row nor one a row, a caption that is not UTF-8 (with
+ * its line), a word id beyond the vocabulary. On failure *out may be closed. */
+int sw_dataset_open(const char *dir, const char *split, const struct sw_vocabulary *vocabulary,
+                    const struct sw_dataset_options *options, struct sw_dataset *out,
+                    struct sw_error *error);
+void sw_dataset_close(struct sw_dataset *data);
+
+/* The image (0 .. I-1) of a caption: equal for the captions of one image. */
+size_t sw_dataset_image(const struct sw_dataset *data, size_t caption);
+/* The row of the features file that goes with a caption, and the first one of an image. */
+size_t sw_dataset_caption_row(const struct sw_dataset *data, size_t caption);
+size_t sw_dataset_image_row(const struct sw_dataset *data, size_t image);
+
+/* How many regions of a row are real: 1 .. k. */
+size_t sw_dataset_region_count(const struct sw_dataset *data, size_t row);
+
+/* The regions of a row into out (k,F); those beyond its count become zeros. A value that is not
+ * finite is an error that names file, row, region and feature. May be called by several threads at
+ * once. */
+int sw_dataset_regions(const struct sw_dataset *data, size_t row, float *out,
+                       struct sw_error *error);
+
+/* The boxes of a row into out (k,4), when has_boxes. */
+int sw_dataset_boxes(const struct sw_dataset *data, size_t row, float *out, struct sw_error *error);
+
+/* Tells the system that the row will soon be read. */
+void sw_dataset_prefetch(const struct sw_dataset *data, size_t row);
+
+/* The words of caption j are ids[offsets[j] .. offsets[j+1]). Its text as it is in the file, not
+ * ended by a NUL, when has_text; else NULL. */
+const char *sw_dataset_caption(const struct sw_dataset *data, size_t caption, size_t *length);
+
+/* The name of an image, not ended by a NUL; NULL when the folder has no names. */
+const char *sw_dataset_name(const struct sw_dataset *data, size_t image, size_t *length);
+
+/* XXH3 of what the files hold: sizes, header and evenly spread pages of the features, and captions
+ * and region counts whole. It does not depend on the options that choose a part. */
+uint64_t sw_dataset_fingerprint(const struct sw_dataset *data);
+
+#endif

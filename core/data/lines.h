@@ -1,0 +1,25 @@
+/* lines.h -- a text file as lines: captions, names of images. */
+#ifndef SW_DATA_LINES_H
+#define SW_DATA_LINES_H
+
+#include "base/error.h"
+#include "base/file.h"
+
+#include <stddef.h>
+
+struct sw_lines {
+    struct sw_mapping mapping;
+    size_t count;
+    size_t *at; /* (count + 1): where each line begins in the mapping */
+};
+
+/* Maps `path` and finds its lines. They end at '\n' only, the last one at the end of the file; a
+ * byte order mark before the first one is left out. An empty file has no lines. On failure *out
+ * may be closed. */
+int sw_lines_open(struct sw_lines *out, const char *path, struct sw_error *error);
+void sw_lines_close(struct sw_lines *lines);
+
+/* Line i < count, not ended by a NUL, without white space (of ASCII) on either side. */
+const char *sw_line(const struct sw_lines *lines, size_t i, size_t *length);
+
+#endif

@@ -1,0 +1,257 @@
+/* npy.c -- see npy.h. */
+#include "data/npy.h"
+
+#include "data/npy_header.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#ifdef __F16C__
+#include <immintrin.h>
+#endif
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are read as little-endian");
+
+static const char magic[] = "\x93NUMPY";
+enum { MAGIC = 6 };
+
+/* The bytes of the whole array; false when that overflows, also behind a dimension of 0. */
+static bool array_bytes(int ndim, const size_t *shape, size_t element, size_t *out)
+{
+    size_t bytes = element;
+    bool none = false;
+    for (int i = 0; i < ndim; i++) {
+        if (shape[i] == 0)
+            none = true;
+        else if (__builtin_mul_overflow(bytes, shape[i], &bytes) || bytes > PTRDIFF_MAX)
+            return false;
+    }
+    *out = none ? 0 : bytes;
+    return true;
+}
+
+static void shape_text(char *out, size_t room, int ndim, const size_t *shape)
+{
+    size_t used = 0;
+    for (int i = 0; i < ndim && used < room; i++)
+        used += (size_t)snprintf(out + used, room - used, "%s%zu", i ? ", " : "", shape[i]);
+    if (ndim == 0)
+        out[0] = 0;
+}
+
+static int check(struct sw_npy *out, const char *path, struct sw_error *error)
+{
+    const unsigned char *file = out->mapping.data;
+    size_t size = out->mapping.size;
+    if (size < MAGIC + 2 || memcmp(file, magic, MAGIC))
+        return sw_fail(error, SW_FAILED,
+                       "%s: expected a .npy file, found %zu bytes without its mark", path, size);
+    int version = file[MAGIC];
+    if (version < 1 || version > 3 || file[MAGIC + 1] != 0)
+        return sw_fail(error, SW_FAILED, "%s: expected .npy version 1.0, 2.0 or 3.0, found %d.%d",
+                       path, version, file[MAGIC + 1]);
+
+    size_t begin = MAGIC + 2 + (version == 1 ? 2 : 4), header = 0;
+    if (size >= begin)
+        for (size_t i = begin; i-- > MAGIC + 2;)
+            header = header << 8 | file[i];
+    if (size < begin || size - begin < header)
+        return sw_fail(error, SW_FAILED, "%s: expected a header of %zu bytes, found %zu", path,
+                       header, size < begin ? 0 : size - begin);
+    int status = sw_npy_header(out, (const char *)file + begin, header, path, error);
+    if (status)
+        return status;
+
+    char shape[128];
+    shape_text(shape, sizeof shape, out->ndim, out->shape);
+    size_t found = size - begin - header, expected;
+    if (!array_bytes(out->ndim, out->shape, sw_dtype_size(out->dtype), &expected))
+        return sw_fail(error, SW_FAILED, "%s: shape (%s) is too large for this machine", path,
+                       shape);
+    if (found != expected)
+        return sw_fail(error, SW_FAILED,
+                       "%s: expected %zu bytes of data for %s of shape (%s), found %zu: the file "
+                       "is %s",
+                       path, expected, sw_dtype_name(out->dtype), shape, found,
+                       found < expected ? "cut short" : "too long");
+    for (int i = out->ndim; i < SW_NPY_DIMS; i++)
+        out->shape[i] = 1;
+    out->data = file + begin + header;
+    return SW_OK;
+}
+
+int sw_npy_open(struct sw_npy *out, const char *path, struct sw_error *error)
+{
+    *out = (struct sw_npy){0};
+    int status = sw_map(&out->mapping, path, error);
+    if (!status)
+        status = check(out, path, error);
+    if (status)
+        sw_npy_close(out);
+    return status;
+}
+
+void sw_npy_close(struct sw_npy *npy)
+{
+    sw_unmap(&npy->mapping);
+    *npy = (struct sw_npy){0};
+}
+
+size_t sw_npy_row(const struct sw_npy *npy)
+{
+    return npy->shape[1] * npy->shape[2] * npy->shape[3];
+}
+
+/* -- numbers ----------------------------------------------------------------------------------- */
+
+/* Normal numbers and infinities by moving the exponent; subnormal ones as the difference of two
+ * normal floats, so that no mode of the processor can flush them to zero. */
+static float half_to_float(uint16_t half)
+{
+    uint32_t exponent = half & 0x7c00u, sign = (uint32_t)(half & 0x8000u) << 16;
+    uint32_t moved = (uint32_t)(half & 0x7fffu) << 13;
+    uint32_t is_small = -(uint32_t)(exponent == 0), is_endless = -(uint32_t)(exponent == 0x7c00u);
+    uint32_t normal = moved + (112u << 23) + (is_endless & 112u << 23);
+    uint32_t bits = moved + (113u << 23);
+    float small, out;
+    memcpy(&small, &bits, sizeof small);
+    small -= 0x1p-14f;
+    memcpy(&bits, &small, sizeof bits);
+    bits = sign | (bits & is_small) | (normal & ~is_small);
+    memcpy(&out, &bits, sizeof out);
+    return out;
+}
+
+static void from_half(const unsigned char *restrict in, size_t count, float *restrict out)
+{
+    size_t i = 0;
+#ifdef __F16C__
+    for (; i + 8 <= count; i += 8)
+        _mm256_storeu_ps(
+            out + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(in + 2 * i))));
+#endif
+    for (; i < count; i++) {
+        uint16_t half;
+        memcpy(&half, in + 2 * i, sizeof half);
+        out[i] = half_to_float(half);
+    }
+}
+
+static void from_byte(const unsigned char *restrict in, size_t count, float *restrict out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)in[i] * (1.0f / 255.0f);
+}
+
+int sw_npy_floats(const struct sw_npy *npy, size_t first, size_t count, float *out)
+{
+    if (npy->ndim == 0 || first > npy->shape[0] || count > npy->shape[0] - first)
+        return SW_MISUSE;
+    size_t row = sw_npy_row(npy), elements = count * row;
+    const unsigned char *in = npy->data;
+    in += first * row * sw_dtype_size(npy->dtype);
+    switch (npy->dtype) {
+    case SW_FLOAT32:
+        if (elements)
+            memcpy(out, in, elements * sizeof *out);
+        return SW_OK;
+    case SW_FLOAT16:
+        from_half(in, elements, out);
+        return SW_OK;
+    case SW_UINT8:
+        from_byte(in, elements, out);
+        return SW_OK;
+    default:
+        return SW_MISUSE;
+    }
+}
+
+int64_t sw_npy_integer(const struct sw_npy *npy, size_t i)
+{
+    const unsigned char *in = npy->data;
+    if (npy->dtype == SW_UINT8)
+        return in[i];
+    if (npy->dtype == SW_INT32) {
+        int32_t n;
+        memcpy(&n, in + i * sizeof n, sizeof n);
+        return n;
+    }
+    int64_t n;
+    memcpy(&n, in + i * sizeof n, sizeof n);
+    return n;
+}
+
+/* -- writing ----------------------------------------------------------------------------------- */
+
+int sw_npy_begin(struct sw_npy_writer *writer, const char *path, enum sw_dtype dtype, int ndim,
+                 const size_t *shape, struct sw_error *error)
+{
+    *writer = (struct sw_npy_writer){0};
+    size_t bytes;
+    if (ndim < 1 || ndim > SW_NPY_DIMS)
+        return sw_fail(error, SW_MISUSE, "cannot write %s: expected 1 to 4 dimensions, found %d",
+                       path, ndim);
+    char text[128], header[256];
+    shape_text(text, sizeof text, ndim, shape);
+    if (!array_bytes(ndim, shape, sw_dtype_size(dtype), &bytes))
+        return sw_fail(error, SW_MISUSE, "cannot write %s: shape (%s) is too large", path, text);
+    writer->rows = shape[0];
+    array_bytes(ndim - 1, shape + 1, sw_dtype_size(dtype), &writer->row_bytes);
+
+    int length = snprintf(header, sizeof header,
+                          "{'descr': '%s', 'fortran_order': False, 'shape': (%s%s), }",
+                          sw_npy_descr(dtype), text, ndim == 1 ? "," : "");
+    size_t whole = (MAGIC + 4 + (size_t)length + 1 + 63) / 64 * 64, after = whole - MAGIC - 4;
+    memset(header + length, ' ', after - (size_t)length);
+    header[after - 1] = '\n';
+    const unsigned char head[] = {1, 0, (unsigned char)(after & 255), (unsigned char)(after >> 8)};
+    int status = sw_new_file_begin(&writer->file, path, error);
+    if (status)
+        return status;
+    /* a failure shows in the stream's error flag, which commit looks at */
+    fwrite(magic, 1, MAGIC, writer->file.stream);
+    fwrite(head, 1, sizeof head, writer->file.stream);
+    fwrite(header, 1, after, writer->file.stream);
+    return SW_OK;
+}
+
+int sw_npy_append(struct sw_npy_writer *writer, const void *rows, size_t count,
+                  struct sw_error *error)
+{
+    if (count > writer->rows - writer->written)
+        return sw_fail(error, SW_MISUSE, "%s: expected %zu rows, found %zu more after %zu",
+                       writer->file.path, writer->rows, count, writer->written);
+    size_t bytes = count * writer->row_bytes;
+    if (bytes && fwrite(rows, 1, bytes, writer->file.stream) != bytes)
+        return sw_fail(error, SW_FAILED, "cannot write %s: %s", writer->file.path, strerror(errno));
+    writer->written += count;
+    return SW_OK;
+}
+
+int sw_npy_commit(struct sw_npy_writer *writer, struct sw_error *error)
+{
+    if (writer->written == writer->rows)
+        return sw_new_file_commit(&writer->file, error);
+    sw_fail(error, SW_MISUSE, "%s: expected %zu rows, found %zu", writer->file.path, writer->rows,
+            writer->written);
+    sw_npy_discard(writer);
+    return SW_MISUSE;
+}
+
+void sw_npy_discard(struct sw_npy_writer *writer)
+{
+    sw_new_file_discard(&writer->file);
+}
+
+int sw_npy_write(const char *path, const float *data, int ndim, const size_t *shape,
+                 struct sw_error *error)
+{
+    struct sw_npy_writer writer;
+    int status = sw_npy_begin(&writer, path, SW_FLOAT32, ndim, shape, error);
+    if (!status)
+        status = sw_npy_append(&writer, data, shape[0], error);
+    if (!status)
+        return sw_npy_commit(&writer, error);
+    sw_npy_discard(&writer);
+    return status;
+}
