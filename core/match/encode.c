@@ -83,8 +83,8 @@ static struct sw_tensor *encode_regions(const struct sw_model *model, struct sw_
 static struct sw_tensor *encode_words(const struct sw_model *model, struct sw_graph *graph,
                                       const int32_t *ids, const struct sw_fragments *captions)
 {
-    struct sw_words words = {.count = captions->rows, .id = ids};
-    struct sw_words *kept = sw_graph_scratch(graph, sizeof *kept);
+    struct sw_word_ids words = {.count = captions->rows, .id = ids};
+    struct sw_word_ids *kept = sw_graph_scratch(graph, sizeof *kept);
     struct sw_fragments *packing = sw_graph_scratch(graph, sizeof *packing);
     if (!kept || !packing)
         return NULL;

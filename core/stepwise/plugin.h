@@ -205,7 +205,7 @@ struct sw_fusion {
 };
 
 /* Word ids of a batch, captions end to end. */
-struct sw_words {
+struct sw_word_ids {
     int count;
     const int32_t *id;
 };
@@ -220,7 +220,7 @@ struct sw_embedding {
                 const struct sw_value *options);
     /* (words, tables * W) */
     struct sw_tensor *(*embed)(const struct sw_host *host, struct sw_graph *graph, const void *self,
-                               const struct sw_words *words);
+                               const struct sw_word_ids *words);
 };
 
 /* The one exported symbol: SW_EXPORT const struct sw_plugin sw_plugin = { SW_PLUGIN_HEAD, ... }.

@@ -17,7 +17,7 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self, 
 }
 
 static struct sw_tensor *embed(const struct sw_host *host, struct sw_graph *graph, const void *self,
-                               const struct sw_words *words)
+                               const struct sw_word_ids *words)
 {
     const struct embedding *s = self;
     struct sw_args args = {.p = words};

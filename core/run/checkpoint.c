@@ -1,0 +1,280 @@
+/* checkpoint.c -- see checkpoint.h. */
+#include "run/checkpoint.h"
+
+#include "data/vocabulary.h"
+#include "run/config.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The two tensors that core's own encoders bring, and the first dimension of any word table, say
+ * how large the model is; the rest is checked against the model once it is built. */
+static const char image_weight[] = "image.fc.weight";
+static const char recurrent_weight[] = "text.gru.weight_hh_l0";
+static const char tables[] = "embedding.";
+
+static void shape_text(char *out, size_t size, int ndim, const size_t *shape)
+{
+    size_t used = 0;
+    *out = 0;
+    for (int i = 0; i < ndim && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%zu", i ? " x " : "", shape[i]);
+    if (ndim == 0)
+        snprintf(out, size, "a scalar");
+}
+
+static const struct sw_safetensors_entry *need(const struct sw_checkpoint *c, const char *name,
+                                               struct sw_error *error)
+{
+    const struct sw_safetensors_entry *entry = sw_safetensors_find(&c->file, name);
+    char shape[128];
+    if (!entry) {
+        sw_fail(error, SW_FAILED, "%s: expected a tensor '%s', found none; is it a model of Stepwise?",
+                c->file.path, name);
+        return NULL;
+    }
+    shape_text(shape, sizeof shape, entry->ndim, entry->shape);
+    if (entry->ndim != 2 || entry->shape[0] > INT_MAX / 4 || entry->shape[1] > INT_MAX / 4) {
+        sw_fail(error, SW_FAILED, "%s: %s: expected a matrix, found %s", c->file.path, name, shape);
+        return NULL;
+    }
+    return entry;
+}
+
+/* The file must hold about as many numbers as the config's model: a small file cannot ask for
+ * gigabytes. */
+static int read_sizes(struct sw_checkpoint *c, struct sw_error *error)
+{
+    const char *path = c->file.path;
+    const struct sw_safetensors_entry *image = need(c, image_weight, error);
+    const struct sw_safetensors_entry *gru = image ? need(c, recurrent_weight, error) : NULL;
+    if (!gru)
+        return SW_FAILED;
+    const json_t *model = json_object_get(c->config, "model");
+    size_t dim = (size_t)json_integer_value(json_object_get(model, "dim"));
+    char shape[128];
+    shape_text(shape, sizeof shape, 2, image->shape);
+    if (image->shape[0] != dim)
+        return sw_fail(error, SW_FAILED,
+                       "%s: %s: expected %zu x F as the config's dim is %zu, found %s", path,
+                       image_weight, dim, dim, shape);
+    shape_text(shape, sizeof shape, 2, gru->shape);
+    if (gru->shape[0] != 3 * dim || gru->shape[1] != dim)
+        return sw_fail(error, SW_FAILED, "%s: %s: expected %zu x %zu, found %s", path,
+                       recurrent_weight, 3 * dim, dim, shape);
+    c->dim = (int)dim;
+    c->features = (int)image->shape[1];
+    for (size_t i = 0; i < c->file.count; i++) {
+        const char *name = c->file.entries[i].name;
+        if (strncmp(name, tables, strlen(tables)) != 0)
+            continue;
+        const struct sw_safetensors_entry *table = need(c, name, error);
+        if (!table)
+            return SW_FAILED;
+        c->vocabulary = (int)table->shape[0];
+        return SW_OK;
+    }
+    return sw_fail(error, SW_FAILED, "%s: expected a word table '%sNAME.weight', found none", path,
+                   tables);
+}
+
+/* What was trained with another version may have other keys besides "model"; only that one is needed
+ * to know the model, so only that one has to be right. */
+static json_t *read_config(const struct sw_session *session, const char *text,
+                           struct sw_error *error)
+{
+    json_error_t wrong;
+    json_t *given = json_loads(text, JSON_REJECT_DUPLICATES, &wrong);
+    if (!json_is_object(given)) {
+        json_decref(given);
+        sw_fail(error, SW_FAILED, "its config is not a JSON object: %s", given ? "" : wrong.text);
+        return NULL;
+    }
+    json_t *config = sw_config_resolve(session->plugins, given, NULL);
+    if (!config) {
+        json_t *model = json_object_get(given, "model");
+        json_t *least = model ? json_pack("{s:O}", "model", model) : json_object();
+        struct sw_error own = {0};
+        config = least ? sw_config_resolve(session->plugins, least, &own) : NULL;
+        json_decref(least);
+        if (!config) /* the file is wrong, not what the user typed */
+            sw_fail(error, SW_FAILED, "its config: %s", own.status ? own.text : "out of memory");
+    }
+    json_decref(given);
+    return config;
+}
+
+int sw_checkpoint_open(struct sw_checkpoint *out, const struct sw_session *session,
+                       const char *path, struct sw_error *error)
+{
+    *out = (struct sw_checkpoint){0};
+    int status = sw_safetensors_open(&out->file, path, error);
+    if (status != SW_OK)
+        return status;
+    const char *text = sw_safetensors_string(&out->file, "stepwise");
+    if (!text) {
+        status = sw_fail(error, SW_FAILED,
+                         "%s: expected the config as 'stepwise' in __metadata__, found none; is it a "
+                         "model of Stepwise?",
+                         path);
+    } else {
+        struct sw_error own = {0};
+        out->config = read_config(session, text, &own);
+        status = out->config ? read_sizes(out, error)
+                             : sw_fail(error, own.status, "%s: %s", path, own.text);
+    }
+    if (status != SW_OK)
+        sw_checkpoint_close(out);
+    return status;
+}
+
+void sw_checkpoint_close(struct sw_checkpoint *checkpoint)
+{
+    sw_safetensors_close(&checkpoint->file);
+    json_decref(checkpoint->config);
+    *checkpoint = (struct sw_checkpoint){0};
+}
+
+static int all_finite(const struct sw_checkpoint *c, const struct sw_parameter *parameter,
+                      struct sw_error *error)
+{
+    const struct sw_tensor *t = parameter->tensor;
+    size_t count = sw_tensor_count(t);
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(t->data[i]))
+            return sw_fail(error, SW_FAILED, "%s: %s: number %zu of %zu is %s; expected finite numbers",
+                           c->file.path, parameter->name, i, count,
+                           isnan(t->data[i]) ? "a NaN" : "an infinity");
+    return SW_OK;
+}
+
+static int fill(const struct sw_checkpoint *c, const struct sw_model *model,
+                struct sw_error *error)
+{
+    int count = sw_model_parameters(model);
+    const char **names = calloc((size_t)count + 1, sizeof *names);
+    if (!names)
+        return sw_fail(error, SW_FAILED, "out of memory for the names of %d parameters", count);
+    int status = SW_OK;
+    for (int i = 0; i < count && status == SW_OK; i++) {
+        const struct sw_parameter *parameter = sw_model_parameter(model, i);
+        struct sw_tensor *t = parameter->tensor;
+        size_t shape[SW_MAX_DIM];
+        names[i] = parameter->name;
+        for (int j = 0; j < t->ndim; j++)
+            shape[j] = (size_t)t->dim[j];
+        status = sw_safetensors_floats(&c->file, parameter->name, t->ndim, shape, t->data, error);
+        if (status == SW_OK)
+            status = all_finite(c, parameter, error);
+    }
+    for (size_t i = 0; i < c->file.count && status == SW_OK; i++) {
+        const char *name = c->file.entries[i].name;
+        char suggestion[512];
+        if (sw_model_find_parameter(model, name))
+            continue;
+        sw_suggest(suggestion, sizeof suggestion, name, names, (size_t)count);
+        status = sw_fail(error, SW_FAILED, "%s: tensor '%.120s' is not a parameter of its model%s",
+                         c->file.path, name, suggestion);
+    }
+    free(names);
+    return status;
+}
+
+int sw_checkpoint_model(struct sw_matcher **out, const struct sw_session *session,
+                        const struct sw_checkpoint *checkpoint, struct sw_error *error)
+{
+    struct sw_matcher_inputs inputs = {
+        .features = checkpoint->features,
+        .vocabulary = checkpoint->vocabulary,
+        .values_follow = 1,
+    };
+    *out = NULL;
+    struct sw_matcher *matcher;
+    int status = sw_matcher_new(&matcher, session, checkpoint->config, &inputs, error);
+    if (status != SW_OK)
+        return status;
+    status = fill(checkpoint, matcher->model, error);
+    if (status != SW_OK)
+        sw_matcher_free(matcher);
+    else
+        *out = matcher;
+    return status;
+}
+
+int sw_checkpoint_load(struct sw_matcher **out, json_t **config, const struct sw_session *session,
+                       const char *path, struct sw_error *error)
+{
+    struct sw_checkpoint checkpoint;
+    *out = NULL;
+    if (config)
+        *config = NULL;
+    int status = sw_checkpoint_open(&checkpoint, session, path, error);
+    if (status != SW_OK)
+        return status;
+    status = sw_checkpoint_model(out, session, &checkpoint, error);
+    if (status == SW_OK && config)
+        *config = json_incref(checkpoint.config);
+    sw_checkpoint_close(&checkpoint);
+    return status;
+}
+
+int sw_checkpoint_save(const char *path, const struct sw_model *model, const json_t *config,
+                       struct sw_error *error)
+{
+    int count = sw_model_parameters(model);
+    struct sw_safetensors_entry *entries = calloc((size_t)count + 1, sizeof *entries);
+    json_t *portable = sw_config_portable(config);
+    char *text = portable ? sw_config_text(portable, 0) : NULL;
+    json_t *metadata = text ? json_pack("{s:s}", "stepwise", text) : NULL;
+    int status;
+    if (!entries || !metadata) {
+        status = sw_fail(error, SW_FAILED, "out of memory for saving %s", path);
+    } else {
+        for (int i = 0; i < count; i++) {
+            const struct sw_parameter *parameter = sw_model_parameter(model, i);
+            entries[i].name = parameter->name;
+            entries[i].ndim = parameter->tensor->ndim;
+            for (int j = 0; j < parameter->tensor->ndim; j++)
+                entries[i].shape[j] = (size_t)parameter->tensor->dim[j];
+            entries[i].data = parameter->tensor->data;
+        }
+        status = sw_safetensors_write(path, entries, (size_t)count, metadata, error);
+    }
+    json_decref(metadata);
+    json_decref(portable);
+    free(text);
+    free(entries);
+    return status;
+}
+
+/* path's folder / name */
+static char *beside(const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    char *out;
+    int length = slash ? (int)(slash - path) + 1 : 0;
+    return asprintf(&out, "%.*s%s", length, path, name) < 0 ? NULL : out;
+}
+
+int sw_checkpoint_vocabulary(struct sw_vocabulary *out, const char *checkpoint, const char *vocab,
+                             int expected, struct sw_error *error)
+{
+    *out = (struct sw_vocabulary){0};
+    char *path = vocab ? strdup(vocab) : beside(checkpoint, "vocab.json");
+    if (!path)
+        return sw_fail(error, SW_FAILED, "out of memory for the vocabulary of %s", checkpoint);
+    int status = sw_vocabulary_load(out, path, error);
+    if (status != SW_OK && !vocab)
+        sw_error_within(error, "the vocabulary of %s (another one: --vocab FILE)", checkpoint);
+    if (status == SW_OK && out->words.count != (size_t)expected) {
+        status = sw_fail(error, SW_FAILED,
+                         "%s: expected %d words as %s has them, found %zu", path, expected,
+                         checkpoint, out->words.count);
+        sw_vocabulary_free(out);
+    }
+    free(path);
+    return status;
+}

@@ -1,0 +1,41 @@
+/* evaluate.h -- retrieval metrics of one model, or of several by the mean of their similarities. */
+#ifndef SW_RUN_EVALUATE_H
+#define SW_RUN_EVALUATE_H
+
+#include "base/error.h"
+#include "match/metrics.h"
+#include "run/session.h"
+
+struct sw_dataset;
+
+struct sw_evaluate_options {
+    size_t images;    /* only the first N images; 0: all */
+    int all_dev_captions; /* the split "dev" is not held to its first 1000 images */
+    int precaps;      /* word ids from {split}_precaps.txt when that is there */
+    int fold5;        /* five consecutive folds, every metric averaged */
+    const char *sims; /* NULL, or where S goes: .npy, float32, (images, captions) */
+    struct sw_pair_options pairs;
+};
+
+/* One model with the data as its vocabulary reads it. */
+struct sw_view {
+    struct sw_model *model;
+    const struct sw_dataset *data;
+};
+
+/* Scores all images against all captions (with fold5: of their own fold, unless S is asked for)
+ * and ranks them. Views see the same images and captions. Memory: the encoded captions and images,
+ * and a bounded block of S. ranks may be NULL; free it with sw_ranks_free. Errors: sizes that do
+ * not fit, a NaN with its pair. */
+int sw_evaluate(const struct sw_session *session, const struct sw_view *views, int count,
+                const struct sw_evaluate_options *options, struct sw_metrics *out,
+                struct sw_ranks *ranks, struct sw_error *error);
+
+/* The same from files: each checkpoint with `vocab`, or with the vocab.json beside it when that is
+ * NULL. */
+int sw_evaluate_files(const struct sw_session *session, const char *const *checkpoints, int count,
+                      const char *dir, const char *split, const char *vocab,
+                      const struct sw_evaluate_options *options, struct sw_metrics *out,
+                      struct sw_ranks *ranks, struct sw_error *error);
+
+#endif

@@ -1,0 +1,42 @@
+/* gather.h -- from a data set to the numbers of one batch (struct sw_examples). */
+#ifndef SW_RUN_GATHER_H
+#define SW_RUN_GATHER_H
+
+#include "base/error.h"
+#include "data/dataset.h"
+#include "match/model.h"
+#include "tensor/compute.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Room for a batch of one data set; the next batch overwrites the last one. */
+struct sw_gather {
+    const struct sw_dataset *data;
+    struct sw_compute *compute;
+    struct sw_examples examples; /* of the last batch */
+    int32_t *image;              /* (captions) the image of each caption, 0 .. I-1 of the data set */
+    /* its own */
+    float *features, *rows; /* a batch in blocks; one image for each worker */
+    int *count, *start;
+    int32_t *ids;
+    size_t *row; /* (images) rows of the features file */
+    struct sw_error *errors; /* one for each chunk of images */
+    int images, captions;
+    size_t words;
+};
+
+/* At most `images` images and `captions` captions; either may be 0. data and compute outlive it. */
+int sw_gather_new(struct sw_gather *out, const struct sw_dataset *data, struct sw_compute *compute,
+                  int images, int captions, struct sw_error *error);
+void sw_gather_free(struct sw_gather *gather);
+
+/* Captions caption[0..count) and for each its own image, repeated when captions share it. */
+int sw_gather_pairs(struct sw_gather *gather, const uint32_t *caption, int count,
+                    struct sw_error *error);
+/* Images first .. first + count - 1, and no captions. */
+int sw_gather_images(struct sw_gather *gather, size_t first, int count, struct sw_error *error);
+/* Captions first .. first + count - 1, and no images. */
+void sw_gather_captions(struct sw_gather *gather, size_t first, int count);
+
+#endif

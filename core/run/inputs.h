@@ -1,0 +1,34 @@
+/* inputs.h -- what a run reads: vocabulary, train and dev split, word vectors. */
+#ifndef SW_RUN_INPUTS_H
+#define SW_RUN_INPUTS_H
+
+#include "base/error.h"
+#include "data/dataset.h"
+#include "data/vocabulary.h"
+#include "run/config.h"
+#include "run/session.h"
+
+struct sw_inputs {
+    struct sw_vocabulary vocabulary;
+    char *vocabulary_from; /* a file, or "built from the captions" */
+    struct sw_dataset train, dev;
+    int has_vocabulary, has_train, has_dev;
+    int generated; /* the data are scenes */
+    uint64_t train_fingerprint, dev_fingerprint;
+    /* of the GloVe file, once sw_inputs_glove has read it */
+    size_t glove_lines, glove_found;
+    uint64_t glove_hash; /* XXH3 of the rows in use */
+};
+
+/* vocab: NULL, or a vocabulary that goes before the settings' own (that of a run to go on with). */
+int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, const char *vocab,
+                   struct sw_error *error);
+void sw_inputs_close(struct sw_inputs *inputs);
+
+/* Builds the model for these inputs; reads the GloVe file when its embedding needs one and the
+ * values do not follow from elsewhere. */
+int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,
+                      const struct sw_session *session, const json_t *config, int values_follow,
+                      struct sw_error *error);
+
+#endif

@@ -1,0 +1,73 @@
+/* session.c -- see session.h. */
+#include "run/session.h"
+
+#include <stdlib.h>
+
+int sw_session_new(struct sw_session **out, int threads, const char *plugin_path,
+                   struct sw_error *error)
+{
+    struct sw_error own = {0};
+    *out = NULL;
+    struct sw_session *session = calloc(1, sizeof *session);
+    if (!session)
+        return sw_fail(error, SW_FAILED, "out of memory for a session");
+    session->compute = sw_compute_new(threads, &own);
+    session->ops = session->compute ? sw_ops_new(&own) : NULL;
+    if (!session->ops ||
+        sw_plugins_load(&session->plugins, plugin_path, session->ops, &own) != SW_OK) {
+        sw_session_free(session);
+        return sw_fail(error, own.status ? own.status : SW_FAILED, "%s", own.text);
+    }
+    *out = session;
+    return SW_OK;
+}
+
+void sw_session_free(struct sw_session *session)
+{
+    if (!session)
+        return;
+    if (session->plugins)
+        sw_plugins_free(session->plugins);
+    if (session->ops)
+        sw_ops_free(session->ops);
+    if (session->compute)
+        sw_compute_free(session->compute);
+    free(session);
+}
+
+int sw_matcher_new(struct sw_matcher **out, const struct sw_session *session, const json_t *config,
+                   const struct sw_matcher_inputs *inputs, struct sw_error *error)
+{
+    *out = NULL;
+    struct sw_matcher *matcher = calloc(1, sizeof *matcher);
+    if (!matcher)
+        return sw_fail(error, SW_FAILED, "out of memory for a model");
+    int status = sw_compose(&matcher->composition, session->plugins,
+                            json_object_get(config, "model"), error);
+    if (status == SW_OK) {
+        struct sw_model_plan *plan = sw_composition_plan(matcher->composition);
+        plan->features = inputs->features;
+        plan->vocabulary = inputs->vocabulary;
+        plan->seed = inputs->seed;
+        plan->glove = inputs->glove;
+        plan->values_follow = inputs->values_follow;
+        status = sw_model_new(&matcher->model, plan, sw_host_table(), session->compute,
+                              session->ops, error);
+    }
+    if (status != SW_OK) {
+        sw_matcher_free(matcher);
+        return status;
+    }
+    *out = matcher;
+    return SW_OK;
+}
+
+void sw_matcher_free(struct sw_matcher *matcher)
+{
+    if (!matcher)
+        return;
+    if (matcher->model)
+        sw_model_free(matcher->model);
+    sw_composition_free(matcher->composition);
+    free(matcher);
+}

@@ -1,0 +1,80 @@
+/* trainer.h -- training, one event at a time.
+ *
+ * A step: B captions in the epoch's order, each with its image; S (B,B); the hinge loss of eq. 17
+ * with the hardest negatives (all negatives in the first `warmup_epochs`); backward; global norm
+ * clipped; Adam with lr * decay^(epoch / decay_epoch), integer division, epochs from 0. An epoch's
+ * last batch may be smaller, down to two pairs. The same config and data give the same bits at any
+ * number of threads, and a run that was killed and resumed gives those bits too. */
+#ifndef SW_RUN_TRAINER_H
+#define SW_RUN_TRAINER_H
+
+#include "base/error.h"
+#include "match/metrics.h"
+#include "run/session.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+enum sw_event_kind {
+    SW_EVENT_STEP = 1,
+    SW_EVENT_EVALUATED, /* on the dev split */
+    SW_EVENT_WARNING,
+    SW_EVENT_DONE,
+};
+
+struct sw_event {
+    enum sw_event_kind kind;
+    int64_t step, total_steps;             /* steps done, of the whole run */
+    int epoch, epochs;                     /* the epoch of this step, from 0 */
+    int64_t step_in_epoch, steps_in_epoch; /* from 1 */
+    /* STEP */
+    int samples; /* pairs in this batch */
+    double loss; /* summed over the batch */
+    double loss_per_sample;
+    double grad_norm; /* before clipping */
+    double lr;
+    double seconds; /* of this step or evaluation */
+    double samples_per_second;
+    double data_seconds; /* the part of `seconds` that went into gathering the batch */
+    /* EVALUATED: dev; DONE: test when has_test (computed with the best checkpoint) */
+    struct sw_metrics metrics;
+    int best; /* EVALUATED: the best dev rsum so far */
+    /* DONE */
+    int has_dev, has_test;
+    struct sw_metrics best_dev;
+    int64_t best_step;
+    int best_epoch;
+    double total_seconds;
+    char text[512]; /* WARNING: one line */
+};
+
+struct sw_train_options {
+    int resume;          /* go on where the folder's state is, from the start when there is none */
+    const char *command; /* the command line, for provenance; may be NULL */
+};
+
+struct sw_trainer;
+
+/* config: resolved. run: path of the run folder, made by this call. Reads the data, makes or loads
+ * the vocabulary, builds the model, writes config.json, vocab.json and provenance.json. A folder
+ * that is done gives a trainer whose first event is DONE. */
+int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const json_t *config,
+                    const char *run, const struct sw_train_options *options,
+                    struct sw_error *error);
+
+/* Does what is due next -- one step, one evaluation -- and says what it was. After DONE it gives
+ * DONE again. After a failure (a loss that is not finite, a full disk) the trainer can only be
+ * closed; what the folder held stays good. */
+int sw_trainer_next(struct sw_trainer *trainer, struct sw_event *event, struct sw_error *error);
+
+/* Saves the state now; the run can go on or be closed and resumed. */
+int sw_trainer_save(struct sw_trainer *trainer, struct sw_error *error);
+
+/* Frees all; does not save. NULL is fine. */
+void sw_trainer_close(struct sw_trainer *trainer);
+
+const char *sw_trainer_path(const struct sw_trainer *trainer);
+const json_t *sw_trainer_config(const struct sw_trainer *trainer);
+const struct sw_model *sw_trainer_model(const struct sw_trainer *trainer);
+
+#endif

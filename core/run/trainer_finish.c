@@ -1,0 +1,197 @@
+/* trainer_finish.c -- what is kept of a run: the best model, and the result. */
+#include "run/trainer_parts.h"
+
+#include "run/checkpoint.h"
+#include "run/evaluate.h"
+#include "run/numbers.h"
+#include "run/provenance.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char best_name[] = "checkpoint.safetensors";
+static const char last_name[] = "checkpoint-last.safetensors";
+
+static int save_model(const struct sw_trainer *t, const char *name, struct sw_error *error)
+{
+    char *path = sw_folder_file(t->folder, name);
+    if (!path)
+        return sw_fail(error, SW_FAILED, "out of memory for saving %s", name);
+    int status = sw_checkpoint_save(path, t->matcher->model, t->config, error);
+    free(path);
+    return status;
+}
+
+static int log_metrics(struct sw_trainer *t, const char *kind, const struct sw_metrics *m,
+                       struct sw_error *error)
+{
+    struct sw_event place = {0};
+    sw_trainer_place(t, &place);
+    struct sw_row row = {
+        .step = place.step, .epoch = place.epoch, .kind = kind, .loss = NAN,
+        .loss_per_sample = NAN, .grad_norm = NAN, .lr = NAN, .i2t_r1 = m->i2t_r1,
+        .i2t_r5 = m->i2t_r5, .i2t_r10 = m->i2t_r10, .t2i_r1 = m->t2i_r1, .t2i_r5 = m->t2i_r5,
+        .t2i_r10 = m->t2i_r10, .rsum = m->rsum, .seconds = t->progress.seconds,
+    };
+    int status = sw_folder_row(t->folder, &row, error);
+    if (status != SW_OK)
+        return status;
+    json_t *entry = json_pack("{s:s, s:i, s:o}", "split", kind, "epoch", place.epoch, "metrics",
+                              sw_metrics_json(m));
+    return sw_folder_log(t->folder, place.step, "evaluated", entry, error);
+}
+
+int sw_trainer_evaluate(struct sw_trainer *t, struct sw_event *event, struct sw_error *error)
+{
+    struct sw_progress *p = &t->progress;
+    struct sw_view view = {t->matcher->model, &t->inputs.dev};
+    double began = sw_seconds();
+    struct sw_metrics metrics;
+    int status = sw_evaluate(t->session, &view, 1, NULL, &metrics, NULL, error);
+    if (status != SW_OK) {
+        sw_error_within(error, "step %lld, evaluation", (long long)p->step);
+        return status;
+    }
+    sw_trainer_place(t, event);
+    event->kind = SW_EVENT_EVALUATED;
+    event->metrics = metrics;
+    event->best = p->best_step < 0 || metrics.rsum > p->best.rsum;
+    event->seconds = sw_seconds() - began;
+    p->seconds += event->seconds;
+    p->evaluated = p->step;
+    status = log_metrics(t, "dev", &metrics, error);
+    if (status == SW_OK && event->best) {
+        p->best = metrics;
+        p->best_step = p->step;
+        p->best_epoch = event->epoch;
+        status = save_model(t, best_name, error);
+    }
+    return status;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+/* The test split, with the best model as it is on disk. *has = 0 where there is no such split. */
+static int test(struct sw_trainer *t, struct sw_metrics *out, int *has, struct sw_error *error)
+{
+    const struct sw_settings *s = &t->settings;
+    char *file = NULL, *best = sw_folder_file(t->folder, best_name);
+    struct sw_matcher *matcher = NULL;
+    struct sw_dataset data;
+    *has = 0;
+    if (asprintf(&file, "%s/%s_ims.npy", s->dir, s->test_split) < 0)
+        file = NULL;
+    int status = file && best ? SW_OK : sw_fail(error, SW_FAILED, "out of memory for the test split");
+    if (status == SW_OK && *s->test_split && access(file, F_OK) == 0) {
+        struct sw_dataset_options options = {.images = (size_t)s->test_images,
+                                             .all_captions = s->all_dev_captions,
+                                             .precaps = s->precaps,
+                                             .sequential = true};
+        status = sw_checkpoint_load(&matcher, NULL, t->session, best, error);
+        if (status == SW_OK) {
+            status = sw_dataset_open(s->dir, s->test_split, &t->inputs.vocabulary, &options, &data,
+                                     error);
+            struct sw_view view = {matcher->model, &data};
+            if (status == SW_OK)
+                status = sw_evaluate(t->session, &view, 1, NULL, out, NULL, error);
+            sw_dataset_close(&data);
+        }
+        *has = status == SW_OK;
+    }
+    sw_matcher_free(matcher);
+    free(file);
+    free(best);
+    return status;
+}
+
+static json_t *result_of(const struct sw_trainer *t, const struct sw_event *e)
+{
+    json_t *dev = e->has_dev ? sw_metrics_json(&e->best_dev) : json_null();
+    json_t *on_test = e->has_test ? sw_metrics_json(&e->metrics) : json_null();
+    return json_pack("{s:s, s:s, s:I, s:I, s:i, s:I, s:i, s:o, s:o, s:f, s:b}", "name",
+                     t->settings.name, "key", t->key, "seed", (json_int_t)t->settings.seed, "steps",
+                     (json_int_t)e->step, "epochs", t->settings.epochs, "best_step",
+                     (json_int_t)e->best_step, "best_epoch", e->best_epoch, "dev", dev, "test",
+                     on_test, "seconds", e->total_seconds, "generated", t->inputs.generated);
+}
+
+/* The end of this process's part, now that it is known. */
+static int end_provenance(struct sw_trainer *t, struct sw_error *error)
+{
+    json_t *parts = json_object_get(t->provenance, "parts");
+    json_t *part = json_array_get(parts, json_array_size(parts) - 1);
+    char when[32];
+    sw_time_text(when);
+    if (json_object_set_new(part, "ended", json_string(when)))
+        return sw_fail(error, SW_FAILED, "out of memory for provenance.json");
+    return sw_folder_write_json(t->folder, "provenance.json", t->provenance, error);
+}
+
+/* result.json is written last: whoever finds it finds all the rest. */
+int sw_trainer_finish(struct sw_trainer *t, struct sw_error *error)
+{
+    struct sw_progress *p = &t->progress;
+    struct sw_event e = {.kind = SW_EVENT_DONE};
+    double began = sw_seconds();
+    sw_trainer_place(t, &e);
+    int status = save_model(t, last_name, error);
+    if (status == SW_OK && !t->inputs.has_dev) {
+        p->best_step = p->step;
+        p->best_epoch = e.epoch;
+        status = save_model(t, best_name, error);
+    }
+    if (status == SW_OK)
+        status = test(t, &e.metrics, &e.has_test, error);
+    p->seconds += sw_seconds() - began;
+    if (status == SW_OK && e.has_test)
+        status = log_metrics(t, "test", &e.metrics, error);
+    e.has_dev = t->inputs.has_dev;
+    e.best_dev = p->best;
+    e.best_step = p->best_step;
+    e.best_epoch = (int)p->best_epoch;
+    e.total_seconds = p->seconds;
+    if (status == SW_OK)
+        status = sw_folder_log(t->folder, p->step, "done",
+                               json_pack("{s:I}", "best_step", (json_int_t)p->best_step), error);
+    if (status == SW_OK)
+        status = sw_folder_sync(t->folder, error);
+    if (status == SW_OK)
+        status = end_provenance(t, error);
+    json_t *result = result_of(t, &e);
+    if (status == SW_OK)
+        status = sw_folder_write_json(t->folder, "result.json", result, error);
+    json_decref(result);
+    if (status != SW_OK)
+        return status;
+    char *state = sw_folder_file(t->folder, "state.safetensors");
+    if (state)
+        unlink(state); /* nothing will go on from it; a leftover does no harm */
+    free(state);
+    t->last = e;
+    t->done = 1;
+    return SW_OK;
+}
+
+int sw_trainer_recall(struct sw_trainer *t, struct sw_error *error)
+{
+    json_t *result = sw_folder_read_json(t->folder, "result.json", error);
+    if (!result)
+        return SW_FAILED;
+    struct sw_event *e = &t->last;
+    const json_t *steps = json_object_get(result, "steps");
+    *e = (struct sw_event){.kind = SW_EVENT_DONE, .epochs = t->settings.epochs};
+    e->step = e->total_steps = json_integer_value(steps);
+    e->best_step = json_integer_value(json_object_get(result, "best_step"));
+    e->best_epoch = (int)json_integer_value(json_object_get(result, "best_epoch"));
+    e->total_seconds = json_number_value(json_object_get(result, "seconds"));
+    e->has_dev = sw_metrics_read(json_object_get(result, "dev"), &e->best_dev);
+    e->has_test = sw_metrics_read(json_object_get(result, "test"), &e->metrics);
+    int good = json_is_integer(steps);
+    json_decref(result);
+    if (!good)
+        return sw_fail(error, SW_FAILED, "%s/result.json: expected the result of a run, found "
+                       "something else", sw_folder_path(t->folder));
+    t->done = 1;
+    return SW_OK;
+}

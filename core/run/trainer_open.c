@@ -1,0 +1,252 @@
+/* trainer_open.c -- a run from its config and folder: new, to go on with, or done. */
+#include "run/trainer_parts.h"
+
+#include "run/provenance.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The folder's own config, where there is one, must decide the same numbers as the one given. */
+static int check_config(const struct sw_trainer *t, struct sw_error *error)
+{
+    char difference[512];
+    if (!sw_folder_has(t->folder, "config.json"))
+        return SW_OK;
+    json_t *there = sw_folder_read_json(t->folder, "config.json", error);
+    if (!there)
+        return SW_FAILED;
+    json_t *resolved = sw_config_resolve(t->session->plugins, there, error);
+    json_decref(there);
+    if (!resolved) {
+        sw_error_within(error, "%s/config.json", sw_folder_path(t->folder));
+        return SW_FAILED;
+    }
+    int equal = sw_config_same(resolved, t->config, difference, sizeof difference);
+    json_decref(resolved);
+    return equal ? SW_OK
+                 : sw_fail(error, SW_FAILED, "cannot go on with %s under another config: %s",
+                           sw_folder_path(t->folder), difference);
+}
+
+/* Vocabulary and splits; a run that goes on keeps the vocabulary it began with. */
+static int open_inputs(struct sw_trainer *t, struct sw_error *error)
+{
+    char *vocab = NULL;
+    if (t->folder && sw_folder_has(t->folder, "vocab.json")) {
+        vocab = sw_folder_file(t->folder, "vocab.json");
+        if (!vocab)
+            return sw_fail(error, SW_FAILED, "out of memory for a vocabulary");
+    }
+    int status = sw_inputs_open(&t->inputs, &t->settings, vocab, error);
+    free(vocab);
+    if (status != SW_OK)
+        return status;
+    char data[96];
+    snprintf(data, sizeof data, "train %016" PRIx64 " dev %016" PRIx64,
+             t->inputs.train_fingerprint, t->inputs.dev_fingerprint);
+    return sw_config_hash(t->config, data, t->key, error);
+}
+
+/* What a step needs, all of it now: a running step takes no memory from the system. */
+static int make_room(struct sw_trainer *t, struct sw_error *error)
+{
+    const struct sw_settings *s = &t->settings;
+    size_t captions = t->inputs.train.captions, trained;
+    float *values, *gradients;
+    int most = (size_t)s->batch < captions ? s->batch : (int)captions;
+    int status =
+        sw_gather_new(&t->gather, &t->inputs.train, t->session->compute, most, most, error);
+    if (status != SW_OK)
+        return status;
+    sw_model_trained(t->matcher->model, &values, &gradients, &trained);
+    t->first = calloc(trained + 1, sizeof *t->first);
+    t->second = calloc(trained + 1, sizeof *t->second);
+    t->order = malloc(captions * sizeof *t->order);
+    t->order_epoch = -1;
+    t->graph = sw_graph_new(sw_host_table(), t->session->compute, t->session->ops, error);
+    if (!t->first || !t->second || !t->order || !t->graph)
+        return sw_fail(error, SW_FAILED, "out of memory for training %zu numbers on %zu captions",
+                       trained, captions);
+    /* The last batch of an epoch may be smaller, but one pair has no negative. */
+    t->steps_in_epoch =
+        (int64_t)(captions / (size_t)s->batch) + (captions % (size_t)s->batch >= 2);
+    t->total_steps = t->steps_in_epoch * s->epochs;
+    if (s->max_steps && s->max_steps < t->total_steps)
+        t->total_steps = s->max_steps;
+    t->progress = (struct sw_progress){.evaluated = -1, .best_step = -1, .best_epoch = -1};
+    return SW_OK;
+}
+
+static int load_state(struct sw_trainer *t, const char *path, struct sw_error *error)
+{
+    struct sw_progress *p = &t->progress;
+    int status =
+        sw_state_load(path, t->matcher->model, t->first, t->second, p, t->key, error);
+    if (status != SW_OK)
+        return status;
+    if (p->position >= t->steps_in_epoch || p->step > t->total_steps ||
+        p->step != p->epoch * t->steps_in_epoch + p->position || p->evaluated > p->step ||
+        p->best_step > p->step)
+        return sw_fail(error, SW_FAILED,
+                       "%s: its counters do not fit together: step %lld is not step %lld of epoch %lld",
+                       path, (long long)p->step, (long long)p->position, (long long)p->epoch);
+    t->saved = p->step;
+    return SW_OK;
+}
+
+static int make_model(struct sw_trainer *t, int has_state, struct sw_error *error)
+{
+    int status = sw_inputs_matcher(&t->inputs, &t->matcher, t->session, t->config, has_state, error);
+    if (status == SW_OK)
+        status = make_room(t, error);
+    if (status != SW_OK)
+        return status;
+    t->saved = -1;
+    if (has_state) {
+        char *path = sw_folder_file(t->folder, "state.safetensors");
+        status = path ? load_state(t, path, error)
+                      : sw_fail(error, SW_FAILED, "out of memory for a state");
+        free(path);
+    }
+    float *values, *gradients;
+    size_t trained;
+    sw_model_trained(t->matcher->model, &values, &gradients, &trained);
+    t->adam = sw_adam_new(t->first, t->second, trained, (uint64_t)t->progress.step);
+    t->saved_when = sw_seconds();
+    return status;
+}
+
+/* What an earlier part wrote stays; this part notes what has changed since, which may change bits. */
+static int add_part(struct sw_trainer *t, const char *command, struct sw_error *error)
+{
+    static const char *const may_change[] = {"program", "plugins", "blas", "cpu"};
+    json_t *old = NULL, *now = sw_provenance(t->session, t->config, &t->inputs, t->key);
+    json_t *part = sw_provenance_part(t->session, command, t->progress.step + 1);
+    if (t->progress.step > 0 && sw_folder_has(t->folder, "provenance.json"))
+        old = sw_folder_read_json(t->folder, "provenance.json", NULL);
+    int has_old = json_is_array(json_object_get(old, "parts"));
+    for (size_t i = 0; has_old && i < sizeof may_change / sizeof *may_change; i++) {
+        json_t *value = json_object_get(now, may_change[i]);
+        if (!json_equal(value, json_object_get(old, may_change[i])))
+            json_object_set(part, may_change[i], value);
+    }
+    t->provenance = json_incref(has_old ? old : now);
+    json_decref(old);
+    json_decref(now);
+    json_t *parts = json_object_get(t->provenance, "parts");
+    if (!parts || !part || json_array_append_new(parts, part) != 0)
+        return sw_fail(error, SW_FAILED, "out of memory for %s/provenance.json",
+                       sw_folder_path(t->folder));
+    return SW_OK;
+}
+
+/* config.json, vocab.json and provenance.json */
+static int write_about(struct sw_trainer *t, const char *command, struct sw_error *error)
+{
+    if (add_part(t, command, error) != SW_OK)
+        return SW_FAILED;
+    int status = sw_folder_write_json(t->folder, "provenance.json", t->provenance, error);
+    if (status == SW_OK)
+        status = sw_folder_write_json(t->folder, "config.json", t->config, error);
+    char *vocab = sw_folder_file(t->folder, "vocab.json");
+    if (status == SW_OK && vocab && !sw_folder_has(t->folder, "vocab.json"))
+        status = sw_vocabulary_save(&t->inputs.vocabulary, vocab, error);
+    if (!vocab)
+        status = sw_fail(error, SW_FAILED, "out of memory for vocab.json");
+    free(vocab);
+    return status;
+}
+
+static int begin(struct sw_trainer *t, const char *command, struct sw_error *error)
+{
+    struct sw_progress *p = &t->progress;
+    int status = write_about(t, command, error);
+    if (status == SW_OK)
+        status = sw_folder_begin(t->folder, p->step, p->evaluated, error);
+    if (status == SW_OK)
+        status = sw_folder_log(t->folder, p->step, p->step ? "resumed" : "started",
+                               json_pack("{s:i}", "threads",
+                                         sw_compute_threads(t->session->compute)),
+                               error);
+    return status;
+}
+
+/* Everything is read before the folder is made, so that a wrong path leaves no empty folder. */
+static int open_new(struct sw_trainer *t, const char *run, struct sw_error *error)
+{
+    if (access(run, F_OK) == 0)
+        return sw_fail(error, SW_FAILED,
+                       "the run folder %s is there already; take another one with --out, or go on "
+                       "with --resume",
+                       run);
+    int status = open_inputs(t, error);
+    if (status == SW_OK)
+        status = make_model(t, 0, error);
+    if (status == SW_OK)
+        status = sw_folder_open(&t->folder, run, 0, error);
+    return status;
+}
+
+static int open_again(struct sw_trainer *t, const char *run, struct sw_error *error)
+{
+    int status = sw_folder_open(&t->folder, run, 1, error);
+    if (status == SW_OK)
+        status = check_config(t, error);
+    if (status == SW_OK && sw_folder_has(t->folder, "result.json"))
+        return sw_trainer_recall(t, error);
+    if (status == SW_OK)
+        status = open_inputs(t, error);
+    if (status == SW_OK)
+        status = make_model(t, sw_folder_has(t->folder, "state.safetensors"), error);
+    return status;
+}
+
+int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const json_t *config,
+                    const char *run, const struct sw_train_options *options, struct sw_error *error)
+{
+    struct sw_error own = {0};
+    *out = NULL;
+    struct sw_trainer *t = calloc(1, sizeof *t);
+    if (!t)
+        return sw_fail(error, SW_FAILED, "out of memory for a run");
+    t->session = session;
+    t->config = json_deep_copy(config);
+    if (!t->config)
+        sw_fail(&own, SW_FAILED, "out of memory for a run");
+    else
+        sw_config_settings(t->config, &t->settings);
+    int status = own.status;
+    if (status == SW_OK)
+        status = options && options->resume ? open_again(t, run, &own) : open_new(t, run, &own);
+    if (status == SW_OK && !t->done)
+        status = begin(t, options ? options->command : NULL, &own);
+    if (status != SW_OK) {
+        sw_folder_abandon(t->folder);
+        t->folder = NULL;
+        sw_trainer_close(t);
+        return sw_fail(error, own.status, "%s", own.text);
+    }
+    *out = t;
+    return SW_OK;
+}
+
+void sw_trainer_close(struct sw_trainer *t)
+{
+    if (!t)
+        return;
+    if (t->graph)
+        sw_graph_free(t->graph);
+    sw_gather_free(&t->gather);
+    sw_matcher_free(t->matcher);
+    sw_inputs_close(&t->inputs);
+    sw_folder_close(t->folder);
+    json_decref(t->provenance);
+    json_decref(t->config);
+    free(t->first);
+    free(t->second);
+    free(t->order);
+    free(t);
+}

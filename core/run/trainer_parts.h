@@ -1,0 +1,52 @@
+/* trainer_parts.h -- what the files of the trainer share. */
+#ifndef SW_RUN_TRAINER_PARTS_H
+#define SW_RUN_TRAINER_PARTS_H
+
+#include "run/folder.h"
+#include "run/gather.h"
+#include "run/inputs.h"
+#include "run/optimiser.h"
+#include "run/state.h"
+#include "run/trainer.h"
+
+struct sw_trainer {
+    struct sw_session *session;
+    json_t *config;
+    struct sw_settings settings;
+    struct sw_folder *folder;
+    char key[33]; /* names this run's numbers: config and data */
+    json_t *provenance;
+    int done, failed;
+
+    struct sw_inputs inputs;
+    struct sw_matcher *matcher;
+    struct sw_graph *graph;
+    struct sw_gather gather;
+    float *first, *second; /* moments, one for each trained number */
+    struct sw_adam adam;
+    uint32_t *order; /* the captions of epoch `order_epoch` */
+    int64_t order_epoch;
+    int64_t steps_in_epoch, total_steps;
+
+    struct sw_progress progress;
+    int64_t saved;     /* the step of the last save */
+    double saved_when; /* on the clock of sw_seconds */
+    int warn;          /* a warning waits to be told */
+    struct sw_event last; /* DONE, once it is */
+};
+
+double sw_seconds(void); /* a clock that only runs forward */
+
+/* The event's members that all kinds have, for the step that was done last. */
+void sw_trainer_place(const struct sw_trainer *trainer, struct sw_event *event);
+
+/* One step of training (trainer_step.c). */
+int sw_trainer_step(struct sw_trainer *trainer, struct sw_event *event, struct sw_error *error);
+
+/* trainer_finish.c: evaluates on dev, keeps the best; then, at the end, on test. */
+int sw_trainer_evaluate(struct sw_trainer *trainer, struct sw_event *event, struct sw_error *error);
+int sw_trainer_finish(struct sw_trainer *trainer, struct sw_error *error);
+/* The DONE of a folder that has result.json. */
+int sw_trainer_recall(struct sw_trainer *trainer, struct sw_error *error);
+
+#endif
