@@ -1,0 +1,75 @@
+-- cli.lua: from the words of the command line to a command, and from errors to an exit status.
+local core = require "stepwise.core"
+local options = require "stepwise.options"
+local text = require "stepwise.text"
+
+local M = {}
+
+local MISUSE <const> = 2
+
+-- In the order of the help page. Each is the module stepwise.MODULE.
+local commands = {
+  { "train", "train" },
+  { "eval", "eval" },
+  { "inspect", "inspect" },
+  { "ablate", "ablate" },
+  { "table", "tabulate" },
+  { "plot", "plot" },
+  { "scenes", "scenes" },
+  { "plugins", "plugins" },
+  { "doctor", "doctor" },
+}
+
+local function load_command(name)
+  local names = {}
+  for i, entry in ipairs(commands) do
+    if entry[1] == name then return require("stepwise." .. entry[2]) end
+    names[i] = entry[1]
+  end
+  core.fail(MISUSE, string.format("no command '%s'%s", name, core.suggest(name, names)))
+end
+
+local function help()
+  local rows = {}
+  for i, entry in ipairs(commands) do
+    rows[i] = { "  " .. entry[1], load_command(entry[1]).summary }
+  end
+  return "usage: stepwise COMMAND ..\n\n"
+    .. "Composes, trains and evaluates step-wise image-text matching models.\n\n"
+    .. table.concat(text.columns(rows), "\n")
+    .. "\n\nstepwise COMMAND --help says what a command takes.\n"
+end
+
+local function dispatch(argv)
+  local name = argv[1]
+  if not name then
+    io.stderr:write(help())
+    return MISUSE
+  end
+  if name == "--version" then
+    print("stepwise " .. core.version)
+    return 0
+  end
+  if name == "help" or name == "--help" or name == "-h" then
+    io.write(argv[2] and options.help(load_command(argv[2])) or help())
+    return 0
+  end
+  local command = load_command(name)
+  local given, arguments = options.parse(command, { table.unpack(argv, 2) })
+  if given.help then
+    io.write(options.help(command))
+    return 0
+  end
+  return command.run(given, arguments, argv) or 0
+end
+
+-- argv[0] is the program's name. Nothing is raised: errors become one line on stderr.
+function M.main(argv)
+  local fine, result = pcall(dispatch, argv)
+  io.stdout:flush()
+  if fine then return result end
+  io.stderr:write("stepwise: ", text.plain(tostring(result)), "\n")
+  return type(result) == "table" and result.status or 1
+end
+
+return M

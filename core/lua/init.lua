@@ -1,0 +1,30 @@
+-- init.lua: the module that `require "stepwise"` gives.
+local core = require "stepwise.core"
+local describe = require "stepwise.describe"
+
+return {
+  version = core.version,
+  -- descriptions, for scripts
+  stage = core.door(describe.stage),
+  embedding = core.door(describe.embedding),
+  fusion = core.door(describe.fusion),
+  experiment = core.door(describe.experiment),
+  table = core.door(describe.table),
+  load = core.door(describe.load),
+  -- sessions: configs, training, evaluation, inspection
+  session = core.session,
+  config_keys = core.config_keys,
+  -- data
+  dataset = core.dataset,
+  scenes = core.scenes,
+  scenes_defaults = core.scenes_defaults,
+  is_generated = core.is_generated,
+  tokenize = core.tokenize,
+  -- help for everyone who writes a tool
+  json_encode = core.json_encode,
+  json_decode = core.json_decode,
+  json_array = core.json_array,
+  json_null = core.json_null,
+  near_miss = core.near_miss,
+  statistics = require "stepwise.statistics",
+}

@@ -1,0 +1,21 @@
+# The binding, the only C that includes lua.h.
+lua_sources += \
+	core/lua/binding.h core/lua/results.h core/lua/session.h core/lua/program.h \
+	core/lua/lua_error.c core/lua/lua_json.c core/lua/lua_files.c core/lua/lua_terminal.c \
+	core/lua/lua_process.c core/lua/lua_modules.c core/lua/lua_text.c core/lua/lua_session.c \
+	core/lua/lua_trainer.c core/lua/lua_work.c core/lua/lua_data.c core/lua/lua_plugins.c \
+	core/lua/lua_doctor.c core/lua/lua_program.c
+
+# core/lua/NAME.lua is the module stepwise.NAME: the library,
+lua_modules += \
+	core/lua/init.lua core/lua/describe.lua core/lua/script.lua core/lua/text.lua \
+	core/lua/statistics.lua core/lua/plan.lua core/lua/sweep.lua core/lua/results.lua \
+	core/lua/layout.lua core/lua/figures.lua core/lua/draw.lua core/lua/setup.lua \
+	core/lua/progress.lua
+# the command line and one file a command,
+lua_modules += \
+	core/lua/cli.lua core/lua/options.lua core/lua/train.lua core/lua/eval.lua \
+	core/lua/inspect.lua core/lua/ablate.lua core/lua/tabulate.lua core/lua/plot.lua \
+	core/lua/plugins.lua core/lua/doctor.lua core/lua/scenes.lua
+# and what gnuplot reads.
+lua_modules += plots/style.gp plots/loss.gp plots/recall.gp

@@ -1,0 +1,166 @@
+/* lua_data.c -- data folders: what a split holds, and the generated data set. */
+#include "lua/binding.h"
+
+#include "data/dataset.h"
+#include "data/scenes.h"
+#include "data/vocabulary.h"
+
+#include <stdlib.h>
+
+/* ---- a split ------------------------------------------------------------------------------------- */
+
+struct split {
+    struct sw_vocabulary vocabulary;
+    struct sw_dataset data;
+};
+
+static void release_split(void *value)
+{
+    struct split *split = value;
+    sw_dataset_close(&split->data);
+    sw_vocabulary_free(&split->vocabulary);
+    free(split);
+}
+
+static void set_count(lua_State *L, const char *name, size_t value)
+{
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, name);
+}
+
+/* dataset(dir, split [, vocab]): {images =, captions =, regions =, features =, fingerprint =,
+ * has_boxes =} and, with a vocabulary file, {vocabulary =, longest =}. Everything is checked as a
+ * run would. */
+static int dataset(lua_State *L)
+{
+    struct sw_error error = {0};
+    const char *dir = luaL_checkstring(L, 1), *name = luaL_checkstring(L, 2);
+    const char *vocab = luaL_optstring(L, 3, NULL);
+    struct sw_lua_box *box = sw_lua_box(L, release_split);
+    struct split *split = box->value = calloc(1, sizeof *split);
+    if (!split)
+        return sw_lua_fail(L, SW_FAILED, "out of memory");
+    if (vocab && sw_vocabulary_load(&split->vocabulary, vocab, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    if (sw_dataset_open(dir, name, vocab ? &split->vocabulary : NULL, NULL, &split->data, &error) !=
+        SW_OK)
+        return sw_lua_raise(L, &error);
+
+    const struct sw_dataset *data = &split->data;
+    lua_createtable(L, 0, 8);
+    set_count(L, "images", data->images);
+    set_count(L, "captions", data->captions);
+    set_count(L, "regions", data->regions);
+    set_count(L, "features", data->features);
+    lua_pushboolean(L, data->has_boxes);
+    lua_setfield(L, -2, "has_boxes");
+    char hex[17];
+    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)sw_dataset_fingerprint(data));
+    lua_pushstring(L, hex);
+    lua_setfield(L, -2, "fingerprint");
+    if (vocab) {
+        set_count(L, "vocabulary", split->vocabulary.words.count);
+        set_count(L, "longest", data->longest);
+    }
+    sw_lua_box_empty(box);
+    return 1;
+}
+
+static void release_vocabulary(void *value)
+{
+    sw_vocabulary_free(value);
+    free(value);
+}
+
+/* vocabulary_size(path): V of a vocabulary file */
+static int vocabulary_size(lua_State *L)
+{
+    struct sw_error error = {0};
+    const char *path = luaL_checkstring(L, 1);
+    struct sw_lua_box *box = sw_lua_box(L, release_vocabulary);
+    struct sw_vocabulary *vocabulary = box->value = calloc(1, sizeof *vocabulary);
+    if (!vocabulary)
+        return sw_lua_fail(L, SW_FAILED, "out of memory");
+    if (sw_vocabulary_load(vocabulary, path, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    lua_pushinteger(L, (lua_Integer)vocabulary->words.count);
+    sw_lua_box_empty(box);
+    return 1;
+}
+
+/* ---- scenes -------------------------------------------------------------------------------------- */
+
+enum { SCENES_COUNTS = 6 };
+static const char *const count_names[SCENES_COUNTS] = {"train",   "dev",      "test",
+                                                       "regions", "features", "word_dim"};
+
+static void scenes_counts(struct sw_scenes_options *o, size_t *counts[SCENES_COUNTS])
+{
+    counts[0] = &o->train_images;
+    counts[1] = &o->dev_images;
+    counts[2] = &o->test_images;
+    counts[3] = &o->regions;
+    counts[4] = &o->features;
+    counts[5] = &o->word_dim;
+}
+
+/* scenes_defaults(): {seed =, train =, dev =, test =, regions =, features =, word_dim =, noise =} */
+static int scenes_defaults(lua_State *L)
+{
+    struct sw_scenes_options options = sw_scenes_defaults();
+    size_t *counts[SCENES_COUNTS];
+    scenes_counts(&options, counts);
+    lua_createtable(L, 0, SCENES_COUNTS + 2);
+    for (int i = 0; i < SCENES_COUNTS; i++)
+        set_count(L, count_names[i], *counts[i]);
+    set_count(L, "seed", (size_t)options.seed);
+    lua_pushnumber(L, options.noise);
+    lua_setfield(L, -2, "noise");
+    return 1;
+}
+
+/* scenes(dir [, options]): writes the generated data set; the ranges are checked there. */
+static int scenes(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_scenes_options options = sw_scenes_defaults();
+    const char *dir = luaL_checkstring(L, 1);
+    if (!lua_isnoneornil(L, 2)) {
+        size_t *counts[SCENES_COUNTS];
+        scenes_counts(&options, counts);
+        luaL_checktype(L, 2, LUA_TTABLE);
+        options.seed = (uint64_t)sw_lua_integer_field(L, 2, "seed", (lua_Integer)options.seed, 0,
+                                                      LUA_MAXINTEGER);
+        for (int i = 0; i < SCENES_COUNTS; i++)
+            *counts[i] = (size_t)sw_lua_integer_field(L, 2, count_names[i],
+                                                      (lua_Integer)*counts[i], 0, 1 << 30);
+        int type = lua_getfield(L, 2, "noise");
+        if (type != LUA_TNIL && type != LUA_TNUMBER)
+            return sw_lua_fail(L, SW_MISUSE, "noise: expected a number, found %s",
+                               lua_typename(L, type));
+        if (type == LUA_TNUMBER)
+            options.noise = (float)lua_tonumber(L, -1);
+        lua_pop(L, 1);
+    }
+    if (sw_scenes_write(dir, &options, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    return 0;
+}
+
+/* is_generated(dir): whether Stepwise generated the data there. */
+static int is_generated(lua_State *L)
+{
+    lua_pushboolean(L, sw_scenes_are_generated(luaL_checkstring(L, 1)));
+    return 1;
+}
+
+void sw_lua_open_data(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"dataset", dataset},
+                                         {"vocabulary_size", vocabulary_size},
+                                         {"scenes", scenes},
+                                         {"scenes_defaults", scenes_defaults},
+                                         {"is_generated", is_generated},
+                                         {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,173 @@
+/* lua_plugins.c -- what the loaded plugins bring, and the check of one plugin file. */
+#include "lua/session.h"
+
+#include "tensor/gradcheck.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void set_text(lua_State *L, const char *name, const char *text)
+{
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+static void push_options(lua_State *L, const struct sw_option *options)
+{
+    static const char *const kinds[] = {"", "number", "integer", "switch", "choice", "fusion"};
+    lua_newtable(L);
+    for (lua_Integer i = 0; options && options[i].name; i++) {
+        const struct sw_option *option = &options[i];
+        lua_createtable(L, 0, 7);
+        set_text(L, "name", option->name);
+        set_text(L, "kind", kinds[option->kind]);
+        set_text(L, "preset", option->preset);
+        set_text(L, "choices", option->choices);
+        set_text(L, "doc", option->doc);
+        if (option->least != 0 || option->most != 0) {
+            lua_pushnumber(L, option->least);
+            lua_setfield(L, -2, "least");
+            lua_pushnumber(L, option->most);
+            lua_setfield(L, -2, "most");
+        }
+        lua_rawseti(L, -2, i + 1);
+    }
+}
+
+/* Appends {name, doc, options} to the list on the top. */
+static void append_part(lua_State *L, const char *name, const char *doc,
+                        const struct sw_option *options)
+{
+    lua_createtable(L, 0, 3);
+    set_text(L, "name", name);
+    set_text(L, "doc", doc);
+    push_options(L, options);
+    lua_setfield(L, -2, "options");
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+static void push_contents(lua_State *L, const struct sw_plugin *plugin)
+{
+    set_text(L, "name", plugin->name);
+    set_text(L, "version", plugin->version);
+    set_text(L, "license", plugin->license);
+    set_text(L, "doc", plugin->doc);
+    lua_newtable(L);
+    for (const struct sw_stage *const *at = plugin->stages; at && *at; at++)
+        append_part(L, (*at)->name, (*at)->doc, (*at)->options);
+    lua_setfield(L, -2, "stages");
+    lua_newtable(L);
+    for (const struct sw_fusion *const *at = plugin->fusions; at && *at; at++)
+        append_part(L, (*at)->name, (*at)->doc, (*at)->options);
+    lua_setfield(L, -2, "fusions");
+    lua_newtable(L);
+    for (const struct sw_embedding *const *at = plugin->embeddings; at && *at; at++) {
+        append_part(L, (*at)->name, (*at)->doc, (*at)->options);
+        lua_rawgeti(L, -1, (lua_Integer)lua_rawlen(L, -1));
+        lua_pushinteger(L, (*at)->tables);
+        lua_setfield(L, -2, "tables");
+        lua_pop(L, 1);
+    }
+    lua_setfield(L, -2, "embeddings");
+    lua_newtable(L);
+    lua_Integer count = 0;
+    for (const struct sw_op *const *at = plugin->ops; at && *at; at++) {
+        lua_createtable(L, 0, 3);
+        set_text(L, "name", (*at)->name);
+        set_text(L, "shapes", (*at)->shapes);
+        set_text(L, "doc", (*at)->doc);
+        lua_rawseti(L, -2, ++count);
+    }
+    lua_setfield(L, -2, "ops");
+}
+
+static void push_plugin(lua_State *L, const struct sw_loaded_plugin *loaded)
+{
+    char hash[17];
+    snprintf(hash, sizeof hash, "%016" PRIx64, loaded->hash);
+    lua_createtable(L, 0, 10);
+    set_text(L, "file", loaded->file);
+    set_text(L, "hash", hash);
+    if (loaded->plugin)
+        push_contents(L, loaded->plugin);
+    else
+        set_text(L, "reason", loaded->reason ? loaded->reason : "refused");
+}
+
+/* session:plugins(): a list, the refused ones with a reason and nothing else than their file. */
+static int plugins(lua_State *L)
+{
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    const struct sw_plugins *all = session->session->plugins;
+    int count = sw_plugins_count(all);
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+        push_plugin(L, sw_plugins_at(all, i));
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+}
+
+/* session:add_plugin(file): loads one more, and gives what plugins() says of it. */
+static int add_plugin(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    struct sw_plugins *all = session->session->plugins;
+    if (sw_plugins_add(all, luaL_checkstring(L, 2), &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    push_plugin(L, sw_plugins_at(all, sw_plugins_count(all) - 1));
+    return 1;
+}
+
+static void release_graph(void *value)
+{
+    sw_graph_free(value);
+}
+
+/* session:gradcheck(op): how far its gradient is from the numeric one, or nil and what is wrong. */
+static int gradcheck(lua_State *L)
+{
+    double worst = 0;
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const struct sw_op *op = sw_ops_find(session->session->ops, name);
+    if (!op)
+        return sw_lua_fail(L, SW_MISUSE, "no operation '%s'", name);
+    struct sw_lua_box *box = sw_lua_box(L, release_graph);
+    box->value = sw_graph_new(sw_host_table(), session->session->compute, session->session->ops,
+                              &error);
+    if (!box->value)
+        return sw_lua_raise(L, &error);
+    if (sw_gradcheck(box->value, op, &worst, &error) != SW_OK) {
+        lua_pushnil(L);
+        lua_pushstring(L, error.text);
+        return 2;
+    }
+    lua_pushnumber(L, worst);
+    return 1;
+}
+
+/* session:ops(): the names of all operations. */
+static int ops(lua_State *L)
+{
+    const struct sw_ops *all = sw_lua_session_at(L, 1)->session->ops;
+    int count = sw_ops_count(all);
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+        lua_pushstring(L, sw_ops_at(all, i)->name);
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+}
+
+void sw_lua_open_plugins(lua_State *L)
+{
+    static const luaL_Reg methods[] = {{"plugins", plugins},
+                                       {"add_plugin", add_plugin},
+                                       {"gradcheck", gradcheck},
+                                       {"ops", ops},
+                                       {NULL, NULL}};
+    sw_lua_add_methods(L, SW_LUA_SESSION, methods);
+}

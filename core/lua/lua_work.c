@@ -1,0 +1,168 @@
+/* lua_work.c -- evaluation, inspection and gradients: methods of a session. */
+#include "lua/session.h"
+
+#include "lua/results.h"
+#include "run/checkpoint.h"
+#include "run/evaluate.h"
+#include "run/inspect.h"
+
+void sw_lua_push_metrics(lua_State *L, const struct sw_metrics *m)
+{
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"i2t_r1", m->i2t_r1},     {"i2t_r5", m->i2t_r5},       {"i2t_r10", m->i2t_r10},
+        {"i2t_medr", m->i2t_medr}, {"i2t_meanr", m->i2t_meanr}, {"t2i_r1", m->t2i_r1},
+        {"t2i_r5", m->t2i_r5},     {"t2i_r10", m->t2i_r10},     {"t2i_medr", m->t2i_medr},
+        {"t2i_meanr", m->t2i_meanr}, {"rsum", m->rsum},
+    };
+    const struct {
+        const char *name;
+        size_t value;
+    } counts[] = {{"i2t_ties", m->i2t_ties},
+                  {"t2i_ties", m->t2i_ties},
+                  {"images", m->images},
+                  {"captions", m->captions},
+                  {"folds", m->folds}};
+    lua_createtable(L, 0, 16);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        lua_pushnumber(L, numbers[i].value);
+        lua_setfield(L, -2, numbers[i].name);
+    }
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        lua_pushinteger(L, (lua_Integer)counts[i].value);
+        lua_setfield(L, -2, counts[i].name);
+    }
+}
+
+static const char *needed_text(lua_State *L, int index, const char *name)
+{
+    const char *text = sw_lua_text_field(L, index, name, NULL);
+    if (!text)
+        sw_lua_fail(L, SW_MISUSE, "%s: expected a string, found nothing", name);
+    return text;
+}
+
+enum { MOST_CHECKPOINTS = 64 };
+
+/* session:evaluate{checkpoints = {..}, data =, split =, vocab =, images =, fold5 =, sims =} */
+static int evaluate(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_metrics metrics = {0};
+    struct sw_evaluate_options options = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    const char *dir = needed_text(L, 2, "data"), *split = needed_text(L, 2, "split");
+    const char *vocab = sw_lua_text_field(L, 2, "vocab", NULL);
+    options.images = (size_t)sw_lua_integer_field(L, 2, "images", 0, 0, 1000000000);
+    options.fold5 = sw_lua_switch_field(L, 2, "fold5", 0);
+    options.sims = sw_lua_text_field(L, 2, "sims", NULL);
+
+    const char *checkpoints[MOST_CHECKPOINTS];
+    if (lua_getfield(L, 2, "checkpoints") != LUA_TTABLE)
+        return sw_lua_fail(L, SW_MISUSE, "checkpoints: expected a list");
+    lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+    if (count < 1 || count > MOST_CHECKPOINTS)
+        return sw_lua_fail(L, SW_MISUSE, "checkpoints: expected 1 to %d, found %lld",
+                           MOST_CHECKPOINTS, (long long)count);
+    for (lua_Integer i = 0; i < count; i++) {
+        if (lua_rawgeti(L, -1, i + 1) != LUA_TSTRING)
+            return sw_lua_fail(L, SW_MISUSE, "checkpoints: expected file names");
+        checkpoints[i] = lua_tostring(L, -1); /* the list keeps it */
+        lua_pop(L, 1);
+    }
+    if (sw_evaluate_files(session->session, checkpoints, (int)count, dir, split, vocab, &options,
+                          &metrics, NULL, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    sw_lua_push_metrics(L, &metrics);
+    return 1;
+}
+
+static void release_json(void *value)
+{
+    json_decref(value);
+}
+
+static int push_description(lua_State *L, struct sw_lua_box *box, const struct sw_error *error)
+{
+    if (!box->value)
+        return sw_lua_raise(L, error);
+    sw_lua_push_json(L, box->value);
+    sw_lua_box_empty(box);
+    return 1;
+}
+
+/* session:describe(config [, features, vocabulary]): what the model is made of; see run/inspect.h */
+static int describe(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    struct sw_lua_config *config = sw_lua_config_at(L, 2);
+    lua_Integer features = luaL_optinteger(L, 3, 0), vocabulary = luaL_optinteger(L, 4, 0);
+    luaL_argcheck(L, features >= 0 && features < 1 << 24, 3, "out of range");
+    luaL_argcheck(L, vocabulary >= 0 && vocabulary < 1 << 28, 4, "out of range");
+    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    box->value = sw_inspect_config(session->session, config->config, (int)features,
+                                   (int)vocabulary, &error);
+    return push_description(L, box, &error);
+}
+
+/* session:describe_checkpoint(path) */
+static int describe_checkpoint(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    const char *path = luaL_checkstring(L, 2);
+    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    box->value = sw_inspect_checkpoint(session->session, path, &error);
+    return push_description(L, box, &error);
+}
+
+/* session:checkpoint_config(path): the resolved config of a checkpoint, as a plain table. */
+static int checkpoint_config(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_checkpoint checkpoint = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    const char *path = luaL_checkstring(L, 2);
+    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    if (sw_checkpoint_open(&checkpoint, session->session, path, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    box->value = json_incref(checkpoint.config);
+    sw_checkpoint_close(&checkpoint);
+    return push_description(L, box, &error);
+}
+
+/* session:gradients{checkpoint =, data =, split =, vocab =, batch =, out =}: the loss */
+static int gradients(lua_State *L)
+{
+    double loss = 0;
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct sw_gradient_request request = {
+        .checkpoint = needed_text(L, 2, "checkpoint"),
+        .dir = needed_text(L, 2, "data"),
+        .split = needed_text(L, 2, "split"),
+        .vocab = sw_lua_text_field(L, 2, "vocab", NULL),
+        .batch = (int)sw_lua_integer_field(L, 2, "batch", 16, 2, 65536),
+        .out = needed_text(L, 2, "out"),
+    };
+    if (sw_inspect_gradients(session->session, &request, &loss, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    lua_pushnumber(L, loss);
+    return 1;
+}
+
+void sw_lua_open_work(lua_State *L)
+{
+    static const luaL_Reg of_session[] = {{"evaluate", evaluate},
+                                          {"describe", describe},
+                                          {"describe_checkpoint", describe_checkpoint},
+                                          {"checkpoint_config", checkpoint_config},
+                                          {"gradients", gradients},
+                                          {NULL, NULL}};
+    sw_lua_add_methods(L, SW_LUA_SESSION, of_session);
+}

@@ -1,0 +1,140 @@
+-- plugins.lua: stepwise plugins
+local core = require "stepwise.core"
+local text = require "stepwise.text"
+
+local M = {
+  name = "plugins",
+  summary = "Lists the plugins with their options, or checks one plugin file.",
+  usage = "",
+  details = [[
+--check loads the file in a process of its own, lists what it brings and holds the gradient of each
+of its operations against finite differences. Loading a plugin runs its code.]],
+  arguments = { 0, 0 },
+  options = {
+    { "check", "FILE.so", "check this file" },
+    { "in-this-process", nil, "check without a process of its own, for a debugger" },
+    { "json", nil, "print one JSON object" },
+  },
+}
+
+-- ---- listing ---------------------------------------------------------------------------------
+
+local function range_of(option)
+  if option.choices then return (option.choices:gsub(" ", " | ")) end
+  if option.least then
+    return string.format("%s to %s", text.number(option.least), text.number(option.most))
+  end
+  return ""
+end
+
+local function list_parts(kind, parts)
+  for _, part in ipairs(parts) do
+    print(string.format("%s %s: %s", kind, part.name, part.doc or ""))
+    local rows = {}
+    for i, option in ipairs(part.options) do
+      rows[i] = { "   ", option.name, option.kind, "= " .. (option.preset or ""), range_of(option),
+        option.doc or "" }
+    end
+    for _, line in ipairs(text.columns(rows)) do print(line) end
+  end
+end
+
+local function list_plugin(plugin)
+  if plugin.reason then
+    print(string.format("%s: refused: %s", plugin.file, text.plain(plugin.reason)))
+    return
+  end
+  print(string.format("%s %s (%s): %s", plugin.name, plugin.version, plugin.license, plugin.doc))
+  print("  " .. plugin.file)
+  list_parts("  stage", plugin.stages)
+  list_parts("  embedding", plugin.embeddings)
+  list_parts("  fusion", plugin.fusions)
+  for _, op in ipairs(plugin.ops) do
+    print(string.format("  operation %s %s: %s", op.name, op.shapes, op.doc))
+  end
+end
+
+local function mark_arrays(plugin)
+  for _, kind in ipairs { "stages", "embeddings", "fusions", "ops" } do
+    if plugin[kind] then core.json_array(plugin[kind]) end
+  end
+  for _, kind in ipairs { "stages", "embeddings", "fusions" } do
+    for _, part in ipairs(plugin[kind] or {}) do core.json_array(part.options) end
+  end
+end
+
+local function list(given)
+  local session <close> = core.session { threads = 1 }
+  local plugins, refused = session:plugins(), 0
+  for i, plugin in ipairs(plugins) do
+    if plugin.reason then refused = refused + 1 end
+    if given.json then
+      mark_arrays(plugin)
+    else
+      if i > 1 then print() end
+      list_plugin(plugin)
+    end
+  end
+  if given.json then
+    print(core.json_encode(core.json_array(plugins), 1))
+  elseif #plugins == 0 then
+    core.fail(1, "no plugins; set STEPWISE_PLUGIN_PATH, or install stepwise with its plugins")
+  end
+  return refused == 0 and 0 or 1
+end
+
+-- ---- checking --------------------------------------------------------------------------------
+
+local CHECK_SECONDS <const> = 300
+
+local function check_here(file)
+  -- nothing else is loaded, so that a file which brings names of ours can be checked too
+  local session <close> = core.session { threads = 1, plugin_path = "" }
+  local plugin = session:add_plugin(file)
+  list_plugin(plugin)
+  local wrong = 0
+  for _, op in ipairs(plugin.ops) do
+    local worst, problem = session:gradcheck(op.name)
+    if worst then
+      print(string.format("  gradient of %s: within %.1e", op.name, worst))
+    else
+      wrong = wrong + 1
+      print("  gradient of " .. op.name .. ": wrong: " .. problem)
+    end
+  end
+  if wrong > 0 then
+    core.fail(1, string.format("%s: %s with a wrong gradient", file,
+      text.plural(wrong, "operation")))
+  end
+  print(file .. ": fine")
+  return 0
+end
+
+local function check_apart(file)
+  if core.file_kind(file) ~= "file" then core.fail(1, file .. ": no such plugin file") end
+  io.stdout:flush()
+  local process, reason = core.spawn { core.program_path(), "plugins", "--check", file,
+    "--in-this-process" }
+  if not process then core.fail(1, reason) end
+  local until_then = core.seconds() + CHECK_SECONDS
+  while true do
+    local how, what = core.wait(process, true)
+    if how == "exit" then return what end
+    if how then core.fail(1, string.format("%s: crashed while it was checked: %s", file, what)) end
+    if core.seconds() > until_then then
+      core.kill(process)
+      core.wait(process)
+      core.fail(1, string.format("%s: the check did not end within %d seconds", file,
+        CHECK_SECONDS))
+    end
+    core.sleep(0.01)
+  end
+end
+
+function M.run(given)
+  if not given.check then return list(given) end
+  if given["in-this-process"] then return check_here(given.check) end
+  return check_apart(given.check)
+end
+
+return M

@@ -1,0 +1,13 @@
+/* program.h -- the two doors into the binding: a program's, and a stock Lua's. */
+#ifndef SW_LUA_PROGRAM_H
+#define SW_LUA_PROGRAM_H
+
+struct lua_State;
+
+/* Runs the command line; the result is the exit status: 0 done, 1 failed, 2 misuse. */
+int sw_lua_main(int argc, char **argv);
+
+/* require "stepwise" */
+__attribute__((visibility("default"))) int luaopen_stepwise(struct lua_State *L);
+
+#endif

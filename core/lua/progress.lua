@@ -1,0 +1,64 @@
+-- progress.lua: a line that follows the work on a terminal, and plain lines in a log.
+local core = require "stepwise.core"
+local text = require "stepwise.text"
+
+local M = {}
+local Progress = {}
+Progress.__index = Progress
+
+-- How often a line is shown, in seconds: on a terminal it is drawn over, in a log it stays.
+local EVERY_LIVE <const> = 0.1
+local EVERY_PLAIN <const> = 10
+
+function M.new(stream)
+  local live = core.is_terminal(stream == io.stderr and 2 or 1) and os.getenv("TERM") ~= "dumb"
+  return setmetatable({
+    stream = stream,
+    live = live,
+    colours = live and (os.getenv("NO_COLOR") or "") == "",
+    shown_at = -math.huge,
+    drawn = false,
+  }, Progress)
+end
+
+local function clear(self)
+  if self.drawn then self.stream:write("\r\27[K") end
+  self.drawn = false
+end
+
+-- A line that stays.
+function Progress:say(line)
+  clear(self)
+  self.stream:write(line, "\n")
+  self.stream:flush()
+end
+
+-- A line that stays, in bold where that is possible.
+function Progress:stress(line)
+  self:say(self.colours and "\27[1m" .. line .. "\27[0m" or line)
+end
+
+-- A line of the moment; `make` is called when one is due.
+function Progress:follow(make)
+  local now = core.seconds()
+  if now - self.shown_at < (self.live and EVERY_LIVE or EVERY_PLAIN) then return end
+  self.shown_at = now
+  local line = make()
+  if not self.live then
+    self.stream:write(line, "\n")
+  else
+    local width = (core.terminal_width(self.stream == io.stderr and 2 or 1) or 80) - 1
+    if text.width(line) > width then line = line:sub(1, (utf8.offset(line, width + 1) or 1) - 1) end
+    clear(self)
+    self.stream:write(line)
+    self.drawn = true
+  end
+  self.stream:flush()
+end
+
+function Progress:finish()
+  clear(self)
+  self.stream:flush()
+end
+
+return M

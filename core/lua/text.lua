@@ -1,0 +1,94 @@
+-- text.lua: numbers, times and columns for people.
+local M = {}
+
+-- The shortest form with at most 15 digits, as the core writes and reads them.
+function M.number(x)
+  if math.type(x) == "integer" then return tostring(x) end
+  if x == math.floor(x) and math.abs(x) < 1e15 then return string.format("%d", x) end
+  return string.format("%.15g", x)
+end
+
+-- A value as it is typed in key=value. Lists become words with commas between.
+function M.value(x)
+  if type(x) == "number" then return M.number(x) end
+  if type(x) ~= "table" then return tostring(x) end
+  local words = {}
+  for i, item in ipairs(x) do words[i] = M.value(item) end
+  return table.concat(words, ",")
+end
+
+-- 1234567 -> "1,234,567"
+function M.count(n)
+  local digits = string.format("%d", n)
+  local head = #digits % 3
+  local groups = {}
+  if head > 0 then groups[1] = digits:sub(1, head) end
+  for i = head + 1, #digits, 3 do groups[#groups + 1] = digits:sub(i, i + 2) end
+  return table.concat(groups, ",")
+end
+
+-- "1 image", "2 images"
+function M.plural(n, noun)
+  return string.format("%s %s%s", M.count(n), noun, n == 1 and "" or "s")
+end
+
+function M.duration(seconds)
+  if seconds ~= seconds or seconds == math.huge then return "?" end
+  if seconds < 10 then return string.format("%.1f s", seconds) end
+  seconds = math.floor(seconds + 0.5)
+  if seconds < 120 then return string.format("%d s", seconds) end
+  local minutes = seconds // 60
+  if minutes < 120 then return string.format("%d min %02d s", minutes, seconds % 60) end
+  return string.format("%d h %02d min", minutes // 60, minutes % 60)
+end
+
+-- Columns that a terminal gives the string; bytes where it is not UTF-8.
+function M.width(s)
+  return utf8.len(s) or #s
+end
+
+function M.pad(s, width, right)
+  local blanks = string.rep(" ", width - M.width(s))
+  return right and blanks .. s or s .. blanks
+end
+
+-- Rows of strings as lines of text. right[i]: column i ends at its right edge.
+function M.columns(rows, right, gap)
+  local widths = {}
+  for _, row in ipairs(rows) do
+    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, M.width(cell)) end
+  end
+  local lines = {}
+  for r, row in ipairs(rows) do
+    local cells = {}
+    for i, cell in ipairs(row) do cells[i] = M.pad(cell, widths[i], right and right[i]) end
+    lines[r] = table.concat(cells, gap or "  "):gsub("%s+$", "")
+  end
+  return lines
+end
+
+-- One line without control characters: what comes from a file may hold any.
+function M.plain(s)
+  return (s:gsub("%c", " "))
+end
+
+-- A word as a POSIX shell reads it back.
+function M.quote(word)
+  if word:find("^[%w%+%-%./=_,:@%%]+$") then return word end
+  return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+function M.command(words)
+  local quoted = {}
+  for i, word in ipairs(words) do quoted[i] = M.quote(word) end
+  return table.concat(quoted, " ")
+end
+
+function M.sorted_keys(t)
+  local keys = {}
+  for key in pairs(t) do keys[#keys + 1] = key end
+  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  return keys
+end
+
+return M

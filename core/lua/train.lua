@@ -1,0 +1,131 @@
+-- train.lua: stepwise train
+local core = require "stepwise.core"
+local layout = require "stepwise.layout"
+local progress = require "stepwise.progress"
+local setup = require "stepwise.setup"
+local text = require "stepwise.text"
+
+local M = {
+  name = "train",
+  summary = "Trains the model of an experiment and evaluates it.",
+  usage = "EXPERIMENT.lua [key=value..]",
+  details = [[
+The experiment may also be a config.json, or a run folder, which is then gone on with.
+key=value changes what the experiment says: dim=256 epochs=5 l2l.lambda=9 stages=l2l,g2l.
+Ctrl-C saves the run; the same command with --resume goes on with it, to the same result.]],
+  arguments = { 1, math.huge },
+  options = {
+    setup.options[1], setup.options[2], setup.options[3],
+    { "seed", "N", "of the first parameters and the order of the captions", kind = "integer" },
+    { "out", "RUN", "the run folder; runs/EXPERIMENT-seedN when none is given" },
+    { "resume", nil, "go on with the run folder where it was left" },
+    { "threads", "N", "0: one for each CPU; the result is the same", kind = "integer", most = 256 },
+  },
+}
+
+-- ---- lines -----------------------------------------------------------------------------------
+
+local function describe_model(config)
+  local model, stages = config.model, {}
+  for i, stage in ipairs(model.stages) do stages[i] = stage.plugin end
+  return string.format("D = %d, direction %s, words %s (%d), stages %s, batch %d, seed %d",
+    model.dim, model.direction, model.embedding.plugin, model.embedding.word_dim,
+    table.concat(stages, " "), config.train.batch, config.seed)
+end
+
+-- How long the rest of the steps takes, from the steps of late.
+local Clock = {}
+Clock.__index = Clock
+
+local function new_clock()
+  return setmetatable({ each = nil }, Clock)
+end
+
+function Clock:left(event)
+  local each = self.each
+  self.each = each and each + 0.05 * (event.seconds - each) or event.seconds
+  return self.each * (event.total_steps - event.step)
+end
+
+local function step_line(event, left)
+  return string.format("epoch %d/%d  step %d/%d  loss %.4f a pair  lr %s  %.0f pairs/s  %s left",
+    event.epoch + 1, event.epochs, event.step_in_epoch, event.steps_in_epoch,
+    event.loss_per_sample, string.format("%.3g", event.lr), event.samples_per_second,
+    text.duration(left))
+end
+
+local function show_done(event, out, run, about)
+  local data = about.generated and ", generated scenes" or ""
+  if event.dev then
+    out:say(string.format("best dev%s (epoch %d, step %d): %s", data, event.best_epoch + 1,
+      event.best_step, layout.recalls(event.dev)))
+  end
+  if event.test then
+    out:stress(string.format("test%s: %s", data, layout.recalls(event.test)))
+  end
+  out:say(string.format("done in %s: %s/checkpoint.safetensors, metrics.tsv, result.json",
+    text.duration(event.total_seconds), run))
+end
+
+-- ---- the run ---------------------------------------------------------------------------------
+
+local function interrupted(trainer, out, run, step)
+  trainer:save()
+  out:say(string.format("interrupted at step %d and saved; to go on: stepwise train %s --resume",
+    step, text.quote(run)))
+  return 128 + core.interrupted()
+end
+
+-- Trains `config` in the folder `run` and follows it on `out`; the exit status.
+local function follow(session, config, run, about, options, out)
+  core.catch_interrupts()
+  local trainer <close> = session:train(config, run, options)
+  local clock, step = new_clock(), nil
+  while true do
+    local event = trainer:next()
+    if event.kind == "step" then
+      if not step and event.step > 1 then out:say("going on at step " .. event.step) end
+      step = event.step
+      local left = clock:left(event)
+      out:follow(function() return step_line(event, left) end)
+    elseif event.kind == "evaluated" then
+      out:say(string.format("epoch %d/%d  dev %s%s", event.epoch + 1, event.epochs,
+        layout.recalls(event.dev), event.best and "  best" or ""))
+    elseif event.kind == "warning" then
+      out:say("warning: " .. event.text)
+    else
+      out:finish()
+      show_done(event, out, run, about)
+      return 0
+    end
+    if core.interrupted() then return interrupted(trainer, out, run, step or 0) end
+  end
+end
+
+function M.run(given, arguments, argv)
+  local out = progress.new(io.stdout)
+  local source = setup.experiment(arguments[1])
+  local config, about = setup.configure(source, given, setup.overrides("train", arguments))
+  local settings = config:table()
+  local run = given.out or source.run
+    or string.format("runs/%s-seed%d", source.label, settings.seed)
+  local resume = given.resume or (source.run ~= nil and run == source.run)
+  if core.file_kind(run) and not resume then
+    core.fail(1, run .. ": is there already; --resume goes on with it, --out RUN takes another")
+  end
+  if about.generated then setup.ensure_scenes(about.dir, function(line) out:say(line) end) end
+
+  local name = settings.name ~= "" and settings.name or source.label
+  out:say(name .. ": " .. describe_model(settings))
+  out:say("data: " .. about.dir .. (about.generated and " (generated scenes)" or ""))
+  if about.scenes then
+    out:say("set for generated scenes by the experiment: " .. table.concat(about.scenes, " "))
+  end
+  out:say("run: " .. run)
+  local session <close> = core.session { threads = settings.threads }
+  local words = { "stepwise", table.unpack(argv, 1) }
+  return follow(session, config, run, about,
+    { resume = resume, command = text.command(words) }, out)
+end
+
+return M

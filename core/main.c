@@ -1,0 +1,7 @@
+/* main.c -- the command line; all of its commands are in core/lua. */
+#include "lua/program.h"
+
+int main(int argc, char **argv)
+{
+    return sw_lua_main(argc, argv);
+}

@@ -1,0 +1,3 @@
+# What draws the figures: style.gp, and one script a figure.
+plotsdir = $(pkgdatadir)/plots
+dist_plots_DATA = plots/style.gp plots/loss.gp plots/recall.gp
