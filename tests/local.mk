@@ -1,0 +1,96 @@
+# The tests. A unit test is two lines, at the end of this file:
+#
+#	unit_programs += tests/unit/check_NAME
+#	tests_unit_check_NAME_SOURCES = tests/unit/check_NAME.c tests/unit/unit.h
+#
+# A script is one line, script_tests += tests/cli/NAME.sh (or .lua, .py), and a file that a test
+# reads is one, test_data += tests/golden/NAME. A script that exits with 77 was skipped, and so was
+# each part of a test that prints "skipped: REASON".
+unit_programs =
+script_tests =
+test_data =
+
+# A module that only tests load: check_LTLIBRARIES += tests/bad/NAME.la, with
+# tests_bad_NAME_la_LDFLAGS = $(test_module_ldflags) and _CPPFLAGS = $(plugin_cppflags).
+test_module_ldflags = -module -avoid-version -shared -rpath /nowhere
+
+LDADD = libsw_core.la $(CHECK_LIBS)
+EXTRA_DIST += $(script_tests) $(test_data) tests/driver.sh tests/summary.sh
+
+TESTS = $(script_tests)
+if HAVE_CHECK
+check_PROGRAMS += $(unit_programs)
+TESTS += $(unit_programs)
+AM_CPPFLAGS += $(CHECK_CFLAGS)
+else
+check-local:
+	@echo 'make check needs Check; on Debian: check' >&2; exit 1
+endif
+
+# One driver for all: it counts what a Check program counts, and shows why something was skipped.
+TEST_EXTENSIONS = .sh .lua .py
+LOG_DRIVER = $(SHELL) $(top_srcdir)/tests/driver.sh
+SH_LOG_DRIVER = $(LOG_DRIVER)
+SH_LOG_COMPILER = $(SHELL)
+LUA_LOG_DRIVER = $(LOG_DRIVER) --lacks '$(SW_LUA_LACKS)'
+LUA_LOG_COMPILER = env LD_PRELOAD='$(SW_LUA_PRELOAD)' $(LUA_PROGRAM)
+PY_LOG_DRIVER = $(LOG_DRIVER) --lacks '$(SW_PYTHON_LACKS)'
+PY_LOG_COMPILER = $(PYTHON)
+
+AM_TESTS_ENVIRONMENT = \
+	STEPWISE='$(abs_top_builddir)/stepwise'; export STEPWISE; \
+	STEPWISE_SOURCE='$(abs_top_srcdir)'; export STEPWISE_SOURCE; \
+	STEPWISE_BUILD='$(abs_top_builddir)'; export STEPWISE_BUILD; \
+	STEPWISE_PLUGIN_PATH='$(plugin_path)'; export STEPWISE_PLUGIN_PATH; \
+	if test -z "$$STEPWISE_SHARED" && test -d '$(abs_top_srcdir)/../shared'; then \
+	    STEPWISE_SHARED=`cd '$(abs_top_srcdir)/../shared' && pwd`; export STEPWISE_SHARED; fi; \
+	LUA_CPATH='$(abs_top_builddir)/.libs/?.so;;'; export LUA_CPATH; \
+	OPENBLAS_NUM_THREADS=1; export OPENBLAS_NUM_THREADS; \
+	LC_ALL=C.UTF-8; export LC_ALL;
+
+# The tests that were skipped and why, then "N passed, N failed, N skipped".
+.PHONY: test-summary test-forget
+test-summary:
+	@$(SHELL) $(srcdir)/tests/summary.sh $(TEST_LOGS)
+test-forget:
+	@rm -f $(TEST_LOGS) $(TEST_LOGS:.log=.trs)
+
+# Each topic's tests, below this line.
+script_tests += tests/cli/harness.sh
+unit_programs += tests/unit/check_safetensors
+tests_unit_check_safetensors_SOURCES = tests/unit/check_safetensors.c tests/unit/unit.h
+unit_programs += tests/unit/check_metrics
+tests_unit_check_metrics_SOURCES = tests/unit/check_metrics.c tests/unit/unit.h
+unit_programs += tests/unit/check_scenes
+tests_unit_check_scenes_SOURCES = tests/unit/check_scenes.c tests/unit/unit.h
+unit_programs += tests/unit/check_scenes_parts
+tests_unit_check_scenes_parts_SOURCES = tests/unit/check_scenes_parts.c tests/unit/unit.h
+unit_programs += tests/unit/check_arena tests/unit/check_random tests/unit/check_compute
+unit_programs += tests/unit/check_graph tests/unit/check_ops
+tests_unit_check_arena_SOURCES = tests/unit/check_arena.c tests/unit/unit.h
+tests_unit_check_random_SOURCES = tests/unit/check_random.c tests/unit/unit.h
+tests_unit_check_compute_SOURCES = tests/unit/check_compute.c tests/unit/unit.h
+tests_unit_check_graph_SOURCES = tests/unit/check_graph.c tests/unit/unit.h
+tests_unit_check_ops_SOURCES = tests/unit/check_ops.c tests/unit/unit.h
+unit_programs += tests/unit/check_kernels tests/unit/check_lane_kernels
+tests_unit_check_kernels_SOURCES = tests/unit/check_kernels.c tests/unit/kernel_sets.h tests/unit/unit.h
+tests_unit_check_lane_kernels_SOURCES = tests/unit/check_lane_kernels.c tests/unit/kernel_sets.h tests/unit/unit.h
+unit_programs += tests/unit/check_npy tests/unit/check_tokens tests/unit/check_vocabulary
+unit_programs += tests/unit/check_glove tests/unit/check_dataset
+tests_unit_check_npy_SOURCES = tests/unit/check_npy.c tests/unit/unit.h
+tests_unit_check_tokens_SOURCES = tests/unit/check_tokens.c tests/unit/unit.h
+tests_unit_check_vocabulary_SOURCES = tests/unit/check_vocabulary.c tests/unit/unit.h
+tests_unit_check_glove_SOURCES = tests/unit/check_glove.c tests/unit/unit.h
+tests_unit_check_dataset_SOURCES = tests/unit/check_dataset.c tests/unit/unit.h
+test_data += tests/golden/tokens.tsv tests/golden/make_tokens.py
+
+unit_programs += tests/unit/check_pairs
+tests_unit_check_pairs_SOURCES = tests/unit/check_pairs.c tests/unit/pairs_unit.h tests/unit/unit.h
+
+unit_programs += tests/unit/check_dense tests/unit/check_gru tests/unit/check_loss
+unit_programs += tests/unit/check_optimiser
+tests_unit_check_dense_SOURCES = tests/unit/check_dense.c tests/unit/unit.h
+tests_unit_check_gru_SOURCES = tests/unit/check_gru.c tests/unit/unit.h
+tests_unit_check_loss_SOURCES = tests/unit/check_loss.c tests/unit/unit.h
+tests_unit_check_optimiser_SOURCES = tests/unit/check_optimiser.c tests/unit/unit.h
+test_data += tests/golden/adam.tsv tests/golden/make_adam.py

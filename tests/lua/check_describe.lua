@@ -1,0 +1,168 @@
+-- What scripts are written with, and what a wrong script is told.
+local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
+local sw = require "stepwise"
+local describe = require "stepwise.describe"
+local script = require "stepwise.script"
+
+local folder = unit.folder()
+
+-- The result of a script with this text.
+local function run(text, name)
+  return script.run(unit.write(folder .. "/" .. (name or "x.lua"), text))
+end
+
+unit.test("a stage, an embedding and an experiment are plain tables", function()
+  local stage = sw.stage "l2l" { lambda = 9 }
+  unit.equal(stage.plugin, "l2l")
+  unit.equal(stage.lambda, 9)
+  unit.equal(sw.stage("g2g").plugin, "g2g")
+  local experiment = sw.experiment { name = "x", model = { dim = 8, stages = { stage } } }
+  unit.equal(experiment.model.stages[1].lambda, 9)
+  unit.equal(describe.is_experiment(experiment), true)
+  unit.equal(describe.is_experiment({}), false)
+end)
+
+unit.test("a misspelt option names the script's line and the near miss", function()
+  unit.fails(2, { "x.lua:3: ", "no option 'lamda' in l2l", "did you mean 'lambda'" }, run, [[
+local sw = require "stepwise"
+
+local s = sw.stage "l2l" { lamda = 9 }
+return sw.experiment { model = { stages = { s } } }]])
+end)
+
+unit.test("a script that ends with the faulty call still names its line", function()
+  unit.fails(2, { "x.lua:2: ", "epoch", "did you mean 'epochs'" }, run, [[
+local sw = require "stepwise"
+return sw.experiment { train = { epoch = 3 } }]])
+end)
+
+unit.test("wrong kinds, ranges and names of plugins are refused", function()
+  unit.fails(2, "l2m", sw.stage "l2m", {})
+  unit.fails(2, "mu", sw.stage "l2l", { mu = 3 })
+  unit.fails(2, "mu", sw.stage "l2l", { mu = "high" })
+  unit.fails(2, "attention_norm", sw.stage "l2l", { attention_norm = "cosin" })
+  unit.fails(2, "fusion", sw.stage "g2l", { fusion = "gat" })
+  unit.fails(2, "stage: expected a string", sw.stage, {})
+  unit.fails(2, "expected a table", sw.stage "l2l", 3)
+  unit.fails(2, "stages", sw.experiment, { model = { stages = {} } })
+  unit.fails(2, "dim", sw.experiment, { model = { dim = 0 } })
+end)
+
+unit.test("on_scenes is checked when it is written, not when it is used", function()
+  unit.fails(2, "did you mean", sw.experiment, { on_scenes = { epoch = 1 } })
+  unit.fails(2, "list of names", sw.experiment, { on_scenes = { stages = { { plugin = "l2l" } } } })
+end)
+
+-- ---- tables ----------------------------------------------------------------------------------
+
+local base = sw.experiment { model = { direction = "t2i" } }
+
+unit.test("a row may only change what the base has", function()
+  local function with(row)
+    return sw.table { title = "T", base = base, rows = { row } }
+  end
+  unit.fails(2, { "row 'a': ", "no option 'embeding'", "did you mean 'embedding'" }, with,
+    { name = "a", embeding = "glove" })
+  unit.fails(2, { "row 'a': ", "glov" }, with, { name = "a", embedding = "glov" })
+  unit.fails(2, "row 'a': ", with, { name = "a", stages = { "l2l" }, ["g2l.lambda"] = 2 })
+  unit.fails(2, "rows[1]: expected a name", with, { embedding = "glove" })
+  unit.fails(2, "list", with, { name = "a", "glove" })
+  unit.fails(2, "row 'a': paper: no key 'txt'", with, { name = "a", paper = { txt = { 1 } } })
+  unit.fails(2, "found 4 numbers", with, { name = "a", paper = { text = { 1, 2, 3, 4 } } })
+end)
+
+unit.test("rows have names of their own, and the reference is one of them", function()
+  unit.fails(2, "row 'a' is there twice", sw.table,
+    { title = "T", base = base, rows = { { name = "a" }, { name = "a" } } })
+  unit.fails(2, { "no row 'SHAN'", "did you mean 'SHAN1'" }, sw.table,
+    { title = "T", base = base, rows = { { name = "SHAN1" } }, reference = "SHAN" })
+  unit.fails(2, "base: expected an experiment", sw.table, { title = "T", base = {}, rows = {} })
+  unit.fails(2, "no key 'refrence'", sw.table, { title = "T", base = base, refrence = "a" })
+end)
+
+unit.test("an error in a table is told once, with the script's line", function()
+  local fine, problem = pcall(run, [[
+local sw = require "stepwise"
+local base = sw.experiment {}
+return sw.table { title = "T", base = base, rows = { { name = "a", dimm = 3 } } }]])
+  unit.equal(fine, false)
+  local _, places = tostring(problem):gsub("x%.lua:%d+:", "")
+  unit.equal(places, 1, tostring(problem))
+  unit.contains(problem, "x.lua:3: row 'a': ")
+end)
+
+unit.test("the order in which Lua walks a row does not matter", function()
+  -- lambda can only be set once its stage is there
+  local one = sw.experiment { model = { stages = { "l2l" } } }
+  for _ = 1, 20 do
+    sw.table { title = "T", base = one,
+      rows = { { name = "a", stages = { "l2l", "g2l" }, ["g2l.lambda"] = 2 } } }
+  end
+end)
+
+-- ---- scripts ---------------------------------------------------------------------------------
+
+unit.test("globals are refused: a slip in a name is not silently nil", function()
+  unit.fails(1, { "x.lua:1: ", "'model' is no local variable" }, run, "model = {}")
+  unit.fails(1, { "x.lua:1: ", "no variable 'tabel'", "did you mean 'table'" }, run,
+    "local t = tabel.concat({})")
+end)
+
+unit.test("a script cannot draw random numbers or read a clock", function()
+  unit.fails(1, "random", run, "return math.random()")
+  unit.fails(1, "no variable 'os'", run, "return os.time()")
+  unit.fails(1, "no variable 'io'", run, "return io.open('x')")
+  unit.fails(2, "require", run, "return require 'io'")
+end)
+
+unit.test("compiled Lua, folders and missing files are refused", function()
+  unit.fails(1, "compiled Lua", run, string.dump(function() return 1 end))
+  unit.fails(1, "no such script", script.run, folder .. "/none.lua")
+  unit.fails(2, "found a folder", script.run, folder)
+  unit.fails(1, "x.lua:2:", run, "local x = 1\nlocal = 2")
+end)
+
+unit.test("a script that never ends is ended", function()
+  unit.fails(nil, "runs too long", run, "while true do end")
+  unit.equal(debug.gethook(), nil)
+end)
+
+unit.test("a script is loaded from beside the one that asks, also as its last word", function()
+  assert(os.execute("mkdir -p '" .. folder .. "/sub'"))
+  run("return { 7 }", "sub/b.lua")
+  unit.equal(run('local sw = require "stepwise"\nreturn sw.load "b.lua"', "sub/a.lua")[1], 7)
+  unit.fails(1, "without end", run, 'return require("stepwise").load "x.lua"')
+end)
+
+unit.test("a script cannot change Lua for others", function()
+  run("string.rep = nil; table.concat = nil; return 1")
+  unit.equal(type(string.rep), "function")
+  unit.equal(run("return string.rep('a', 2)"), "aa")
+end)
+
+-- ---- the experiments that come along -----------------------------------------------------------
+
+local experiments = { "shan_full", "shan_t2i", "shan_i2t" }
+local tables = { "table3", "direction", "embeddings", "fusion", "stages", "attention" }
+
+unit.test("all experiments are in order", function()
+  for _, name in ipairs(experiments) do
+    local experiment = script.run(unit.source .. "/experiments/" .. name .. ".lua")
+    unit.equal(describe.is_experiment(experiment), true, name)
+    unit.equal(experiment.model.dim, 1024, name)
+  end
+  for _, name in ipairs(tables) do
+    local result = script.run(unit.source .. "/experiments/" .. name .. ".lua")
+    unit.equal(describe.is_table(result), true, name)
+  end
+end)
+
+unit.test("Table 3 has the paper's six rows and numbers", function()
+  local rsums = {}
+  for i, row in ipairs(script.run(unit.source .. "/experiments/table3.lua").rows) do
+    rsums[i] = string.format("%.1f", row.paper.rsum)
+  end
+  unit.equal(table.concat(rsums, " "), "510.9 510.7 510.2 504.4 510.5 513.8")
+end)
+
+unit.finish()

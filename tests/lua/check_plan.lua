@@ -1,0 +1,190 @@
+-- A table of runs: frozen before the first, joined with what a folder holds, summed up at the end.
+local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
+local sw = require "stepwise"
+local plans = require "stepwise.plan"
+local results = require "stepwise.results"
+
+local folder = unit.folder()
+local data = folder .. "/data" -- never read by a plan
+
+local function script(rows, more)
+  return unit.write(folder .. "/t.lua", string.format([[
+local sw = require "stepwise"
+local base = sw.experiment { model = { dim = 8 }, on_scenes = { dim = 4 }, data = { dir = %q } }
+return sw.table { title = "T", base = base, rows = { %s }, %s }]], data, rows, more or ""))
+end
+
+local two_rows = [[{ name = "A & B" }, { name = "l2l only", stages = { "l2l" } }]]
+
+local function build(seeds, overrides, rows, more)
+  return plans.build(script(rows or two_rows, more), {}, overrides or {}, plans.seeds(seeds or "0"))
+end
+
+unit.test("lists of seeds", function()
+  local function list(words) return table.concat(plans.seeds(words), " ") end
+  unit.equal(list "0-4", "0 1 2 3 4")
+  unit.equal(list "7", "7")
+  unit.equal(list "2,0-1,1", "0 1 2")
+  for _, words in ipairs { "", "a", "1-", "-1", "3-1", "1,,2", "1.5", "0x1" } do
+    unit.fails(2, "--seeds: expected numbers like 0-4", plans.seeds, words)
+  end
+  unit.fails(2, "at most 1000", plans.seeds, "0-99999999999")
+end)
+
+unit.test("every row and seed is resolved, with its own change only", function()
+  local plan = build("0-1")
+  unit.equal(#plan.runs, 4)
+  local names = {}
+  for i, run in ipairs(plan.runs) do names[i] = run.folder end
+  unit.equal(table.concat(names, " "), "a-b-seed0 a-b-seed1 l2l-only-seed0 l2l-only-seed1")
+  unit.equal(#plan.runs[1].config.model.stages, 3)
+  unit.equal(#plan.runs[3].config.model.stages, 1)
+  unit.equal(plan.runs[4].config.seed, 1)
+  unit.equal(plan.rows[2].changes[1], "stages=l2l")
+  -- real data: what is meant for scenes stays out
+  unit.equal(plan.generated, false)
+  unit.equal(plan.runs[1].config.model.dim, 8)
+end)
+
+unit.test("overrides change the base, and a row wins over them", function()
+  local plan = build("0", { "stages=g2l,g2g", "dim=16" })
+  unit.equal(plan.runs[1].config.model.dim, 16)
+  unit.equal(plan.runs[1].config.model.stages[1].plugin, "g2l")
+  unit.equal(plan.runs[2].config.model.stages[1].plugin, "l2l")
+  unit.fails(2, "did you mean 'dim'", build, "0", { "dimm=16" })
+end)
+
+unit.test("rows whose names look alike get folders of their own", function()
+  local plan = build("0", {},
+    [[{ name = "a+b" }, { name = "a-b" }, { name = "Δ" }, { name = "logs" }]])
+  local names = {}
+  for i, run in ipairs(plan.runs) do names[i] = run.folder end
+  unit.equal(table.concat(names, " "), "a-b-seed0 a-b-2-seed0 row-seed0 logs-2-seed0")
+end)
+
+unit.test("an experiment is no table", function()
+  local path = unit.write(folder .. "/e.lua", 'return require("stepwise").experiment {}')
+  unit.fails(2, "found an experiment, which stepwise train runs", plans.build, path, {}, {}, { 0 })
+end)
+
+local dir = folder .. "/out"
+
+unit.test("looking at a plan writes nothing", function()
+  plans.freeze(build(), dir, true)
+  unit.equal(require("stepwise.core").file_kind(dir), nil)
+end)
+
+unit.test("a plan is on disk before any run, whole", function()
+  plans.freeze(build(), dir)
+  local plan = plans.read(dir)
+  unit.equal(#plan.runs, 2)
+  local frozen = sw.json_decode(unit.read(dir .. "/configs/l2l-only-seed0.json"))
+  unit.equal(#frozen.model.stages, 1)
+  unit.equal(frozen.name, "l2l only")
+end)
+
+unit.test("more seeds join; another setting, row or data does not", function()
+  plans.freeze(build("1"), dir)
+  unit.equal(#plans.read(dir).runs, 4)
+  plans.freeze(build("0"), dir)
+  unit.equal(#plans.read(dir).runs, 4, "seeds that were there stay")
+  unit.fails(1, { "row 'A & B' was planned otherwise", "train.lr", "--out" }, plans.freeze,
+    build("0", { "lr=0.5" }), dir)
+  unit.fails(1, { "data.dir" }, plans.freeze, build("0", { "data.dir=elsewhere" }), dir)
+  unit.fails(1, { "a row 'l2l only'" }, plans.freeze, build("0", {}, [[{ name = "A & B" }]]), dir)
+  plans.freeze(build("0", { "threads=2" }), dir)
+end)
+
+unit.test("a folder with other things is left alone", function()
+  assert(os.execute("mkdir '" .. folder .. "/other'"))
+  unit.write(folder .. "/other/thesis.tex", "x")
+  unit.fails(1, "something else", plans.freeze, build(), folder .. "/other")
+end)
+
+unit.test("broken plans are errors with the file's name", function()
+  unit.fails(1, "no plan.json", plans.read, folder)
+  assert(os.execute("mkdir '" .. folder .. "/broken'"))
+  unit.write(folder .. "/broken/plan.json", "{")
+  unit.fails(1, "broken/plan.json: JSON", plans.read, folder .. "/broken")
+  unit.write(folder .. "/broken/plan.json", "[]")
+  unit.fails(1, "expected rows and runs", plans.read, folder .. "/broken")
+end)
+
+-- ---- results -----------------------------------------------------------------------------------
+
+local function finish(run, rsum)
+  local metrics = { rsum = rsum }
+  for _, name in ipairs { "i2t_r1", "i2t_r5", "i2t_r10", "t2i_r1", "t2i_r5", "t2i_r10" } do
+    metrics[name] = rsum / 6
+  end
+  os.execute("mkdir -p '" .. dir .. "/" .. run .. "'")
+  unit.write(dir .. "/" .. run .. "/result.json",
+    sw.json_encode { test = metrics, dev = sw.json_null })
+end
+
+dir = folder .. "/results"
+local rows = [[{ name = "A", paper = { text = { 10, 20 }, rsum = 99.5 } }, { name = "B", dim = 9 }]]
+local function fresh(seeds)
+  plans.freeze(build(seeds, {}, rows, 'reference = "A"'), dir)
+end
+
+unit.test("what is not done is said to be not done", function()
+  fresh "0"
+  local page = results.render(results.read(dir), "md")
+  unit.contains(page, "not done")
+  unit.contains(page, "'B': 1 run not done yet")
+end)
+
+unit.test("one seed: means without spread, and a warning", function()
+  finish("a-seed0", 60)
+  finish("b-seed0", 66)
+  local page = results.render(results.read(dir), "md")
+  unit.contains(page, "60.0")
+  unit.contains(page, "+6.0")
+  unit.contains(page, "not separable from chance at n = 1")
+  unit.contains(page, "99.5")
+  unit.equal(page:find("±", 1, true), nil)
+end)
+
+unit.test("three seeds: mean, sample deviation, n, and the paired difference", function()
+  fresh "0-2"
+  finish("a-seed1", 61)
+  finish("a-seed2", 62)
+  finish("b-seed1", 68)
+  finish("b-seed2", 67)
+  local page = results.render(results.read(dir), "md")
+  unit.contains(page, "61.0 ± 1.0")
+  unit.contains(page, "67.0 ± 1.0")
+  -- differences 6, 7, 5: mean 6, half = 4.3027 / sqrt(3)
+  unit.contains(page, "+6.0 ± 2.5")
+  unit.equal(page:find("n = 1", 1, true), nil)
+  local object = sw.json_decode(results.render(results.read(dir), "json"))
+  unit.equal(object.rows[2].n, 3)
+  unit.near(object.rows[2].metrics.rsum.std, 1, 1e-12)
+  unit.equal(object.rows[2].delta_rsum.separable, true)
+  unit.equal(object.rows[1].metrics.rsum.paper, 99.5)
+end)
+
+unit.test("differences that chance explains are marked", function()
+  finish("b-seed1", 40)
+  unit.contains(results.render(results.read(dir), "md"), "(n.s.)")
+end)
+
+unit.test("a failed run is in the table with its reason, and the rest still counts", function()
+  os.remove(dir .. "/b-seed1/result.json")
+  unit.write(dir .. "/logs/b-seed1.error", "the loss is | not finite\n")
+  local found = results.read(dir)
+  unit.equal(results.failures(found), 1)
+  local page = results.render(found, "md")
+  unit.contains(page, "'B', seed 1 failed: the loss is \\| not finite")
+  unit.contains(page, "66.5 ± 0.7")
+  local csv = results.render(found, "csv")
+  unit.contains(csv, "\nB,2,\"0, 2\",1,")
+  unit.contains(results.render(found, "tex"), "66.5 $\\pm$ 0.7")
+end)
+
+unit.test("another format is misuse", function()
+  unit.fails(2, "did you mean 'md'", results.render, results.read(dir), "mdx")
+end)
+
+unit.finish()

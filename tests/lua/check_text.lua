@@ -1,0 +1,68 @@
+-- Captions, near misses, and what tables and names look like on paper.
+local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
+local sw = require "stepwise"
+local text = require "stepwise.text"
+local layout = require "stepwise.layout"
+
+unit.test("captions are cut as the field's tokenizer cuts them", function()
+  unit.equal(table.concat(sw.tokenize("Two men don't run."), "|"), "two|men|do|n't|run|.")
+  unit.equal(#sw.tokenize("   "), 0)
+  unit.fails(1, "UTF-8", sw.tokenize, "\xff")
+  unit.fails(nil, "string expected", sw.tokenize, nil)
+end)
+
+unit.test("a slip is found, a stranger is not", function()
+  unit.equal(sw.near_miss("lamda", { "mu", "lambda" }), "lambda")
+  unit.equal(sw.near_miss("zzzzzz", { "mu", "lambda" }), nil)
+  unit.fails(2, "expected a string", sw.near_miss, "a", { 1 })
+end)
+
+unit.test("numbers are written as the core reads them", function()
+  unit.equal(text.number(2e-4), "0.0002")
+  unit.equal(text.number(15), "15")
+  unit.equal(text.number(15.0), "15")
+  unit.equal(text.number(0.1), "0.1")
+  unit.equal(text.value { "l2l", "g2l" }, "l2l,g2l")
+  unit.equal(text.value(false), "false")
+  unit.equal(text.count(1234567), "1,234,567")
+  unit.equal(text.count(12), "12")
+  unit.equal(text.count(123), "123")
+end)
+
+unit.test("a command can be pasted into a shell", function()
+  unit.equal(text.command { "stepwise", "train", "a b", "it's", "x=1" },
+    "stepwise train 'a b' 'it'\\''s' x=1")
+  unit.equal(text.quote(""), "''")
+  unit.equal(text.quote("$(touch x)"), "'$(touch x)'")
+end)
+
+local grid = {
+  title = "T_1 <b>", head = { "", "rsum" }, notes = { "100 % | sure" },
+  rows = { { "a|b_c*", "1.0 ± 0.1" }, { "Δ & \\x{}$", "" } },
+}
+
+unit.test("names cannot break a Markdown table", function()
+  local page = layout.markdown(grid)
+  unit.contains(page, "a\\|b\\_c\\*")
+  unit.contains(page, "T\\_1 \\<b\\>")
+  -- every line of the table has the same number of unescaped bars
+  for line in page:gmatch("[^\n]+") do
+    if line:sub(1, 1) == "|" then
+      local _, bars = line:gsub("\\|", ""):gsub("|", "")
+      unit.equal(bars, 3, line)
+    end
+  end
+end)
+
+unit.test("names cannot break a LaTeX table", function()
+  local page = layout.latex(grid)
+  unit.contains(page, "a|b\\_c*")
+  unit.contains(page, "$\\Delta$ \\& \\textbackslash{}x\\{\\}\\$")
+  unit.contains(page, "1.0 $\\pm$ 0.1")
+end)
+
+unit.test("CSV cells with commas and quotes stay one cell", function()
+  unit.equal(layout.csv { { 'a,b', 'say "x"', "two\nlines" } }, '"a,b","say ""x""",two lines\n')
+end)
+
+unit.finish()

@@ -1,0 +1,529 @@
+/* check_dataset.c -- one split of a data folder, and the order in which an epoch sees it. */
+#include "unit.h"
+
+#include "data/dataset.h"
+#include "data/order.h"
+
+#include <math.h>
+#include <stdarg.h>
+
+static char *folder;
+static struct sw_vocabulary vocabulary;
+
+/* <pad> 0, <start> 1, <end> 2, <unk> 3, a 4, dog 5, runs 6, . 7 */
+static void set_up(void)
+{
+    folder = unit_folder();
+    static const char *const words[] = {"<pad>", "<start>", "<end>", "<unk>",
+                                        "a",     "dog",     "runs",  "."};
+    vocabulary = (struct sw_vocabulary){.pad = 0, .start = 1, .end = 2, .unk = 3};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        ck_assert_int_eq(sw_words_add(&vocabulary.words, words[i], strlen(words[i])), (int)i);
+}
+
+static void tear_down(void)
+{
+    sw_vocabulary_free(&vocabulary);
+    unit_remove_folder(folder);
+}
+
+static void write_text(const char *name, const char *text)
+{
+    char *path = unit_path(folder, name);
+    unit_write(path, text, strlen(text));
+    free(path);
+}
+
+static void write_array(const char *name, enum sw_dtype dtype, const void *data, int ndim,
+                        const size_t *shape)
+{
+    struct sw_error error = {0};
+    struct sw_npy_writer writer;
+    char *path = unit_path(folder, name);
+    ck_assert_msg(sw_npy_begin(&writer, path, dtype, ndim, shape, &error) == SW_OK, "%s",
+                  error.text);
+    ck_assert_int_eq(sw_npy_append(&writer, data, shape[0], &error), SW_OK);
+    ck_assert_msg(sw_npy_commit(&writer, &error) == SW_OK, "%s", error.text);
+    free(path);
+}
+
+/* Row r, region i, feature f of a float32 file is 100 r + 10 i + f. */
+static void write_features(const char *name, size_t rows, size_t regions, size_t features)
+{
+    float *data = malloc(rows * regions * features * sizeof *data), *at = data;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < regions; i++)
+            for (size_t f = 0; f < features; f++)
+                *at++ = (float)(100 * r + 10 * i + f);
+    write_array(name, SW_FLOAT32, data, 3, (const size_t[]){rows, regions, features});
+    free(data);
+}
+
+static void write_captions(const char *name, size_t count)
+{
+    char *text = malloc(count * 16 + 1), *at = text;
+    *at = 0;
+    for (size_t i = 0; i < count; i++)
+        at += sprintf(at, "a dog c%zu\n", i);
+    write_text(name, text);
+    free(text);
+}
+
+static void open_good(struct sw_dataset *out, const char *split,
+                      const struct sw_dataset_options *options)
+{
+    struct sw_error error = {0};
+    ck_assert_msg(sw_dataset_open(folder, split, &vocabulary, options, out, &error) == SW_OK, "%s",
+                  error.text);
+}
+
+static void expect_refused_with(const char *split, const struct sw_dataset_options *options,
+                                const char *says)
+{
+    struct sw_error error = {0};
+    struct sw_dataset data;
+    ck_assert_msg(sw_dataset_open(folder, split, &vocabulary, options, &data, &error) == SW_FAILED,
+                  "opened, but: %s", says);
+    ck_assert_msg(strstr(error.text, says) != NULL, "expected '%s', found '%s'", says, error.text);
+    sw_dataset_close(&data);
+}
+
+static void expect_refused(const char *split, const char *says)
+{
+    expect_refused_with(split, NULL, says);
+}
+
+static void expect_ids(const struct sw_dataset *data, size_t caption, size_t count, ...)
+{
+    va_list ids;
+    va_start(ids, count);
+    ck_assert_uint_eq(data->offsets[caption + 1] - data->offsets[caption], count);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_int_eq(data->ids[data->offsets[caption] + i], va_arg(ids, int));
+    va_end(ids);
+}
+
+/* A caption would be trained with another image's regions, or with other words. */
+START_TEST(five_a_row)
+{
+    write_features("train_ims.npy", 3, 2, 4);
+    write_captions("train_caps.txt", 15);
+    write_text("train_ids.txt", "x.jpg\ny.jpg\r\nz.jpg\n");
+    struct sw_dataset data;
+    open_good(&data, "train", NULL);
+    ck_assert(data.images == 3 && data.regions == 2 && data.features == 4);
+    ck_assert(data.captions == 15 && data.div == 5 && data.stride == 1 && data.longest == 5);
+    expect_ids(&data, 7, 5, 1, 4, 5, 3, 2);
+    ck_assert_uint_eq(data.offsets[15], 75);
+    ck_assert_uint_eq(sw_dataset_image(&data, 7), 1);
+    ck_assert_uint_eq(sw_dataset_caption_row(&data, 7), 1);
+    ck_assert_uint_eq(sw_dataset_image_row(&data, 2), 2);
+    ck_assert_uint_eq(sw_dataset_region_count(&data, 2), 2);
+    float out[8];
+    struct sw_error error = {0};
+    sw_dataset_prefetch(&data, 2);
+    sw_dataset_prefetch(&data, 99);
+    ck_assert_int_eq(sw_dataset_regions(&data, 2, out, &error), SW_OK);
+    ck_assert(out[0] == 200 && out[3] == 203 && out[4] == 210 && out[7] == 213);
+    ck_assert_int_eq(sw_dataset_regions(&data, 3, out, &error), SW_MISUSE);
+    size_t length;
+    const char *text = sw_dataset_caption(&data, 14, &length);
+    ck_assert(length == 9 && !memcmp(text, "a dog c14", 9));
+    text = sw_dataset_name(&data, 1, &length);
+    ck_assert(length == 5 && !memcmp(text, "y.jpg", 5));
+    ck_assert(!data.has_boxes);
+    ck_assert_int_eq(sw_dataset_boxes(&data, 0, out, &error), SW_MISUSE);
+    sw_dataset_close(&data);
+
+    open_good(&data, "train", &(struct sw_dataset_options){.images = 2, .sequential = true});
+    ck_assert(data.images == 2 && data.captions == 10 && data.offsets[10] == 50);
+    sw_dataset_close(&data);
+    open_good(&data, "train", &(struct sw_dataset_options){.images = 9});
+    ck_assert_uint_eq(data.images, 3);
+    sw_dataset_close(&data);
+    error = (struct sw_error){0};
+    ck_assert_int_eq(sw_dataset_open(folder, "train", NULL, NULL, &data, &error), SW_OK);
+    ck_assert(data.captions == 15 && !data.ids && !data.offsets);
+    sw_dataset_close(&data);
+}
+END_TEST
+
+/* Test splits often repeat each image five times: it would be ranked against its own copies. */
+START_TEST(a_row_a_caption)
+{
+    write_features("test_ims.npy", 10, 1, 1);
+    write_captions("test_caps.txt", 10);
+    write_text("test_ids.txt", "p\np\np\np\np\nq\nq\nq\nq\nq\n");
+    struct sw_dataset data;
+    size_t length;
+    open_good(&data, "test", NULL);
+    ck_assert(data.images == 2 && data.captions == 10 && data.div == 1 && data.stride == 5);
+    ck_assert_uint_eq(sw_dataset_image(&data, 7), 1);
+    ck_assert_uint_eq(sw_dataset_caption_row(&data, 7), 7);
+    ck_assert_uint_eq(sw_dataset_image_row(&data, 1), 5);
+    ck_assert_int_eq(*sw_dataset_name(&data, 1, &length), 'q');
+    sw_dataset_close(&data);
+    open_good(&data, "test", &(struct sw_dataset_options){.images = 1});
+    ck_assert(data.images == 1 && data.captions == 5);
+    sw_dataset_close(&data);
+
+    /* one caption an image, not in fives */
+    write_features("train_ims.npy", 7, 1, 1);
+    write_captions("train_caps.txt", 7);
+    open_good(&data, "train", NULL);
+    ck_assert(data.images == 7 && data.captions == 7 && data.div == 1 && data.stride == 1);
+    sw_dataset_close(&data);
+
+    /* names a caption beside five captions a row */
+    write_features("dev_ims.npy", 2, 1, 1);
+    write_captions("dev_caps.txt", 10);
+    write_text("dev_ids.txt", "p\np\np\np\np\nq\nq\nq\nq\nq\n");
+    open_good(&data, "dev", NULL);
+    ck_assert_int_eq(*sw_dataset_name(&data, 1, &length), 'q');
+    sw_dataset_close(&data);
+}
+END_TEST
+
+/* Numbers on dev would not compare with published ones, which stop at 1000 images. */
+START_TEST(dev_limit)
+{
+    write_features("dev_ims.npy", 1014, 1, 1);
+    write_captions("dev_caps.txt", 5070);
+    struct sw_dataset data;
+    open_good(&data, "dev", NULL);
+    ck_assert(data.images == 1000 && data.captions == 5000);
+    sw_dataset_close(&data);
+    open_good(&data, "dev", &(struct sw_dataset_options){.all_captions = true});
+    ck_assert(data.images == 1014 && data.captions == 5070);
+    sw_dataset_close(&data);
+    write_features("dev_ims.npy", 5070, 1, 1);
+    open_good(&data, "dev", NULL);
+    ck_assert(data.images == 1000 && data.captions == 5000 && data.stride == 5);
+    sw_dataset_close(&data);
+    write_features("test_ims.npy", 1014, 1, 1);
+    write_captions("test_caps.txt", 5070);
+    open_good(&data, "test", NULL);
+    ck_assert_uint_eq(data.images, 1014);
+    sw_dataset_close(&data);
+}
+END_TEST
+
+/* Padding would take part in attention, or its rubbish would stop the run. */
+START_TEST(region_counts)
+{
+    write_features("train_ims.npy", 2, 3, 2);
+    write_captions("train_caps.txt", 10);
+    const int32_t counts[] = {3, 1};
+    const int64_t large[] = {2, 3};
+    write_array("train_ims_counts.npy", SW_INT32, counts, 1, (const size_t[]){2});
+    struct sw_dataset data;
+    struct sw_error error = {0};
+    float out[6];
+    open_good(&data, "train", NULL);
+    ck_assert_uint_eq(sw_dataset_region_count(&data, 0), 3);
+    ck_assert_uint_eq(sw_dataset_region_count(&data, 1), 1);
+    ck_assert_int_eq(sw_dataset_regions(&data, 1, out, &error), SW_OK);
+    ck_assert(out[0] == 100 && out[1] == 101);
+    for (int i = 2; i < 6; i++)
+        ck_assert(out[i] == 0);
+    sw_dataset_close(&data);
+    write_array("train_ims_counts.npy", SW_INT64, large, 1, (const size_t[]){2});
+    open_good(&data, "train", NULL);
+    ck_assert_uint_eq(sw_dataset_region_count(&data, 0), 2);
+    sw_dataset_close(&data);
+
+    const int32_t zero[] = {3, 0}, many[] = {4, 1};
+    write_array("train_ims_counts.npy", SW_INT32, zero, 1, (const size_t[]){2});
+    expect_refused("train", "train_ims_counts.npy: row 1: expected 1 to 3 regions, found 0");
+    write_array("train_ims_counts.npy", SW_INT32, many, 1, (const size_t[]){2});
+    expect_refused("train", "row 0: expected 1 to 3 regions, found 4");
+    write_array("train_ims_counts.npy", SW_INT32, zero, 1, (const size_t[]){1});
+    expect_refused("train", "expected 2 numbers of int32 or int64");
+    write_array("train_ims_counts.npy", SW_UINT8, zero, 1, (const size_t[]){2});
+    expect_refused("train", "of uint8");
+}
+END_TEST
+
+/* One NaN in 33 GB would turn every parameter into NaN hours later. */
+START_TEST(not_finite)
+{
+    float x[12];
+    for (int i = 0; i < 12; i++)
+        x[i] = (float)i;
+    x[9] = NAN; /* row 1, region 1, feature 1 */
+    const int32_t counts[] = {2, 1};
+    const size_t shape[] = {2, 2, 2}, wide[] = {2, 2, 3};
+    struct sw_dataset data;
+    struct sw_error error = {0};
+    float out[6];
+    write_captions("train_caps.txt", 10);
+    write_array("train_ims.npy", SW_FLOAT32, x, 3, wide);
+    open_good(&data, "train", NULL);
+    ck_assert_int_eq(sw_dataset_regions(&data, 0, out, &error), SW_OK);
+    ck_assert_int_eq(sw_dataset_regions(&data, 1, out, &error), SW_FAILED);
+    ck_assert_msg(
+        strstr(error.text, "train_ims.npy: row 1, region 1, feature 0: expected a finite"), "%s",
+        error.text);
+    sw_dataset_close(&data);
+    write_array("train_ims_counts.npy", SW_INT32, counts, 1, (const size_t[]){2});
+    error = (struct sw_error){0};
+    open_good(&data, "train", NULL);
+    ck_assert_int_eq(sw_dataset_regions(&data, 1, out, &error), SW_OK); /* it is padding */
+    ck_assert(out[2] == 8 && out[3] == 0);
+    sw_dataset_close(&data);
+
+    const uint16_t halves[] = {0x3c00, 0, 0, 0, 0, 0, 0xfc00, 0};
+    write_array("dev_ims.npy", SW_FLOAT16, halves, 3, shape);
+    write_captions("dev_caps.txt", 10);
+    open_good(&data, "dev", NULL);
+    ck_assert_int_eq(sw_dataset_regions(&data, 0, out, &error), SW_OK);
+    ck_assert(out[0] == 1);
+    ck_assert_int_eq(sw_dataset_regions(&data, 1, out, &error), SW_FAILED);
+    ck_assert_msg(
+        strstr(error.text, "row 1, region 1, feature 0: expected a finite number, found -inf"),
+        "%s", error.text);
+    sw_dataset_close(&data);
+
+    const unsigned char bytes[] = {255, 0, 51, 1, 2, 3, 4, 5};
+    write_array("test_ims.npy", SW_UINT8, bytes, 3, shape);
+    write_captions("test_caps.txt", 10);
+    open_good(&data, "test", NULL);
+    error = (struct sw_error){0};
+    ck_assert_int_eq(sw_dataset_regions(&data, 0, out, &error), SW_OK);
+    ck_assert(out[0] == 255 * (1.0f / 255.0f) && out[2] == 51 * (1.0f / 255.0f));
+    sw_dataset_close(&data);
+}
+END_TEST
+
+/* Files that do not belong together would train without a word about it. */
+START_TEST(refused)
+{
+    expect_refused("train",
+                   "expected the split 'train' (train_ims.npy), found no such file; there is none");
+    write_features("train_ims.npy", 2, 3, 2);
+    expect_refused("trian", "did you mean 'train'?");
+    expect_refused("train", "train_caps.txt");
+    write_text("train_caps.txt", "");
+    expect_refused("train", "train_caps.txt: expected captions, found an empty file");
+    write_captions("train_caps.txt", 9);
+    expect_refused("train", "which has 2, or one; found 9 captions");
+    write_captions("train_caps.txt", 11);
+    expect_refused("train", "found 11 captions");
+    write_text("train_caps.txt", "a\nb\nc\nd\ne\nf\ng\n\xe9t\xe9\ni\nj\n");
+    expect_refused("train", "train_caps.txt: line 8: expected UTF-8, found byte 0xe9 at offset 0");
+    write_captions("train_caps.txt", 10);
+
+    write_text("train_ids.txt", "x\ny\nz\n");
+    expect_refused("train",
+                   "train_ids.txt: expected a name for each of 2 rows or 10 captions, found 3");
+    write_text("train_ids.txt", "x\ny");
+    const float boxes[48] = {0};
+    write_array("train_ims_bbx.npy", SW_FLOAT32, boxes, 3, (const size_t[]){2, 3, 5});
+    expect_refused("train",
+                   "expected float32 of shape (2,3,4), found float32 of 3 dimensions: 2, 3, 5");
+    write_array("train_ims_bbx.npy", SW_FLOAT32, boxes, 3, (const size_t[]){2, 2, 4});
+    expect_refused("train", "2, 2, 4");
+    write_array("train_ims_bbx.npy", SW_FLOAT32, boxes, 3, (const size_t[]){2, 3, 4});
+    struct sw_dataset data;
+    open_good(&data, "train", NULL);
+    ck_assert(data.has_boxes);
+    sw_dataset_close(&data);
+
+    write_array("train_ims.npy", SW_INT32, boxes, 3, (const size_t[]){2, 3, 2});
+    expect_refused("train", "train_ims.npy: expected float32, float16 or uint8, found int32");
+    write_array("train_ims.npy", SW_FLOAT32, boxes, 2, (const size_t[]){2, 3});
+    expect_refused("train", "expected a shape (images, regions, features), found 2 dimensions");
+    write_array("train_ims.npy", SW_FLOAT32, boxes, 3, (const size_t[]){2, 0, 2});
+    expect_refused("train", "found 3 dimensions: 2, 0, 2");
+    char *path = unit_path(folder, "train_ims.npy");
+    write_features("train_ims.npy", 2, 3, 2);
+    ck_assert_int_eq(truncate(path, 128 + 47), 0);
+    expect_refused("train", "expected 48 bytes of data");
+    free(path);
+    char *link = unit_path(folder, "train_ims_counts.npy");
+    write_features("train_ims.npy", 2, 3, 2);
+    ck_assert_int_eq(symlink("nowhere", link), 0);
+    expect_refused("train", "train_ims_counts.npy");
+    free(link);
+    struct sw_error error = {0};
+    ck_assert_int_eq(sw_dataset_open("/no/such/folder", "train", &vocabulary, NULL, &data, &error),
+                     SW_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.text, "cannot open the data folder /no/such/folder"));
+}
+END_TEST
+
+/* Captions of other systems and editors: line ends, a byte order mark, blank lines. */
+START_TEST(kinds_of_lines)
+{
+    write_features("train_ims.npy", 1, 1, 1);
+    write_text("train_caps.txt", "\xef\xbb\xbf"
+                                 "A dog.\r\n\n \t\r\na  dog\nRUNS");
+    struct sw_dataset data;
+    open_good(&data, "train", NULL);
+    expect_ids(&data, 0, 5, 1, 4, 5, 7, 2);
+    expect_ids(&data, 1, 2, 1, 2);
+    expect_ids(&data, 2, 2, 1, 2);
+    expect_ids(&data, 3, 4, 1, 4, 5, 2);
+    expect_ids(&data, 4, 3, 1, 6, 2);
+    size_t length;
+    ck_assert_int_eq(*sw_dataset_caption(&data, 0, &length), 'A');
+    ck_assert_uint_eq(length, 6);
+    sw_dataset_close(&data);
+}
+END_TEST
+
+/* Ids of other projects would miss <start> and <end>, or have them twice. */
+START_TEST(ids_from_file)
+{
+    const struct sw_dataset_options precaps = {.precaps = true};
+    write_features("train_ims.npy", 1, 1, 1);
+    write_text("train_precaps.txt", "1,4,5,2\n4, 5\n\n1,6\n2\r\n");
+    struct sw_dataset data;
+    size_t length;
+    expect_refused("train", "train_caps.txt");
+    open_good(&data, "train", &precaps);
+    expect_ids(&data, 0, 4, 1, 4, 5, 2);
+    expect_ids(&data, 1, 4, 1, 4, 5, 2);
+    expect_ids(&data, 2, 2, 1, 2);
+    expect_ids(&data, 3, 3, 1, 6, 2);
+    expect_ids(&data, 4, 2, 1, 2);
+    ck_assert_ptr_null(sw_dataset_caption(&data, 0, &length));
+    sw_dataset_close(&data);
+    write_captions("train_caps.txt", 5);
+    open_good(&data, "train", &precaps);
+    expect_ids(&data, 3, 3, 1, 6, 2);
+    ck_assert_ptr_nonnull(sw_dataset_caption(&data, 0, &length));
+    sw_dataset_close(&data);
+    open_good(&data, "train", NULL);
+    expect_ids(&data, 3, 5, 1, 4, 5, 3, 2);
+    sw_dataset_close(&data);
+
+    write_captions("train_caps.txt", 6);
+    expect_refused_with("train", &precaps, "train_precaps.txt: expected 6 lines");
+    write_captions("train_caps.txt", 5);
+    static const struct {
+        const char *text, *says;
+    } bad[] = {
+        {"1\n1\n1,8,2\n1\n1\n", "line 3: expected word ids below 8"},
+        {"1\n1\n1,99999999999999999999999,2\n1\n1\n", "line 3: expected word ids below 8"},
+        {"1\n1,,2\n1\n1\n1\n", "line 2: expected word ids with commas between, found '1,,2'"},
+        {"1\n1,2,\n1\n1\n1\n", "line 2: expected word ids"},
+        {"1\n1\n1\n1\n-1\n", "line 5: expected word ids"},
+        {"a dog\n1\n1\n1\n1\n", "line 1: expected word ids"},
+        {"1 2\n1\n1\n1\n1\n", "line 1: expected word ids"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        write_text("train_precaps.txt", bad[i].text);
+        expect_refused_with("train", &precaps, bad[i].says);
+    }
+}
+END_TEST
+
+/* Results of changed data would be taken for results of the same data, or the other way round. */
+START_TEST(fingerprint)
+{
+    struct sw_dataset data;
+    write_features("train_ims.npy", 40, 50, 50);
+    write_captions("train_caps.txt", 200);
+    open_good(&data, "train", NULL);
+    uint64_t first = sw_dataset_fingerprint(&data);
+    sw_dataset_close(&data);
+    open_good(&data, "train", &(struct sw_dataset_options){.images = 3, .sequential = true});
+    ck_assert_uint_eq(sw_dataset_fingerprint(&data), first);
+    sw_dataset_close(&data);
+
+    char *path = unit_path(folder, "train_ims.npy");
+    FILE *file = fopen(path, "r+b"); /* the last byte: samples reach the end */
+    ck_assert_int_eq(fseek(file, -1, SEEK_END), 0);
+    fputc(0x40, file);
+    fclose(file);
+    free(path);
+    open_good(&data, "train", NULL);
+    uint64_t second = sw_dataset_fingerprint(&data);
+    sw_dataset_close(&data);
+    ck_assert_uint_ne(first, second);
+
+    char *captions = unit_path(folder, "train_caps.txt");
+    file = fopen(captions, "r+b");
+    ck_assert_int_eq(fseek(file, 2, SEEK_SET), 0);
+    fputc('z', file);
+    fclose(file);
+    free(captions);
+    open_good(&data, "train", NULL);
+    uint64_t third = sw_dataset_fingerprint(&data);
+    sw_dataset_close(&data);
+    ck_assert_uint_ne(second, third);
+
+    int32_t counts[40];
+    for (int i = 0; i < 40; i++)
+        counts[i] = 50;
+    write_array("train_ims_counts.npy", SW_INT32, counts, 1, (const size_t[]){40});
+    open_good(&data, "train", NULL);
+    ck_assert_uint_ne(sw_dataset_fingerprint(&data), third);
+    sw_dataset_close(&data);
+}
+END_TEST
+
+/* Captions would be seen twice or never in an epoch, or in the same order in each. */
+START_TEST(order)
+{
+    enum { N = 1000 };
+    uint32_t a[N], b[N], none = 7;
+    char seen[N] = {0};
+    sw_order(1, 0, N, a);
+    for (int i = 0; i < N; i++) {
+        ck_assert_uint_lt(a[i], N);
+        ck_assert_int_eq(seen[a[i]]++, 0);
+    }
+    sw_order(1, 0, N, b);
+    ck_assert_int_eq(memcmp(a, b, sizeof a), 0);
+    sw_order(1, 1, N, b);
+    ck_assert_int_ne(memcmp(a, b, sizeof a), 0);
+    sw_order(2, 0, N, b);
+    ck_assert_int_ne(memcmp(a, b, sizeof a), 0);
+    sw_order(1, 0, 0, &none);
+    ck_assert_uint_eq(none, 7);
+    sw_order(1, 0, 1, &none);
+    ck_assert_uint_eq(none, 0);
+
+    /* each of the 24 orders of four comes about as often: 2400 +- 6 deviations */
+    int count[256] = {0}, kinds = 0;
+    for (uint64_t seed = 0; seed < 57600; seed++) {
+        sw_order(seed, 3, 4, a);
+        count[a[0] | a[1] << 2 | a[2] << 4 | a[3] << 6]++;
+    }
+    for (int i = 0; i < 256; i++) {
+        kinds += count[i] > 0;
+        ck_assert(count[i] == 0 || (count[i] > 2400 - 290 && count[i] < 2400 + 290));
+    }
+    ck_assert_int_eq(kinds, 24);
+}
+END_TEST
+
+/* A seed would no longer mean what it meant when a result was recorded. */
+START_TEST(order_is_kept)
+{
+    static const uint32_t expected[] = {7, 3, 4, 2, 6, 5, 9, 1, 8, 0};
+    uint32_t found[10];
+    sw_order(42, 7, 10, found);
+    ck_assert_int_eq(memcmp(found, expected, sizeof expected), 0);
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, five_a_row);
+    tcase_add_test(tests, a_row_a_caption);
+    tcase_add_test(tests, dev_limit);
+    tcase_add_test(tests, region_counts);
+    tcase_add_test(tests, not_finite);
+    tcase_add_test(tests, refused);
+    tcase_add_test(tests, kinds_of_lines);
+    tcase_add_test(tests, ids_from_file);
+    tcase_add_test(tests, fingerprint);
+    tcase_add_test(tests, order);
+    tcase_add_test(tests, order_is_kept);
+}
+
+UNIT_MAIN("dataset", add_tests)

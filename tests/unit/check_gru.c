@@ -1,0 +1,372 @@
+/* check_gru.c -- the bi-directional GRU against a plain one, caption by caption. */
+#include "unit.h"
+
+#include "tensor/fragments.h"
+#include "tensor/graph.h"
+#include "tensor/random.h"
+
+#include <math.h>
+
+enum { INPUTS = 9, MOST_CAPTIONS = 300 };
+
+/* One call of "bigru" with everything that goes in and comes out. */
+struct gru {
+    int captions, W, D, rows;
+    int first[MOST_CAPTIONS], count[MOST_CAPTIONS];
+    struct sw_fragments words;
+    struct sw_tensor in[INPUTS]; /* x, then four parameters a direction */
+    float *out, *dout;           /* (rows, D) */
+};
+
+static size_t count_of(const struct gru *gru, int input)
+{
+    return sw_tensor_count(&gru->in[input]);
+}
+
+static float *random_numbers(size_t count, float range, uint32_t stream)
+{
+    struct sw_random random = sw_random_stream(7, SW_FOR_TESTS, 0, stream);
+    float *x = malloc(count * sizeof *x + 1);
+    for (size_t j = 0; j < count; j++)
+        x[j] = range * (2 * sw_random_uniform(&random) - 1);
+    return x;
+}
+
+static void set_lengths(struct gru *gru, const int *length)
+{
+    gru->rows = 0;
+    int most = 0;
+    for (int c = 0; c < gru->captions; c++) {
+        gru->first[c] = gru->rows;
+        gru->count[c] = length[c];
+        gru->rows += length[c];
+        most = length[c] > most ? length[c] : most;
+    }
+    gru->words = (struct sw_fragments){gru->captions, gru->rows, most, 1, gru->first, gru->count};
+}
+
+static struct gru *new_gru(int captions, const int *length, int W, int D)
+{
+    struct gru *gru = calloc(1, sizeof *gru);
+    gru->captions = captions;
+    gru->W = W;
+    gru->D = D;
+    set_lengths(gru, length);
+    const int shapes[4][2] = {{3 * D, W}, {3 * D, D}, {3 * D, 0}, {3 * D, 0}};
+    gru->in[0] = (struct sw_tensor){.ndim = 2, .dim = {gru->rows, W}};
+    for (int i = 1; i < INPUTS; i++) {
+        const int *shape = shapes[(i - 1) % 4];
+        gru->in[i] = (struct sw_tensor){.ndim = shape[1] ? 2 : 1, .dim = {shape[0], shape[1]}};
+    }
+    for (int i = 0; i < INPUTS; i++) {
+        float range = i == 0 ? 1 : 2 / sqrtf((float)D);
+        gru->in[i].data = random_numbers(count_of(gru, i), range, (uint32_t)i);
+        gru->in[i].grad = calloc(count_of(gru, i) + 1, sizeof(float));
+    }
+    size_t outputs = (size_t)gru->rows * (size_t)D;
+    gru->out = calloc(outputs + 1, sizeof(float));
+    gru->dout = random_numbers(outputs, 1, 100);
+    return gru;
+}
+
+static void free_gru(struct gru *gru)
+{
+    for (int i = 0; i < INPUTS; i++) {
+        free(gru->in[i].data);
+        free(gru->in[i].grad);
+    }
+    free(gru->out);
+    free(gru->dout);
+    free(gru);
+}
+
+/* Fills out and, when asked, the gradients for dout; returns the error's text, "" for none. */
+static const char *run(struct gru *gru, int threads, int record)
+{
+    static char text[1024];
+    struct sw_error error = {0};
+    struct sw_compute *compute = sw_compute_new(threads, &error);
+    struct sw_ops *ops = sw_ops_new(&error);
+    struct sw_graph *graph = sw_graph_new(NULL, compute, ops, &error);
+    ck_assert_msg(graph != NULL, "%s", error.text);
+    sw_graph_reset(graph, record);
+    struct sw_tensor *in[INPUTS];
+    for (int i = 0; i < INPUTS; i++) {
+        in[i] = &gru->in[i];
+        memset(gru->in[i].grad, 0, count_of(gru, i) * sizeof(float));
+    }
+    struct sw_args args = {.p = &gru->words};
+    struct sw_tensor *out = sw_graph_apply_named(graph, "bigru", in, INPUTS, &args);
+    snprintf(text, sizeof text, "%s", sw_graph_error(graph)->text);
+    if (out) {
+        ck_assert_int_eq(out->dim[0], gru->rows);
+        ck_assert_int_eq(out->dim[1], gru->D);
+        memcpy(gru->out, out->data, sw_tensor_count(out) * sizeof(float));
+    }
+    if (out && record) {
+        memcpy(out->grad, gru->dout, sw_tensor_count(out) * sizeof(float));
+        ck_assert_int_eq(sw_graph_backward(graph), SW_OK);
+    }
+    sw_graph_free(graph);
+    sw_ops_free(ops);
+    sw_compute_free(compute);
+    return text;
+}
+
+/* ---- the plain one ----------------------------------------------------------------------------
+ */
+
+/* Inputs in double, so that finite differences of it are exact enough. */
+struct plain {
+    const struct gru *gru;
+    double *in[INPUTS];
+};
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+/* w_row . x + b_row */
+static double affine(const double *w, const double *b, int row, const double *x, int width)
+{
+    double sum = b[row];
+    for (int k = 0; k < width; k++)
+        sum += w[(size_t)row * (size_t)width + (size_t)k] * x[k];
+    return sum;
+}
+
+/* out (rows, D) in double */
+static void run_plain(const struct plain *plain, double *out)
+{
+    const struct gru *gru = plain->gru;
+    int W = gru->W, D = gru->D;
+    memset(out, 0, (size_t)gru->rows * (size_t)D * sizeof *out);
+    double *h = calloc((size_t)D, sizeof *h), *next = calloc((size_t)D, sizeof *next);
+    for (int side = 0; side < 2; side++) {
+        double *const *p = plain->in + 1 + 4 * side;
+        for (int c = 0; c < gru->captions; c++) {
+            memset(h, 0, (size_t)D * sizeof *h);
+            for (int t = 0; t < gru->count[c]; t++) {
+                int word = gru->first[c] + (side ? gru->count[c] - 1 - t : t);
+                const double *x = plain->in[0] + (size_t)word * (size_t)W;
+                for (int j = 0; j < D; j++) {
+                    double r = sigmoid(affine(p[0], p[2], j, x, W) + affine(p[1], p[3], j, h, D));
+                    double z =
+                        sigmoid(affine(p[0], p[2], D + j, x, W) + affine(p[1], p[3], D + j, h, D));
+                    double n = tanh(affine(p[0], p[2], 2 * D + j, x, W) +
+                                    r * affine(p[1], p[3], 2 * D + j, h, D));
+                    next[j] = (1 - z) * n + z * h[j];
+                    out[(size_t)word * (size_t)D + (size_t)j] += next[j] / 2;
+                }
+                memcpy(h, next, (size_t)D * sizeof *h);
+            }
+        }
+    }
+    free(h);
+    free(next);
+}
+
+static struct plain new_plain(const struct gru *gru)
+{
+    struct plain plain = {.gru = gru};
+    for (int i = 0; i < INPUTS; i++) {
+        size_t count = count_of(gru, i);
+        plain.in[i] = malloc(count * sizeof(double) + 1);
+        for (size_t j = 0; j < count; j++)
+            plain.in[i][j] = gru->in[i].data[j];
+    }
+    return plain;
+}
+
+static void free_plain(struct plain *plain)
+{
+    for (int i = 0; i < INPUTS; i++)
+        free(plain->in[i]);
+}
+
+/* ---- tests ------------------------------------------------------------------------------------
+ */
+
+/* Lengths of captions; `repeat` times over. D of more than 256 is cut into blocks of units, more
+ * than 256 captions into parts. */
+static const struct {
+    const char *what;
+    int lengths[8], captions, repeat, W, D;
+} cases[] = {
+    {"mixed lengths", {3, 1, 5, 2, 5, 4}, 6, 1, 5, 7},
+    {"captions of one word", {1, 1, 1}, 3, 1, 4, 6},
+    {"one caption", {6}, 1, 1, 3, 17},
+    {"an empty caption among others", {2, 0, 3}, 3, 1, 4, 5},
+    {"several blocks of units", {2, 4, 1, 3}, 4, 1, 9, 300},
+    {"several parts", {1, 4, 2, 6, 3}, 5, 54, 4, 6},
+};
+
+static struct gru *new_case(int which)
+{
+    int length[MOST_CAPTIONS], captions = cases[which].captions * cases[which].repeat;
+    for (int c = 0; c < captions; c++)
+        length[c] = cases[which].lengths[c % cases[which].captions];
+    return new_gru(captions, length, cases[which].W, cases[which].D);
+}
+
+/* Text encodings that are not PyTorch's: no checkpoint of anybody else would give the same scores.
+ */
+START_TEST(equals_a_plain_gru)
+{
+    struct gru *gru = new_case(_i);
+    struct plain plain = new_plain(gru);
+    size_t outputs = (size_t)gru->rows * (size_t)gru->D;
+    double *expected = malloc(outputs * sizeof *expected);
+    run_plain(&plain, expected);
+    ck_assert_str_eq(run(gru, 2, 0), "");
+    for (size_t j = 0; j < outputs; j++)
+        ck_assert_msg(fabs(gru->out[j] - expected[j]) < 3e-6, "%s: number %zu: %g, expected %g",
+                      cases[_i].what, j, (double)gru->out[j], expected[j]);
+    free(expected);
+    free_plain(&plain);
+    free_gru(gru);
+}
+END_TEST
+
+/* sum_j dout_j out_j of the plain one with input i moved by `by` along `direction` */
+static double moved_loss(struct plain *plain, int i, const float *direction, double by, double *out)
+{
+    const struct gru *gru = plain->gru;
+    for (size_t j = 0; j < count_of(gru, i); j++)
+        plain->in[i][j] = gru->in[i].data[j] + by * direction[j];
+    run_plain(plain, out);
+    double loss = 0;
+    for (size_t j = 0; j < (size_t)gru->rows * (size_t)gru->D; j++)
+        loss += gru->dout[j] * out[j];
+    for (size_t j = 0; j < count_of(gru, i); j++)
+        plain->in[i][j] = gru->in[i].data[j];
+    return loss;
+}
+
+/* A gradient that is wrong only where the work is cut: training at full size would suffer while the
+ * small samples of the gradient check pass. */
+START_TEST(gradients_along_random_directions)
+{
+    struct gru *gru = new_case(_i);
+    struct plain plain = new_plain(gru);
+    double *out = malloc((size_t)gru->rows * (size_t)gru->D * sizeof *out), h = 1e-5;
+    ck_assert_str_eq(run(gru, 2, 1), "");
+    for (int i = 0; i < INPUTS; i++) {
+        float *direction = random_numbers(count_of(gru, i), 1, 200 + (uint32_t)i);
+        double numeric =
+            (moved_loss(&plain, i, direction, h, out) - moved_loss(&plain, i, direction, -h, out)) /
+            (2 * h);
+        double sum = 0, square = 0;
+        for (size_t j = 0; j < count_of(gru, i); j++) {
+            sum += (double)direction[j] * gru->in[i].grad[j];
+            square += pow(gru->in[i].grad[j], 2);
+        }
+        ck_assert_msg(fabs(sum - numeric) <= 1e-5 * sqrt(square),
+                      "%s, input %d: %.9g, expected %.9g", cases[_i].what, i, sum, numeric);
+        free(direction);
+    }
+    free(out);
+    free_plain(&plain);
+    free_gru(gru);
+}
+END_TEST
+
+/* A run that cannot be repeated on another machine: the number of threads shows in the numbers. */
+START_TEST(same_bits_at_any_number_of_threads)
+{
+    struct gru *gru = new_case(_i);
+    size_t outputs = (size_t)gru->rows * (size_t)gru->D;
+    float *out = malloc(outputs * sizeof *out), *grad[INPUTS];
+    for (int threads = 1; threads <= 3; threads++) {
+        ck_assert_str_eq(run(gru, threads, 1), "");
+        if (threads == 1)
+            memcpy(out, gru->out, outputs * sizeof *out);
+        ck_assert_mem_eq(out, gru->out, outputs * sizeof *out);
+        for (int i = 0; i < INPUTS; i++) {
+            size_t bytes = count_of(gru, i) * sizeof(float);
+            if (threads == 1)
+                grad[i] = memcpy(malloc(bytes + 1), gru->in[i].grad, bytes);
+            ck_assert_msg(memcmp(grad[i], gru->in[i].grad, bytes) == 0,
+                          "%s, %d threads: the gradient of input %d differs", cases[_i].what,
+                          threads, i);
+        }
+    }
+    /* Evaluation keeps no gradients and takes its memory part by part. */
+    memset(gru->out, 0, outputs * sizeof *out);
+    ck_assert_str_eq(run(gru, 2, 0), "");
+    ck_assert_mem_eq(out, gru->out, outputs * sizeof *out);
+    for (int i = 0; i < INPUTS; i++)
+        free(grad[i]);
+    free(out);
+    free_gru(gru);
+}
+END_TEST
+
+/* A caption's encoding that depends on what else is in the batch: evaluation would change with the
+ * batch size. */
+START_TEST(captions_do_not_see_each_other)
+{
+    const int before[] = {4, 2, 5, 3}, after[] = {4, 7, 5, 1};
+    struct gru *gru = new_gru(4, before, 6, 40), *other = new_gru(4, after, 6, 40);
+    /* Captions 0 and 2 have the same words in both; the rest differs in words and length. */
+    for (int c = 0; c < 4; c += 2)
+        memcpy(other->in[0].data + other->first[c] * 6, gru->in[0].data + gru->first[c] * 6,
+               (size_t)gru->count[c] * 6 * sizeof(float));
+    ck_assert_str_eq(run(gru, 1, 0), "");
+    ck_assert_str_eq(run(other, 1, 0), "");
+    for (int c = 0; c < 4; c += 2)
+        for (int j = 0; j < gru->count[c] * 40; j++)
+            ck_assert_float_eq_tol(gru->out[gru->first[c] * 40 + j],
+                                   other->out[other->first[c] * 40 + j], 1e-6f);
+    /* With the same lengths, not a bit. */
+    size_t bytes = 4 * 40 * sizeof(float);
+    float *kept = memcpy(malloc(bytes), gru->out, bytes);
+    for (int j = gru->first[1] * 6; j < gru->rows * 6; j++)
+        gru->in[0].data[j] = 1e3f;
+    ck_assert_str_eq(run(gru, 1, 0), "");
+    ck_assert_mem_eq(kept, gru->out, bytes);
+    free(kept);
+    free_gru(gru);
+    free_gru(other);
+}
+END_TEST
+
+/* Word counts that do not fit the rows: said, not read past the end. */
+START_TEST(refuses_captions_that_do_not_fit)
+{
+    const int length[] = {2, 3};
+    struct gru *gru = new_gru(2, length, 3, 4);
+    struct sw_fragments good = gru->words;
+    ck_assert_str_eq(run(gru, 1, 0), "");
+    gru->words.rows = 6;
+    ck_assert_ptr_nonnull(strstr(run(gru, 1, 0), "bigru: shapes do not match"));
+    gru->words = good;
+    gru->words.stride = 2;
+    ck_assert_ptr_nonnull(strstr(run(gru, 1, 0), "shapes do not match"));
+    gru->words = good;
+    gru->words.most = 2;
+    ck_assert_ptr_nonnull(strstr(run(gru, 1, 0), "shapes do not match"));
+    gru->words = good;
+    gru->first[1] = 1;
+    ck_assert_ptr_nonnull(strstr(run(gru, 1, 0), "shapes do not match"));
+    gru->first[1] = 2;
+    gru->count[1] = 4;
+    ck_assert_ptr_nonnull(strstr(run(gru, 1, 0), "shapes do not match"));
+    gru->count[1] = -1;
+    ck_assert_ptr_nonnull(strstr(run(gru, 1, 0), "shapes do not match"));
+    free_gru(gru);
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    int count = sizeof cases / sizeof *cases;
+    tcase_add_loop_test(tests, equals_a_plain_gru, 0, count);
+    tcase_add_loop_test(tests, gradients_along_random_directions, 0, count);
+    tcase_add_loop_test(tests, same_bits_at_any_number_of_threads, 0, count);
+    tcase_add_test(tests, captions_do_not_see_each_other);
+    tcase_add_test(tests, refuses_captions_that_do_not_fit);
+}
+
+UNIT_MAIN("gru", add_tests)
