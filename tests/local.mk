@@ -76,12 +76,13 @@ unit_programs += tests/unit/check_kernels tests/unit/check_lane_kernels
 tests_unit_check_kernels_SOURCES = tests/unit/check_kernels.c tests/unit/kernel_sets.h tests/unit/unit.h
 tests_unit_check_lane_kernels_SOURCES = tests/unit/check_lane_kernels.c tests/unit/kernel_sets.h tests/unit/unit.h
 unit_programs += tests/unit/check_npy tests/unit/check_tokens tests/unit/check_vocabulary
-unit_programs += tests/unit/check_glove tests/unit/check_dataset
+unit_programs += tests/unit/check_glove tests/unit/check_dataset tests/unit/check_order
 tests_unit_check_npy_SOURCES = tests/unit/check_npy.c tests/unit/unit.h
 tests_unit_check_tokens_SOURCES = tests/unit/check_tokens.c tests/unit/unit.h
 tests_unit_check_vocabulary_SOURCES = tests/unit/check_vocabulary.c tests/unit/unit.h
 tests_unit_check_glove_SOURCES = tests/unit/check_glove.c tests/unit/unit.h
 tests_unit_check_dataset_SOURCES = tests/unit/check_dataset.c tests/unit/unit.h
+tests_unit_check_order_SOURCES = tests/unit/check_order.c tests/unit/unit.h
 test_data += tests/golden/tokens.tsv tests/golden/make_tokens.py
 
 unit_programs += tests/unit/check_pairs
@@ -94,3 +95,26 @@ tests_unit_check_gru_SOURCES = tests/unit/check_gru.c tests/unit/unit.h
 tests_unit_check_loss_SOURCES = tests/unit/check_loss.c tests/unit/unit.h
 tests_unit_check_optimiser_SOURCES = tests/unit/check_optimiser.c tests/unit/unit.h
 test_data += tests/golden/adam.tsv tests/golden/make_adam.py
+
+# Against the plain PyTorch reading of the paper, where that and the real data are there.
+script_tests += tests/cli/reference.sh
+test_data += tests/cli/reference.py
+
+# Lua: the binding, the Lua modules and the program, run by a stock Lua.
+script_tests += tests/lua/check_config.lua tests/lua/check_describe.lua tests/lua/check_figures.lua \
+	tests/lua/check_json.lua tests/lua/check_options.lua tests/lua/check_plan.lua \
+	tests/lua/check_program.lua tests/lua/check_statistics.lua tests/lua/check_text.lua \
+	tests/lua/check_train.lua
+test_data += tests/lua/unit.lua
+script_tests += tests/cli/template.sh
+unit_programs += tests/unit/check_pair_ops
+tests_unit_check_pair_ops_SOURCES = tests/unit/check_pair_ops.c tests/unit/unit.h
+script_tests += tests/cli/tokens_nltk.sh
+
+unit_programs += tests/unit/check_compose tests/unit/check_config tests/unit/check_checkpoint
+unit_programs += tests/unit/check_trainer tests/unit/check_evaluate
+tests_unit_check_compose_SOURCES = tests/unit/check_compose.c tests/unit/unit.h
+tests_unit_check_config_SOURCES = tests/unit/check_config.c tests/unit/unit.h
+tests_unit_check_checkpoint_SOURCES = tests/unit/check_checkpoint.c tests/unit/unit.h
+tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h tests/unit/unit.h
+tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/unit.h

@@ -100,9 +100,9 @@ void sw_inputs_close(struct sw_inputs *inputs)
     *inputs = (struct sw_inputs){0};
 }
 
-/* Whether a parameter starts from GloVe; found out with a model of one feature and four words. */
-static int needs_glove(const struct sw_session *session, const json_t *config, int *needs,
-                       struct sw_error *error)
+/* Found out with a model of one feature and four words. */
+int sw_inputs_need_glove(const struct sw_session *session, const json_t *config, int *needs,
+                         struct sw_error *error)
 {
     struct sw_matcher_inputs least = {.features = 1, .vocabulary = 4, .values_follow = 1};
     struct sw_matcher *matcher;
@@ -126,7 +126,7 @@ int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,
     *out = NULL;
     sw_config_settings(config, &s);
     if (!values_follow)
-        status = needs_glove(session, config, &needs, error);
+        status = sw_inputs_need_glove(session, config, &needs, error);
     if (status == SW_OK && needs && !*s.glove)
         status = sw_fail(error, SW_MISUSE,
                          "embedding '%s' starts from GloVe vectors, and no file of them is given: "

@@ -25,6 +25,10 @@ int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, co
                    struct sw_error *error);
 void sw_inputs_close(struct sw_inputs *inputs);
 
+/* *needs: whether a parameter of this config's model starts from a GloVe file. */
+int sw_inputs_need_glove(const struct sw_session *session, const json_t *config, int *needs,
+                         struct sw_error *error);
+
 /* Builds the model for these inputs; reads the GloVe file when its embedding needs one and the
  * values do not follow from elsewhere. */
 int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,

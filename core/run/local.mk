@@ -6,3 +6,15 @@ core_sources += core/run/gather.c core/run/gather.h core/run/inputs.c core/run/i
 core_sources += core/run/numbers.c core/run/numbers.h core/run/provenance.c core/run/provenance.h
 core_sources += core/run/session.c core/run/session.h core/run/state.c core/run/state.h core/run/trainer.c core/run/trainer.h
 core_sources += core/run/trainer_finish.c core/run/trainer_open.c core/run/trainer_parts.h core/run/trainer_step.c
+
+# Which commit a build is of, for the provenance of its runs; empty outside a repository. The header
+# changes only when the commit does.
+core/run/provenance.lo: core/run/git_id.h
+core/run/git_id.h: git-id
+CLEANFILES += core/run/git_id.h
+.PHONY: git-id
+git-id:
+	@$(MKDIR_P) core/run; id=`git -C $(srcdir) describe --always --dirty --abbrev=12 2>/dev/null || :`; \
+	echo "#define SW_GIT_ID \"$$id\"" >core/run/git_id.new; \
+	if cmp -s core/run/git_id.new core/run/git_id.h; then rm core/run/git_id.new; \
+	else mv core/run/git_id.new core/run/git_id.h; fi

@@ -1,5 +1,6 @@
 /* provenance.c -- see provenance.h. */
 #include "run/provenance.h"
+#include "run/git_id.h" /* made by make: the commit, or "" */
 
 #include <config.h> /* of configure; in quotes it would be the neighbour of that name */
 
@@ -10,11 +11,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-/* Set by whoever builds from a repository; a release has its version. */
-#ifndef SW_GIT_ID
-#define SW_GIT_ID ""
-#endif
 
 void sw_time_text(char out[32])
 {
@@ -42,13 +38,15 @@ static int add_plugin(json_t *list, const struct sw_plugins *plugins, const char
     json_t *other;
     json_array_foreach(list, i, other)
     {
-        const char *file = json_string_value(json_object_get(other, "file"));
-        if (file && strcmp(file, loaded->file) == 0)
+        const char *before = json_string_value(json_object_get(other, "name"));
+        if (before && strcmp(before, loaded->plugin->name) == 0)
             return 1;
     }
+    /* The hash says which file it was; its folder says only whose machine. */
+    const char *slash = strrchr(loaded->file, '/');
     json_t *entry = json_pack("{s:s, s:s, s:o, s:s}", "name", loaded->plugin->name, "version",
                               loaded->plugin->version, "hash", hex(loaded->hash), "file",
-                              loaded->file);
+                              slash ? slash + 1 : loaded->file);
     return json_array_append_new(list, entry) == 0;
 }
 

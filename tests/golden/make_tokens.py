@@ -92,6 +92,8 @@ gonna go, wanna go
 wanna
 wanna.
 wanna!
+wanna-be
+wanna'd
 i wanna
 i wanna .
 gimme that, lemme see, gotta run
@@ -234,6 +236,7 @@ so 'tıſ
 ΟΔΟΣ ΣΟΦΟΣ Σ ΣΣ ΑΣ. ΑΣΑ
 ΑΣ'Σ ΑΣ̈Β ΑΣ̈ Α­Σ
 ΑΘΉΝΑ
+āăą ćĉč ōőœ ńņň ѡѣ ԁԃ ḁḃ ǟǡ
 МОСКВА ЁЖИК Привет
 ԱՐԵՒ
 ᏣᎳᎩ ꭰ

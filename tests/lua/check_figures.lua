@@ -51,7 +51,8 @@ unit.test("the mean starts anew with each run", function()
   local svg = unit.read(draw({ run("one", 30), run("one", 30) })[1])
   local lines = {}
   for line in svg:gmatch("<path stroke='[^>]*d='(M[^']*)'") do
-    if #line > 200 then lines[line] = (lines[line] or 0) + 1 end
+    local curve = line:match("M[^M]*$") -- before it stands the line in the key
+    if #curve > 200 then lines[curve] = (lines[curve] or 0) + 1 end
   end
   local twice = 0
   for _, count in pairs(lines) do
@@ -72,7 +73,7 @@ unit.test("names that look like commands are only names", function()
   local svg = unit.read(draw(runs)[1])
   unit.equal(core.file_kind(trap), nil, "a name was run")
   unit.contains(svg, "a'b_c^2")
-  unit.contains(svg, "&lt;b&gt;&amp;amp;")
+  unit.contains(svg, "&lt;b>&amp;amp;")
 end)
 
 unit.test("folders that look like commands are only folders", function()

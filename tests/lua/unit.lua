@@ -78,13 +78,14 @@ function M.read(path)
   return text
 end
 
--- Runs the program with a list of words; its exit status, and stdout and stderr together.
-function M.program(words, before)
+-- Runs the program with a list of words; its exit status, and what it printed: stdout and stderr,
+-- or with redirect = "2>&1 >/dev/null" only stderr.
+function M.program(words, before, redirect)
   local quoted = {}
   for i, word in ipairs(words) do quoted[i] = "'" .. word:gsub("'", "'\\''") .. "'" end
   local program = assert(os.getenv("STEPWISE"), "STEPWISE is not set")
-  local command = string.format("%s '%s' %s 2>&1; echo \" $?\"", before or "", program,
-    table.concat(quoted, " "))
+  local command = string.format("%s { '%s' %s; } %s; echo \" $?\"", before or "", program,
+    table.concat(quoted, " "), redirect or "2>&1")
   local pipe = assert(io.popen(command))
   local output = pipe:read("a")
   pipe:close()

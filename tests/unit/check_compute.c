@@ -30,6 +30,7 @@ struct tally {
     atomic_int ran[MOST_CHUNKS];
     atomic_int busy[WORKERS]; /* is a chunk running as this worker? */
     atomic_int clashes;
+    int yields; /* how often a chunk gives way while it runs */
     int plain[MOST_CHUNKS]; /* not atomic: a thread sanitizer sees a chunk that two threads take */
 };
 
@@ -40,6 +41,8 @@ static void count_chunk(void *data, int chunk, int worker)
         atomic_fetch_add(&tally->clashes, 1);
     atomic_fetch_add(&tally->ran[chunk], 1);
     tally->plain[chunk]++;
+    for (int i = 0; i < tally->yields; i++)
+        sched_yield();
     atomic_store(&tally->busy[worker], 0);
 }
 
@@ -98,7 +101,8 @@ START_TEST(all_threads_take_part)
 END_TEST
 
 struct nested {
-    struct sw_compute *compute;
+    struct sw_compute *compute, *other;
+    struct meeting *meeting;
     pthread_t thread;
     int worker, next, strange;
 };
@@ -112,13 +116,26 @@ static void inner_chunk(void *data, int chunk, int worker)
     nested->next++;
 }
 
+static void no_work(void *data, int chunk, int worker)
+{
+    (void)data;
+    (void)chunk;
+    (void)worker;
+}
+
+/* The first chunks wait for each other, so that every thread is in one. */
 static void outer_chunk(void *data, int chunk, int worker)
 {
     struct nested *nested = (struct nested *)data + chunk;
+    if (chunk < nested->meeting->expected)
+        meet(nested->meeting, chunk, worker);
     nested->worker = worker;
     nested->thread = pthread_self();
+    sw_parallel(nested->compute, 10, inner_chunk, nested);
+    sw_parallel(nested->other, 2, no_work, NULL);
+    sw_parallel(nested->compute, 1, no_work, NULL);
+    nested->next -= 10;
     sw_parallel(nested->compute, 20, inner_chunk, nested);
-    sw_parallel(nested->compute, 1, inner_chunk, &(struct nested){.thread = pthread_self()});
 }
 
 /* An operation that is parallel itself is called from tiles that run in parallel: it must neither
@@ -127,17 +144,19 @@ START_TEST(a_call_from_a_chunk_runs_in_place)
 {
     static const int threads[] = {1, 3};
     for (int t = 0; t < 2; t++) {
-        struct sw_compute *compute = compute_of(threads[t]);
-        for (int repeat = 0; repeat < 200; repeat++) {
-            struct nested nested[9] = {{0}};
+        struct sw_compute *compute = compute_of(threads[t]), *other = compute_of(2);
+        for (int repeat = 0; repeat < 100; repeat++) {
+            struct meeting meeting = {0, threads[t]};
+            struct nested nested[9];
             for (int i = 0; i < 9; i++)
-                nested[i].compute = compute;
+                nested[i] = (struct nested){.compute = compute, .other = other, .meeting = &meeting};
             sw_parallel(compute, 9, outer_chunk, nested);
             for (int i = 0; i < 9; i++) {
                 ck_assert_int_eq(nested[i].next, 20);
                 ck_assert_int_eq(nested[i].strange, 0);
             }
         }
+        sw_compute_free(other);
         sw_compute_free(compute);
     }
 }
@@ -146,7 +165,7 @@ END_TEST
 static void *call_often(void *data)
 {
     struct tally *tally = data;
-    for (int repeat = 0; repeat < 500; repeat++)
+    for (int repeat = 0; repeat < 200; repeat++)
         sw_parallel(tally->compute, 40, count_chunk, tally);
     return NULL;
 }
@@ -156,12 +175,13 @@ START_TEST(two_callers_share_one_pool)
 {
     struct tally *tally = calloc(1, sizeof *tally);
     tally->compute = compute_of(3);
+    tally->yields = 3;
     pthread_t other;
     ck_assert_int_eq(pthread_create(&other, NULL, call_often, tally), 0);
     call_often(tally);
     pthread_join(other, NULL);
     for (int i = 0; i < 40; i++)
-        ck_assert_int_eq(atomic_load(&tally->ran[i]), 1000);
+        ck_assert_int_eq(atomic_load(&tally->ran[i]), 400);
     ck_assert_int_eq(atomic_load(&tally->clashes), 0);
     sw_compute_free(tally->compute);
     free(tally);

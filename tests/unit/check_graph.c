@@ -376,8 +376,8 @@ START_TEST(counts_that_overflow_are_refused)
 {
     struct fixture f = begin(1);
     static const int dims[][4] = {{INT_MAX, INT_MAX, INT_MAX, 2}, {1 << 16, 1 << 16, 1 << 16, 1 << 16},
-                                  {1 << 20, 1 << 20, 1 << 21, 1}, {2, -1, 1, 1}};
-    for (int i = 0; i < 4; i++) {
+                                  {1 << 20, 1 << 20, 1 << 21, 1}, {2, -1, 1, 1}, {0, -1, 1, 1}};
+    for (int i = 0; i < 5; i++) {
         sw_graph_reset(f.graph, 1);
         ck_assert_ptr_null(sw_graph_tensor(f.graph, 4, dims[i], NULL, 1));
         check_failed(f, SW_FAILED, "tensor: a shape of (");

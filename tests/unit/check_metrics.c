@@ -43,7 +43,7 @@ START_TEST(by_hand)
 }
 END_TEST
 
-/* The limits 1, 5 and 10 and the median of an even count, floor(0.5 + ...) + 1. */
+/* The limits 1, 5 and 10, each from both sides. */
 START_TEST(limits_and_median)
 {
     enum { I = 12 };
@@ -61,6 +61,21 @@ START_TEST(limits_and_median)
     EXACTLY(metrics.i2t_r10, 100.0 * 10 / 12);
     EXACTLY(metrics.i2t_medr, 6.0); /* the median is 5.5 */
     EXACTLY(metrics.i2t_meanr, 6.5);
+    sw_ranks_free(&ranks);
+}
+END_TEST
+
+/* The median of an even count is the mean of the middle two, and rounded down: 2 and 5 give 3. */
+START_TEST(median_of_two_middles)
+{
+    static const uint32_t given[] = {9, 2, 0, 5};
+    struct sw_metrics metrics;
+    struct sw_ranks ranks;
+    ck_assert(!sw_ranks_new(&ranks, 4, 1, 1, NULL));
+    memcpy(ranks.text, given, sizeof given);
+    ck_assert(!sw_metrics_of(&metrics, &ranks, NULL));
+    EXACTLY(metrics.i2t_medr, 4.0);
+    EXACTLY(metrics.i2t_meanr, 5.0);
     sw_ranks_free(&ranks);
 }
 END_TEST
@@ -87,8 +102,7 @@ START_TEST(all_equal)
 }
 END_TEST
 
-/* ---- against a sort ---------------------------------------------------------------------------
- */
+/* ---- against a sort ------------------------------------------------------------------------ */
 
 struct item {
     float score;
@@ -182,8 +196,7 @@ START_TEST(against_a_sort)
 }
 END_TEST
 
-/* ---- folds ------------------------------------------------------------------------------------
- */
+/* ---- folds --------------------------------------------------------------------------------- */
 
 /* The 1K protocol: the mean of the metrics of the diagonal blocks, each ranked alone. */
 START_TEST(folds_are_averaged)
@@ -220,8 +233,7 @@ START_TEST(folds_are_averaged)
 }
 END_TEST
 
-/* ---- errors -----------------------------------------------------------------------------------
- */
+/* ---- errors -------------------------------------------------------------------------------- */
 
 /* A NaN sorts first in the field's code and makes a broken model look perfect. */
 START_TEST(nan_names_the_pair)
@@ -282,6 +294,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, by_hand);
     tcase_add_test(tests, limits_and_median);
+    tcase_add_test(tests, median_of_two_middles);
     tcase_add_test(tests, all_equal);
     tcase_add_loop_test(tests, against_a_sort, 0, sizeof shapes / sizeof *shapes);
     tcase_add_test(tests, folds_are_averaged);

@@ -163,6 +163,8 @@ START_TEST(refused)
         make(1, bad[i].header, data, sizeof data);
         expect_refused(bad[i].says);
     }
+    make(1, "{'descr': '<f4', 'fortran_order': ", "False", 5);
+    expect_refused("expected True or False after fortran_order, found its end");
     make(4, bad[0].header, data, sizeof data);
     expect_refused("found 4.0");
     unit_write(file, "PK\3\4 and so on", 13);

@@ -144,6 +144,11 @@ static void wrong_backward(const struct sw_call *call)
     add_gradients(call, 1.01f);
 }
 
+static void wrong_for_matrices(const struct sw_call *call)
+{
+    add_gradients(call, call->out->ndim == 2 ? 1.01f : 1);
+}
+
 static void overwriting_backward(const struct sw_call *call)
 {
     if (call->in[1]->grad)
@@ -269,6 +274,8 @@ START_TEST(wrong_gradients_are_refused)
     struct sw_op op = good_op();
     op.backward = wrong_backward;
     refused(&op, "sample 1: the gradient of input 1 is wrong by 0.0");
+    op.backward = wrong_for_matrices;
+    refused(&op, "sample 2: the gradient of input 1 is wrong by 0.0");
     op.samples = smooth + 1;
     op.sample_count = 1;
     refused(&op, "at number 9 backward gives ");

@@ -24,6 +24,14 @@ START_TEST(streams_are_what_they_were)
     struct sw_random random = sw_random_stream(0x123456789abcdef0, SW_FOR_SCENES, 7, 9);
     for (int i = 0; i < 6; i++)
         ck_assert_uint_eq(sw_random_u32(&random), expected[i]);
+
+    static const float uniform[3] = {10885035 * 0x1p-24f, 4061563 * 0x1p-24f, 12282792 * 0x1p-24f};
+    static const float normal[3] = {0.26057333f, 0.14855342f, 1.3987179f};
+    random = sw_random_stream(1, SW_FOR_PARAMETERS, 0, 0);
+    for (int i = 0; i < 3; i++)
+        ck_assert_float_eq(sw_random_uniform(&random), uniform[i]);
+    for (int i = 0; i < 3; i++)
+        ck_assert_float_eq_tol(sw_random_normal(&random), normal[i], 1e-6f);
 }
 END_TEST
 

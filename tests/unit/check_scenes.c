@@ -138,8 +138,7 @@ START_TEST(layout)
 }
 END_TEST
 
-/* ---- the label --------------------------------------------------------------------------------
- */
+/* ---- the label ----------------------------------------------------------------------------- */
 
 /* A number from generated data must never pass for one from photographs. */
 START_TEST(labelled)

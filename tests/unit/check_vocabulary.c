@@ -133,7 +133,7 @@ END_TEST
 START_TEST(build)
 {
     static const char train[] = "A dog and a Dog .\nthe cat\xc3\x89s can't\n\n",
-                      dev[] = "dog the\r\nbird";
+                      dev[] = "dog the\r\nbird cat\xc3\xa9s";
     char *train_path = unit_path(folder, "train_caps.txt"),
          *dev_path = unit_path(folder, "dev_caps.txt");
     unit_write(train_path, train, sizeof train - 1);
@@ -148,9 +148,11 @@ START_TEST(build)
     struct sw_mapping saved;
     ck_assert_int_eq(sw_map(&saved, file, &error), SW_OK);
     static const char expected[] =
-        "{\"word2idx\": {" SPECIALS ", \"a\": 4, \"dog\": 5, \"the\": 6}, "
+        "{\"word2idx\": {" SPECIALS ", \"a\": 4, \"dog\": 5, \"the\": 6, "
+        "\"cat\\u00E9s\": 7}, "
         "\"idx2word\": {\"0\": \"<pad>\", \"1\": \"<start>\", \"2\": \"<end>\", \"3\": \"<unk>\", "
-        "\"4\": \"a\", \"5\": \"dog\", \"6\": \"the\"}, \"idx\": 7}";
+        "\"4\": \"a\", \"5\": \"dog\", \"6\": \"the\", "
+        "\"7\": \"cat\\u00E9s\"}, \"idx\": 8}";
     ck_assert_uint_eq(saved.size, sizeof expected - 1);
     ck_assert_int_eq(memcmp(saved.data, expected, saved.size), 0);
     sw_unmap(&saved);
@@ -207,6 +209,17 @@ START_TEST(many_words)
     sw_vocabulary_free(&v);
     sw_word_counts_free(&counts);
     sw_tokens_free(&tokens);
+
+    /* no word is taken for one that begins with it */
+    enum { LONG = 20000 };
+    static char word[LONG];
+    memset(word, 'a', LONG);
+    struct sw_words words = {0};
+    ck_assert_int_eq(sw_words_add(&words, word, LONG), 0);
+    for (size_t i = 0; i < LONG; i++)
+        ck_assert_int_eq(sw_words_find(&words, word, i), SW_NO_WORD);
+    ck_assert_int_eq(sw_words_find(&words, word, LONG), 0);
+    sw_words_free(&words);
 }
 END_TEST
 

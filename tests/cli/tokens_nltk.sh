@@ -1,0 +1,35 @@
+#!/bin/sh
+# tokens_nltk.sh -- the tokeniser against NLTK's on every caption of the real data: a vocabulary that
+# another program built must mean the same words here.
+set -eu
+: "${STEPWISE_BUILD:?}"
+captions=${STEPWISE_SHARED:-}/data/f8k_precomp
+if [ -z "${STEPWISE_SHARED:-}" ] || [ ! -r "$captions/train_caps.txt" ]; then
+    echo 'skipped: the real captions are not there (STEPWISE_SHARED)'
+    exit 77
+fi
+for name in ${PYTHON:-} /usr/bin/python3 python3; do
+    if "$name" -c 'import nltk' 2>/dev/null; then python=$name; break; fi
+done
+[ -n "${python:-}" ] || { echo 'skipped: it needs NLTK (on Debian: python3-nltk)'; exit 77; }
+command -v lua5.4 >/dev/null || { echo 'skipped: it needs lua5.4'; exit 77; }
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+cat "$captions"/train_caps.txt "$captions"/dev_caps.txt "$captions"/test_caps.txt >"$folder/captions"
+lua5.4 - "$folder/captions" >"$folder/ours" <<'LUA'
+local stepwise = require "stepwise"
+for line in io.lines(arg[1]) do
+    print(table.concat(stepwise.tokenize(line), " "))
+end
+LUA
+"$python" - "$folder/captions" >"$folder/theirs" <<'PYTHON'
+import sys
+from nltk.tokenize import NLTKWordTokenizer
+tokenizer = NLTKWordTokenizer()
+for line in open(sys.argv[1], encoding="utf-8"):
+    print(" ".join(tokenizer.tokenize(line.strip().lower())))
+PYTHON
+[ "$(wc -l <"$folder/ours")" -ge 40000 ] || { echo 'FAILED: captions are missing'; exit 1; }
+diff "$folder/theirs" "$folder/ours" >"$folder/difference" ||
+    { echo 'FAILED: first differences (NLTK <, ours >):'; head -n 10 "$folder/difference"; exit 1; }

@@ -1,0 +1,237 @@
+-- The program as a user meets it: exit status, messages, a whole small sweep.
+local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
+local sw = require "stepwise"
+
+local folder = unit.folder()
+local inside = "cd '" .. folder .. "' && "
+
+local function run(...)
+  return unit.program({ ... }, inside)
+end
+
+-- The status, and that stderr is one line with these parts.
+local function refused(status, parts, ...)
+  local found, text = unit.program({ ... }, inside, "2>&1 >/dev/null")
+  unit.equal(found, status, text)
+  unit.equal(select(2, text:gsub("\n", "")), 1, "lines of " .. text)
+  for _, part in ipairs(type(parts) == "table" and parts or { parts }) do
+    unit.contains(text, part)
+  end
+end
+
+sw.scenes(folder .. "/data", { train = 16, dev = 8, test = 8, regions = 4, features = 16,
+  word_dim = 6 })
+
+unit.write(folder .. "/tiny.lua", [[
+local sw = require "stepwise"
+return sw.experiment {
+  name = "tiny",
+  model = {
+    dim = 8,
+    embedding = sw.embedding "random" { word_dim = 6 },
+    stages = { sw.stage "l2l" {}, sw.stage "g2l" {} },
+  },
+  train = { batch = 16, epochs = 2, lr = 1e-3 },
+}]])
+unit.write(folder .. "/rows.lua", [[
+local sw = require "stepwise"
+return sw.table {
+  title = "Rows", base = sw.load "tiny.lua", reference = "all",
+  rows = {
+    { name = "all" },
+    { name = "L2L", stages = { "l2l" }, paper = { text = { 70.5 }, rsum = 480.25 } },
+    { name = "bad vectors", embedding = "glove", ["data.glove"] = "tiny.lua" },
+  },
+}]])
+
+unit.test("help and version go to stdout with status 0; nothing at all is misuse", function()
+  for _, words in ipairs { { "--help" }, { "help" }, { "train", "--help" }, { "help", "eval" },
+    { "--version" } } do
+    unit.equal((run(table.unpack(words))), 0, words[1])
+  end
+  unit.equal((run()), 2)
+end)
+
+unit.test("every command of the help page has a page of its own", function()
+  local _, page = run("help")
+  local count = 0
+  for name in page:gmatch("\n  (%l+) ") do
+    local status, text = run(name, "--help")
+    unit.equal(status, 0, name)
+    unit.contains(text, "usage: stepwise " .. name)
+    count = count + 1
+  end
+  unit.equal(count, 9)
+end)
+
+unit.test("misuse is status 2 and one line with the near miss", function()
+  refused(2, { "no command 'trian'", "did you mean 'train'" }, "trian")
+  refused(2, { "train: no option '--daat'", "did you mean '--data'" }, "train", "--daat", "x")
+  refused(2, { "no option 'dimm'", "did you mean 'dim'" }, "train", "tiny.lua", "dimm=3")
+  refused(2, { "no option 'lamda' in l2l", "did you mean 'lambda'" }, "train", "tiny.lua",
+    "l2l.lamda=9")
+  refused(2, "expected key=value, found 'dim'", "train", "tiny.lua", "dim")
+  refused(2, "--split is needed", "eval", "x", "--data", "y")
+  refused(2, "gives a table of runs", "train", "rows.lua")
+  refused(2, "found an experiment", "ablate", "tiny.lua")
+  refused(2, "did you mean 'md'", "table", "x", "--format", "mb")
+end)
+
+unit.test("what is not there is status 1 and one line with its name", function()
+  refused(1, "none.lua: no such script", "train", "none.lua")
+  refused(1, "nowhere", "train", "tiny.lua", "--data", "nowhere")
+  refused(1, "none.safetensors", "eval", "none.safetensors", "--data", "data", "--split", "test")
+  refused(1, "no plan.json", "table", "data")
+  refused(1, "no metrics.tsv", "plot", "data")
+  unit.write(folder .. "/broken.safetensors", ("x"):rep(100))
+  refused(1, "broken.safetensors", "inspect", "broken.safetensors")
+end)
+
+unit.test("an error in a script shows its line", function()
+  unit.write(folder .. "/bad.lua", 'local sw = require "stepwise"\n\nreturn sw.experimnt {}\n')
+  refused(1, "bad.lua:3: ", "train", "bad.lua")
+  unit.write(folder .. "/bad.lua",
+    'local sw = require "stepwise"\nreturn sw.stage "l2l" { mu = 2 }')
+  refused(2, { "bad.lua:2: ", "mu" }, "train", "bad.lua")
+end)
+
+unit.test("names with quotes and control characters keep the message on one line", function()
+  refused(1, "no such script", "train", "a'b\n\27[31mc.lua")
+end)
+
+unit.test("a run trains, says what it is, and is evaluated to the same number", function()
+  local status, text = run("train", "tiny.lua", "--data", "data", "--out", "run", "--seed", "3")
+  unit.equal(status, 0, text)
+  unit.contains(text, "generated scenes")
+  local result = sw.json_decode(unit.read(folder .. "/run/result.json"))
+  unit.equal(result.seed, 3)
+  status, text = run("eval", "run/checkpoint.safetensors", "--data", "data", "--split", "test",
+    "--json")
+  unit.equal(status, 0, text)
+  local metrics = sw.json_decode(text)
+  unit.near(metrics.rsum, result.test.rsum, 1e-9)
+  unit.equal(metrics.generated, true)
+  refused(1, { "run", "--resume" }, "train", "tiny.lua", "--data", "data", "--out", "run")
+end)
+
+unit.test("two checkpoints are the mean of two", function()
+  local status, text = run("eval", "run/checkpoint.safetensors,run/checkpoint-last.safetensors",
+    "--data", "data", "--split", "test")
+  unit.equal(status, 0, text)
+  unit.contains(text, "mean of 2 models")
+  unit.contains(text, "generated scenes")
+end)
+
+unit.test("Ctrl-C saves the run, and the line it prints goes on with it", function()
+  -- many epochs, so that the signal comes before the end
+  local command = string.format("%s { '%s' train tiny.lua epochs=100000 --data data --out long & "
+    .. "process=$!; until grep -q step long/metrics.tsv 2>/dev/null && test $(wc -l "
+    .. "<long/metrics.tsv) -gt 3; do sleep 0.05; done; kill -TERM $process; wait $process; "
+    .. "echo \"status $?\"; } 2>&1", inside, os.getenv("STEPWISE"))
+  local pipe = assert(io.popen(command))
+  local text = pipe:read("a")
+  pipe:close()
+  unit.contains(text, "status 143")
+  unit.contains(text, "to go on: stepwise train long --resume")
+  unit.equal(sw.json_decode(unit.read(folder .. "/long/config.json")).train.epochs, 100000)
+  local state = io.open(folder .. "/long/state.safetensors")
+  unit.equal(state ~= nil, true, "state.safetensors")
+  state:close()
+end)
+
+unit.test("looking before a sweep writes nothing", function()
+  local status, text = run("ablate", "rows.lua", "--data", "data", "--dry-run", "--seeds", "0-1")
+  unit.equal(status, 0, text)
+  unit.contains(text, "l2l-seed1")
+  unit.equal(io.open(folder .. "/runs/rows/plan.json"), nil)
+end)
+
+unit.test("a sweep does not start when a row's files are not there", function()
+  unit.write(folder .. "/rows2.lua", [[
+local sw = require "stepwise"
+return sw.table { title = "T", base = sw.load "tiny.lua",
+  rows = { { name = "a" }, { name = "b", embedding = "glove" } } }]])
+  os.execute("mkdir '" .. folder .. "/real' && cp '" .. folder .. "'/data/*_* '" .. folder .. "/real'")
+  refused(2, { "row 'b'", "--glove FILE" }, "ablate", "rows2.lua", "--data", "real", "--out", "no")
+  refused(1, { "data.glove: none.txt: no such file" }, "ablate", "rows2.lua", "--data", "real",
+    "--glove", "none.txt", "--out", "no")
+  refused(1, "none: no such data folder", "ablate", "rows2.lua", "--data", "none", "--out", "no")
+  unit.equal(io.open(folder .. "/no/plan.json"), nil)
+end)
+
+unit.test("a sweep keeps going after a failed run, says why, and does not run twice", function()
+  local status, text = run("ablate", "rows.lua", "--data", "data", "--seeds", "0-1", "-j", "2",
+    "--out", "sweep")
+  unit.equal(status, 1, text)
+  unit.contains(text, "'bad vectors', seed 0, 1 failed: tiny.lua: line 1: ")
+  unit.contains(text, "480.2")
+  unit.contains(text, "generated scenes")
+  local before = unit.read(folder .. "/sweep/all-seed0/provenance.json")
+  status, text = run("ablate", "rows.lua", "--data", "data", "--seeds", "0-1", "--out", "sweep")
+  unit.equal(status, 1)
+  unit.contains(text, "4 runs done already")
+  unit.equal(unit.read(folder .. "/sweep/all-seed0/provenance.json"), before)
+  refused(1, "row 'all' was planned otherwise", "ablate", "rows.lua", "lr=0.1", "--data", "data",
+    "--out", "sweep")
+end)
+
+unit.test("the table comes in every format", function()
+  for _, format in ipairs { "md", "tex", "csv", "json" } do
+    local status, text = run("table", "sweep", "--format", format)
+    unit.equal(status, 0, text)
+    unit.contains(text, "L2L")
+  end
+  local object = sw.json_decode((select(2, run("table", "sweep", "--format", "json"))))
+  unit.equal(object.rows[1].n, 2)
+  unit.equal(object.generated, true)
+  unit.equal(object.rows[3].failed[1].seed, 0)
+end)
+
+unit.test("a run of a sweep is the same as the run alone", function()
+  local status, text = run("train", "tiny.lua", "stages=l2l", "--data", "data", "--out", "alone",
+    "--seed", "1")
+  unit.equal(status, 0, text)
+  unit.equal(unit.read(folder .. "/alone/metrics.tsv"):gsub("\t[^\t\n]*\n", "\n"),
+    (unit.read(folder .. "/sweep/l2l-seed1/metrics.tsv"):gsub("\t[^\t\n]*\n", "\n")))
+end)
+
+unit.test("a composed model can be looked at before anything runs", function()
+  local status, text = run("inspect", "tiny.lua", "fusion=concat", "--data", "data")
+  unit.equal(status, 0, text)
+  unit.contains(text, "fusion=concat")
+  unit.contains(text, "g2l.fusion.image.weight")
+  unit.contains(text, "F = 16, ")
+  unit.equal(text:find("assumed", 1, true), nil)
+end)
+
+unit.test("doctor and plugins find nothing wrong in this build", function()
+  local status, text = run("doctor")
+  unit.equal(status, 0, text)
+  unit.contains(text, "all is well")
+  status, text = run("plugins")
+  unit.equal(status, 0, text)
+  unit.contains(text, "stage l2l: ")
+  unit.contains(text, "attention_norm")
+end)
+
+unit.test("--check tries a plugin's parts in small models", function()
+  local _, page = run("plugins", "--json")
+  for _, plugin in ipairs(sw.json_decode(page)) do
+    if plugin.name == "g2l" or plugin.name == "gate_vector" then
+      local status, text = run("plugins", "--check", plugin.file)
+      unit.equal(status, 0, text)
+      unit.contains(text, ": trains")
+      unit.contains(text, plugin.file .. ": fine")
+    end
+  end
+end)
+
+unit.test("a file that is no plugin is refused by --check", function()
+  unit.write(folder .. "/no.so", "not a library")
+  local status, text = run("plugins", "--check", "./no.so")
+  unit.equal(status, 1, text)
+  unit.contains(text, "no.so")
+  refused(1, "none.so: no such plugin file", "plugins", "--check", "none.so")
+end)
+
+unit.finish()

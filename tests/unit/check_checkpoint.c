@@ -1,0 +1,455 @@
+/* check_checkpoint.c -- models and training states in files. */
+#include "unit.h"
+
+#include "data/vocabulary.h"
+#include "run/checkpoint.h"
+#include "run/config.h"
+#include "run/state.h"
+
+#include <math.h>
+
+enum { D = 6, F = 5, V = 9, W = 4 };
+
+static struct sw_session *session;
+static json_t *config;
+static struct sw_matcher *matcher;
+static char *folder, *path;
+
+static void begin(void)
+{
+    static const char *const set[] = {"dim=6", "word_dim=4", "data.dir=/a/folder", "threads=3",
+                                      "name=mine"};
+    struct sw_error error = {0};
+    ck_assert_msg(sw_session_new(&session, 1, NULL, &error) == SW_OK, "%s", error.text);
+    config = sw_config_resolve(session->plugins, NULL, &error);
+    ck_assert_msg(config != NULL, "%s", error.text);
+    for (size_t i = 0; i < sizeof set / sizeof *set; i++)
+        ck_assert_int_eq(sw_config_override(session->plugins, config, set[i], NULL), SW_OK);
+    float glove[V * W];
+    for (int i = 0; i < V * W; i++)
+        glove[i] = (float)i / 7;
+    struct sw_matcher_inputs inputs = {.features = F, .vocabulary = V, .seed = 1, .glove = glove};
+    ck_assert_msg(sw_matcher_new(&matcher, session, config, &inputs, &error) == SW_OK, "%s",
+                  error.text);
+    folder = unit_folder();
+    path = unit_path(folder, "a.safetensors");
+}
+
+static void end(void)
+{
+    free(path);
+    unit_remove_folder(folder);
+    sw_matcher_free(matcher);
+    json_decref(config);
+    sw_session_free(session);
+}
+
+static void save(void)
+{
+    struct sw_error error = {0};
+    ck_assert_msg(sw_checkpoint_save(path, matcher->model, config, &error) == SW_OK, "%s",
+                  error.text);
+}
+
+/* Loading `path` must fail and say `message`. */
+static void refused(const char *message)
+{
+    struct sw_error error = {0};
+    struct sw_matcher *loaded;
+    json_t *read;
+    ck_assert_int_eq(sw_checkpoint_load(&loaded, &read, session, path, &error), SW_FAILED);
+    ck_assert_msg(strstr(error.text, message) != NULL, "%s\nexpected: %s", error.text, message);
+    ck_assert_ptr_nonnull(strstr(error.text, path));
+    ck_assert_ptr_null(loaded);
+    ck_assert_ptr_null(read);
+}
+
+/* The saved model once more, after `change` has seen its entries and metadata. */
+static void rewrite(size_t (*change)(struct sw_safetensors_entry *entries, size_t count),
+                    const char *text)
+{
+    struct sw_safetensors file;
+    struct sw_error error = {0};
+    save();
+    ck_assert_msg(sw_safetensors_open(&file, path, &error) == SW_OK, "%s", error.text);
+    struct sw_safetensors_entry entries[64];
+    size_t count = file.count;
+    ck_assert_uint_lt(count, 60);
+    memcpy(entries, file.entries, count * sizeof *entries);
+    if (change)
+        count = change(entries, count);
+    if (!text)
+        text = sw_safetensors_string(&file, "stepwise");
+    json_t *metadata = *text ? json_pack("{s:s}", "stepwise", text) : NULL;
+    ck_assert_msg(sw_safetensors_write(path, entries, count, metadata, &error) == SW_OK, "%s",
+                  error.text);
+    json_decref(metadata);
+    sw_safetensors_close(&file);
+}
+
+static void same_numbers(const struct sw_model *a, const struct sw_model *b)
+{
+    ck_assert_int_eq(sw_model_parameters(a), sw_model_parameters(b));
+    for (int i = 0; i < sw_model_parameters(a); i++) {
+        const struct sw_parameter *p = sw_model_parameter(a, i);
+        const struct sw_parameter *q = sw_model_find_parameter(b, p->name);
+        ck_assert_ptr_nonnull(q);
+        ck_assert_mem_eq(p->tensor->data, q->tensor->data,
+                         sizeof(float) * sw_tensor_count(p->tensor));
+    }
+}
+
+/* The names and shapes are a contract: PyTorch and other tools load these files by them. */
+START_TEST(names_and_shapes)
+{
+    static const struct {
+        const char *name;
+        int ndim;
+        size_t shape[2];
+    } expected[] = {
+        {"image.fc.weight", 2, {D, F}},
+        {"image.fc.bias", 1, {D}},
+        {"embedding.glove.weight", 2, {V, W}},
+        {"embedding.random.weight", 2, {V, W}},
+        {"text.gru.weight_ih_l0", 2, {3 * D, 2 * W}},
+        {"text.gru.weight_hh_l0", 2, {3 * D, D}},
+        {"text.gru.bias_ih_l0", 1, {3 * D}},
+        {"text.gru.bias_hh_l0", 1, {3 * D}},
+        {"text.gru.weight_ih_l0_reverse", 2, {3 * D, 2 * W}},
+        {"text.gru.weight_hh_l0_reverse", 2, {3 * D, D}},
+        {"text.gru.bias_ih_l0_reverse", 1, {3 * D}},
+        {"text.gru.bias_hh_l0_reverse", 1, {3 * D}},
+        {"l2l.image_key.weight", 2, {D, D}},
+        {"l2l.text_key.weight", 2, {D, D}},
+        {"g2l.fusion.image.weight", 2, {1, 2 * D}},
+        {"g2l.fusion.image.bias", 1, {1}},
+        {"g2l.fusion.text.weight", 2, {1, 2 * D}},
+        {"g2l.fusion.text.bias", 1, {1}},
+        {"g2l.pool.image.weight", 2, {1, D}},
+        {"g2l.pool.text.weight", 2, {1, D}},
+    };
+    const size_t count = sizeof expected / sizeof *expected;
+    struct sw_safetensors file;
+    save();
+    ck_assert_int_eq(sw_safetensors_open(&file, path, NULL), SW_OK);
+    ck_assert_uint_eq(file.count, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct sw_safetensors_entry *e = sw_safetensors_find(&file, expected[i].name);
+        ck_assert_msg(e != NULL, "no %s", expected[i].name);
+        ck_assert_str_eq(e->dtype, "F32");
+        ck_assert_int_eq(e->ndim, expected[i].ndim);
+        for (int d = 0; d < e->ndim; d++)
+            ck_assert_uint_eq(e->shape[d], expected[i].shape[d]);
+    }
+    sw_safetensors_close(&file);
+}
+END_TEST
+
+/* What was trained is what is evaluated, to the bit; and a model file says nothing of the machine. */
+START_TEST(round_trip)
+{
+    struct sw_matcher *loaded;
+    json_t *read;
+    struct sw_error error = {0};
+    char difference[256];
+    save();
+    ck_assert_msg(sw_checkpoint_load(&loaded, &read, session, path, &error) == SW_OK, "%s",
+                  error.text);
+    same_numbers(matcher->model, loaded->model);
+    ck_assert(sw_config_same(config, read, difference, sizeof difference));
+    const struct sw_model_plan *plan = sw_model_plan_of(loaded->model);
+    ck_assert_int_eq(plan->features, F);
+    ck_assert_int_eq(plan->vocabulary, V);
+    ck_assert_ptr_null(
+        sw_model_find_parameter(loaded->model, "embedding.glove.weight")->tensor->grad);
+    char *text = sw_config_text(read, 0);
+    ck_assert_ptr_null(strstr(text, "/a/folder"));
+    ck_assert_ptr_null(strstr(text, "mine"));
+    free(text);
+    json_decref(read);
+    sw_matcher_free(loaded);
+}
+END_TEST
+
+/* A file of another tool holds {"model": ..} and no more; a later version may add sections. */
+START_TEST(other_configs)
+{
+    static const char *const texts[] = {
+        "{\"model\": {\"dim\": 6, \"embedding\": {\"plugin\": \"glove_random\", \"word_dim\": 4}}}",
+        "{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}, \"stages\": [{\"plugin\": "
+        "\"l2l\", \"lambda\": 15.0, \"mu\": 0.3, \"attention_norm\": \"none\"}, {\"plugin\": "
+        "\"g2l\", \"lambda\": 1, \"mu\": 0.5, \"fusion\": {\"plugin\": \"gate\"}}, {\"plugin\": "
+        "\"g2g\"}]}}",
+        "{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}}, \"later\": 1, "
+        "\"train\": {\"unheard\": 2}}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct sw_matcher *loaded;
+        struct sw_error error = {0};
+        rewrite(NULL, texts[i]);
+        ck_assert_msg(sw_checkpoint_load(&loaded, NULL, session, path, &error) == SW_OK, "%s",
+                      error.text);
+        same_numbers(matcher->model, loaded->model);
+        sw_matcher_free(loaded);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *text, *message;
+} configs[] = {
+    {"", "expected the config as 'stepwise' in __metadata__, found none"},
+    {"{", "its config is not a JSON object"},
+    {"[1]", "its config is not a JSON object"},
+    {"{\"model\": {\"dmi\": 6}}", "no option 'dmi' in model; did you mean 'dim'?"},
+    {"{\"model\": 6}", "model: expected a table, found 6"},
+    {"{\"model\": {\"embedding\": {\"word_dim\": 4}}}",
+     "image.fc.weight: expected 1024 x F as the config's dim is 1024, found 6 x 5"},
+    {"{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 3}}}",
+     "expected shape 18 x 6, found 18 x 8"},
+    {"{\"model\": {\"dim\": 6, \"embedding\": {\"plugin\": \"glove\", \"word_dim\": 4}}}",
+     "text.gru.weight_ih_l0"},
+    {"{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}, \"stages\": [\"l2l\"]}}",
+     "is not a parameter of its model"},
+    {"{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}, \"stages\": [\"l2l\", {\"plugin\": "
+     "\"g2l\", \"fusion\": \"gate_vector\"}, \"g2g\"]}}",
+     "g2l.fusion.image.weight"},
+};
+
+START_TEST(wrong_configs)
+{
+    rewrite(NULL, configs[_i].text);
+    refused(configs[_i].message);
+}
+END_TEST
+
+static size_t drop_last(struct sw_safetensors_entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(entries[i].name, "g2l.pool.text.weight") == 0)
+            entries[i] = entries[count - 1];
+    return count - 1;
+}
+
+static size_t misname(struct sw_safetensors_entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(entries[i].name, "l2l.text_key.weight") == 0)
+            entries[i].name = "l2l.txt_key.weight";
+    return count;
+}
+
+static size_t add_one(struct sw_safetensors_entry *entries, size_t count)
+{
+    entries[count] = entries[0];
+    entries[count].name = "image.fc.wieght";
+    return count + 1;
+}
+
+static size_t transpose(struct sw_safetensors_entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(entries[i].name, "g2l.pool.text.weight") == 0)
+            entries[i].shape[0] = D, entries[i].shape[1] = 1;
+    return count;
+}
+
+static float poison[3 * D * D];
+
+static size_t add_nan(struct sw_safetensors_entry *entries, size_t count)
+{
+    poison[7] = NAN;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(entries[i].name, "text.gru.weight_hh_l0") == 0)
+            entries[i].data = poison;
+    return count;
+}
+
+static size_t add_infinity(struct sw_safetensors_entry *entries, size_t count)
+{
+    poison[7] = -INFINITY;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(entries[i].name, "text.gru.weight_hh_l0") == 0)
+            entries[i].data = poison;
+    return count;
+}
+
+static size_t no_table(struct sw_safetensors_entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(entries[i].name, "embedding.", 10) == 0)
+            entries[i--] = entries[--count];
+    return count;
+}
+
+static const struct {
+    size_t (*change)(struct sw_safetensors_entry *entries, size_t count);
+    const char *message;
+} changes[] = {
+    {drop_last, "'g2l.pool.text.weight'"},
+    {misname, "'l2l.text_key.weight'; did you mean 'l2l.txt_key.weight'?"},
+    {add_one, "tensor 'image.fc.wieght' is not a parameter of its model; did you mean "
+              "'image.fc.weight'?"},
+    {transpose, "g2l.pool.text.weight"},
+    {add_nan, "text.gru.weight_hh_l0: number 7 of 108 is a NaN"},
+    {add_infinity, "text.gru.weight_hh_l0: number 7 of 108 is an infinity"},
+    {no_table, "expected a word table 'embedding.NAME.weight', found none"},
+};
+
+/* PyTorch's strict=True, both ways: a model must never be scored with a tensor left at random. */
+START_TEST(wrong_tensors)
+{
+    rewrite(changes[_i].change, NULL);
+    refused(changes[_i].message);
+}
+END_TEST
+
+/* A vocabulary of another size reads every word as another word. */
+START_TEST(vocabulary_must_fit)
+{
+    static const char text[] =
+        "{\"word2idx\": {\"<pad>\": 0, \"<start>\": 1, \"<end>\": 2, \"<unk>\": 3, \"dog\": 4}}";
+    struct sw_vocabulary vocabulary;
+    struct sw_error error = {0};
+    char *file = unit_path(folder, "vocab.json");
+    ck_assert_int_eq(sw_checkpoint_vocabulary(&vocabulary, path, NULL, 5, &error), SW_FAILED);
+    ck_assert_msg(strstr(error.text, "--vocab FILE") && strstr(error.text, file), "%s", error.text);
+    unit_write(file, text, sizeof text - 1);
+    error = (struct sw_error){0};
+    ck_assert_int_eq(sw_checkpoint_vocabulary(&vocabulary, path, NULL, 9, &error), SW_FAILED);
+    ck_assert_msg(strstr(error.text, "expected 9 words") && strstr(error.text, "found 5"), "%s",
+                  error.text);
+    ck_assert_int_eq(sw_checkpoint_vocabulary(&vocabulary, "elsewhere/x", file, 5, NULL), SW_OK);
+    ck_assert_int_eq(sw_vocabulary_find(&vocabulary, "dog", 3), 4);
+    sw_vocabulary_free(&vocabulary);
+    free(file);
+}
+END_TEST
+
+/* ---- training state ---------------------------------------------------------------------------- */
+
+static float *moments(float start)
+{
+    float *values, *gradients;
+    size_t count;
+    sw_model_trained(matcher->model, &values, &gradients, &count);
+    float *out = calloc(count, sizeof *out);
+    for (size_t i = 0; i < count; i++)
+        out[i] = start + (float)i;
+    return out;
+}
+
+static const struct sw_progress reached = {
+    .step = 1234567890123, .epoch = 5, .position = 7, .evaluated = 12, .best_step = 11,
+    .best_epoch = 4, .seconds = 1.0 / 3, .collapse = 9,
+    .best = {.i2t_r1 = 100.0 / 7, .rsum = 1.0 / 3, .images = 10, .captions = 50, .folds = 1}};
+
+static void save_state(const float *first, const float *second)
+{
+    struct sw_error error = {0};
+    ck_assert_msg(sw_state_save(path, matcher->model, first, second, &reached, "key", &error) ==
+                      SW_OK,
+                  "%s", error.text);
+}
+
+/* Whatever does not come back to the bit makes a resumed run another run. */
+START_TEST(state_round_trip)
+{
+    float *first = moments(1), *second = moments(1000), *a = moments(0), *b = moments(0);
+    float *values, *gradients;
+    size_t count;
+    struct sw_progress progress;
+    struct sw_error error = {0};
+    sw_model_trained(matcher->model, &values, &gradients, &count);
+    float *kept = malloc(count * sizeof *kept);
+    memcpy(kept, values, count * sizeof *kept);
+    save_state(first, second);
+    struct sw_tensor *table =
+        sw_model_find_parameter(matcher->model, "embedding.glove.weight")->tensor;
+    memset(values, 0, count * sizeof *values);
+    table->data[3] = 99;
+    ck_assert_msg(sw_state_load(path, matcher->model, a, b, &progress, "key", &error) == SW_OK, "%s",
+                  error.text);
+    ck_assert_float_eq(table->data[3], 3.0f / 7);
+    ck_assert_mem_eq(&progress.best, &reached.best, sizeof reached.best);
+    ck_assert(progress.step == reached.step && progress.epoch == 5 && progress.position == 7);
+    ck_assert(progress.evaluated == 12 && progress.best_step == 11 && progress.best_epoch == 4);
+    ck_assert(progress.seconds == reached.seconds && progress.collapse == 9);
+    for (int p = 0; p < sw_model_parameters(matcher->model); p++) {
+        const struct sw_tensor *t = sw_model_parameter(matcher->model, p)->tensor;
+        if (!t->grad)
+            continue;
+        size_t at = (size_t)(t->data - values), bytes = sw_tensor_count(t) * sizeof(float);
+        ck_assert_mem_eq(values + at, kept + at, bytes);
+        ck_assert_mem_eq(a + at, first + at, bytes);
+        ck_assert_mem_eq(b + at, second + at, bytes);
+    }
+    float *all[] = {first, second, a, b, kept};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+END_TEST
+
+static void state_refused(const char *key, const char *message)
+{
+    float *a = moments(0), *b = moments(0);
+    struct sw_progress progress;
+    struct sw_error error = {0};
+    ck_assert_int_eq(sw_state_load(path, matcher->model, a, b, &progress, key, &error), SW_FAILED);
+    ck_assert_msg(strstr(error.text, message) != NULL, "%s", error.text);
+    free(a);
+    free(b);
+}
+
+/* Another run's moments, a model file, a file that the disk has changed or cut: training must not go
+ * on from any of them. */
+START_TEST(wrong_states)
+{
+    float *first = moments(1), *second = moments(1000);
+    save_state(first, second);
+    state_refused("other", "it belongs to another run");
+    struct sw_mapping file;
+    ck_assert_int_eq(sw_map(&file, path, NULL), SW_OK);
+    size_t size = file.size, refusals = 0;
+    unsigned char *bytes = malloc(size);
+    memcpy(bytes, file.data, size);
+    sw_unmap(&file);
+    size_t header = 8 + (bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16);
+    for (size_t i = header; i < size; i += 13, refusals++) {
+        bytes[i] ^= 1;
+        unit_write(path, bytes, size);
+        state_refused("key", "it is damaged");
+        bytes[i] ^= 1;
+    }
+    ck_assert_uint_gt(refusals, 100);
+    for (size_t cut = 0; cut < size; cut += size / 40) {
+        unit_write(path, bytes, cut);
+        state_refused("key", path);
+    }
+    unsigned char *step = memmem(bytes, header, "1234567890123", 13);
+    ck_assert_ptr_nonnull(step);
+    step[0] = '3';
+    unit_write(path, bytes, size);
+    state_refused("key", "it is damaged");
+    save();
+    state_refused("key", "it is not a training state");
+    free(bytes);
+    free(first);
+    free(second);
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, begin, end);
+    tcase_add_test(tests, names_and_shapes);
+    tcase_add_test(tests, round_trip);
+    tcase_add_test(tests, other_configs);
+    tcase_add_loop_test(tests, wrong_configs, 0, sizeof configs / sizeof *configs);
+    tcase_add_loop_test(tests, wrong_tensors, 0, sizeof changes / sizeof *changes);
+    tcase_add_test(tests, vocabulary_must_fit);
+    tcase_add_test(tests, state_round_trip);
+    tcase_add_test(tests, wrong_states);
+}
+
+UNIT_MAIN("checkpoint", add_tests)
