@@ -151,7 +151,7 @@ unit.test("a sweep does not start when a row's files are not there", function()
 local sw = require "stepwise"
 return sw.table { title = "T", base = sw.load "tiny.lua",
   rows = { { name = "a" }, { name = "b", embedding = "glove" } } }]])
-  os.execute("mkdir '" .. folder .. "/real' && cp '" .. folder .. "'/data/*_* '" .. folder .. "/real'")
+  os.execute(inside .. "mkdir real && cp data/*_* real")
   refused(2, { "row 'b'", "--glove FILE" }, "ablate", "rows2.lua", "--data", "real", "--out", "no")
   refused(1, { "data.glove: none.txt: no such file" }, "ablate", "rows2.lua", "--data", "real",
     "--glove", "none.txt", "--out", "no")

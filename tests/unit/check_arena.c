@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* Read by the address sanitizer, where it is built in: a size too large returns NULL as elsewhere. */
+/* Read by the address sanitizer, where it is built in: a size too large returns NULL as elsewhere.
+ */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -61,7 +62,8 @@ START_TEST(pieces_do_not_overlap)
 }
 END_TEST
 
-/* A long training run must stop growing after its first step, and give each tensor its old place. */
+/* A long training run must stop growing after its first step, and give each tensor its old place.
+ */
 START_TEST(a_second_round_fits_what_the_first_left)
 {
     struct sw_arena *arena = sw_arena_new();
@@ -102,8 +104,13 @@ END_TEST
 /* A size from a hostile file must come back as "out of memory", not as a small piece. */
 START_TEST(sizes_that_cannot_be_are_refused)
 {
-    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 63, SIZE_MAX - 64,
-                                   SIZE_MAX - 127, SIZE_MAX / 2, (size_t)PTRDIFF_MAX - 64,
+    static const size_t sizes[] = {SIZE_MAX,
+                                   SIZE_MAX - 1,
+                                   SIZE_MAX - 63,
+                                   SIZE_MAX - 64,
+                                   SIZE_MAX - 127,
+                                   SIZE_MAX / 2,
+                                   (size_t)PTRDIFF_MAX - 64,
                                    (size_t)1 << 62};
     struct sw_arena *arena = sw_arena_new();
     unsigned char *before = sw_arena_zeroed(arena, 10);

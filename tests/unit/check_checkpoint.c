@@ -145,7 +145,8 @@ START_TEST(names_and_shapes)
 }
 END_TEST
 
-/* What was trained is what is evaluated, to the bit; and a model file says nothing of the machine. */
+/* What was trained is what is evaluated, to the bit; and a model file says nothing of the machine.
+ */
 START_TEST(round_trip)
 {
     struct sw_matcher *loaded;
@@ -211,7 +212,8 @@ static const struct {
      "text.gru.weight_ih_l0"},
     {"{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}, \"stages\": [\"l2l\"]}}",
      "is not a parameter of its model"},
-    {"{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}, \"stages\": [\"l2l\", {\"plugin\": "
+    {"{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}, \"stages\": [\"l2l\", "
+     "{\"plugin\": "
      "\"g2l\", \"fusion\": \"gate_vector\"}, \"g2g\"]}}",
      "g2l.fusion.image.weight"},
 };
@@ -326,7 +328,8 @@ START_TEST(vocabulary_must_fit)
 }
 END_TEST
 
-/* ---- training state ---------------------------------------------------------------------------- */
+/* ---- training state ----------------------------------------------------------------------------
+ */
 
 static float *moments(float start)
 {
@@ -340,8 +343,14 @@ static float *moments(float start)
 }
 
 static const struct sw_progress reached = {
-    .step = 1234567890123, .epoch = 5, .position = 7, .evaluated = 12, .best_step = 11,
-    .best_epoch = 4, .seconds = 1.0 / 3, .collapse = 9,
+    .step = 1234567890123,
+    .epoch = 5,
+    .position = 7,
+    .evaluated = 12,
+    .best_step = 11,
+    .best_epoch = 4,
+    .seconds = 1.0 / 3,
+    .collapse = 9,
     .best = {.i2t_r1 = 100.0 / 7, .rsum = 1.0 / 3, .images = 10, .captions = 50, .folds = 1}};
 
 static void save_state(const float *first, const float *second)
@@ -368,8 +377,8 @@ START_TEST(state_round_trip)
         sw_model_find_parameter(matcher->model, "embedding.glove.weight")->tensor;
     memset(values, 0, count * sizeof *values);
     table->data[3] = 99;
-    ck_assert_msg(sw_state_load(path, matcher->model, a, b, &progress, "key", &error) == SW_OK, "%s",
-                  error.text);
+    ck_assert_msg(sw_state_load(path, matcher->model, a, b, &progress, "key", &error) == SW_OK,
+                  "%s", error.text);
     ck_assert_float_eq(table->data[3], 3.0f / 7);
     ck_assert_mem_eq(&progress.best, &reached.best, sizeof reached.best);
     ck_assert(progress.step == reached.step && progress.epoch == 5 && progress.position == 7);
@@ -401,8 +410,8 @@ static void state_refused(const char *key, const char *message)
     free(b);
 }
 
-/* Another run's moments, a model file, a file that the disk has changed or cut: training must not go
- * on from any of them. */
+/* Another run's moments, a model file, a file that the disk has changed or cut: training must not
+ * go on from any of them. */
 START_TEST(wrong_states)
 {
     float *first = moments(1), *second = moments(1000);

@@ -28,10 +28,13 @@ static struct sw_vectors *blend_fuse(struct sw_tile *tile, const void *self, con
     return own;
 }
 
-static const struct sw_fusion blend = {.name = "blend", .doc = "for tests", .options = blend_options,
-                                       .init = blend_init, .fuse = blend_fuse};
+static const struct sw_fusion blend = {.name = "blend",
+                                       .doc = "for tests",
+                                       .options = blend_options,
+                                       .init = blend_init,
+                                       .fuse = blend_fuse};
 static const struct sw_fusion *const fusions[] = {&blend, NULL};
-static const struct sw_plugin plugin = {SW_PLUGIN_HEAD, .name = "blend", .version = "1",
+static const struct sw_plugin plugin = {SW_PLUGIN_HEAD,   .name = "blend",    .version = "1",
                                         .license = "MIT", .doc = "for tests", .fusions = fusions};
 
 static struct sw_session *session;
@@ -135,8 +138,7 @@ static const struct {
     {"{\"stages\": [\"l2l\", \"l2l\"]}", "'l2l' is there twice (1 and 2)"},
     {"{\"stages\": [{\"plugin\": \"l2l\", \"lamda\": 3}]}",
      "no option 'lamda' in l2l; did you mean 'lambda'?"},
-    {"{\"stages\": [{\"plugin\": \"l2l\", \"lambda\": true}]}",
-     "l2l.lambda: expected a number"},
+    {"{\"stages\": [{\"plugin\": \"l2l\", \"lambda\": true}]}", "l2l.lambda: expected a number"},
     {"{\"stages\": [{\"plugin\": \"l2l\", \"mu\": 1.5}]}", "l2l.mu: expected a number from 0 to 1"},
     {"{\"stages\": [{\"plugin\": \"l2l\", \"score\": \"yes\"}]}",
      "l2l.score: expected true or false, found 'yes'"},
@@ -184,11 +186,13 @@ static int place(const struct sw_option *options, const char *name)
 /* A value that lands in another option's place trains another model without a word. */
 START_TEST(values_reach_the_plan)
 {
-    json_t *model = resolve(
-        "{\"dim\": 32, \"direction\": \"i2t\", \"embedding\": {\"plugin\": \"random\", \"word_dim\": "
-        "7}, \"stages\": [{\"plugin\": \"l2l\", \"lambda\": 9, \"attention_norm\": \"clipped_l2norm\"},"
-        "{\"plugin\": \"g2l\", \"score\": false, \"fusion\": {\"plugin\": \"blend\", \"amount\": 0.5,"
-        "\"loud\": true, \"way\": \"down\"}}]}");
+    json_t *model = resolve("{\"dim\": 32, \"direction\": \"i2t\", \"embedding\": {\"plugin\": "
+                            "\"random\", \"word_dim\": "
+                            "7}, \"stages\": [{\"plugin\": \"l2l\", \"lambda\": 9, "
+                            "\"attention_norm\": \"clipped_l2norm\"},"
+                            "{\"plugin\": \"g2l\", \"score\": false, \"fusion\": {\"plugin\": "
+                            "\"blend\", \"amount\": 0.5,"
+                            "\"loud\": true, \"way\": \"down\"}}]}");
     struct sw_composition *composition;
     struct sw_error error = {0};
     ck_assert_msg(sw_compose(&composition, session->plugins, model, &error) == SW_OK, "%s",

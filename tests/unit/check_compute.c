@@ -21,7 +21,8 @@ static struct sw_compute *compute_of(int threads)
     return compute;
 }
 
-/* ---- threads ----------------------------------------------------------------------------------- */
+/* ---- threads -----------------------------------------------------------------------------------
+ */
 
 enum { MOST_CHUNKS = 300, WORKERS = 5 };
 
@@ -30,7 +31,7 @@ struct tally {
     atomic_int ran[MOST_CHUNKS];
     atomic_int busy[WORKERS]; /* is a chunk running as this worker? */
     atomic_int clashes;
-    int yields; /* how often a chunk gives way while it runs */
+    int yields;             /* how often a chunk gives way while it runs */
     int plain[MOST_CHUNKS]; /* not atomic: a thread sanitizer sees a chunk that two threads take */
 };
 
@@ -149,7 +150,8 @@ START_TEST(a_call_from_a_chunk_runs_in_place)
             struct meeting meeting = {0, threads[t]};
             struct nested nested[9];
             for (int i = 0; i < 9; i++)
-                nested[i] = (struct nested){.compute = compute, .other = other, .meeting = &meeting};
+                nested[i] =
+                    (struct nested){.compute = compute, .other = other, .meeting = &meeting};
             sw_parallel(compute, 9, outer_chunk, nested);
             for (int i = 0; i < 9; i++) {
                 ck_assert_int_eq(nested[i].next, 20);
@@ -241,7 +243,8 @@ START_TEST(settings_are_followed)
 }
 END_TEST
 
-/* ---- matrix products --------------------------------------------------------------------------- */
+/* ---- matrix products ---------------------------------------------------------------------------
+ */
 
 static float *numbers(size_t count, uint32_t index)
 {
@@ -311,9 +314,11 @@ static void check_product(struct sw_compute *compute, struct shape s, int ta, in
  * shapes are cut, by rows and by columns, with a short last piece. */
 START_TEST(products_are_right)
 {
-    static const struct shape shapes[] = {{1, 1, 1}, {3, 5, 7}, {17, 1, 33}, {1, 19, 4}, {36, 32, 65},
-                                          {2, 3, 0}, {0, 4, 5}, {4, 0, 5}, {1, 0, 0}};
-    static const struct shape large[] = {{523, 260, 301}, {261, 777, 256}, {2051, 40, 1031}, {37, 3001, 999}};
+    static const struct shape shapes[] = {{1, 1, 1},  {3, 5, 7},    {17, 1, 33},
+                                          {1, 19, 4}, {36, 32, 65}, {2, 3, 0},
+                                          {0, 4, 5},  {4, 0, 5},    {1, 0, 0}};
+    static const struct shape large[] = {
+        {523, 260, 301}, {261, 777, 256}, {2051, 40, 1031}, {37, 3001, 999}};
     static const float betas[] = {0, 1, -0.5f};
     struct sw_compute *compute = compute_of(3);
     for (int transposes = 0; transposes < 4; transposes++) {
@@ -349,12 +354,13 @@ static void call_gemm(void *data, int chunk, int worker)
  * inside a chunk. */
 START_TEST(products_have_the_same_bits_at_any_thread_count)
 {
-    static const struct shape shapes[] = {{1152, 512, 300}, {36, 32, 1024}, {40, 3000, 513},
-                                          {1000, 1000, 37}, {512, 1024, 1152}};
+    static const struct shape shapes[] = {
+        {1152, 512, 300}, {36, 32, 1024}, {40, 3000, 513}, {1000, 1000, 37}, {512, 1024, 1152}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         struct shape s = shapes[i];
         size_t bytes = (size_t)s.M * (size_t)s.N * sizeof(float);
-        float *A = numbers((size_t)s.M * (size_t)s.K, 1), *B = numbers((size_t)s.K * (size_t)s.N, 2);
+        float *A = numbers((size_t)s.M * (size_t)s.K, 1),
+              *B = numbers((size_t)s.K * (size_t)s.N, 2);
         float *first = malloc(bytes), *C = malloc(bytes);
         for (int transposes = 0; transposes < 4; transposes++) {
             struct call call = {NULL, s, transposes, A, B, first};

@@ -80,8 +80,8 @@ END_TEST
  * numbers that no decimal text holds exactly. */
 START_TEST(text_and_back)
 {
-    json_t *given = json_pack("{s:{s:f, s:f}, s:{s:s}}", "train", "lr", 1.0 / 3, "margin", 0.1 + 0.2,
-                              "data", "dir", "a \"folder\"");
+    json_t *given = json_pack("{s:{s:f, s:f}, s:{s:s}}", "train", "lr", 1.0 / 3, "margin",
+                              0.1 + 0.2, "data", "dir", "a \"folder\"");
     json_t *first = sw_config_resolve(session->plugins, given, NULL);
     char *text = sw_config_text(first, 2);
     json_t *read = json_loads(text, 0, NULL);
@@ -165,7 +165,7 @@ END_TEST
 /* Another embedding keeps the word width, another stage list keeps what was set on its stages. */
 START_TEST(overrides_build_on_each_other)
 {
-    static const char *const in_turn[] = {"word_dim=50", "embedding=random", "l2l.lambda=4",
+    static const char *const in_turn[] = {"word_dim=50",    "embedding=random",   "l2l.lambda=4",
                                           "stages=l2l,g2l", "fusion=gate_vector", "l2l.mu=1"};
     for (size_t i = 0; i < sizeof in_turn / sizeof *in_turn; i++)
         ck_assert_int_eq(sw_config_override(session->plugins, config, in_turn[i], NULL), SW_OK);
@@ -221,15 +221,16 @@ static const struct {
     {"name=\xff", "not UTF-8"},
 };
 
-/* A mistyped key must not start a run of hours with the default, and must not leave half a change. */
+/* A mistyped key must not start a run of hours with the default, and must not leave half a change.
+ */
 START_TEST(refused_overrides)
 {
     struct sw_error error = {0};
     char *before = sw_config_text(config, 0);
     ck_assert_int_ne(sw_config_override(session->plugins, config, refused[_i].assignment, &error),
                      SW_OK);
-    ck_assert_msg(strstr(error.text, refused[_i].message) != NULL, "%s: %s",
-                  refused[_i].assignment, error.text);
+    ck_assert_msg(strstr(error.text, refused[_i].message) != NULL, "%s: %s", refused[_i].assignment,
+                  error.text);
     char *after = sw_config_text(config, 0);
     ck_assert_str_eq(before, after);
     free(before);
@@ -244,8 +245,7 @@ START_TEST(stage_that_is_not_there)
     ck_assert_int_eq(sw_config_override(session->plugins, config, "stages=l2l", NULL), SW_OK);
     ck_assert_int_eq(sw_config_override(session->plugins, config, "g2l.lambda=2", &error),
                      SW_MISUSE);
-    ck_assert_str_eq(error.text,
-                     "g2l.lambda: 'g2l' is not a stage of this model, which has l2l");
+    ck_assert_str_eq(error.text, "g2l.lambda: 'g2l' is not a stage of this model, which has l2l");
     error = (struct sw_error){0};
     ck_assert_int_eq(sw_config_override(session->plugins, config, "fusion=sum", &error), SW_MISUSE);
     ck_assert_ptr_nonnull(strstr(error.text, "no stage of this model fuses; they are l2l"));
@@ -282,8 +282,9 @@ END_TEST
  * not, or finished runs are done again, or worse, taken for others. */
 START_TEST(hash)
 {
-    static const char *const inert[] = {"name=x",  "threads=3", "data.dir=/x",         "glove=/y",
-                                        "vocab=z", "checkpoint_every=7", "checkpoint_seconds=9"};
+    static const char *const inert[] = {
+        "name=x",  "threads=3",          "data.dir=/x",         "glove=/y",
+        "vocab=z", "checkpoint_every=7", "checkpoint_seconds=9"};
     size_t count;
     const struct sw_config_key *keys = sw_config_keys(&count);
     char *first = hash_of(config, NULL);
@@ -334,13 +335,33 @@ END_TEST
 /* The plain members are what training reads: each must come from its own key. */
 START_TEST(settings)
 {
-    static const char *const set[] = {
-        "name=n",          "seed=3",         "threads=4",   "batch=5",        "epochs=6",
-        "lr=0.5",          "decay_epoch=7",  "decay=0.25",  "warmup_epochs=8", "margin=0.75",
-        "clip=1.5",        "eval_every=9",   "dir=d",       "glove=g",        "vocab=v",
-        "train_split=a",   "dev_split=b",    "test_split=c", "train_images=10", "dev_images=11",
-        "test_images=12",  "precaps=true",   "max_steps=13", "checkpoint_every=14",
-        "same_image=exclude", "dim=15",      "word_dim=16"};
+    static const char *const set[] = {"name=n",
+                                      "seed=3",
+                                      "threads=4",
+                                      "batch=5",
+                                      "epochs=6",
+                                      "lr=0.5",
+                                      "decay_epoch=7",
+                                      "decay=0.25",
+                                      "warmup_epochs=8",
+                                      "margin=0.75",
+                                      "clip=1.5",
+                                      "eval_every=9",
+                                      "dir=d",
+                                      "glove=g",
+                                      "vocab=v",
+                                      "train_split=a",
+                                      "dev_split=b",
+                                      "test_split=c",
+                                      "train_images=10",
+                                      "dev_images=11",
+                                      "test_images=12",
+                                      "precaps=true",
+                                      "max_steps=13",
+                                      "checkpoint_every=14",
+                                      "same_image=exclude",
+                                      "dim=15",
+                                      "word_dim=16"};
     for (size_t i = 0; i < sizeof set / sizeof *set; i++)
         ck_assert_int_eq(sw_config_override(session->plugins, config, set[i], NULL), SW_OK);
     struct sw_settings s;

@@ -6,14 +6,16 @@
 #include <limits.h>
 #include <stdint.h>
 
-/* Read by the address sanitizer, where it is built in: a size too large returns NULL as elsewhere. */
+/* Read by the address sanitizer, where it is built in: a size too large returns NULL as elsewhere.
+ */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "allocator_may_return_null=1";
 }
 
-/* ---- operations of the test's own --------------------------------------------------------------- */
+/* ---- operations of the test's own ---------------------------------------------------------------
+ */
 
 static int shape_of_first(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -164,7 +166,8 @@ static void check_failed(struct fixture f, int status, const char *text)
                   text);
 }
 
-/* ---- gradients ---------------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------------------
+ */
 
 /* z = (2 x y) (3 (2 x y) x) = 12 x^3 y^2: a value that is used twice must collect both gradients
  * before it passes them on, or training descends a wrong slope without a word. */
@@ -287,7 +290,8 @@ START_TEST(scratch_is_zeroed)
 }
 END_TEST
 
-/* ---- failures ----------------------------------------------------------------------------------- */
+/* ---- failures -----------------------------------------------------------------------------------
+ */
 
 /* The author of a stage reads this line and nothing else. */
 START_TEST(shapes_that_do_not_fit_are_named)
@@ -350,7 +354,8 @@ END_TEST
 START_TEST(an_unknown_operation_has_a_near_miss)
 {
     struct fixture f = begin(1);
-    static const struct sw_sample sample = {.inputs = 2, .in = {{1, {1}, 0, 1, 0}, {1, {1}, 0, 1, 0}}};
+    static const struct sw_sample sample = {.inputs = 2,
+                                            .in = {{1, {1}, 0, 1, 0}, {1, {1}, 0, 1, 0}}};
     struct sw_op op = times;
     op.name = "test_times";
     op.samples = &sample;
@@ -375,8 +380,11 @@ END_TEST
 START_TEST(counts_that_overflow_are_refused)
 {
     struct fixture f = begin(1);
-    static const int dims[][4] = {{INT_MAX, INT_MAX, INT_MAX, 2}, {1 << 16, 1 << 16, 1 << 16, 1 << 16},
-                                  {1 << 20, 1 << 20, 1 << 21, 1}, {2, -1, 1, 1}, {0, -1, 1, 1}};
+    static const int dims[][4] = {{INT_MAX, INT_MAX, INT_MAX, 2},
+                                  {1 << 16, 1 << 16, 1 << 16, 1 << 16},
+                                  {1 << 20, 1 << 20, 1 << 21, 1},
+                                  {2, -1, 1, 1},
+                                  {0, -1, 1, 1}};
     for (int i = 0; i < 5; i++) {
         sw_graph_reset(f.graph, 1);
         ck_assert_ptr_null(sw_graph_tensor(f.graph, 4, dims[i], NULL, 1));

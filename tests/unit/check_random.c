@@ -20,7 +20,8 @@ END_TEST
 /* The way from a stream's name to its numbers is part of what a seed means, too. */
 START_TEST(streams_are_what_they_were)
 {
-    static const uint32_t expected[6] = {0xc1392172, 0xadadc3bd, 0x3e3e13ee, 0x96704e9d, 0xb580bb0a, 0x7fcaad6c};
+    static const uint32_t expected[6] = {0xc1392172, 0xadadc3bd, 0x3e3e13ee,
+                                         0x96704e9d, 0xb580bb0a, 0x7fcaad6c};
     struct sw_random random = sw_random_stream(0x123456789abcdef0, SW_FOR_SCENES, 7, 9);
     for (int i = 0; i < 6; i++)
         ck_assert_uint_eq(sw_random_u32(&random), expected[i]);

@@ -86,7 +86,8 @@ static inline struct sw_event runs_next(struct sw_trainer *trainer)
     return event;
 }
 
-/* Goes on until `step` steps are done (and what is due before the next one is not), or to the end. */
+/* Goes on until `step` steps are done (and what is due before the next one is not), or to the end.
+ */
 static inline struct sw_event runs_until(struct sw_trainer *trainer, int64_t step)
 {
     struct sw_event event;
