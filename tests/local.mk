@@ -3,7 +3,7 @@
 #	unit_programs += tests/unit/check_NAME
 #	tests_unit_check_NAME_SOURCES = tests/unit/check_NAME.c tests/unit/unit.h
 #
-# A script is one line, script_tests += tests/cli/NAME.sh (or .lua, .py), and a file that a test
+# A script is one line, script_tests += tests/cli/NAME.sh (or .lua), and a file that a test
 # reads is one, test_data += tests/golden/NAME. A script that exits with 77 was skipped, and so was
 # each part of a test that prints "skipped: REASON".
 unit_programs =
@@ -28,14 +28,12 @@ check-local:
 endif
 
 # One driver for all: it counts what a Check program counts, and shows why something was skipped.
-TEST_EXTENSIONS = .sh .lua .py
+TEST_EXTENSIONS = .sh .lua
 LOG_DRIVER = $(SHELL) $(top_srcdir)/tests/driver.sh
 SH_LOG_DRIVER = $(LOG_DRIVER)
 SH_LOG_COMPILER = $(SHELL)
 LUA_LOG_DRIVER = $(LOG_DRIVER) --lacks '$(SW_LUA_LACKS)'
 LUA_LOG_COMPILER = env LD_PRELOAD='$(SW_LUA_PRELOAD)' $(LUA_PROGRAM)
-PY_LOG_DRIVER = $(LOG_DRIVER) --lacks '$(SW_PYTHON_LACKS)'
-PY_LOG_COMPILER = $(PYTHON)
 
 AM_TESTS_ENVIRONMENT = \
 	STEPWISE='$(abs_top_builddir)/stepwise'; export STEPWISE; \
@@ -45,6 +43,7 @@ AM_TESTS_ENVIRONMENT = \
 	if test -z "$$STEPWISE_SHARED" && test -d '$(abs_top_srcdir)/../shared'; then \
 	    STEPWISE_SHARED=`cd '$(abs_top_srcdir)/../shared' && pwd`; export STEPWISE_SHARED; fi; \
 	LUA_CPATH='$(abs_top_builddir)/.libs/?.so;;'; export LUA_CPATH; \
+	ASAN_OPTIONS=allocator_may_return_null=1:$$ASAN_OPTIONS; export ASAN_OPTIONS; \
 	OPENBLAS_NUM_THREADS=1; export OPENBLAS_NUM_THREADS; \
 	LC_ALL=C.UTF-8; export LC_ALL;
 
@@ -121,3 +120,18 @@ tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h 
 tests_unit_check_run_folder_SOURCES = tests/unit/check_run_folder.c tests/unit/runs.h tests/unit/unit.h
 tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/unit.h
 script_tests += tests/cli/bad_input.sh
+
+# Plugins that must be refused.
+unit_programs += tests/unit/check_plugins
+tests_unit_check_plugins_SOURCES = tests/unit/check_plugins.c tests/unit/unit.h
+check_LTLIBRARIES += tests/bad/other_abi.la tests/bad/no_symbol.la tests/bad/taken.la
+tests_bad_other_abi_la_LDFLAGS = $(test_module_ldflags)
+tests_bad_other_abi_la_CPPFLAGS = $(plugin_cppflags)
+tests_bad_no_symbol_la_LDFLAGS = $(test_module_ldflags)
+tests_bad_taken_la_LDFLAGS = $(test_module_ldflags)
+tests_bad_taken_la_CPPFLAGS = $(plugin_cppflags)
+
+script_tests += tests/cli/bench.sh
+unit_programs += tests/unit/check_products
+tests_unit_check_products_SOURCES = tests/unit/check_products.c tests/unit/pairs_unit.h tests/unit/unit.h
+include $(srcdir)/tests/bench/local.mk

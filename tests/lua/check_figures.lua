@@ -83,6 +83,10 @@ end)
 unit.test("folders that look like commands are only folders", function()
   local odd = run("it's `x` \"$y\"", 5)
   unit.equal(#draw { odd }, 2)
+  local script = figures.script(figures.figures[1], { { path = "< touch x", name = "x" } }, "svg",
+    "|touch x")
+  unit.contains(script, "'./< touch x/metrics.tsv'")
+  unit.contains(script, "'./|touch x'")
   unit.fails(1, "control characters", figures.script, figures.figures[1],
     { { path = "a\nb", name = "x" } }, "svg", "out.svg")
 end)

@@ -183,6 +183,25 @@ unit.test("a failed run is in the table with its reason, and the rest still coun
   unit.contains(results.render(found, "tex"), "66.5 $\\pm$ 0.7")
 end)
 
+unit.test("runs that were not made alike are told apart", function()
+  local function provenance(run, data, blas)
+    unit.write(dir .. "/" .. run .. "/provenance.json", sw.json_encode {
+      data = { train = data }, blas = { core = blas }, cpu = "avx2",
+      plugins = { { name = "l2l", hash = blas .. "1" } },
+    })
+  end
+  provenance("a-seed0", "d1", "Haswell")
+  provenance("a-seed1", "d1", "Haswell")
+  local page = results.render(results.read(dir), "md")
+  unit.equal(page:find("mix", 1, true), nil)
+  provenance("a-seed1", "d2", "SkylakeX")
+  page = results.render(results.read(dir), "md")
+  unit.contains(page, "The runs mix data (fingerprints of the train split): d1, d2.")
+  unit.contains(page, "Haswell, SkylakeX")
+  unit.contains(page, "builds of the plugin l2l")
+  unit.equal(page:find("vector kernels", 1, true), nil)
+end)
+
 unit.test("another format is misuse", function()
   unit.fails(2, "did you mean 'md'", results.render, results.read(dir), "mdx")
 end)

@@ -122,6 +122,19 @@ unit.test("two checkpoints are the mean of two", function()
   unit.contains(text, "generated scenes")
 end)
 
+unit.test("without data, scenes are made once, and made whole again after a kill", function()
+  local function train(name)
+    local status, text = run("train", "tiny.lua", "max_steps=1", "train_images=8", "dev_images=4",
+      "test_images=4", "--out", name)
+    unit.equal(status, 0, text)
+    return text
+  end
+  unit.contains(train "first", "writing generated scenes to runs/scenes")
+  unit.equal(train("second"):find("writing", 1, true), nil)
+  os.remove(folder .. "/runs/scenes/test_caps.txt")
+  unit.contains(train "third", "writing generated scenes to runs/scenes")
+end)
+
 unit.test("Ctrl-C saves the run, and the line it prints goes on with it", function()
   -- many epochs, so that the signal comes before the end
   local command = string.format("%s { '%s' train tiny.lua epochs=100000 --data data --out long & "

@@ -7,7 +7,7 @@
 
 /* Read by the address sanitizer, where it is built in: a size too large returns NULL as elsewhere.
  */
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "allocator_may_return_null=1";

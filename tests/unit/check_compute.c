@@ -215,6 +215,7 @@ START_TEST(settings_that_cannot_be_are_refused)
 }
 END_TEST
 
+/* A run on a shared machine that ignores these takes CPUs that belong to others. */
 START_TEST(settings_are_followed)
 {
     setenv("STEPWISE_CPU", "baseline", 1);

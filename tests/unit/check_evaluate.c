@@ -81,6 +81,10 @@ START_TEST(the_same_numbers_everywhere)
     float *S = read_sims(10, 50);
     ck_assert_int_eq(sw_metrics_of_matrix(&again, NULL, S, 10, 5, 1, NULL), SW_OK);
     same_metrics(&metrics, &again);
+    /* The test numbers of the run are those of the best model, not of the last. */
+    ck_assert_int_eq(
+        sw_evaluate_files(session, models, 1, data, "test", NULL, NULL, &again, NULL, NULL), SW_OK);
+    same_metrics(&done.metrics, &again);
     /* The mean of a model and itself is that model. */
     again = evaluated(models, 2, NULL);
     same_metrics(&metrics, &again);

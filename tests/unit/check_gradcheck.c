@@ -166,6 +166,7 @@ static void refused(const struct sw_op *op, const char *why)
                   why);
 }
 
+/* A check that refuses what is right sends a plugin's author after a fault that is not there. */
 START_TEST(a_right_operation_passes)
 {
     struct sw_op op = good_op();
@@ -222,6 +223,8 @@ START_TEST(gradients_that_do_not_add_are_refused)
 }
 END_TEST
 
+/* A result that is partly left from before, or differs from call to call, makes runs unrepeatable.
+ */
 START_TEST(wrong_forwards_are_refused)
 {
     struct sw_op op = good_op();
@@ -244,6 +247,7 @@ static int no_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
     return -1;
 }
 
+/* An operation that is never tried must not count as checked. */
 START_TEST(samples_that_say_nothing_are_refused)
 {
     struct sw_op op = good_op();

@@ -8,7 +8,7 @@
 
 /* Read by the address sanitizer, where it is built in: a size too large returns NULL as elsewhere.
  */
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "allocator_may_return_null=1";
@@ -275,6 +275,8 @@ START_TEST(reshape_shares_numbers_and_gradient)
 }
 END_TEST
 
+/* Index tables and flags are built in scratch; what the last step left there would be taken for
+ * real. */
 START_TEST(scratch_is_zeroed)
 {
     struct fixture f = begin(1);
@@ -321,6 +323,7 @@ START_TEST(shapes_that_do_not_fit_are_named)
 }
 END_TEST
 
+/* A stage is a straight run of calls without checks between them: NULL in must be NULL out. */
 START_TEST(a_missing_input_gives_nothing)
 {
     struct fixture f = begin(1);
@@ -334,6 +337,7 @@ START_TEST(a_missing_input_gives_nothing)
 }
 END_TEST
 
+/* Read past the inputs that are there, and a forgotten mask becomes a crash. */
 START_TEST(wrong_number_of_inputs_is_refused)
 {
     struct fixture f = begin(1);
@@ -351,6 +355,7 @@ START_TEST(wrong_number_of_inputs_is_refused)
 }
 END_TEST
 
+/* Operations are named by text, so a slip of the pen is found only here. */
 START_TEST(an_unknown_operation_has_a_near_miss)
 {
     struct fixture f = begin(1);

@@ -111,7 +111,8 @@ static void try_changed(struct sw_graph *graph, const struct sw_op *op,
 }
 
 /* A size that does not fit is said, or the result is computed within what was allocated (a build
- * with --enable-sanitize sees if not); a stage that mixes up two tensors must not crash the run. */
+ * with --enable-sanitizers sees if not); a stage that mixes up two tensors must not crash the run.
+ */
 START_TEST(each_operation_bears_other_shapes)
 {
     struct fixture f = begin();
@@ -126,6 +127,7 @@ START_TEST(each_operation_bears_other_shapes)
 }
 END_TEST
 
+/* An operation reads as many inputs as it says; one fewer must not reach it. */
 START_TEST(each_operation_refuses_too_few_and_too_many_inputs)
 {
     struct fixture f = begin();

@@ -1,0 +1,8 @@
+# make bench [BENCH_THREADS=N] [BENCH_STEPS=K]: training steps of a few shapes beside their floors,
+# and beside the reference in PyTorch where that is there. It asserts nothing.
+BENCH_THREADS = 0
+BENCH_STEPS = 5
+.PHONY: bench
+bench: all
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/bench.sh $(BENCH_THREADS) $(BENCH_STEPS)
+EXTRA_DIST += tests/bench/bench.sh

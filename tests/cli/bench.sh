@@ -1,0 +1,105 @@
+#!/bin/sh
+# bench.sh -- stepwise bench on a tiny shape: all results are there and agree with each other. How
+# fast anything is, is not looked at.
+set -eu
+: "${STEPWISE:?}"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+tiny='--dim 16 --batch 16 --regions 24 --region-count 8 --words 10 --steps 2'
+
+number() { # FILE KEY
+    sed -n "s/^ \"$2\": \"*\([^\",]*\)\"*,*\$/\1/p" "$1"
+}
+
+# true CONDITION: of numbers, by awk
+true_that() {
+    LC_ALL=C awk "BEGIN { exit !($1) }" </dev/null
+}
+
+positive() { # FILE KEY..
+    file=$1
+    shift
+    for key; do
+        value=$(number "$file" "$key")
+        case $value in
+        '' | *[!0-9.e+-]*) fail "$file: $key is '$value', no number" ;;
+        esac
+        true_that "$value > 0 && $value < 1e9" || fail "$file: $key is $value"
+    done
+}
+
+steps='step_s encode_s score_s backward_s update_s floor_s floor_gflop ratio gflops peak_rss_mb
+    threads batch dim regions region_count words steps caption_words flickr30k_epoch_h coco_epoch_h'
+
+# shellcheck disable=SC2086 # lists of words
+"$STEPWISE" bench $tiny --json >gate.json || fail 'it does not run'
+# shellcheck disable=SC2086
+positive gate.json $steps
+[ "$(number gate.json fusion)" = gate ] || fail 'the fusion is not told'
+[ "$(number gate.json batch)/$(number gate.json dim)" = 16/16 ] || fail 'another shape was run'
+for key in encode_s score_s backward_s update_s step_s floor_s ratio caption_words threads; do
+    eval "$key=\$(number gate.json $key)"
+done
+# shellcheck disable=SC2154 # set by eval
+{
+    true_that "$encode_s + $score_s + $backward_s + $update_s <= 1.05 * $step_s" ||
+        fail "the phases take longer than the step: $encode_s $score_s $backward_s $update_s of $step_s"
+    true_that "$ratio > 0.999 * $step_s / $floor_s && $ratio < 1.001 * $step_s / $floor_s" ||
+        fail "the ratio is $ratio, not $step_s / $floor_s"
+    true_that "$caption_words >= 6 * 16 && $caption_words <= 32 * 16" ||
+        fail "16 captions of 6 to 32 words cannot have $caption_words"
+}
+part() { # FILE PART: its GFLOP
+    sed -n "/\"gflop\"/{N;s/.*\"gflop\": \([^,]*\),.*\"part\": \"$2\".*/\1/p;}" "$1"
+}
+# 128 regions of 24 features: (128,24) x (24,16) and the gradient of the weight
+[ "$(part gate.json 'image layer')" = 0.000196608 ] || fail 'the image layer is counted wrong'
+
+# The shape's options reach the model, and all that may be asked for is measured.
+# shellcheck disable=SC2086
+"$STEPWISE" bench $tiny --json --threads 1 --fusion gate_vector --stages l2l,g2l --direction t2i \
+    --warmup --images 20 --captions 40 >more.json || fail 'it does not run with all options'
+# shellcheck disable=SC2086
+positive more.json $steps warmup_step_s warmup_ratio warmup_peak_rss_mb eval_s eval_encode_s \
+    eval_score_s eval_floor_s eval_floor_gflop eval_ratio eval_images eval_captions
+[ "$(number more.json fusion)" = gate_vector ] || fail '--fusion is not heard'
+[ "$(number more.json direction)" = t2i ] || fail '--direction is not heard'
+[ "$(number more.json threads)" = 1 ] || fail '--threads is not heard'
+[ "$(number more.json eval_images)/$(number more.json eval_captions)" = 20/40 ] || fail 'another evaluation'
+[ -n "$(part more.json 'pair mixes')" ] || fail 'gate_vector needs mixes'
+[ -z "$(part gate.json 'pair mixes')" ] || fail 'gate needs no mixes'
+
+# shellcheck disable=SC2086
+"$STEPWISE" bench $tiny --warmup --images 16 >people.txt || fail 'it does not run without --json'
+for word in encode score backward update step floor ratio memory evaluation; do
+    grep -q "$word" people.txt || { cat people.txt; fail "no $word for people"; }
+done
+
+refused() { # WORDS OPTION..: exit status 2 and one line that says it
+    words=$1
+    shift
+    status=0
+    "$STEPWISE" bench "$@" >out.txt 2>error.txt || status=$?
+    [ "$status" = 2 ] || { cat error.txt; fail "bench $*: exit status $status, expected 2"; }
+    [ "$(wc -l <error.txt)" = 1 ] && [ ! -s out.txt ] || fail "bench $*: not one line of error"
+    grep -q -- "$words" error.txt || { cat error.txt; fail "bench $*: expected '$words'"; }
+}
+
+refused "did you mean '--batch'" --bacth 16
+refused "did you mean 'gate_vector'" --fusion gate_vectr
+refused "did you mean 'g2g'" --stages l2l,g2l,ggg
+refused "t2i" --direction t2j
+refused 'expected a whole number' --dim wide
+refused 'dim' --dim 0
+refused 'batch' --batch 1
+refused 'steps' --steps 0
+refused 'threads' --threads 257
+refused 'goes with --images' --captions 5
+refused 'expected key=value' fast
+refused "did you mean 'lambda'" l2l.lamda=3

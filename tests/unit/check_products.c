@@ -1,0 +1,182 @@
+/* check_products.c -- the floor of a step: which products it holds, and that measuring it leaves
+ * nothing behind. */
+#include "pairs_unit.h"
+
+#include "match/products.h"
+#include "run/floor.h"
+
+#include <cblas.h>
+
+static struct sw_products products_of(struct pairs_unit *u)
+{
+    size_t count;
+    struct sw_products products = {0};
+    struct sw_error error = {.status = SW_OK};
+    pu_step(u, (struct sw_pair_options){0}, 0, &count);
+    ck_assert_msg(sw_products_of(u->model, u->graph, &products, &error) == SW_OK, "%s", error.text);
+    return products;
+}
+
+/* Half the FLOP of a part, or of its backward products. */
+static double size_of(const struct sw_products *products, const char *part, int backward)
+{
+    double sum = 0;
+    for (int i = 0; i < products->count; i++) {
+        const struct sw_product *p = &products->list[i];
+        if (strcmp(p->part, part) == 0 && (p->backward || !backward))
+            sum += (double)p->M * p->N * p->K;
+    }
+    return sum;
+}
+
+static double regions_of(const struct pairs_unit *u)
+{
+    double sum = 0;
+    for (int i = 0; i < PU_IMAGES; i++)
+        sum += u->region_count[i];
+    return sum;
+}
+
+static const struct {
+    const char *model;
+    int keys, maps, mixes; /* keys and maps are square, so many of each side */
+} cases[] = {
+    {"{'direction':'both'}", 1, 0, 0},
+    {"{'stages':['l2l',{'plugin':'g2l','fusion':'gate_vector'},'g2g']}", 1, 2, 4},
+    {"{'stages':['l2l',{'plugin':'g2l','fusion':'concat'},'g2g']}", 1, 2, 2},
+    {"{'direction':'t2i','stages':['l2l',{'plugin':'g2l','fusion':'gate_vector'}]}", 1, 1, 2},
+};
+
+/* A floor that counts what a step could do without flatters the step; one that forgets blames it. */
+START_TEST(the_products_are_those_of_the_equations)
+{
+    char model[256];
+    snprintf(model, sizeof model, "%s", cases[_i].model);
+    for (char *c = model; *c; c++)
+        *c = *c == '\'' ? '"' : *c;
+    struct pairs_unit *u = pu_new(model, 1, 1);
+    struct sw_products products = products_of(u);
+    double R = regions_of(u), N = u->caption_start[PU_IMAGES], D = PU_DIM, W = PU_WORDS;
+    double square = 3 * (cases[_i].keys + cases[_i].maps) * D * D; /* forward and two gradients */
+    double steps = 2 * (N - PU_IMAGES) * 3 * D * D; /* no product before the second word */
+    ck_assert_double_eq(size_of(&products, "image layer", 0), 2 * R * PU_FEATURES * D);
+    ck_assert_double_eq(size_of(&products, "image layer", 1), R * PU_FEATURES * D);
+    ck_assert_double_eq(size_of(&products, "region projections", 0), R * square);
+    ck_assert_double_eq(size_of(&products, "word projections", 0), N * square);
+    ck_assert_double_eq(size_of(&products, "gru inputs", 0), 3 * 2 * N * W * 3 * D);
+    ck_assert_double_eq(size_of(&products, "gru steps", 0), 3 * steps);
+    ck_assert_double_eq(size_of(&products, "gru steps", 1), 2 * steps);
+    ck_assert_double_eq(size_of(&products, "pair products", 0), 2 * R * N * D);
+    ck_assert_double_eq(size_of(&products, "pair products", 1), 0);
+    ck_assert_double_eq(size_of(&products, "pair mixes", 0), cases[_i].mixes * R * N * D);
+    sw_products_free(&products);
+    pu_free(u);
+}
+END_TEST
+
+/* Nobody asks for the gradient of a fixed table. */
+START_TEST(fixed_words_need_no_gradient)
+{
+    struct pairs_unit *u = pu_new("{\"stages\":[\"l2l\"]}", 1, 0);
+    struct sw_products products = products_of(u);
+    double both = size_of(&products, "gru inputs", 0);
+    sw_products_free(&products);
+    for (int p = 0; p < sw_model_parameters(u->model); p++) {
+        const struct sw_parameter *parameter = sw_model_parameter(u->model, p);
+        if (strcmp(parameter->name, "embedding.random.weight") == 0)
+            parameter->tensor->grad = NULL;
+    }
+    products = products_of(u);
+    ck_assert_double_eq(size_of(&products, "gru inputs", 0), both * 2 / 3);
+    sw_products_free(&products);
+    pu_free(u);
+}
+END_TEST
+
+/* The two directions of a step of the GRU can run side by side, its steps cannot. */
+START_TEST(a_turn_holds_both_directions)
+{
+    struct pairs_unit *u = pu_new("{\"stages\":[\"l2l\"]}", 1, 0);
+    struct sw_products products = products_of(u);
+    int turns = 0, steps = 0;
+    for (int i = 0; i < products.count; i++) {
+        const struct sw_product *p = &products.list[i];
+        if (strcmp(p->part, "gru steps") != 0) {
+            ck_assert_int_eq(p->turn, 0);
+            continue;
+        }
+        ck_assert_int_eq(p->turn, steps / 2);
+        turns = p->turn + 1;
+        steps++;
+    }
+    ck_assert_int_eq(steps, 2 * turns);
+    ck_assert_int_gt(turns, 2);
+    sw_products_free(&products);
+    pu_free(u);
+}
+END_TEST
+
+/* A floor that left OpenBLAS with threads of its own would change the bits of what runs next. */
+START_TEST(the_floor_leaves_one_blas_thread)
+{
+    struct pairs_unit *u = pu_new("{\"stages\":[\"l2l\"]}", _i, 1);
+    struct sw_products products = products_of(u);
+    struct sw_error error = {.status = SW_OK};
+    struct sw_product wide = {"wide", SW_PER_PAIR, 0, 0, 0, 1, 300, 500, 111};
+    struct sw_product tall = {"tall", SW_PER_PAIR, 0, 0, 1, 0, 500, 301, 111};
+    ck_assert_int_ge(products.room, 2);
+    products.list[0] = wide; /* large enough to be cut, by columns and by rows */
+    products.list[1] = tall;
+    struct sw_floor *floor;
+    ck_assert_msg(sw_floor_new(&floor, u->compute, products.list, products.count, 2, &error) ==
+                      SW_OK,
+                  "%s", error.text);
+    sw_products_free(&products);
+    for (int round = 0; round < 3; round++) /* the third has no room and is left out */
+        sw_floor_round(floor);
+    ck_assert_int_eq(openblas_get_num_threads(), 1);
+    ck_assert_int_ge(sw_floor_parts(floor), 4);
+    for (int p = 0; p < sw_floor_parts(floor); p++) {
+        struct sw_floor_part part = sw_floor_part(floor, p);
+        ck_assert_msg(part.seconds > 0 && part.flop > 0, "%s", part.name);
+        ck_assert(part.way == SW_FLOOR_CHUNKS || _i > 1);
+    }
+    sw_floor_free(floor);
+    pu_free(u);
+}
+END_TEST
+
+START_TEST(the_median_is_the_middle)
+{
+    double three[] = {9, 1, 2}, four[] = {4, 1, 3, 100}, one[] = {7};
+    ck_assert_double_eq(sw_median(three, 3), 2);
+    ck_assert_double_eq(sw_median(four, 4), 3.5);
+    ck_assert_double_eq(sw_median(one, 1), 7);
+}
+END_TEST
+
+/* Without a recorded step there is nothing to read the products off. */
+START_TEST(an_empty_tape_is_an_error)
+{
+    struct pairs_unit *u = pu_new("{\"stages\":[\"l2l\"]}", 1, 0);
+    struct sw_products products = {0};
+    struct sw_error error = {.status = SW_OK};
+    sw_graph_reset(u->graph, 1);
+    ck_assert_int_eq(sw_products_of(u->model, u->graph, &products, &error), SW_FAILED);
+    ck_assert_ptr_null(products.list);
+    pu_free(u);
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    tcase_add_loop_test(tests, the_products_are_those_of_the_equations, 0,
+                        (int)(sizeof cases / sizeof *cases));
+    tcase_add_test(tests, fixed_words_need_no_gradient);
+    tcase_add_test(tests, a_turn_holds_both_directions);
+    tcase_add_loop_test(tests, the_floor_leaves_one_blas_thread, 1, 4);
+    tcase_add_test(tests, the_median_is_the_middle);
+    tcase_add_test(tests, an_empty_tape_is_an_error);
+}
+
+UNIT_MAIN("products", add_tests)
