@@ -135,3 +135,4 @@ script_tests += tests/cli/bench.sh
 unit_programs += tests/unit/check_products
 tests_unit_check_products_SOURCES = tests/unit/check_products.c tests/unit/pairs_unit.h tests/unit/unit.h
 include $(srcdir)/tests/bench/local.mk
+script_tests += tests/cli/readme.sh

@@ -41,6 +41,8 @@ function M.run(given, arguments)
       core.fail(2, "scenes: --noise: expected a number, found '" .. given.noise .. "'")
     end
   end
+  local made, reason = core.make_folders(arguments[1])
+  if not made then core.fail(1, reason) end
   core.scenes(arguments[1], options)
   for name in pairs(defaults) do options[name] = options[name] or defaults[name] end
   print(string.format("%s: generated scenes, %d train, %d dev, %d test images, five captions each, "

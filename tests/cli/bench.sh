@@ -87,7 +87,8 @@ refused() { # WORDS OPTION..: exit status 2 and one line that says it
     status=0
     "$STEPWISE" bench "$@" >out.txt 2>error.txt || status=$?
     [ "$status" = 2 ] || { cat error.txt; fail "bench $*: exit status $status, expected 2"; }
-    [ "$(wc -l <error.txt)" = 1 ] && [ ! -s out.txt ] || fail "bench $*: not one line of error"
+    [ "$(wc -l <error.txt)" = 1 ] || { cat error.txt; fail "bench $*: not one line of error"; }
+    [ ! -s out.txt ] || fail "bench $*: refused, yet something was printed"
     grep -q -- "$words" error.txt || { cat error.txt; fail "bench $*: expected '$words'"; }
 }
 

@@ -184,9 +184,9 @@ unit.test("a failed run is in the table with its reason, and the rest still coun
 end)
 
 unit.test("runs that were not made alike are told apart", function()
-  local function provenance(run, data, blas)
+  local function provenance(run, fingerprint, blas)
     unit.write(dir .. "/" .. run .. "/provenance.json", sw.json_encode {
-      data = { train = data }, blas = { core = blas }, cpu = "avx2",
+      data = { train = fingerprint }, blas = { core = blas }, cpu = "avx2",
       plugins = { { name = "l2l", hash = blas .. "1" } },
     })
   end

@@ -1,8 +1,7 @@
 /* check_kernels.c -- kernels over plain arrays, of every set, against plain loops in double. */
 #include "kernel_sets.h"
 
-/* ---- choosing ---------------------------------------------------------------------------------
- */
+/* ---- choosing ---- */
 
 /* A name that selects another set, or a CPU that is asked for what it lacks, ends in a crash or in
  * numbers nobody asked for. */
@@ -26,8 +25,7 @@ START_TEST(sets_are_found_by_name)
 }
 END_TEST
 
-/* ---- exp, sigmoid, tanh -----------------------------------------------------------------------
- */
+/* ---- exp, sigmoid, tanh ---- */
 
 typedef void array_kernel(size_t count, const float *x, float *out);
 
@@ -112,8 +110,7 @@ START_TEST(exp_sigmoid_tanh_at_their_ends)
 }
 END_TEST
 
-/* ---- arrays -----------------------------------------------------------------------------------
- */
+/* ---- arrays ---- */
 
 enum { MOST = 70, GUARD = 16 };
 
@@ -283,8 +280,7 @@ START_TEST(bytes_become_numbers)
 }
 END_TEST
 
-/* ---- Adam and the GRU -------------------------------------------------------------------------
- */
+/* ---- Adam and the GRU ---- */
 
 /* Three steps of PyTorch's formula in double; a slip here trains, only worse. */
 START_TEST(adam_is_pytorchs)

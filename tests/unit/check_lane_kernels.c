@@ -2,8 +2,7 @@
  */
 #include "kernel_sets.h"
 
-/* ---- products of lane tensors -----------------------------------------------------------------
- */
+/* ---- products of lane tensors ---- */
 
 /* Element (r, c) of lane l, by steps. */
 static double element(const float *x, ptrdiff_t row, ptrdiff_t column, int r, int c, int l)
@@ -132,8 +131,7 @@ START_TEST(rows_of_any_size)
 }
 END_TEST
 
-/* ---- softmax ----------------------------------------------------------------------------------
- */
+/* ---- softmax ---- */
 
 static void check_softmax(const struct sw_kernels *kernels, int R, int K, int transposed,
                           int masked)
@@ -204,8 +202,7 @@ START_TEST(softmax_of_extremes)
 }
 END_TEST
 
-/* ---- cosine and l2 norm -----------------------------------------------------------------------
- */
+/* ---- cosine and l2 norm ---- */
 
 /* Vectors of no length: 0, never NaN, and a gradient that is finite. */
 START_TEST(cosine_without_length)

@@ -83,8 +83,7 @@ static void assert_shape(const struct sw_tensor *x, int d0, int d1, int d2)
 
 static const struct sw_args none = {{0}, {0}, NULL};
 
-/* ---- lane tensors -----------------------------------------------------------------------------
- */
+/* ---- lane tensors ---- */
 
 enum { R = 5, K = 3, M = 4 };
 
@@ -225,8 +224,7 @@ START_TEST(lane_mean_and_cosine_by_definition)
 }
 END_TEST
 
-/* ---- explicit vectors -------------------------------------------------------------------------
- */
+/* ---- explicit vectors ---- */
 
 enum { D = 6 };
 
@@ -306,8 +304,7 @@ START_TEST(vector_rows_by_definition)
 }
 END_TEST
 
-/* ---- number by number -------------------------------------------------------------------------
- */
+/* ---- number by number ---- */
 
 static const struct {
     const char *name;

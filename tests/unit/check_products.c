@@ -47,7 +47,8 @@ static const struct {
     {"{'direction':'t2i','stages':['l2l',{'plugin':'g2l','fusion':'gate_vector'}]}", 1, 1, 2},
 };
 
-/* A floor that counts what a step could do without flatters the step; one that forgets blames it. */
+/* A floor that counts what a step could do without flatters the step; one that forgets blames it.
+ */
 START_TEST(the_products_are_those_of_the_equations)
 {
     char model[256];

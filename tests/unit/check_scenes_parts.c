@@ -59,7 +59,7 @@ static float shows(const float *features, const float *code, size_t count)
  * colour; a left one is seen in the left half only, however many stand there; no box is empty. */
 START_TEST(regions_show_the_scene)
 {
-    enum { F = 512, K = 12 };
+    enum { F = 4096, K = 12 };
     struct sw_scene_codes codes;
     ck_assert(!sw_scene_codes_new(&codes, 1, F));
     static float features[K * F], boxes[K * 4];
@@ -161,8 +161,8 @@ static const char *either(const char *text, const char *word, const char *synony
 START_TEST(captions_tell_the_difference)
 {
     struct sw_scene scene = {.object_count = 2, .relation = SW_LEFT_OF};
-    scene.objects[0] = (struct sw_scene_object){.class = 6, .colour = 0, .size = 1, .count = 1};
-    scene.objects[1] = (struct sw_scene_object){.class = 5, .colour = 1, .size = 1, .count = 2};
+    scene.objects[0] = (struct sw_scene_object){.class = 5, .colour = 0, .size = 1, .count = 1};
+    scene.objects[1] = (struct sw_scene_object){.class = 4, .colour = 1, .size = 1, .count = 2};
     struct sw_random random = sw_random_stream(7, SW_FOR_TESTS, 0, 0);
     int left = 0, right = 0, two = 0, colour = 0;
     for (int i = 0; i < 1000; i++) {
