@@ -5,6 +5,7 @@
 #	plugins_align_NAME_la_LDFLAGS = $(plugin_ldflags)
 #
 # Its source is plugins/align/NAME.c, and it is built as plugins/align/.libs/NAME.so.
+EXTRA_DIST += plugins/fusion/both_sides.h
 plugin_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/core
 plugin_ldflags = -module -avoid-version -shared -no-undefined $(SW_PLUGIN_DEFS) \
 	-export-symbols-regex '^sw_plugin$$'
@@ -59,3 +60,16 @@ plugins_fusion_sum_la_LDFLAGS = $(plugin_ldflags)
 pkglib_LTLIBRARIES += plugins/fusion/concat.la
 plugins_fusion_concat_la_CPPFLAGS = $(plugin_cppflags)
 plugins_fusion_concat_la_LDFLAGS = $(plugin_ldflags)
+
+# What a stranger copies; it is built against the installation by make installcheck.
+EXTRA_DIST += plugins/template/stage.c plugins/template/Makefile plugins/template/README.md
+installcheck-local:
+	rm -rf installcheck && $(MKDIR_P) installcheck
+	cp $(srcdir)/plugins/template/stage.c $(srcdir)/plugins/template/Makefile installcheck
+	cd installcheck && PKG_CONFIG_PATH='$(DESTDIR)$(pkgconfigdir)' PKG_CONFIG_SYSROOT_DIR='$(DESTDIR)' \
+	    $(MAKE) CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)'
+	unset STEPWISE_PLUGIN_PATH; \
+	test -z '$(DESTDIR)' || { STEPWISE_PLUGIN_PATH='$(DESTDIR)$(pkglibdir)'; export STEPWISE_PLUGIN_PATH; }; \
+	'$(DESTDIR)$(bindir)/stepwise' plugins >installcheck/list && grep -q 'stage l2l' installcheck/list && \
+	'$(DESTDIR)$(bindir)/stepwise' plugins --check "`pwd`/installcheck/mean_cosine.so"
+	rm -rf installcheck

@@ -5,9 +5,7 @@
  * The product is not closed in the span of the fragments, but it is linear before the sigmoid:
  * W_g [x; x*] = W_1 x + sum_j alpha_j (W_2 t_j), so W_1 and W_2 are applied once a fragment and
  * mixed for each pair. */
-#include <stepwise/plugin.h>
-
-#include <stdio.h>
+#include "both_sides.h"
 
 enum { L = SW_LANES };
 
@@ -128,49 +126,16 @@ static const struct sw_op blend = {
 
 /* ---- the fusion ------------------------------------------------------------------------------ */
 
-struct gate {
-    struct sw_tensor *weight[2], *bias[2];
-};
-
-struct prepared {
-    int own[2], attended[2], bias[2];
-};
-
 static int init(const struct sw_host *host, struct sw_model *model, void *self, const char *prefix,
                 const struct sw_value *values)
 {
     (void)values;
-    static const char *const side_name[2] = {"image", "text"};
-    struct gate *s = self;
-    int D = host->dim(model), weight[2] = {D, 2 * D};
-    for (int side = 0; side < 2; side++) {
-        char name[160];
-        snprintf(name, sizeof name, "%s.%s.weight", prefix, side_name[side]);
-        s->weight[side] =
-            host->parameter(model, name, 2, weight, (struct sw_init){.kind = SW_INIT_XAVIER});
-        snprintf(name, sizeof name, "%s.%s.bias", prefix, side_name[side]);
-        s->bias[side] = host->parameter(model, name, 1, &D, (struct sw_init){.kind = SW_INIT_ZERO});
-        if (!s->weight[side] || !s->bias[side])
-            return SW_PLUGIN_FAILED;
-    }
-    return 0;
+    return both_declare(host, model, self, prefix, host->dim(model));
 }
 
 static void prepare(struct sw_batch *batch, const void *self, void *prepared)
 {
-    const struct gate *s = self;
-    struct prepared *p = prepared;
-    int D = batch->dim;
-    for (int side = 0; side < 2; side++) {
-        enum sw_side other = side == SW_REGIONS ? SW_WORDS : SW_REGIONS;
-        if (batch->direction == (side == SW_REGIONS ? SW_T2I : SW_I2T))
-            continue;
-        p->own[side] = batch->host->map_input(batch, (enum sw_side)side,
-                                              sw_columns(batch, s->weight[side], 0, D));
-        p->attended[side] =
-            batch->host->map_input(batch, other, sw_columns(batch, s->weight[side], D, D));
-        p->bias[side] = batch->host->shared(batch, s->bias[side]);
-    }
+    both_prepare_maps(batch, self, prepared);
 }
 
 static struct sw_vectors *fuse(struct sw_tile *tile, const void *self, const void *prepared,
@@ -178,7 +143,7 @@ static struct sw_vectors *fuse(struct sw_tile *tile, const void *self, const voi
                                struct sw_vectors *attended)
 {
     (void)self;
-    const struct prepared *p = prepared;
+    const struct both_prepared *p = prepared;
     const struct sw_host *host = tile->host;
     struct sw_tensor *in[5] = {host->numbers(tile, own), host->numbers(tile, attended),
                                host->mapped(tile, own, p->own[side]),
@@ -191,8 +156,8 @@ static struct sw_vectors *fuse(struct sw_tile *tile, const void *self, const voi
 static const struct sw_fusion gate_vector = {
     .name = "gate_vector",
     .doc = "a gate a component: g o x + (1 - g) o x*, g = sigmoid(W_g [x; x*] + b_g), W_g (D,2D)",
-    .self_size = sizeof(struct gate),
-    .prepared_size = sizeof(struct prepared),
+    .self_size = sizeof(struct both_sides),
+    .prepared_size = sizeof(struct both_prepared),
     .init = init,
     .prepare = prepare,
     .fuse = fuse,

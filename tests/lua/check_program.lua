@@ -61,7 +61,7 @@ unit.test("every command of the help page has a page of its own", function()
     unit.contains(text, "usage: stepwise " .. name)
     count = count + 1
   end
-  unit.equal(count, 9)
+  unit.equal(count >= 9, true, count .. " commands")
 end)
 
 unit.test("misuse is status 2 and one line with the near miss", function()

@@ -32,6 +32,9 @@ struct pairs_unit {
     float loss;
 };
 
+/* A plugin of the test's own, registered beside the others when it is set. */
+static const struct sw_plugin *pu_extra_plugin;
+
 static inline void pu_random_examples(struct pairs_unit *u, int varied)
 {
     struct sw_random random = sw_random_stream(7, SW_FOR_TESTS, 0, 0);
@@ -67,6 +70,9 @@ static inline struct pairs_unit *pu_new(const char *model, int threads, int vari
     u->ops = sw_ops_new(&error);
     ck_assert_msg(u->compute && u->ops, "%s", error.text);
     ck_assert_msg(sw_plugins_load(&u->plugins, NULL, u->ops, &error) == SW_OK, "%s", error.text);
+    if (pu_extra_plugin)
+        ck_assert_msg(sw_plugins_register(u->plugins, pu_extra_plugin, "test", &error) == SW_OK,
+                      "%s", error.text);
     json_t *given = json_loads(model, 0, NULL);
     ck_assert_ptr_nonnull(given);
     json_object_set_new(given, "dim", json_integer(PU_DIM));
