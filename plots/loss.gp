@@ -9,9 +9,10 @@ smooth(y) = (is_step = strcol('kind') eq 'step', \
 raw(y) = strcol('kind') eq 'step' ? y : NaN
 
 set xlabel 'step'
-set ylabel 'loss a pair'
+set ylabel 'loss a pair (log scale)'
 set xrange [0:*]
-set yrange [0:*]
+# the warm-up sums over all negatives and is far above what follows
+set logscale y
 plot for [i=1:count] path[i] using (column('step')):(raw(column('loss_per_sample'))) \
          linecolor rgb '#90'.hue(i)[2:*] linewidth 0.6, \
      for [i=1:count] path[i] using (column('step')):(smooth(column('loss_per_sample'))) \

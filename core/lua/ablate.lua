@@ -47,12 +47,14 @@ function M.run(given, arguments)
   local overrides = setup.overrides("ablate", arguments)
   local plan = plan_of.build(path, given, overrides, plan_of.seeds(given.seeds or "0"))
   if given["dry-run"] then
+    if not plan.generated or core.is_generated(plan.data) then plan_of.check_files(plan) end
     plan_of.freeze(plan, dir, true)
     show_plan(plan, dir)
     return 0
   end
-  local out = progress.new(io.stdout)
+  local out <close> = progress.new(io.stdout)
   if plan.generated then setup.ensure_scenes(plan.data, function(line) out:say(line) end) end
+  plan_of.check_files(plan)
   plan_of.freeze(plan, dir)
   show_plan(plan, dir)
   local failed, interrupted = sweep.run(plan, dir, given.j or 1, out)

@@ -14,17 +14,13 @@
 
 /* ---- errors (lua_error.c) -------------------------------------------------------------------- */
 
-/* Raises an error object {message =, status =} whose tostring is the message. Where a script is on
- * the stack, "script.lua:LINE: " goes before the message. Never returns. */
+/* Raises an error object {message =, text =, status =} whose tostring is the message: the text, and
+ * before it "script.lua:LINE: " where a script is on the stack. Never returns. */
 int sw_lua_raise(lua_State *L, const struct sw_error *error);
 
 /* The same from a format. */
 int sw_lua_fail(lua_State *L, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* The value at `index` as an error: an error object gives its own status, any other value
- * SW_FAILED. */
-void sw_lua_error_of(lua_State *L, int index, struct sw_error *out);
 
 /* ---- boxes (lua_error.c) --------------------------------------------------------------------- */
 
@@ -46,6 +42,15 @@ const char *sw_lua_text_field(lua_State *L, int index, const char *name, const c
 lua_Integer sw_lua_integer_field(lua_State *L, int index, const char *name, lua_Integer missing,
                                  lua_Integer least, lua_Integer most);
 int sw_lua_switch_field(lua_State *L, int index, const char *name, int missing);
+
+/* ---- classes (lua_class.c) ------------------------------------------------------------------- */
+
+/* Makes the metatable `name` with these methods, found through __index, and `finish` as __gc and
+ * __close. */
+void sw_lua_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction finish);
+
+/* Adds methods to a class that is there. */
+void sw_lua_add_methods(lua_State *L, const char *name, const luaL_Reg *methods);
 
 /* ---- values (lua_json.c) --------------------------------------------------------------------- */
 
@@ -72,5 +77,6 @@ void sw_lua_open_trainer(lua_State *L);
 void sw_lua_open_work(lua_State *L);
 void sw_lua_open_data(lua_State *L);
 void sw_lua_open_doctor(lua_State *L);
+void sw_lua_open_bench(lua_State *L);
 
 #endif

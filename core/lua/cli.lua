@@ -18,6 +18,7 @@ local commands = {
   { "scenes", "scenes" },
   { "plugins", "plugins" },
   { "doctor", "doctor" },
+  { "bench", "bench" },
 }
 
 local function load_command(name)

@@ -45,7 +45,7 @@ local function part(kind, check_part)
   return function(name)
     expect(name, "string", kind)
     return setmetatable({ plugin = name }, {
-      __call = function(_, options)
+      __call = core.door(function(_, options)
         expect(options, "table", kind .. " '" .. name .. "'")
         local result = {}
         for key, value in pairs(options) do result[key] = value end
@@ -53,7 +53,7 @@ local function part(kind, check_part)
         result.plugin = name
         check_part(result)
         return result
-      end,
+      end),
     })
   end
 end
@@ -175,11 +175,7 @@ end
 function M.apply_row(config, row)
   for _, assignment in ipairs(M.assignments(M.changes_of(row))) do
     local fine, problem = pcall(config.override, config, assignment)
-    if not fine then
-      -- the place of the script comes again with fail()
-      local message = tostring(problem.message or problem):gsub("^[^:]+:%d+: ", "")
-      core.fail(problem.status or 1, string.format("row '%s': %s", row.name, message))
-    end
+    if not fine then core.fail_within(string.format("row '%s'", row.name), problem) end
   end
 end
 

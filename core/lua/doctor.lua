@@ -65,7 +65,7 @@ local function check_plugins(session)
   end
   local path = os.getenv("STEPWISE_PLUGIN_PATH")
   if #plugins == 0 then
-    wrong("plugins", "none%s", path and " in STEPWISE_PLUGIN_PATH=" .. path or "")
+    wrong("plugins", "none in %s%s", core.plugin_path(), path and " (STEPWISE_PLUGIN_PATH)" or "")
     return
   end
   say("plugins", "%s, %s, %s%s", text.plural(counts.stages, "stage"),

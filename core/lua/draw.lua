@@ -39,12 +39,12 @@ local function shape_of(parameter)
   return "(" .. text.value(parameter.shape):gsub(",", ", ") .. ")"
 end
 
--- The lines of the page.
-function M.model(model, name)
+-- The lines of the page. assumed: {features =, vocabulary =}, whether those are not known.
+function M.model(model, name, assumed)
   local lines = {
     string.format("%s: direction %s, D = %d, F = %d%s, V = %d%s", name, model.direction, model.dim,
-      model.features, model.assumed and " (assumed)" or "", model.vocabulary,
-      model.assumed and " (assumed)" or ""),
+      model.features, assumed.features and " (assumed)" or "", model.vocabulary,
+      assumed.vocabulary and " (assumed)" or ""),
     "",
   }
   local rows = { { "part", "plugin", "options", "parameters", "trained" } }
@@ -71,9 +71,9 @@ function M.model(model, name)
     }
   end
   table.move(text.columns(rows, { false, true, true }), 1, #rows, #lines + 1, lines)
-  if model.assumed then
+  if assumed.features or assumed.vocabulary then
     lines[#lines + 1] = ""
-    lines[#lines + 1] = "F and V depend on the data; these are Flickr30K's. "
+    lines[#lines + 1] = "F and V depend on the data; what is assumed is Flickr30K's. "
       .. "With --data DIR they are read."
   end
   return lines

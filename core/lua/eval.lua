@@ -15,6 +15,8 @@ rsum is the sum of the six recalls.]],
     { "split", "SPLIT", "train, dev, test, testall" },
     { "vocab", "FILE", "a vocabulary; else the vocab.json beside each checkpoint" },
     { "images", "N", "only the first N images", kind = "integer", least = 1 },
+    { "all-dev-captions", nil, "dev: all of it, not its first 1000 images" },
+    { "precaps", nil, "word ids from SPLIT_precaps.txt, not from the captions" },
     { "fold5", nil, "five consecutive folds, every metric averaged (COCO 1K)" },
     { "sims", "OUT.npy", "write the similarities, float32 (images, captions)" },
     { "threads", "N", "0: one for each CPU; the result is the same", kind = "integer", most = 256 },
@@ -44,6 +46,7 @@ function M.run(given, arguments)
   local metrics = session:evaluate {
     checkpoints = checkpoints, data = given.data, split = given.split, vocab = given.vocab,
     images = given.images, fold5 = given.fold5, sims = given.sims,
+    all_dev_captions = given["all-dev-captions"], precaps = given.precaps,
   }
   local generated = core.is_generated(given.data)
   if given.json then

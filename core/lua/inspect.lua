@@ -46,23 +46,29 @@ local function gradients(session, given, path)
 end
 
 -- F and V where the data says them, else 0.
-local function sizes(config, split)
-  local data = config.data
-  if data.dir == "" then return 0, 0 end
+local function sizes(config, source, split)
+  local data, vocabulary = config.data, 0
+  local vocab = source.run and source.run .. "/vocab.json" or data.vocab
+  if vocab ~= "" then vocabulary = core.vocabulary_size(vocab) end
+  if data.dir == "" then return 0, vocabulary end
   local features = core.dataset(data.dir, split or data.train_split).features
-  local vocab = data.vocab ~= "" and data.vocab or data.dir .. "/vocab.json"
-  if core.file_kind(vocab) ~= "file" then return features, 0 end
-  return features, core.vocabulary_size(vocab)
+  if vocabulary == 0 then
+    local beside = data.dir .. "/vocab.json"
+    vocabulary = core.file_kind(beside) and core.vocabulary_size(beside)
+      or core.vocabulary_size(data.dir, { data.train_split, data.dev_split })
+  end
+  return features, vocabulary
 end
 
+-- The model, a name for it, and what is assumed of it.
 local function describe(session, given, arguments)
   local path = arguments[1]
   if is_checkpoint(path) then
     if #arguments > 1 then core.fail(2, "inspect: a checkpoint takes no key=value") end
-    return session:describe_checkpoint(path), path
+    return session:describe_checkpoint(path), path, {}
   end
   local source = setup.experiment(path)
-  local config = session:resolve(source.config)
+  local config <close> = session:resolve(source.config)
   for _, option in ipairs { "data", "vocab" } do
     if given[option] then
       config:override((option == "data" and "data.dir=" or "data.vocab=") .. given[option])
@@ -72,20 +78,21 @@ local function describe(session, given, arguments)
     config:override(assignment)
   end
   local resolved = config:table()
-  local model = session:describe(config, sizes(resolved, given.split))
-  config:close()
-  return model, resolved.name ~= "" and resolved.name or source.label
+  local features, vocabulary = sizes(resolved, source, given.split)
+  return session:describe(config, features, vocabulary),
+    resolved.name ~= "" and resolved.name or source.label,
+    { features = features == 0, vocabulary = vocabulary == 0 }
 end
 
 function M.run(given, arguments)
   local session <close> = core.session { threads = given.threads }
   if given.gradients then return gradients(session, given, arguments[1]) end
   if given.batch then core.fail(2, "inspect: --batch goes with --gradients") end
-  local model, name = describe(session, given, arguments)
+  local model, name, assumed = describe(session, given, arguments)
   if given.json then
     print(core.json_encode(model, 1))
   else
-    for _, line in ipairs(draw.model(model, name)) do print(line) end
+    for _, line in ipairs(draw.model(model, name, assumed)) do print(line) end
   end
   return 0
 end

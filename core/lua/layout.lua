@@ -36,8 +36,7 @@ function M.evaluation(m)
     m.folds > 1 and string.format(", mean of %d folds", m.folds) or "")
   local ties = m.i2t_ties + m.t2i_ties
   if ties > 0 then
-    lines[#lines + 1] = string.format("%s hang on the order of equal scores",
-      text.plural(ties, "rank"))
+    lines[#lines + 1] = "ranks that hang on the order of equal scores: " .. text.count(ties)
   end
   return lines
 end
@@ -85,7 +84,8 @@ local latex_special = {
 
 local function latex_cell(s)
   s = text.plain(s):gsub("[\\{}$&#_%%~^]", latex_special)
-  return (s:gsub("±", "$\\pm$"):gsub("Δ", "$\\Delta$"):gsub("–", "--"))
+  s = s:gsub("±", "$\\pm$"):gsub("Δ", "$\\Delta$"):gsub("–", "--")
+  return (s:gsub("^  ", "\\quad "))
 end
 
 function M.latex(grid)

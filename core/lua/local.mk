@@ -1,7 +1,7 @@
 # The binding, the only C that includes lua.h.
 lua_sources += \
 	core/lua/binding.h core/lua/results.h core/lua/session.h core/lua/program.h \
-	core/lua/lua_error.c core/lua/lua_json.c core/lua/lua_files.c core/lua/lua_terminal.c \
+	core/lua/lua_class.c core/lua/lua_error.c core/lua/lua_json.c core/lua/lua_files.c core/lua/lua_terminal.c \
 	core/lua/lua_process.c core/lua/lua_modules.c core/lua/lua_text.c core/lua/lua_session.c \
 	core/lua/lua_trainer.c core/lua/lua_work.c core/lua/lua_data.c core/lua/lua_plugins.c \
 	core/lua/lua_doctor.c core/lua/lua_program.c
@@ -11,7 +11,7 @@ lua_modules += \
 	core/lua/init.lua core/lua/describe.lua core/lua/script.lua core/lua/text.lua \
 	core/lua/statistics.lua core/lua/plan.lua core/lua/sweep.lua core/lua/results.lua \
 	core/lua/layout.lua core/lua/figures.lua core/lua/draw.lua core/lua/setup.lua \
-	core/lua/progress.lua
+	core/lua/progress.lua core/lua/check.lua core/lua/mixtures.lua
 # the command line and one file a command,
 lua_modules += \
 	core/lua/cli.lua core/lua/options.lua core/lua/train.lua core/lua/eval.lua \
@@ -19,3 +19,7 @@ lua_modules += \
 	core/lua/plugins.lua core/lua/doctor.lua core/lua/scenes.lua
 # and what gnuplot reads.
 lua_modules += plots/style.gp plots/loss.gp plots/recall.gp
+
+# stepwise bench
+lua_sources += core/lua/lua_bench.c
+lua_modules += core/lua/bench.lua

@@ -7,7 +7,8 @@
 
 #include <stdlib.h>
 
-/* ---- a split ------------------------------------------------------------------------------------- */
+/* ---- a split
+ * ------------------------------------------------------------------------------------- */
 
 struct split {
     struct sw_vocabulary vocabulary;
@@ -72,23 +73,39 @@ static void release_vocabulary(void *value)
     free(value);
 }
 
-/* vocabulary_size(path): V of a vocabulary file */
+enum { MOST_SPLITS = 8, LEAST_SEEN = 4 };
+
+/* vocabulary_size(path [, splits]): V of a vocabulary file, or, with a list of splits, of the
+ * vocabulary that the captions of the folder `path` make. */
 static int vocabulary_size(lua_State *L)
 {
     struct sw_error error = {0};
+    const char *splits[MOST_SPLITS];
+    size_t count = 0;
     const char *path = luaL_checkstring(L, 1);
+    if (!lua_isnoneornil(L, 2)) {
+        luaL_checktype(L, 2, LUA_TTABLE);
+        luaL_argcheck(L, lua_rawlen(L, 2) <= MOST_SPLITS, 2, "too many splits");
+        for (lua_Integer i = 1; lua_rawgeti(L, 2, i) == LUA_TSTRING; i++) {
+            splits[count] = lua_tostring(L, -1); /* the list keeps it */
+            count += *splits[count] != 0;
+            lua_pop(L, 1);
+        }
+    }
     struct sw_lua_box *box = sw_lua_box(L, release_vocabulary);
     struct sw_vocabulary *vocabulary = box->value = calloc(1, sizeof *vocabulary);
     if (!vocabulary)
         return sw_lua_fail(L, SW_FAILED, "out of memory");
-    if (sw_vocabulary_load(vocabulary, path, &error) != SW_OK)
+    if ((count ? sw_vocabulary_from_folder(vocabulary, path, splits, count, LEAST_SEEN, &error)
+               : sw_vocabulary_load(vocabulary, path, &error)) != SW_OK)
         return sw_lua_raise(L, &error);
     lua_pushinteger(L, (lua_Integer)vocabulary->words.count);
     sw_lua_box_empty(box);
     return 1;
 }
 
-/* ---- scenes -------------------------------------------------------------------------------------- */
+/* ---- scenes
+ * -------------------------------------------------------------------------------------- */
 
 enum { SCENES_COUNTS = 6 };
 static const char *const count_names[SCENES_COUNTS] = {"train",   "dev",      "test",
@@ -104,7 +121,8 @@ static void scenes_counts(struct sw_scenes_options *o, size_t *counts[SCENES_COU
     counts[5] = &o->word_dim;
 }
 
-/* scenes_defaults(): {seed =, train =, dev =, test =, regions =, features =, word_dim =, noise =} */
+/* scenes_defaults(): {seed =, train =, dev =, test =, regions =, features =, word_dim =, noise =}
+ */
 static int scenes_defaults(lua_State *L)
 {
     struct sw_scenes_options options = sw_scenes_defaults();
@@ -132,8 +150,8 @@ static int scenes(lua_State *L)
         options.seed = (uint64_t)sw_lua_integer_field(L, 2, "seed", (lua_Integer)options.seed, 0,
                                                       LUA_MAXINTEGER);
         for (int i = 0; i < SCENES_COUNTS; i++)
-            *counts[i] = (size_t)sw_lua_integer_field(L, 2, count_names[i],
-                                                      (lua_Integer)*counts[i], 0, 1 << 30);
+            *counts[i] = (size_t)sw_lua_integer_field(L, 2, count_names[i], (lua_Integer)*counts[i],
+                                                      0, 1 << 30);
         int type = lua_getfield(L, 2, "noise");
         if (type != LUA_TNIL && type != LUA_TNUMBER)
             return sw_lua_fail(L, SW_MISUSE, "noise: expected a number, found %s",

@@ -79,7 +79,8 @@ static double product_error(struct sw_compute *compute, int ta, int tb, int M, i
  * several shapes and all transposes, or nil and the shape where it is wrong. */
 static int check_products(lua_State *L)
 {
-    static const int shapes[][3] = {{1, 1, 1}, {3, 5, 7}, {36, 14, 128}, {65, 33, 200}, {257, 96, 64}};
+    static const int shapes[][3] = {
+        {1, 1, 1}, {3, 5, 7}, {36, 14, 128}, {65, 33, 200}, {257, 96, 64}};
     enum { MOST = 257 * 256 };
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
     float *room = lua_newuserdatauv(L, 3 * MOST * sizeof *room, 0);
@@ -101,7 +102,8 @@ static int check_products(lua_State *L)
     return 1;
 }
 
-/* session:time_products(n): seconds of one (n,n) x (n,n) product on all threads, the best of three. */
+/* session:time_products(n): seconds of one (n,n) x (n,n) product on all threads, the best of three.
+ */
 static int time_products(lua_State *L)
 {
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
@@ -117,7 +119,8 @@ static int time_products(lua_State *L)
         sw_gemm(session->session->compute, 0, 0, (int)n, (int)n, (int)n, 1, room, (int)n,
                 room + count, (int)n, 0, room + 2 * count, (int)n);
         clock_gettime(CLOCK_MONOTONIC, &to);
-        double took = (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
+        double took =
+            (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
         best = took < best ? took : best;
     }
     lua_pushnumber(L, best);

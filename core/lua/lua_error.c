@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 static const char error_name[] = "stepwise.error";
 static const char box_name[] = "stepwise.box";
@@ -24,7 +23,9 @@ static void push_place(lua_State *L)
 
 int sw_lua_raise(lua_State *L, const struct sw_error *error)
 {
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, error->text);
+    lua_setfield(L, -2, "text");
     push_place(L);
     lua_pushstring(L, error->text);
     lua_concat(L, 2);
@@ -45,17 +46,6 @@ int sw_lua_fail(lua_State *L, int status, const char *format, ...)
     return sw_lua_raise(L, &error);
 }
 
-void sw_lua_error_of(lua_State *L, int index, struct sw_error *out)
-{
-    int status = SW_FAILED;
-    index = lua_absindex(L, index);
-    if (lua_type(L, index) == LUA_TTABLE && lua_getfield(L, index, "status") == LUA_TNUMBER &&
-        lua_tointeger(L, -1) == 2)
-        status = SW_MISUSE;
-    memset(out, 0, sizeof *out);
-    sw_fail(out, status, "%s", luaL_tolstring(L, index, NULL));
-}
-
 static int error_text(lua_State *L)
 {
     lua_getfield(L, 1, "message");
@@ -67,6 +57,22 @@ static int fail(lua_State *L)
 {
     int status = luaL_checkinteger(L, 1) == 2 ? SW_MISUSE : SW_FAILED;
     return sw_lua_fail(L, status, "%s", luaL_checkstring(L, 2));
+}
+
+/* fail_within(context, problem): raises what pcall caught again, with "context: " before it. */
+static int fail_within(lua_State *L)
+{
+    int status = SW_FAILED;
+    luaL_checkstring(L, 1);
+    luaL_checkany(L, 2);
+    lua_settop(L, 2);
+    if (lua_type(L, 2) == LUA_TTABLE) {
+        if (lua_getfield(L, 2, "status") == LUA_TNUMBER && lua_tointeger(L, -1) == 2)
+            status = SW_MISUSE;
+        if (lua_getfield(L, 2, "text") == LUA_TSTRING)
+            lua_replace(L, 2); /* without the place, which comes again */
+    }
+    return sw_lua_fail(L, status, "%s: %s", lua_tostring(L, 1), luaL_tolstring(L, 2, NULL));
 }
 
 struct sw_lua_box *sw_lua_box(lua_State *L, void (*release)(void *value))
@@ -129,7 +135,8 @@ int sw_lua_switch_field(lua_State *L, int index, const char *name, int missing)
 
 void sw_lua_open_errors(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"fail", fail}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"fail", fail}, {"fail_within", fail_within}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 
     luaL_newmetatable(L, error_name);

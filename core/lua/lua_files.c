@@ -3,10 +3,12 @@
 
 #include "base/file.h"
 
-
 #include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
+#include <limits.h>
 #include <lualib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -95,9 +97,7 @@ static int file_kind(lua_State *L)
     if (stat(luaL_checkstring(L, 1), &at) != 0)
         lua_pushnil(L);
     else
-        lua_pushstring(L, S_ISREG(at.st_mode)   ? "file"
-                          : S_ISDIR(at.st_mode) ? "folder"
-                                                : "other");
+        lua_pushstring(L, S_ISREG(at.st_mode) ? "file" : S_ISDIR(at.st_mode) ? "folder" : "other");
     return 1;
 }
 
@@ -150,11 +150,69 @@ static int absolute_path(lua_State *L)
     return 1;
 }
 
+/* ---- a folder for the time being
+ * ------------------------------------------------------------------ */
+
+#define TEMPORARY "stepwise.temporary"
+
+struct temporary {
+    char path[PATH_MAX]; /* "" once it is gone */
+};
+
+static int remove_one(const char *path, const struct stat *at, int kind, struct FTW *where)
+{
+    (void)at;
+    (void)kind;
+    (void)where;
+    remove(path);
+    return 0;
+}
+
+/* temporary_folder(): an object with path(), whose folder goes with it, or when it is closed. */
+static int temporary_folder(lua_State *L)
+{
+    const char *base = getenv("TMPDIR");
+    struct temporary *folder = lua_newuserdatauv(L, sizeof *folder, 0);
+    int length = snprintf(folder->path, sizeof folder->path, "%s/stepwise.XXXXXX",
+                          base && *base ? base : P_tmpdir);
+    if (length >= (int)sizeof folder->path || !mkdtemp(folder->path))
+        return sw_lua_fail(L, SW_FAILED, "a temporary folder in %s: %s",
+                           base && *base ? base : P_tmpdir, strerror(errno));
+    luaL_setmetatable(L, TEMPORARY);
+    return 1;
+}
+
+static int temporary_path(lua_State *L)
+{
+    struct temporary *folder = luaL_checkudata(L, 1, TEMPORARY);
+    if (!*folder->path)
+        return sw_lua_fail(L, SW_MISUSE, "the temporary folder is closed");
+    lua_pushstring(L, folder->path);
+    return 1;
+}
+
+static int remove_temporary(lua_State *L)
+{
+    struct temporary *folder = luaL_checkudata(L, 1, TEMPORARY);
+    if (*folder->path)
+        nftw(folder->path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    *folder->path = 0;
+    return 0;
+}
+
 void sw_lua_open_files(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"make_folder", make_folder}, {"make_folders", make_folders}, {"list_folder", list_folder},
-        {"file_kind", file_kind},     {"write_file", write_file},     {"read_file", read_file},
-        {"absolute_path", absolute_path}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"make_folder", make_folder},
+                                         {"make_folders", make_folders},
+                                         {"list_folder", list_folder},
+                                         {"file_kind", file_kind},
+                                         {"write_file", write_file},
+                                         {"read_file", read_file},
+                                         {"absolute_path", absolute_path},
+                                         {"temporary_folder", temporary_folder},
+                                         {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"path", temporary_path}, {"close", remove_temporary}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
+    sw_lua_class(L, TEMPORARY, methods, remove_temporary);
 }

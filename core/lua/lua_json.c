@@ -54,7 +54,8 @@ void sw_lua_push_json(lua_State *L, const json_t *value)
     lua_pushlightuserdata(L, NULL);
 }
 
-/* ---- Lua to JSON ------------------------------------------------------------------------------ */
+/* ---- Lua to JSON ------------------------------------------------------------------------------
+ */
 
 /* A conversion makes no call that may raise, so that nothing half made is lost. */
 struct conversion {
@@ -190,7 +191,8 @@ json_t *sw_lua_to_json(lua_State *L, int index)
     return box->value;
 }
 
-/* ---- functions --------------------------------------------------------------------------------- */
+/* ---- functions ---------------------------------------------------------------------------------
+ */
 
 /* json_encode(value [, indent]): keys are sorted, numbers have at most 15 digits. */
 static int encode(lua_State *L)
@@ -235,10 +237,8 @@ static int array(lua_State *L)
 
 void sw_lua_open_json(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"json_encode", encode},
-                                         {"json_decode", decode},
-                                         {"json_array", array},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"json_encode", encode}, {"json_decode", decode}, {"json_array", array}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, -2, "json_null");

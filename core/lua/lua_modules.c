@@ -7,6 +7,10 @@
 #include <lualib.h>
 #include <string.h>
 
+#ifndef SW_DATA_DIR
+#define SW_DATA_DIR "/usr/local/share/stepwise"
+#endif
+
 static const char prefix[] = "stepwise.";
 
 /* core/lua/NAME.lua is the module "stepwise.NAME". */
@@ -70,6 +74,8 @@ void sw_lua_open_modules(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"built_in", built_in}, {"door", door}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
+    lua_pushliteral(L, SW_DATA_DIR); /* where experiments/ is installed */
+    lua_setfield(L, -2, "data_folder");
 }
 
 /* Puts search() behind the searcher of package.preload, once for each state. */
@@ -113,6 +119,7 @@ static int open_core(lua_State *L)
     sw_lua_open_data(L);
     sw_lua_open_plugins(L);
     sw_lua_open_doctor(L);
+    sw_lua_open_bench(L);
     return 1;
 }
 

@@ -1,10 +1,12 @@
 /* lua_plugins.c -- what the loaded plugins bring, and the check of one plugin file. */
 #include "lua/session.h"
 
+#include "plugin/search.h"
 #include "tensor/gradcheck.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static void set_text(lua_State *L, const char *name, const char *text)
 {
@@ -136,8 +138,8 @@ static int gradcheck(lua_State *L)
     if (!op)
         return sw_lua_fail(L, SW_MISUSE, "no operation '%s'", name);
     struct sw_lua_box *box = sw_lua_box(L, release_graph);
-    box->value = sw_graph_new(sw_host_table(), session->session->compute, session->session->ops,
-                              &error);
+    box->value =
+        sw_graph_new(sw_host_table(), session->session->compute, session->session->ops, &error);
     if (!box->value)
         return sw_lua_raise(L, &error);
     if (sw_gradcheck(box->value, op, &worst, &error) != SW_OK) {
@@ -162,12 +164,26 @@ static int ops(lua_State *L)
     return 1;
 }
 
+/* plugin_path(): the folders where plugins are looked for, with ':' between. */
+static int plugin_path(lua_State *L)
+{
+    struct sw_lua_box *box = sw_lua_box(L, free);
+    box->value = sw_plugin_path(NULL);
+    if (!box->value)
+        return sw_lua_fail(L, SW_FAILED, "out of memory");
+    lua_pushstring(L, box->value);
+    sw_lua_box_empty(box);
+    return 1;
+}
+
 void sw_lua_open_plugins(lua_State *L)
 {
+    static const luaL_Reg functions[] = {{"plugin_path", plugin_path}, {NULL, NULL}};
     static const luaL_Reg methods[] = {{"plugins", plugins},
                                        {"add_plugin", add_plugin},
                                        {"gradcheck", gradcheck},
                                        {"ops", ops},
                                        {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
     sw_lua_add_methods(L, SW_LUA_SESSION, methods);
 }

@@ -82,8 +82,8 @@ static int push_end(lua_State *L, int status)
     return 2;
 }
 
-/* wait(process [, no_hang]): how it ended: "exit", status or "signal", name. nil while it runs, with
- * no_hang or when a signal came in between. */
+/* wait(process [, no_hang]): how it ended: "exit", status or "signal", name. nil while it runs,
+ * with no_hang or when a signal came in between. */
 static int wait_for(lua_State *L)
 {
     pid_t process = (pid_t)luaL_checkinteger(L, 1);
@@ -131,7 +131,8 @@ static int program_path(lua_State *L)
     return 1;
 }
 
-/* ---- gnuplot ------------------------------------------------------------------------------------ */
+/* ---- gnuplot ------------------------------------------------------------------------------------
+ */
 
 static void release_stream(void *value)
 {

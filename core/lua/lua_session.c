@@ -6,30 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- classes ------------------------------------------------------------------------------------ */
-
-void sw_lua_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction finish)
-{
-    luaL_newmetatable(L, name);
-    lua_newtable(L);
-    luaL_setfuncs(L, methods, 0);
-    lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, finish);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, finish);
-    lua_setfield(L, -2, "__close");
-    lua_pop(L, 1);
-}
-
-void sw_lua_add_methods(lua_State *L, const char *name, const luaL_Reg *methods)
-{
-    luaL_getmetatable(L, name);
-    lua_getfield(L, -1, "__index");
-    luaL_setfuncs(L, methods, 0);
-    lua_pop(L, 2);
-}
-
-/* ---- sessions ----------------------------------------------------------------------------------- */
+/* ---- sessions -----------------------------------------------------------------------------------
+ */
 
 struct sw_lua_session *sw_lua_session_at(lua_State *L, int index)
 {
@@ -88,7 +66,8 @@ static int session_threads(lua_State *L)
     return 2;
 }
 
-/* ---- configs ------------------------------------------------------------------------------------ */
+/* ---- configs ------------------------------------------------------------------------------------
+ */
 
 struct sw_lua_config *sw_lua_config_at(lua_State *L, int index)
 {
@@ -228,7 +207,8 @@ static void push_number_or_whole(lua_State *L, double number, int whole)
         lua_pushnumber(L, number);
 }
 
-/* config_keys(): {{section, name, kind, preset, choices, least, most, doc}..} of all but the model. */
+/* config_keys(): {{section, name, kind, preset, choices, least, most, doc}..} of all but the model.
+ */
 static int config_keys(lua_State *L)
 {
     static const char *const kinds[] = {"", "number", "integer", "switch", "choice", "text"};
@@ -265,14 +245,12 @@ static int config_keys(lua_State *L)
 
 void sw_lua_open_session(lua_State *L)
 {
-    static const luaL_Reg of_session[] = {{"close", close_session},
-                                          {"threads", session_threads},
-                                          {"resolve", resolve},
-                                          {NULL, NULL}};
-    static const luaL_Reg of_config[] = {{"close", finish_config}, {"copy", copy_config},
-                                         {"override", override},   {"table", config_table},
-                                         {"text", config_text},    {"hash", config_hash},
-                                         {"difference", config_difference}, {NULL, NULL}};
+    static const luaL_Reg of_session[] = {
+        {"close", close_session}, {"threads", session_threads}, {"resolve", resolve}, {NULL, NULL}};
+    static const luaL_Reg of_config[] = {
+        {"close", finish_config},          {"copy", copy_config}, {"override", override},
+        {"table", config_table},           {"text", config_text}, {"hash", config_hash},
+        {"difference", config_difference}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
         {"session", new_session}, {"config_keys", config_keys}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);

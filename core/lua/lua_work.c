@@ -4,6 +4,7 @@
 #include "lua/results.h"
 #include "run/checkpoint.h"
 #include "run/evaluate.h"
+#include "run/inputs.h"
 #include "run/inspect.h"
 
 void sw_lua_push_metrics(lua_State *L, const struct sw_metrics *m)
@@ -12,9 +13,9 @@ void sw_lua_push_metrics(lua_State *L, const struct sw_metrics *m)
         const char *name;
         double value;
     } numbers[] = {
-        {"i2t_r1", m->i2t_r1},     {"i2t_r5", m->i2t_r5},       {"i2t_r10", m->i2t_r10},
-        {"i2t_medr", m->i2t_medr}, {"i2t_meanr", m->i2t_meanr}, {"t2i_r1", m->t2i_r1},
-        {"t2i_r5", m->t2i_r5},     {"t2i_r10", m->t2i_r10},     {"t2i_medr", m->t2i_medr},
+        {"i2t_r1", m->i2t_r1},       {"i2t_r5", m->i2t_r5},       {"i2t_r10", m->i2t_r10},
+        {"i2t_medr", m->i2t_medr},   {"i2t_meanr", m->i2t_meanr}, {"t2i_r1", m->t2i_r1},
+        {"t2i_r5", m->t2i_r5},       {"t2i_r10", m->t2i_r10},     {"t2i_medr", m->t2i_medr},
         {"t2i_meanr", m->t2i_meanr}, {"rsum", m->rsum},
     };
     const struct {
@@ -46,7 +47,8 @@ static const char *needed_text(lua_State *L, int index, const char *name)
 
 enum { MOST_CHECKPOINTS = 64 };
 
-/* session:evaluate{checkpoints = {..}, data =, split =, vocab =, images =, fold5 =, sims =} */
+/* session:evaluate{checkpoints = {..}, data =, split =, vocab =, images =, fold5 =, sims =,
+ * all_dev_captions =, precaps =} */
 static int evaluate(lua_State *L)
 {
     struct sw_error error = {0};
@@ -58,6 +60,8 @@ static int evaluate(lua_State *L)
     const char *vocab = sw_lua_text_field(L, 2, "vocab", NULL);
     options.images = (size_t)sw_lua_integer_field(L, 2, "images", 0, 0, 1000000000);
     options.fold5 = sw_lua_switch_field(L, 2, "fold5", 0);
+    options.all_dev_captions = sw_lua_switch_field(L, 2, "all_dev_captions", 0);
+    options.precaps = sw_lua_switch_field(L, 2, "precaps", 0);
     options.sims = sw_lua_text_field(L, 2, "sims", NULL);
 
     const char *checkpoints[MOST_CHECKPOINTS];
@@ -94,7 +98,8 @@ static int push_description(lua_State *L, struct sw_lua_box *box, const struct s
     return 1;
 }
 
-/* session:describe(config [, features, vocabulary]): what the model is made of; see run/inspect.h */
+/* session:describe(config [, features, vocabulary]): what the model is made of; see run/inspect.h
+ */
 static int describe(lua_State *L)
 {
     struct sw_error error = {0};
@@ -104,8 +109,8 @@ static int describe(lua_State *L)
     luaL_argcheck(L, features >= 0 && features < 1 << 24, 3, "out of range");
     luaL_argcheck(L, vocabulary >= 0 && vocabulary < 1 << 28, 4, "out of range");
     struct sw_lua_box *box = sw_lua_box(L, release_json);
-    box->value = sw_inspect_config(session->session, config->config, (int)features,
-                                   (int)vocabulary, &error);
+    box->value =
+        sw_inspect_config(session->session, config->config, (int)features, (int)vocabulary, &error);
     return push_description(L, box, &error);
 }
 
@@ -135,6 +140,19 @@ static int checkpoint_config(lua_State *L)
     return push_description(L, box, &error);
 }
 
+/* session:needs_glove(config): whether its embedding starts from a GloVe file. */
+static int needs_glove(lua_State *L)
+{
+    int needs = 0;
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    struct sw_lua_config *config = sw_lua_config_at(L, 2);
+    if (sw_inputs_need_glove(session->session, config->config, &needs, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    lua_pushboolean(L, needs);
+    return 1;
+}
+
 /* session:gradients{checkpoint =, data =, split =, vocab =, batch =, out =}: the loss */
 static int gradients(lua_State *L)
 {
@@ -162,6 +180,7 @@ void sw_lua_open_work(lua_State *L)
                                           {"describe", describe},
                                           {"describe_checkpoint", describe_checkpoint},
                                           {"checkpoint_config", checkpoint_config},
+                                          {"needs_glove", needs_glove},
                                           {"gradients", gradients},
                                           {NULL, NULL}};
     sw_lua_add_methods(L, SW_LUA_SESSION, of_session);

@@ -9,7 +9,6 @@ local core = require "stepwise.core"
 local describe = require "stepwise.describe"
 local script = require "stepwise.script"
 local setup = require "stepwise.setup"
-local text = require "stepwise.text"
 
 local M = {}
 
@@ -58,7 +57,7 @@ end
 
 -- The plan of the script at `path`: every row and seed resolved, nothing written.
 function M.build(path, given, overrides, seeds)
-  local value = script.run(path)
+  local value = script.run(script.find(path))
   if not describe.is_table(value) then
     core.fail(MISUSE, string.format("%s: expected it to return stepwise.table { .. }, found %s",
       path, describe.is_experiment(value) and "an experiment, which stepwise train runs"
@@ -97,6 +96,31 @@ function M.build(path, given, overrides, seeds)
   return plan
 end
 
+-- What the rows read has to be there before the first run starts.
+function M.check_files(plan)
+  if core.file_kind(plan.data) ~= "folder" then
+    core.fail(1, plan.data .. ": no such data folder")
+  end
+  local session, seen = describe.session(), {}
+  for _, run in ipairs(plan.runs) do
+    local data = run.config.data
+    if not seen[run.row] then
+      seen[run.row] = true
+      local config <close> = session:resolve(run.config)
+      if data.glove == "" and session:needs_glove(config) then
+        core.fail(MISUSE, string.format("row '%s': its words start from GloVe vectors; --glove "
+          .. "FILE names them", run.config.name))
+      end
+      for _, key in ipairs { "glove", "vocab" } do
+        if data[key] ~= "" and core.file_kind(data[key]) ~= "file" then
+          core.fail(1, string.format("row '%s': data.%s: %s: no such file", run.config.name, key,
+            data[key]))
+        end
+      end
+    end
+  end
+end
+
 -- ---- agreement with what a folder holds --------------------------------------------------------
 
 local function difference(old, new)
@@ -119,7 +143,7 @@ function M.read(dir)
     core.fail(1, dir .. ": no plan.json; expected the --out folder of stepwise ablate")
   end
   local fine, plan = pcall(core.json_decode, core.read_file(path))
-  if not fine then core.fail(1, path .. ": " .. tostring(plan)) end
+  if not fine then core.fail_within(path, plan) end
   if type(plan) ~= "table" or type(plan.rows) ~= "table" or type(plan.runs) ~= "table" then
     core.fail(1, path .. ": expected rows and runs")
   end

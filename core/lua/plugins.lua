@@ -1,4 +1,5 @@
 -- plugins.lua: stepwise plugins
+local check = require "stepwise.check"
 local core = require "stepwise.core"
 local text = require "stepwise.text"
 
@@ -7,12 +8,13 @@ local M = {
   summary = "Lists the plugins with their options, or checks one plugin file.",
   usage = "",
   details = [[
---check loads the file in a process of its own, lists what it brings and holds the gradient of each
-of its operations against finite differences. Loading a plugin runs its code.]],
+--check loads the file in a process of its own, lists what it brings, holds the gradient of each of
+its operations against finite differences, and trains a small model with each of its parts for a few
+steps. Loading a plugin runs its code.]],
   arguments = { 0, 0 },
   options = {
     { "check", "FILE.so", "check this file" },
-    { "in-this-process", nil, "check without a process of its own, for a debugger" },
+    { "here", "DIR", "check in this process, for a debugger; DIR takes its small runs" },
     { "json", nil, "print one JSON object" },
   },
 }
@@ -78,7 +80,8 @@ local function list(given)
   if given.json then
     print(core.json_encode(core.json_array(plugins), 1))
   elseif #plugins == 0 then
-    core.fail(1, "no plugins; set STEPWISE_PLUGIN_PATH, or install stepwise with its plugins")
+    core.fail(1, "no plugins in " .. core.plugin_path() .. "; STEPWISE_PLUGIN_PATH names other "
+      .. "folders")
   end
   return refused == 0 and 0 or 1
 end
@@ -87,34 +90,30 @@ end
 
 local CHECK_SECONDS <const> = 300
 
-local function check_here(file)
-  -- nothing else is loaded, so that a file which brings names of ours can be checked too
-  local session <close> = core.session { threads = 1, plugin_path = "" }
-  local plugin = session:add_plugin(file)
+local function check_here(file, folder)
+  -- first nothing else is loaded, so that a file which brings names of ours can be checked too
+  local alone <close> = core.session { threads = 1, plugin_path = "" }
+  local plugin = alone:add_plugin(file)
   list_plugin(plugin)
-  local wrong = 0
-  for _, op in ipairs(plugin.ops) do
-    local worst, problem = session:gradcheck(op.name)
-    if worst then
-      print(string.format("  gradient of %s: within %.1e", op.name, worst))
-    else
-      wrong = wrong + 1
-      print("  gradient of " .. op.name .. ": wrong: " .. problem)
-    end
-  end
-  if wrong > 0 then
-    core.fail(1, string.format("%s: %s with a wrong gradient", file,
-      text.plural(wrong, "operation")))
-  end
+  local function say(line) print("  " .. text.plain(line)) end
+  local wrong = check.gradients(alone, plugin, say)
+
+  local together <close> = core.session { threads = 1 }
+  local known = false
+  for _, other in ipairs(together:plugins()) do known = known or other.hash == plugin.hash end
+  if not known then together:add_plugin(file) end
+  wrong = wrong + check.parts(together, plugin, folder, say)
+  if wrong > 0 then core.fail(1, string.format("%s: %s", file, text.plural(wrong, "fault"))) end
   print(file .. ": fine")
   return 0
 end
 
 local function check_apart(file)
   if core.file_kind(file) ~= "file" then core.fail(1, file .. ": no such plugin file") end
+  local folder <close> = core.temporary_folder() -- of this process: the other one may crash
   io.stdout:flush()
   local process, reason = core.spawn { core.program_path(), "plugins", "--check", file,
-    "--in-this-process" }
+    "--here", folder:path() }
   if not process then core.fail(1, reason) end
   local until_then = core.seconds() + CHECK_SECONDS
   while true do
@@ -133,7 +132,7 @@ end
 
 function M.run(given)
   if not given.check then return list(given) end
-  if given["in-this-process"] then return check_here(given.check) end
+  if given.here then return check_here(given.check, given.here) end
   return check_apart(given.check)
 end
 

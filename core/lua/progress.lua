@@ -38,12 +38,13 @@ function Progress:stress(line)
   self:say(self.colours and "\27[1m" .. line .. "\27[0m" or line)
 end
 
--- A line of the moment; `make` is called when one is due.
+-- A line of the moment; `make` is called when one is due, and gives nil when it has none.
 function Progress:follow(make)
   local now = core.seconds()
   if now - self.shown_at < (self.live and EVERY_LIVE or EVERY_PLAIN) then return end
-  self.shown_at = now
   local line = make()
+  if not line then return end
+  self.shown_at = now
   if not self.live then
     self.stream:write(line, "\n")
   else
@@ -60,5 +61,8 @@ function Progress:finish()
   clear(self)
   self.stream:flush()
 end
+
+-- A line of the moment does not stay in front of an error's.
+Progress.__close = Progress.finish
 
 return M

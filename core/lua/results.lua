@@ -1,17 +1,20 @@
 -- results.lua: what the runs of a plan gave, as a table with spread and n.
 local core = require "stepwise.core"
 local layout = require "stepwise.layout"
+local mixtures = require "stepwise.mixtures"
 local plan_of = require "stepwise.plan"
 local statistics = require "stepwise.statistics"
 local text = require "stepwise.text"
 
 local M = {}
 
-local function read_result(dir, run)
-  local path = dir .. "/" .. run.folder .. "/result.json"
+-- A JSON object of a run's folder, or nil when there is no such file.
+local function read_json(dir, run, name)
+  local path = dir .. "/" .. run.folder .. "/" .. name
   if core.file_kind(path) ~= "file" then return nil end
   local fine, result = pcall(core.json_decode, core.read_file(path))
-  if not fine then core.fail(1, path .. ": " .. tostring(result)) end
+  if not fine then core.fail_within(path, result) end
+  if type(result) ~= "table" then core.fail(1, path .. ": expected an object") end
   return result
 end
 
@@ -22,10 +25,10 @@ local function read_error(dir, run)
 end
 
 -- {plan =, split = "test" | "dev", rows = {{name =, paper =, runs = {{seed =, metrics =}..},
--- failed = {{seed =, reason =}..}, missing = how many}..}}
+-- failed = {{seed =, reason =}..}, missing = how many}..}, mixtures = lines}
 function M.read(dir)
   local plan = plan_of.read(dir)
-  local rows, by_slug, split = {}, {}, nil
+  local rows, by_slug, provenances, split = {}, {}, {}, nil
   for i, row in ipairs(plan.rows) do
     rows[i] = { name = row.name, paper = row.paper, changes = row.changes, runs = {}, failed = {},
       missing = 0 }
@@ -33,7 +36,7 @@ function M.read(dir)
   end
   for _, run in ipairs(plan.runs) do
     local row = by_slug[run.row]
-    local result = read_result(dir, run)
+    local result = read_json(dir, run, "result.json")
     local problem = not result and read_error(dir, run)
     if result then
       local test = type(result.test) == "table" and result.test -- null: it was not evaluated
@@ -45,6 +48,7 @@ function M.read(dir)
         row.failed[#row.failed + 1] = { seed = run.seed, reason = reason }
       else
         row.runs[#row.runs + 1] = { seed = run.seed, metrics = metrics, folder = run.folder }
+        provenances[#provenances + 1] = read_json(dir, run, "provenance.json")
       end
     elseif problem then
       row.failed[#row.failed + 1] = { seed = run.seed, reason = problem }
@@ -52,7 +56,8 @@ function M.read(dir)
       row.missing = row.missing + 1
     end
   end
-  return { plan = plan, split = split or "test", rows = rows }
+  return { plan = plan, split = split or "test", rows = rows,
+    mixtures = mixtures.notes(provenances) }
 end
 
 local function values_of(row, metric)
@@ -114,11 +119,26 @@ local function seeds_of(row)
   return table.concat(seeds, ", ")
 end
 
+-- Failures of one reason together: {{reason =, seeds = {..}}..}
+local function by_reason(failures)
+  local list, at = {}, {}
+  for _, failure in ipairs(failures) do
+    local group = at[failure.reason]
+    if not group then
+      group = { reason = failure.reason, seeds = {} }
+      list[#list + 1], at[failure.reason] = group, group
+    end
+    group.seeds[#group.seeds + 1] = failure.seed
+  end
+  return list
+end
+
 local function notes_of(results, reference)
   local plan, notes = results.plan, {}
   local least, most, paper = math.huge, 0, false
   for _, row in ipairs(results.rows) do
-    least, most = math.min(least, #row.runs), math.max(most, #row.runs)
+    if #row.runs > 0 then least = math.min(least, #row.runs) end
+    most = math.max(most, #row.runs)
     paper = paper or row.paper ~= nil
   end
   local function note(format, ...) notes[#notes + 1] = string.format(format, ...) end
@@ -131,18 +151,19 @@ local function notes_of(results, reference)
     note("Δ rsum: from '%s' at the same seeds, ± half the width of the 95 %% interval of the mean "
       .. "difference; n.s.: not separable at these seeds, the interval holds 0.", reference.name)
   end
-  if least <= 1 and most > 0 then
+  if least == 1 then
     note("One seed a row: differences between rows are not separable from chance at n = 1.")
   end
   if paper then note("paper: one run a row, without spread; on its own data.") end
   for _, row in ipairs(results.rows) do
-    for _, failure in ipairs(row.failed) do
-      note("'%s', seed %d failed: %s", row.name, failure.seed, failure.reason)
+    for _, failure in ipairs(by_reason(row.failed)) do
+      note("'%s', seed %s failed: %s", row.name, table.concat(failure.seeds, ", "), failure.reason)
     end
     if row.missing > 0 then
       note("'%s': %s not done yet.", row.name, text.plural(row.missing, "run"))
     end
   end
+  table.move(results.mixtures, 1, #results.mixtures, #notes + 1, notes)
   if plan.note then note("%s", plan.note) end
   return notes
 end
@@ -175,7 +196,9 @@ function M.grid(results)
       rows[#rows + 1] = quoted
     end
   end
-  return { title = results.plan.title, head = head, rows = rows,
+  local title = results.plan.title
+  if results.plan.generated then title = title .. " (generated scenes)" end
+  return { title = title, head = head, rows = rows,
     notes = notes_of(results, reference) }
 end
 
@@ -247,14 +270,23 @@ function M.failures(results)
   return count
 end
 
--- md, tex, csv or json
+local formats = {
+  md = function(results) return layout.markdown(M.grid(results)) end,
+  tex = function(results) return layout.latex(M.grid(results)) end,
+  csv = function(results) return layout.csv(M.records(results)) end,
+  json = function(results) return core.json_encode(M.object(results), 1) .. "\n" end,
+}
+
+function M.check_format(format)
+  if not formats[format] then
+    core.fail(2, string.format("--format: no format '%s'%s", format,
+      core.suggest(format, { "md", "tex", "csv", "json" })))
+  end
+end
+
 function M.render(results, format)
-  if format == "md" then return layout.markdown(M.grid(results)) end
-  if format == "tex" then return layout.latex(M.grid(results)) end
-  if format == "csv" then return layout.csv(M.records(results)) end
-  if format == "json" then return core.json_encode(M.object(results), 1) .. "\n" end
-  core.fail(2, string.format("--format: no format '%s'%s", format,
-    core.suggest(format, { "md", "tex", "csv", "json" })))
+  M.check_format(format)
+  return formats[format](results)
 end
 
 return M

@@ -76,6 +76,13 @@ local function too_long()
   error("the script runs too long; it should only describe an experiment", 2)
 end
 
+-- `path`, or the installed experiment of that name where there is no such file.
+function M.find(path)
+  if core.file_kind(path) or path:sub(1, 1) == "/" then return path end
+  local installed = core.data_folder .. "/experiments/" .. path:gsub("^experiments/", "")
+  return core.file_kind(installed) == "file" and installed or path
+end
+
 -- What the script at `path` returns. Errors of the script name its line.
 function M.run(path)
   local kind = core.file_kind(path)

@@ -6,8 +6,10 @@
 
 #include "run/session.h"
 
-/* Userdata "stepwise.session". `users` counts what was made with it and is still open; a session
- * with users cannot be closed. */
+#define SW_LUA_SESSION "stepwise.session"
+#define SW_LUA_CONFIG "stepwise.config"
+
+/* `users` counts what was made with it and is still open; a session with users cannot be closed. */
 struct sw_lua_session {
     struct sw_session *session; /* NULL: closed */
     int users;
@@ -16,20 +18,10 @@ struct sw_lua_session {
 /* The open session at `index`; raises when it is none or is closed. */
 struct sw_lua_session *sw_lua_session_at(lua_State *L, int index);
 
-/* Userdata "stepwise.config": a resolved config; its user value 1 is its session. */
+/* A resolved config; its user value 1 is its session. */
 struct sw_lua_config {
-    json_t *config;
+    json_t *config; /* NULL: closed */
 };
 struct sw_lua_config *sw_lua_config_at(lua_State *L, int index);
-
-/* Makes the metatable `name` with these methods, found through __index, and `finish` as __gc and
- * __close. */
-void sw_lua_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction finish);
-
-/* Adds methods to a class that is there. */
-void sw_lua_add_methods(lua_State *L, const char *name, const luaL_Reg *methods);
-
-#define SW_LUA_SESSION "stepwise.session"
-#define SW_LUA_CONFIG "stepwise.config"
 
 #endif

@@ -33,7 +33,7 @@ end
 
 local function read_config(path)
   local fine, config = pcall(core.json_decode, core.read_file(path))
-  if not fine then core.fail(1, path .. ": " .. tostring(config)) end
+  if not fine then core.fail_within(path, config) end
   if type(config) ~= "table" then core.fail(1, path .. ": expected a config") end
   return config
 end
@@ -52,7 +52,7 @@ function M.experiment(path)
   if path:find("%.json$") then
     return { config = read_config(path), label = base:gsub("%.json$", "") }
   end
-  local value = script.run(path)
+  local value = script.run(script.find(path))
   if describe.is_table(value) then
     core.fail(MISUSE, path .. " gives a table of runs; stepwise ablate runs it")
   elseif not describe.is_experiment(value) then
@@ -68,9 +68,20 @@ end
 
 -- ---- data ------------------------------------------------------------------------------------
 
+-- Whether all of the generated set is in `dir`; a process that was killed leaves a part.
+local function has_scenes(dir)
+  if not core.is_generated(dir) then return false end
+  for _, split in ipairs { "train", "dev", "test" } do
+    for _, file in ipairs { "ims.npy", "ims_bbx.npy", "caps.txt", "ids.txt" } do
+      if not core.file_kind(string.format("%s/%s_%s", dir, split, file)) then return false end
+    end
+  end
+  return core.file_kind(dir .. "/scenes.glove.txt") ~= nil
+end
+
 -- Writes the generated set to `dir` where it is not there yet; say(line) is told.
 function M.ensure_scenes(dir, say)
-  if core.is_generated(dir) then return end
+  if dir ~= M.SCENES or has_scenes(dir) then return end
   local above = dir:match("^(.+)/[^/]+$")
   if above then
     local made, reason = core.make_folders(above)
@@ -92,6 +103,17 @@ local function of_options(given)
     if given[option] ~= nil then
       result[#result + 1] = (names[option] or option) .. "=" .. given[option]
     end
+  end
+  return result
+end
+
+-- Those of the assignments that the config still has.
+function M.in_force(config, assignments)
+  local result = {}
+  for _, assignment in ipairs(assignments) do
+    local copy <close> = config:copy()
+    local same, changed = pcall(copy.override, copy, assignment)
+    if same and not changed:difference(config) then result[#result + 1] = assignment end
   end
   return result
 end
@@ -127,6 +149,7 @@ function M.configure(source, given, overrides, session)
   end
   override_all(config, typed)
   override_all(config, overrides)
+  if about.scenes then about.scenes = M.in_force(config, about.scenes) end
   about.dir = dir
   return config, about
 end

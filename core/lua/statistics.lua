@@ -28,6 +28,7 @@ function M.t_quantile(freedom)
   local z = 1.959964
   return quantiles[freedom]
     or z + (z ^ 3 + z) / (4 * freedom) + (5 * z ^ 5 + 16 * z ^ 3 + 3 * z) / (96 * freedom ^ 2)
+      + (3 * z ^ 7 + 19 * z ^ 5 + 17 * z ^ 3 - 15 * z) / (384 * freedom ^ 3)
 end
 
 -- Differences x[i] - y[i] of pairs with the same seed: {mean, half, n, separable}. `half` is half

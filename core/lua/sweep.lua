@@ -21,13 +21,14 @@ local function reason_of(log, how, what)
   return reason or "exit status " .. what
 end
 
+-- The last whole line of a log, or nil.
 local function last_line(log)
   local file = io.open(log, "rb")
-  if not file then return "" end
+  if not file then return nil end
   file:seek("end", -math.min(600, file:seek("end")))
   local tail = file:read("a") or ""
   file:close()
-  return tail:match("([^\n]+)\n[^\n]*$") or ""
+  return tail:match("([^\n]+)\n[^\n]*$")
 end
 
 -- What a run's files are.
@@ -40,16 +41,17 @@ local function files(dir, run)
   }
 end
 
-function M.command(program, dir, run, threads)
-  local at = files(dir, run)
-  return { program, "train", at.config, "--out", at.folder, "--resume", "--threads",
-    tostring(threads) }
+-- threads: nil leaves it to the config.
+local function command_of(at, threads)
+  local command = { core.program_path(), "train", at.config, "--out", at.folder, "--resume" }
+  if threads then table.move({ "--threads", tostring(threads) }, 1, 2, #command + 1, command) end
+  return command
 end
 
 local function start(dir, run, threads)
   local at = files(dir, run)
   os.remove(at.error)
-  local command = M.command(core.program_path(), dir, run, threads)
+  local command = command_of(at, threads)
   local process, reason = core.spawn(command, { output = at.log })
   if not process then core.fail(1, reason) end
   return { run = run, process = process, files = at, since = core.seconds() }
@@ -58,9 +60,11 @@ end
 local function follow(out, running, done, count)
   out:follow(function()
     local lines = {}
-    for i, job in ipairs(running) do
-      lines[i] = job.run.folder .. ": " .. last_line(job.files.log)
+    for _, job in ipairs(running) do
+      local line = last_line(job.files.log)
+      if line then lines[#lines + 1] = job.run.folder .. ": " .. line end
     end
+    if #lines == 0 then return nil end
     return string.format("%d/%d  %s", done, count, table.concat(lines, "  |  "))
   end)
 end
@@ -77,7 +81,7 @@ function M.run(plan, dir, jobs, out)
   end
   if done > 0 then out:say(text.plural(done, "run") .. " done already") end
   jobs = math.min(jobs, math.max(1, #queue))
-  local threads = jobs == 1 and 0 or math.max(1, core.machine().cpus // jobs)
+  local threads = jobs > 1 and math.max(1, core.machine().cpus // jobs) or nil
   local count, running, next_one = #plan.runs, {}, 1
   core.catch_interrupts()
 

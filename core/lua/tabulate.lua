@@ -12,8 +12,10 @@ local M = {
 }
 
 function M.run(given, arguments)
+  local format = given.format or "md"
+  results_of.check_format(format)
   local results = results_of.read((arguments[1]:gsub("(.)/+$", "%1")))
-  io.write(results_of.render(results, given.format or "md"))
+  io.write(results_of.render(results, format))
   return 0
 end
 

@@ -103,7 +103,7 @@ local function follow(session, config, run, about, options, out)
 end
 
 function M.run(given, arguments, argv)
-  local out = progress.new(io.stdout)
+  local out <close> = progress.new(io.stdout)
   local source = setup.experiment(arguments[1])
   local config, about = setup.configure(source, given, setup.overrides("train", arguments))
   local settings = config:table()

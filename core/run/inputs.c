@@ -73,8 +73,9 @@ int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, co
         status = sw_fail(error, SW_FAILED, "%s: expected 2 to %d captions to train on, found %zu",
                          out->train.path, INT32_MAX, out->train.captions);
     if (status == SW_OK && out->has_dev && out->dev.features != out->train.features)
-        status = sw_fail(error, SW_FAILED, "%s: expected %zu features a region as %s has, found %zu",
-                         out->dev.path, out->train.features, out->train.path, out->dev.features);
+        status =
+            sw_fail(error, SW_FAILED, "%s: expected %zu features a region as %s has, found %zu",
+                    out->dev.path, out->train.features, out->train.path, out->dev.features);
     if (status == SW_OK && (out->train.features > INT_MAX || out->vocabulary.words.count > INT_MAX))
         status = sw_fail(error, SW_FAILED, "%s: %zu features a region are too many",
                          out->train.path, out->train.features);
@@ -138,8 +139,8 @@ int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,
             return status;
         inputs->glove_lines = glove.lines;
         inputs->glove_found = glove.found;
-        inputs->glove_hash =
-            XXH3_64bits(glove.rows, sizeof(float) * inputs->vocabulary.words.count * (size_t)glove.width);
+        inputs->glove_hash = XXH3_64bits(
+            glove.rows, sizeof(float) * inputs->vocabulary.words.count * (size_t)glove.width);
     }
     struct sw_matcher_inputs sizes = {
         .features = (int)inputs->train.features,

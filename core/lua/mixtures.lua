@@ -1,0 +1,59 @@
+-- mixtures.lua: in what the runs of one table are not alike beside their configs.
+local text = require "stepwise.text"
+
+local M = {}
+
+-- path "a.b" of a decoded provenance.json, or nil
+local function at(provenance, path)
+  local value = provenance
+  for key in path:gmatch("[^.]+") do
+    if type(value) ~= "table" then return nil end
+    value = value[key]
+  end
+  return type(value) ~= "table" and value or nil
+end
+
+local function plugin_hashes(provenance)
+  local result = {}
+  for _, plugin in ipairs(type(provenance.plugins) == "table" and provenance.plugins or {}) do
+    if type(plugin) == "table" and plugin.name then result[plugin.name] = plugin.hash end
+  end
+  return result
+end
+
+-- The different values that `of` gives, as sorted words.
+local function distinct(provenances, of)
+  local seen = {}
+  for _, provenance in ipairs(provenances) do
+    local value = of(provenance)
+    if value ~= nil then seen[tostring(value)] = true end
+  end
+  return text.sorted_keys(seen)
+end
+
+-- Lines about the decoded provenance.json files of a table's runs; none when all are alike.
+function M.notes(provenances)
+  local notes = {}
+  local function compare(what, of)
+    local values = distinct(provenances, of)
+    if #values > 1 then
+      notes[#notes + 1] = string.format("The runs mix %s: %s.", what, table.concat(values, ", "))
+    end
+  end
+  compare("data (fingerprints of the train split)", function(p) return at(p, "data.train") end)
+  compare("OpenBLAS cores, which give other last digits", function(p) return at(p, "blas.core") end)
+  compare("vector kernels, which give other last digits", function(p) return at(p, "cpu") end)
+  compare("versions of stepwise", function(p)
+    return string.format("%s %s", at(p, "program.version"), at(p, "program.git") or "")
+  end)
+  local names = {}
+  for _, provenance in ipairs(provenances) do
+    for name in pairs(plugin_hashes(provenance)) do names[name] = true end
+  end
+  for _, name in ipairs(text.sorted_keys(names)) do
+    compare("builds of the plugin " .. name, function(p) return plugin_hashes(p)[name] end)
+  end
+  return notes
+end
+
+return M
