@@ -30,7 +30,7 @@ enum { ALIGNMENT = 64, FIRST_BLOCK = 64 * 1024 };
 
 struct block {
     struct block *before; /* filled earlier */
-    size_t size, taken; /* bytes behind the head */
+    size_t size, taken;   /* bytes behind the head */
 };
 
 struct sw_arena {

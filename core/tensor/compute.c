@@ -131,7 +131,8 @@ void sw_parallel(struct sw_compute *compute, int chunks,
     sw_pool_run(compute->pool, chunks, work, data);
 }
 
-/* ---- matrix products -------------------------------------------------------------------------- */
+/* ---- matrix products --------------------------------------------------------------------------
+ */
 
 struct product {
     int transpose_a, transpose_b, M, N, K;
@@ -214,8 +215,8 @@ void sw_gemm(struct sw_compute *compute, int transpose_a, int transpose_b, int M
         return;
     int by_columns = N > M, lines = by_columns ? N : M;
     int step = K > 0 ? chunk_step(lines, by_columns ? M : N, K) : lines;
-    struct product product = {transpose_a, transpose_b, M, N, K, alpha, beta, A, B, C,
-                              lda, ldb, ldc, by_columns, step};
+    struct product product = {transpose_a, transpose_b, M,   N,   K,   alpha,      beta, A,
+                              B,           C,           lda, ldb, ldc, by_columns, step};
     int chunks = (lines - 1) / step + 1;
     if (chunks == 1)
         product_chunk(&product, 0, 0);

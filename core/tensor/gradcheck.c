@@ -13,7 +13,7 @@ enum { MOST_INPUTS = 10 };
 struct input {
     size_t count;
     float *data, *copy, *grad; /* (count) each; copy: as it was filled */
-    double *analytic; /* (count) */
+    double *analytic;          /* (count) */
     struct sw_tensor tensor;
 };
 
@@ -21,7 +21,7 @@ struct check {
     struct sw_graph *graph;
     const struct sw_op *op;
     const struct sw_sample *sample;
-    int index; /* of the sample */
+    int index;              /* of the sample */
     struct sw_arena *arena; /* of one sample */
     struct input in[MOST_INPUTS];
     size_t outputs;
@@ -30,10 +30,10 @@ struct check {
     struct sw_error *error;
 };
 
-#define REFUSE(check, ...)                                                                         \
-    (sw_fail((check)->error, SW_FAILED, __VA_ARGS__),                                              \
-     sw_error_within((check)->error, "operation '%s', sample %d", (check)->op->name,               \
-                     (check)->index + 1),                                                          \
+#define REFUSE(check, ...)                                                           \
+    (sw_fail((check)->error, SW_FAILED, __VA_ARGS__),                                \
+     sw_error_within((check)->error, "operation '%s', sample %d", (check)->op->name, \
+                     (check)->index + 1),                                            \
      SW_FAILED)
 
 static int no_memory(struct check *check)
@@ -41,7 +41,8 @@ static int no_memory(struct check *check)
     return REFUSE(check, "out of memory");
 }
 
-/* ---- running the operation -------------------------------------------------------------------- */
+/* ---- running the operation --------------------------------------------------------------------
+ */
 
 /* Fills what the next reset leaves free with `byte`, so that what an operation forgets to write is
  * not by chance what it wrote the last time. 0xff bytes are NaN as floats. Twice, since the first
@@ -66,8 +67,7 @@ static struct sw_tensor *forward(struct check *check, int record)
     for (int i = 0; i < check->sample->inputs; i++)
         in[i] = &check->in[i].tensor;
     sw_graph_reset(check->graph, record);
-    return sw_graph_apply(check->graph, check->op, in, check->sample->inputs,
-                          &check->sample->args);
+    return sw_graph_apply(check->graph, check->op, in, check->sample->inputs, &check->sample->args);
 }
 
 static int forward_failed(struct check *check)
@@ -78,8 +78,7 @@ static int forward_failed(struct check *check)
 static int inputs_unchanged(struct check *check)
 {
     for (int i = 0; i < check->sample->inputs; i++)
-        if (memcmp(check->in[i].data, check->in[i].copy,
-                   check->in[i].count * sizeof(float)) != 0)
+        if (memcmp(check->in[i].data, check->in[i].copy, check->in[i].count * sizeof(float)) != 0)
             return REFUSE(check, "input %d was written to", i + 1);
     return SW_OK;
 }
@@ -118,7 +117,8 @@ static int loss(struct check *check, double *sum)
     return SW_OK;
 }
 
-/* ---- one sample ------------------------------------------------------------------------------- */
+/* ---- one sample -------------------------------------------------------------------------------
+ */
 
 /* The widest stencil reaches 2 * 0.03 of the range to either side: a margin is left for it. */
 static const double steps[] = {1e-2, 3e-3, 3e-2};
@@ -339,8 +339,8 @@ int sw_gradcheck(struct sw_graph *graph, const struct sw_op *op, double *worst,
         check.index = i;
         check.sample = &op->samples[i];
         if (check.sample->inputs < 0 || check.sample->inputs > MOST_INPUTS)
-            status = REFUSE(&check, "has %d inputs, at most %d fit", check.sample->inputs,
-                            MOST_INPUTS);
+            status =
+                REFUSE(&check, "has %d inputs, at most %d fit", check.sample->inputs, MOST_INPUTS);
         else
             status = check_sample(&check);
         sw_arena_reset(check.arena);

@@ -171,8 +171,8 @@ struct sw_tensor *sw_graph_reshape(struct sw_graph *graph, struct sw_tensor *x, 
     return view;
 }
 
-static void fail_shapes(struct sw_graph *graph, const struct sw_op *op,
-                        struct sw_tensor *const *in, int inputs)
+static void fail_shapes(struct sw_graph *graph, const struct sw_op *op, struct sw_tensor *const *in,
+                        int inputs)
 {
     char got[512];
     size_t used = 0;
@@ -293,4 +293,16 @@ int sw_graph_backward(struct sw_graph *graph)
     for (const struct node *node = graph->last; node; node = node->before)
         node->op->backward(&node->call);
     return SW_OK;
+}
+
+int sw_graph_before(const struct sw_graph *graph, const void **at, const struct sw_op **op,
+                    const struct sw_call **call)
+{
+    const struct node *node = *at ? ((const struct node *)*at)->before : graph->last;
+    if (!node)
+        return 0;
+    *at = node;
+    *op = node->op;
+    *call = &node->call;
+    return 1;
 }

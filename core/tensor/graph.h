@@ -49,6 +49,11 @@ struct sw_tensor *sw_graph_apply_named(struct sw_graph *graph, const char *name,
 /* Walks the tape from the end; the caller has set the gradient of what it starts from. */
 int sw_graph_backward(struct sw_graph *graph);
 
+/* The recorded calls from the last to the first, for who asks what a step is made of: *at starts as
+ * NULL and is this function's own; 0 when there is none left. */
+int sw_graph_before(const struct sw_graph *graph, const void **at, const struct sw_op **op,
+                    const struct sw_call **call);
+
 /* SW_OK, or the first failure. */
 struct sw_error *sw_graph_error(struct sw_graph *graph);
 size_t sw_graph_bytes(const struct sw_graph *graph); /* memory held by the graph's arena */

@@ -25,13 +25,12 @@ struct sw_kernels {
 
     /* ---- arrays of `count` numbers ---- */
 
-    /* Relative error below 2e-7. 0 below -87.3, the value at 88.7 above it; NaN stays. x == out is
-     * allowed in these three. */
+    /* Relative error below 2e-7. 0 from -87.3 down, the value at 88.7 above it; NaN stays. x == out
+     * is allowed in these three. */
     void (*exp)(size_t count, const float *x, float *out);
-    void (*sigmoid)(size_t count, const float *x,
-                    float *out); /* relative error below 4e-7 above -87 */
-    void (*tanh)(size_t count, const float *x,
-                 float *out); /* relative error below 4e-7, also near 0 */
+    /* Relative error below 4e-7, sigmoid's for x above -87, tanh's also near 0. */
+    void (*sigmoid)(size_t count, const float *x, float *out);
+    void (*tanh)(size_t count, const float *x, float *out);
 
     /* out may be x or y in these four. */
     void (*add)(size_t count, const float *x, const float *y, float *out);      /* x + y */
@@ -39,31 +38,31 @@ struct sw_kernels {
     void (*mul)(size_t count, const float *x, const float *y, float *out);      /* x y */
     void (*affine)(size_t count, float a, float c, const float *x, float *out); /* a x + c */
     void (*axpy)(size_t count, float a, const float *x, float *out);            /* out += a x */
-    void (*mul_add)(size_t count, float a, const float *x, const float *y,
-                    float *out); /* out += a x y */
+    /* out += a x y */
+    void (*mul_add)(size_t count, float a, const float *x, const float *y, float *out);
     float (*dot)(size_t count, const float *x, const float *y);
     /* Sum of x^2 in double; the same bits from every kernel set. */
     double (*sum_squares)(size_t count, const float *x);
     void (*from_u8)(size_t count, float scale, const uint8_t *x, float *out); /* scale x */
 
-    void (*leaky_relu)(size_t count, float slope, const float *x,
-                       float *out); /* x, or slope x below 0 */
+    /* x, or slope x below 0 */
+    void (*leaky_relu)(size_t count, float slope, const float *x, float *out);
     void (*leaky_relu_backward)(size_t count, float slope, const float *x, const float *dy,
                                 float *dx);
-    void (*sigmoid_backward)(size_t count, const float *y, const float *dy,
-                             float *dx); /* dx += dy y (1-y) */
-    void (*tanh_backward)(size_t count, const float *y, const float *dy,
-                          float *dx); /* dx += dy (1-y^2) */
+    /* dx += dy y (1-y), and dx += dy (1-y^2) */
+    void (*sigmoid_backward)(size_t count, const float *y, const float *dy, float *dx);
+    void (*tanh_backward)(size_t count, const float *y, const float *dy, float *dx);
 
     /* m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2;
-     * p -= rate / correction1 * m / (sqrt(v) / sqrt(correction2) + epsilon),  g = gradient_scale *
-     * grad */
+     * p -= rate / correction1 * m / (sqrt(v) / sqrt(correction2) + epsilon),
+     * where g = gradient_scale * grad */
     void (*adam)(size_t count, float *p, const float *grad, float *m, float *v,
                  const struct sw_adam_step *step);
 
-    /* One step of PyTorch's GRU cell for one sample. ax (3D) = W_ih x + b_ih and ah (3D) = W_hh h +
-     * b_hh, both in the order r, z, n. r = sigmoid(ax_r + ah_r), z = sigmoid(ax_z + ah_z), n =
-     * tanh(ax_n + r ah_n), h = (1-z) n + z h_prev. r, z, n, h (D) are written; h may be h_prev. */
+    /* One step of PyTorch's GRU cell for one sample. ax (3D) = W_ih x + b_ih and
+     * ah (3D) = W_hh h + b_hh, both in the order r, z, n. r = sigmoid(ax_r + ah_r),
+     * z = sigmoid(ax_z + ah_z), n = tanh(ax_n + r ah_n), h = (1-z) n + z h_prev.
+     * r, z, n, h (D) are written; h may be h_prev. */
     void (*gru_forward)(int D, const float *ax, const float *ah, const float *h_prev, float *r,
                         float *z, float *n, float *h);
     /* From dh (D): writes dax (3D) and dah (3D); dh_prev += dh z (the part through W_hh is the

@@ -125,8 +125,10 @@ static float array_dot(size_t count, const float *x, const float *y)
     sw_v sum[4] = {{0}, {0}, {0}, {0}};
     size_t i = 0;
     for (; i + 4 * SW_WIDTH <= count; i += 4 * SW_WIDTH)
-        SW_UNROLL for (int j = 0; j < 4; j++) sum[j] +=
-            load_u(x + i + j * SW_WIDTH) * load_u(y + i + j * SW_WIDTH);
+        SW_UNROLL for (int j = 0; j < 4; j++)
+        {
+            sum[j] += load_u(x + i + j * SW_WIDTH) * load_u(y + i + j * SW_WIDTH);
+        }
     for (; i + SW_WIDTH <= count; i += SW_WIDTH)
         sum[0] += load_u(x + i) * load_u(y + i);
     if (i < count)

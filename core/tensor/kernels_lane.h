@@ -16,8 +16,7 @@ SW_INLINE sw_vm kept(const float *mask)
 
 /* ---- softmax ---- */
 
-/* What the exponents are taken from: the largest x of a row, or with a negative lambda the least.
- */
+/* What is taken from the x of a row: the largest, or with a negative lambda the least. */
 SW_INLINE sw_v further(int negative, sw_v x, sw_v than)
 {
     return negative ? min_v(x, than) : max_v(x, than);
@@ -37,16 +36,22 @@ SW_INLINE void softmax_row(int negative, int K, float lambda, const float *x, pt
 {
     const float never = negative ? FLT_MAX : -FLT_MAX;
     sw_v tops[4];
-    SW_UNROLL for (int j = 0; j < 4; j++) tops[j] = splat(negative ? INFINITY : -INFINITY);
+    SW_UNROLL for (int j = 0; j < 4; j++)
+    {
+        tops[j] = splat(negative ? INFINITY : -INFINITY);
+    }
     int k = 0;
     for (; k + 4 <= K; k += 4)
-        SW_UNROLL for (int j = 0; j < 4; j++) tops[j] =
-            further(negative,
-                    kept_or(x + (k + j) * x_column, mask ? mask + (k + j) * SW_LANES : NULL, never),
-                    tops[j]);
-    for (; k < K; k++)
-        tops[0] = further(
-            negative, kept_or(x + k * x_column, mask ? mask + k * SW_LANES : NULL, never), tops[0]);
+        SW_UNROLL for (int j = 0; j < 4; j++)
+        {
+            sw_v t =
+                kept_or(x + (k + j) * x_column, mask ? mask + (k + j) * SW_LANES : NULL, never);
+            tops[j] = further(negative, t, tops[j]);
+        }
+    for (; k < K; k++) {
+        sw_v t = kept_or(x + k * x_column, mask ? mask + k * SW_LANES : NULL, never);
+        tops[0] = further(negative, t, tops[0]);
+    }
     sw_v top =
         further(negative, further(negative, tops[0], tops[1]), further(negative, tops[2], tops[3]));
 

@@ -279,13 +279,12 @@ SW_INLINE void rowdot_rows(int rows, int K, const float *x, ptrdiff_t x_row, ptr
                            const float *y, ptrdiff_t y_row, ptrdiff_t y_column, float *out,
                            int accumulate)
 {
-    sw_v sum[4];
-    SW_UNROLL for (int r = 0; r < rows; r++) sum[r] =
-        accumulate ? load(out + r * SW_LANES) : splat(0);
+    sw_block sum;
+    SW_BY_ROW(rows, sum[r][0] = accumulate ? load(out + r * SW_LANES) : splat(0))
     for (int k = 0; k < K; k++)
-        SW_UNROLL for (int r = 0; r < rows; r++) sum[r] +=
-            load(x + r * x_row + k * x_column) * load(y + r * y_row + k * y_column);
-    SW_UNROLL for (int r = 0; r < rows; r++) store(out + r * SW_LANES, sum[r]);
+        SW_BY_ROW(rows, sum[r][0] +=
+                        load(x + r * x_row + k * x_column) * load(y + r * y_row + k * y_column))
+    SW_BY_ROW(rows, store(out + r * SW_LANES, sum[r][0]))
 }
 
 static void lane_rowdot(int R, int K, const float *x, ptrdiff_t x_row, ptrdiff_t x_column,

@@ -13,8 +13,8 @@ enum { LONGEST_NAME = 63, MOST_INPUTS = 10, MOST_OPS = 4096 };
 struct sw_ops {
     int count, room;
     const struct sw_op **sorted; /* (room) */
-    unsigned slots; /* a power of two, at least twice the count */
-    const struct sw_op **slot; /* (slots), open addressing by name */
+    unsigned slots;              /* a power of two, at least twice the count */
+    const struct sw_op **slot;   /* (slots), open addressing by name */
 };
 
 static uint32_t hash(const char *name)
@@ -101,8 +101,7 @@ static int check_sample(const struct sw_op *op, int index, struct sw_error *erro
             sample->in[i].low > sample->in[i].high)
             return sw_fail(error, SW_FAILED,
                            "operation '%s', sample %d, input %d: low %g is above high %g", op->name,
-                           index + 1, i + 1, (double)sample->in[i].low,
-                           (double)sample->in[i].high);
+                           index + 1, i + 1, (double)sample->in[i].low, (double)sample->in[i].high);
     }
     return SW_OK;
 }
@@ -128,8 +127,7 @@ static int check(const struct sw_ops *ops, const struct sw_op *op, struct sw_err
                                                     : NULL;
     if (lacks)
         return sw_fail(error, SW_FAILED, "operation '%s' has no %s", name, lacks);
-    if (op->least_inputs < 1 || op->most_inputs < op->least_inputs ||
-        op->most_inputs > MOST_INPUTS)
+    if (op->least_inputs < 1 || op->most_inputs < op->least_inputs || op->most_inputs > MOST_INPUTS)
         return sw_fail(error, SW_FAILED,
                        "operation '%s': takes %d to %d inputs, expected a range within 1 to %d",
                        name, op->least_inputs, op->most_inputs, MOST_INPUTS);
@@ -164,9 +162,8 @@ int sw_ops_add(struct sw_ops *ops, const struct sw_op *op, struct sw_error *erro
 
 struct sw_ops *sw_ops_new(struct sw_error *error)
 {
-    static const struct sw_op *const *const lists[] = {sw_ops_lane, sw_ops_vector,
-                                                       sw_ops_elementwise, sw_ops_dense,
-                                                       sw_ops_parts};
+    static const struct sw_op *const *const lists[] = {
+        sw_ops_lane, sw_ops_vector, sw_ops_elementwise, sw_ops_dense, sw_ops_parts};
     struct sw_ops *ops = calloc(1, sizeof *ops);
     if (!ops) {
         sw_fail(error, SW_FAILED, "out of memory");

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* ---- what they share --------------------------------------------------------------------------
- */
+/* ---- what they share ---- */
 
 static int same_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -110,8 +109,7 @@ static const struct sw_sample two_input_samples[] = {
         SW_SAMPLES(table),                                \
     };
 
-/* ---- two inputs -------------------------------------------------------------------------------
- */
+/* ---- two inputs ---- */
 
 static void add_range(const struct range *r)
 {
@@ -159,8 +157,7 @@ static void mul_range_backward(const struct range *r)
 
 ELEMENTWISE(mul, 2, "(..),(..)->(..)", "x y", two_input_samples)
 
-/* ---- one input --------------------------------------------------------------------------------
- */
+/* ---- one input ---- */
 
 static void affine_range(const struct range *r)
 {

@@ -4,8 +4,7 @@
 #include "tensor/ops_lane_norm.h"
 #include "tensor/ops_shared.h"
 
-/* ---- lane_matmul: C = X Y ---------------------------------------------------------------------
- */
+/* ---- lane_matmul: C = X Y ---- */
 
 static int matmul_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -66,8 +65,7 @@ static const struct sw_op matmul = {
     SW_SAMPLES(matmul_samples),
 };
 
-/* ---- lane_rowdot: row by row ------------------------------------------------------------------
- */
+/* ---- lane_rowdot: row by row ---- */
 
 static int rowdot_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -116,8 +114,7 @@ static const struct sw_op rowdot = {
     SW_SAMPLES(rowdot_samples),
 };
 
-/* ---- lane_quadratic: x^T G x for each row -----------------------------------------------------
- */
+/* ---- lane_quadratic: x^T G x for each row ---- */
 
 static int quadratic_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -162,8 +159,7 @@ static const struct sw_op quadratic = {
     SW_SAMPLES(quadratic_samples),
 };
 
-/* ---- lane_diag: g_kk --------------------------------------------------------------------------
- */
+/* ---- lane_diag: g_kk ---- */
 
 static int diag_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -204,8 +200,7 @@ static const struct sw_op diag = {
     SW_SAMPLES(diag_samples),
 };
 
-/* ---- lane_scale: s_r x_r ----------------------------------------------------------------------
- */
+/* ---- lane_scale: s_r x_r ---- */
 
 static int scale_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {

@@ -2,10 +2,7 @@
 #include "tensor/ops_lane_norm.h"
 #include "tensor/ops_shared.h"
 
-#include <string.h>
-
-/* ---- lane_softmax -----------------------------------------------------------------------------
- */
+/* ---- lane_softmax ---- */
 
 static int softmax_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -59,8 +56,7 @@ const struct sw_op sw_op_lane_softmax = {
     SW_SAMPLES(softmax_samples),
 };
 
-/* ---- lane_cosine ------------------------------------------------------------------------------
- */
+/* ---- lane_cosine ---- */
 
 static int cosine_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -129,8 +125,7 @@ const struct sw_op sw_op_lane_cosine = {
     SW_SAMPLES(cosine_samples),
 };
 
-/* ---- lane_mean --------------------------------------------------------------------------------
- */
+/* ---- lane_mean ---- */
 
 static int mean_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -201,8 +196,7 @@ const struct sw_op sw_op_lane_mean = {
     SW_SAMPLES(mean_samples),
 };
 
-/* ---- lane_l2norm ------------------------------------------------------------------------------
- */
+/* ---- lane_l2norm ---- */
 
 /* Groups are columns when the norm runs over rows (i0 = 0), and rows when it runs over columns. */
 static struct sw_lanes l2norm_groups(const struct sw_call *call)

@@ -6,7 +6,6 @@
 #include "tensor/compute.h"
 #include "tensor/kernels.h"
 
-#include <limits.h>
 #include <stddef.h>
 
 static inline const struct sw_kernels *sw_kernels_of(const struct sw_call *call)

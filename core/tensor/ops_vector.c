@@ -6,8 +6,6 @@
 #include "tensor/ops_shared.h"
 #include "tensor/ops_vector_product.h"
 
-#include <string.h>
-
 enum { L = SW_LANES };
 
 static int max_int(int x, int y)
@@ -47,8 +45,7 @@ static float lane_gradient(const float *d, int lanes, int l)
     return sum;
 }
 
-/* ---- vec_rowdot -------------------------------------------------------------------------------
- */
+/* ---- vec_rowdot ---- */
 
 static int rowdot_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -110,8 +107,7 @@ static const struct sw_op rowdot = {
     SW_SAMPLES(rowdot_samples),
 };
 
-/* ---- vec_functional ---------------------------------------------------------------------------
- */
+/* ---- vec_functional ---- */
 
 static int functional_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -169,8 +165,7 @@ static const struct sw_op functional = {
     SW_SAMPLES(functional_samples),
 };
 
-/* ---- vec_scale --------------------------------------------------------------------------------
- */
+/* ---- vec_scale ---- */
 
 static int scale_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -225,8 +220,7 @@ static const struct sw_op scale = {
     SW_SAMPLES(scale_samples),
 };
 
-/* ---- vec_pool ---------------------------------------------------------------------------------
- */
+/* ---- vec_pool ---- */
 
 static int pool_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -294,8 +288,7 @@ static const struct sw_op pool = {
     SW_SAMPLES(pool_samples),
 };
 
-/* ---- vec_add ----------------------------------------------------------------------------------
- */
+/* ---- vec_add ---- */
 
 static int add_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {

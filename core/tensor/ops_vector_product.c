@@ -95,8 +95,7 @@ static void add_transposed(const struct product *p, const float *packed, const f
                     c.step);
 }
 
-/* ---- mix --------------------------------------------------------------------------------------
- */
+/* ---- mix ---- */
 
 static int mix_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {
@@ -157,8 +156,7 @@ const struct sw_op sw_op_mix = {
     SW_SAMPLES(mix_samples),
 };
 
-/* ---- vec_dots ---------------------------------------------------------------------------------
- */
+/* ---- vec_dots ---- */
 
 static int dots_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 {

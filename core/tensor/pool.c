@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Looks at a flag this often before sleeping: some tens of microseconds, about what waking costs. */
+/* Looks at a flag this often before sleeping: some tens of microseconds, about what waking costs.
+ */
 enum { PATIENCE = 1000 };
 
 struct worker {
@@ -30,7 +31,7 @@ struct sw_pool {
     pthread_mutex_t lock; /* guards what follows, but for the atomics */
     pthread_cond_t opened, left;
     int open, stop;
-    atomic_uint jobs; /* opened so far; idle workers watch it */
+    atomic_uint jobs;  /* opened so far; idle workers watch it */
     atomic_int inside; /* workers that joined and have not left; rises only under the lock */
 
     atomic_int next;
@@ -39,7 +40,8 @@ struct sw_pool {
     void *data;
 };
 
-/* Which pool's chunk this thread is in, and as which worker: what makes a nested call run in place. */
+/* Which pool's chunk this thread is in, and as which worker: what makes a nested call run in place.
+ */
 static _Thread_local const struct sw_pool *current;
 static _Thread_local int current_worker;
 
@@ -195,8 +197,8 @@ static void close_job(struct sw_pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-void sw_pool_run(struct sw_pool *pool, int chunks,
-                 void (*work)(void *data, int chunk, int worker), void *data)
+void sw_pool_run(struct sw_pool *pool, int chunks, void (*work)(void *data, int chunk, int worker),
+                 void *data)
 {
     if (current == pool) {
         for (int chunk = 0; chunk < chunks; chunk++)
