@@ -67,7 +67,7 @@ static int put_ids(struct packer *p, const char *line, size_t length)
     }
     if (!status && p->used == begin)
         status = put(p, p->vocabulary->start);
-    if (!status && (p->used == begin + 1 || p->data->ids[p->used - 1] != p->vocabulary->end))
+    if (!status && p->data->ids[p->used - 1] != p->vocabulary->end)
         status = put(p, p->vocabulary->end);
     return status;
 }

@@ -51,8 +51,7 @@ static int out_of_memory(const char *path, struct sw_error *error)
     return sw_fail(error, SW_FAILED, "%s: out of memory", path);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static int read_shape(struct range *out, const json_t *shape, const char *path,
                       struct sw_error *error)
@@ -359,8 +358,7 @@ int sw_safetensors_integers(const struct sw_safetensors *file, const char *name,
     return copy(file, name, "I64", sizeof *out, ndim, shape, out, error);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 /* Adds one tensor's line to the header and moves *at behind its bytes. */
 static int describe(json_t *header, const struct sw_safetensors_entry *entry, size_t *at,

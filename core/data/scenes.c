@@ -29,11 +29,10 @@ struct sw_scenes_options sw_scenes_defaults(void)
                                       .regions = 12,
                                       .features = 96,
                                       .word_dim = 50,
-                                      .noise = 1};
+                                      .noise = 1.5f};
 }
 
-/* ---- the folder -------------------------------------------------------------------------------
- */
+/* ---- the folder ---------------------------------------------------------------------------- */
 
 /* dir/name, or dir/SPLIT_name; to be freed. */
 static char *path_of(const char *dir, const char *split, const char *name, struct sw_error *error)
@@ -124,8 +123,7 @@ static int text_write(struct text *text, const char *dir, const char *split, con
     return status;
 }
 
-/* ---- one split --------------------------------------------------------------------------------
- */
+/* ---- one split ----------------------------------------------------------------------------- */
 
 struct split {
     const char *dir, *name;
@@ -219,8 +217,7 @@ static int write_split(const char *dir, uint32_t number, size_t images,
     return status;
 }
 
-/* ---- the data set -----------------------------------------------------------------------------
- */
+/* ---- the data set -------------------------------------------------------------------------- */
 
 static int check_options(const struct sw_scenes_options *options, struct sw_error *error)
 {

@@ -17,8 +17,7 @@ static float between(struct sw_random *random, float low, float high)
     return low + (high - low) * sw_random_uniform(random);
 }
 
-/* ---- scenes -----------------------------------------------------------------------------------
- */
+/* ---- scenes -------------------------------------------------------------------------------- */
 
 static void draw_objects(struct sw_scene *scene, struct sw_random *random)
 {
@@ -125,8 +124,7 @@ void sw_scene_group(struct sw_scene group[SW_SCENE_GROUP], struct sw_random *ran
     }
 }
 
-/* ---- regions ----------------------------------------------------------------------------------
- */
+/* ---- regions ------------------------------------------------------------------------------- */
 
 int sw_scene_codes_new(struct sw_scene_codes *out, uint64_t seed, size_t features)
 {
@@ -243,16 +241,15 @@ static void show(const struct view *view, const struct sw_scene *scene,
         add(features, F, view->share, codes->class + (size_t)object->class * F);
         add(features, F, .9f * view->share, codes->colour + (size_t)object->colour * F);
         add(features, F, .5f * view->share, codes->size + (size_t)object->size * F);
-        add(features, F, .6f * view->share, codes->count + (size_t)(object->count - 1) * F);
-        if (scene->relation == SW_ON &&
-            view->object < 2) { /* the boxes touch: each sees the other */
-            const struct sw_scene_object *other = &scene->objects[1 - view->object];
-            add(features, F, .3f, codes->class + (size_t)other->class * F);
-        }
+        add(features, F, .3f * view->share, codes->count + (size_t)(object->count - 1) * F);
     }
-    add(features, F, .3f + .7f * (1 - view->share), codes->place + (size_t)scene->place * F);
-    add(features, F, 1.4f * (view->x - .5f), codes->across);
-    add(features, F, 1.4f * (view->y - .5f), codes->down);
+    if (scene->relation == SW_ON && (view->object == 0 || view->object == 1)) {
+        const struct sw_scene_object *other = &scene->objects[1 - view->object]; /* it touches */
+        add(features, F, .3f, codes->class + (size_t)other->class * F);
+    }
+    add(features, F, .3f + .3f * (1 - view->share), codes->place + (size_t)scene->place * F);
+    add(features, F, 2.2f * (view->x - .5f), codes->across);
+    add(features, F, 2.2f * (view->y - .5f), codes->down);
     for (size_t f = 0; f < F; f++)
         features[f] += noise * sw_random_normal(random);
 }

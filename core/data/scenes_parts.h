@@ -9,11 +9,11 @@
 #include <stdio.h>
 
 enum {
-    SW_SCENE_CLASSES = 20,
-    SW_SCENE_COLOURS = 10,
+    SW_SCENE_CLASSES = 12,
+    SW_SCENE_COLOURS = 8,
     SW_SCENE_SIZES = 3, /* small, medium, large */
     SW_SCENE_COUNTS = 4,
-    SW_SCENE_PLACES = 8,
+    SW_SCENE_PLACES = 6,
     SW_SCENE_OBJECTS = 3,
     SW_SCENE_GROUP = 8,
     SW_SCENE_CAPTIONS = 5,

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- ranks ------------------------------------------------------------------------------------
- */
+/* ---- ranks --------------------------------------------------------------------------------- */
 
 int sw_ranks_new(struct sw_ranks *out, size_t images, size_t per_image, size_t folds,
                  struct sw_error *error)
@@ -64,11 +63,9 @@ static struct fold fold_of(const struct sw_ranks *ranks, size_t image)
  * caption is larger, or equal at a higher index, so its rank can be counted over the whole row. */
 static void rank_texts(struct fold fold, const float *row, uint32_t *rank, uint32_t *equal)
 {
-    size_t best = fold.own;
+    float score = row[fold.own];
     for (size_t c = fold.own; c < fold.own_end; c++)
-        if (row[c] >= row[best])
-            best = c;
-    float score = row[best];
+        score = row[c] > score ? row[c] : score;
     uint32_t larger = 0, before = 0, after = 0;
     for (size_t c = fold.first; c < fold.end; c++)
         larger += row[c] > score;
@@ -126,8 +123,7 @@ int sw_ranks_rows(struct sw_ranks *ranks, const float *own, const float *block, 
     return SW_OK;
 }
 
-/* ---- metrics ----------------------------------------------------------------------------------
- */
+/* ---- metrics ------------------------------------------------------------------------------- */
 
 /* One direction; sums over the folds until they are divided. */
 struct summary {
