@@ -134,10 +134,9 @@ static json_t *resolve_embedding(const struct sw_plugins *plugins, const json_t 
                                  struct sw_error *error)
 {
     static const char *const taken[] = {"plugin", "word_dim"};
-    const char *name = value ? plugin_name(value, preset_embedding, "model.embedding", error)
-                             : preset_embedding;
-    const struct sw_embedding *embedding =
-        name ? sw_plugins_embedding(plugins, name, error) : NULL;
+    const char *name =
+        value ? plugin_name(value, preset_embedding, "model.embedding", error) : preset_embedding;
+    const struct sw_embedding *embedding = name ? sw_plugins_embedding(plugins, name, error) : NULL;
     if (!embedding)
         return NULL;
     const json_t *given = json_is_object(value) ? value : NULL;
@@ -237,7 +236,9 @@ static json_t *resolve_stages(const struct sw_plugins *plugins, const json_t *va
         sw_value_found(found, sizeof found, value);
         sw_fail(error, SW_MISUSE, "model.stages: expected a list of 1 to %d stages, found %s%s",
                 MOST_STAGES, found,
-                !json_is_array(value) ? "" : count ? " that is longer" : " that is empty");
+                !json_is_array(value) ? ""
+                : count               ? " that is longer"
+                                      : " that is empty");
         return NULL;
     }
     json_t *given = value ? json_incref((json_t *)(size_t)value) : default_stages(error);
@@ -279,12 +280,10 @@ json_t *sw_compose_resolve(const struct sw_plugins *plugins, const json_t *model
         sw_fail(error, SW_FAILED, "out of memory for a config");
     ok = ok && put(resolved, "dim",
                    sw_check_integer(dim ? dim : preset, dim_range, "model.dim", error), error);
-    ok = ok &&
-         put(resolved, "direction",
-             sw_check_choice(way ? way : both, directions, "model.direction", error), error);
-    ok = ok &&
-         put(resolved, "embedding",
-             resolve_embedding(plugins, json_object_get(model, "embedding"), error), error);
+    ok = ok && put(resolved, "direction",
+                   sw_check_choice(way ? way : both, directions, "model.direction", error), error);
+    ok = ok && put(resolved, "embedding",
+                   resolve_embedding(plugins, json_object_get(model, "embedding"), error), error);
     ok = ok && put(resolved, "stages",
                    resolve_stages(plugins, json_object_get(model, "stages"), error), error);
     json_decref(preset);
@@ -380,8 +379,8 @@ static int plan(struct sw_composition *c, const struct sw_plugins *plugins, stru
     p->word_dim = (int)json_integer_value(json_object_get(word, "word_dim"));
     p->direction = (enum sw_direction)sw_choice_index(
         directions, json_string_value(json_object_get(c->resolved, "direction")));
-    p->embedding = sw_plugins_embedding(
-        plugins, json_string_value(json_object_get(word, "plugin")), error);
+    p->embedding =
+        sw_plugins_embedding(plugins, json_string_value(json_object_get(word, "plugin")), error);
     if (!p->embedding)
         return 0;
     p->embedding_options = values_of(c, plugins, p->embedding->options, word, error);
@@ -394,8 +393,8 @@ static int plan(struct sw_composition *c, const struct sw_plugins *plugins, stru
     for (int i = 0; i < p->stage_count; i++) {
         const json_t *object = json_array_get(stages, (size_t)i);
         struct sw_stage_plan *stage = &c->stages[i];
-        stage->stage = sw_plugins_stage(
-            plugins, json_string_value(json_object_get(object, "plugin")), error);
+        stage->stage =
+            sw_plugins_stage(plugins, json_string_value(json_object_get(object, "plugin")), error);
         if (!stage->stage)
             return 0;
         stage->score = json_is_true(json_object_get(object, "score"));

@@ -20,7 +20,10 @@ void sw_value_found(char *out, size_t size, const json_t *value)
     } else if (json_is_real(value)) {
         snprintf(out, size, "%.15g", json_real_value(value));
     } else {
-        snprintf(out, size, "%s", json_is_null(value) ? "null" : json_is_true(value) ? "true" : "false");
+        snprintf(out, size, "%s",
+                 json_is_null(value)   ? "null"
+                 : json_is_true(value) ? "true"
+                                       : "false");
     }
 }
 
@@ -55,7 +58,7 @@ static void expected_range(char *out, size_t size, const char *what, struct sw_r
         snprintf(out, size, "%s %s %.15g", what, range.above_least ? "above" : "of at least",
                  range.least);
     else
-        snprintf(out, size, "%s %s %.15g %s %.15g", what, range.above_least ? "above" : "from",
+        snprintf(out, size, "%s %s %.16g %s %.16g", what, range.above_least ? "above" : "from",
                  range.least, range.above_least ? "and at most" : "to", range.most);
 }
 
@@ -144,7 +147,8 @@ json_t *sw_check_text(const json_t *value, const char *where, struct sw_error *e
 json_t *sw_typed_value(enum sw_option_kind kind, const char *text)
 {
     if (kind == SW_SWITCH) {
-        int yes = sw_choice_index("true yes on 1", text), no = sw_choice_index("false no off 0", text);
+        int yes = sw_choice_index("true yes on 1", text),
+            no = sw_choice_index("false no off 0", text);
         if (*text && (yes >= 0 || no >= 0))
             return json_boolean(yes >= 0);
     }

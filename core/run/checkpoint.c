@@ -32,8 +32,9 @@ static const struct sw_safetensors_entry *need(const struct sw_checkpoint *c, co
     const struct sw_safetensors_entry *entry = sw_safetensors_find(&c->file, name);
     char shape[128];
     if (!entry) {
-        sw_fail(error, SW_FAILED, "%s: expected a tensor '%s', found none; is it a model of Stepwise?",
-                c->file.path, name);
+        sw_fail(error, SW_FAILED,
+                "%s: expected a tensor '%s', found none; is it a model of Stepwise?", c->file.path,
+                name);
         return NULL;
     }
     shape_text(shape, sizeof shape, entry->ndim, entry->shape);
@@ -81,8 +82,8 @@ static int read_sizes(struct sw_checkpoint *c, struct sw_error *error)
                    tables);
 }
 
-/* What was trained with another version may have other keys besides "model"; only that one is needed
- * to know the model, so only that one has to be right. */
+/* What was trained with another version may have other keys besides "model"; only that one is
+ * needed to know the model, so only that one has to be right. */
 static json_t *read_config(const struct sw_session *session, const char *text,
                            struct sw_error *error)
 {
@@ -116,10 +117,11 @@ int sw_checkpoint_open(struct sw_checkpoint *out, const struct sw_session *sessi
         return status;
     const char *text = sw_safetensors_string(&out->file, "stepwise");
     if (!text) {
-        status = sw_fail(error, SW_FAILED,
-                         "%s: expected the config as 'stepwise' in __metadata__, found none; is it a "
-                         "model of Stepwise?",
-                         path);
+        status =
+            sw_fail(error, SW_FAILED,
+                    "%s: expected the config as 'stepwise' in __metadata__, found none; is it a "
+                    "model of Stepwise?",
+                    path);
     } else {
         struct sw_error own = {0};
         out->config = read_config(session, text, &own);
@@ -145,14 +147,13 @@ static int all_finite(const struct sw_checkpoint *c, const struct sw_parameter *
     size_t count = sw_tensor_count(t);
     for (size_t i = 0; i < count; i++)
         if (!isfinite(t->data[i]))
-            return sw_fail(error, SW_FAILED, "%s: %s: number %zu of %zu is %s; expected finite numbers",
-                           c->file.path, parameter->name, i, count,
-                           isnan(t->data[i]) ? "a NaN" : "an infinity");
+            return sw_fail(error, SW_FAILED,
+                           "%s: %s: number %zu of %zu is %s; expected finite numbers", c->file.path,
+                           parameter->name, i, count, isnan(t->data[i]) ? "a NaN" : "an infinity");
     return SW_OK;
 }
 
-static int fill(const struct sw_checkpoint *c, const struct sw_model *model,
-                struct sw_error *error)
+static int fill(const struct sw_checkpoint *c, const struct sw_model *model, struct sw_error *error)
 {
     int count = sw_model_parameters(model);
     const char **names = calloc((size_t)count + 1, sizeof *names);
@@ -270,9 +271,8 @@ int sw_checkpoint_vocabulary(struct sw_vocabulary *out, const char *checkpoint, 
     if (status != SW_OK && !vocab)
         sw_error_within(error, "the vocabulary of %s (another one: --vocab FILE)", checkpoint);
     if (status == SW_OK && out->words.count != (size_t)expected) {
-        status = sw_fail(error, SW_FAILED,
-                         "%s: expected %d words as %s has them, found %zu", path, expected,
-                         checkpoint, out->words.count);
+        status = sw_fail(error, SW_FAILED, "%s: expected %d words as %s has them, found %zu", path,
+                         expected, checkpoint, out->words.count);
         sw_vocabulary_free(out);
     }
     free(path);

@@ -172,11 +172,11 @@ json_t *sw_config_resolve(const struct sw_plugins *plugins, const json_t *config
         return NULL;
     }
     json_t *resolved = json_object();
-    int ok = resolved && (!config || sw_known_keys(config, sections, sizeof sections / sizeof *sections,
-                                                   "a config", &own) == SW_OK);
+    int ok =
+        resolved && (!config || sw_known_keys(config, sections, sizeof sections / sizeof *sections,
+                                              "a config", &own) == SW_OK);
     ok = ok && resolve_section("", config, resolved, &own);
-    json_t *model =
-        ok ? sw_compose_resolve(plugins, json_object_get(config, "model"), &own) : NULL;
+    json_t *model = ok ? sw_compose_resolve(plugins, json_object_get(config, "model"), &own) : NULL;
     ok = model && json_object_set_new(resolved, "model", model) == 0;
     for (int i = 0; i < 2 && ok; i++) {
         const char *name = i ? "data" : "train";
@@ -257,8 +257,8 @@ int sw_config_same(const json_t *there, const json_t *here, char *out, size_t si
 int sw_config_hash(const json_t *config, const char *more, char out[33], struct sw_error *error)
 {
     json_t *copy = sw_config_portable(config);
-    char *text = copy ? json_dumps(copy, JSON_REAL_PRECISION(15) | JSON_SORT_KEYS | JSON_COMPACT)
-                      : NULL;
+    char *text =
+        copy ? json_dumps(copy, JSON_REAL_PRECISION(15) | JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_decref(copy);
     XXH3_state_t *state = text ? XXH3_createState() : NULL;
     if (!state) {

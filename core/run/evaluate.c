@@ -27,8 +27,10 @@ static int check_views(struct evaluation *e, struct sw_error *error)
 {
     const struct sw_dataset *first = e->views[0].data;
     if (first->images == 0 || first->captions % first->images)
-        return sw_fail(error, SW_FAILED, "%s: expected as many captions for each of %zu images, "
-                       "found %zu", first->path, first->images, first->captions);
+        return sw_fail(error, SW_FAILED,
+                       "%s: expected as many captions for each of %zu images, "
+                       "found %zu",
+                       first->path, first->images, first->captions);
     for (int v = 0; v < e->count; v++) {
         const struct sw_dataset *data = e->views[v].data;
         int features = sw_model_plan_of(e->views[v].model)->features;
@@ -234,7 +236,8 @@ int sw_evaluate_files(const struct sw_session *session, const char *const *check
         return sw_fail(error, SW_MISUSE, "expected a checkpoint to evaluate, found none");
     struct opened *opened = calloc((size_t)count, sizeof *opened);
     struct sw_view *views = calloc((size_t)count, sizeof *views);
-    int status = opened && views ? SW_OK : sw_fail(error, SW_FAILED, "out of memory for %d models", count);
+    int status =
+        opened && views ? SW_OK : sw_fail(error, SW_FAILED, "out of memory for %d models", count);
     for (int i = 0; i < count && status == SW_OK; i++) {
         status = open_one(&opened[i], session, checkpoints[i], dir, split, vocab, options, error);
         if (status == SW_OK)

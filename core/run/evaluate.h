@@ -9,11 +9,11 @@
 struct sw_dataset;
 
 struct sw_evaluate_options {
-    size_t images;    /* only the first N images; 0: all */
+    size_t images;        /* only the first N images; 0: all */
     int all_dev_captions; /* the split "dev" is not held to its first 1000 images */
-    int precaps;      /* word ids from {split}_precaps.txt when that is there */
-    int fold5;        /* five consecutive folds, every metric averaged */
-    const char *sims; /* NULL, or where S goes: .npy, float32, (images, captions) */
+    int precaps;          /* word ids from {split}_precaps.txt when that is there */
+    int fold5;            /* five consecutive folds, every metric averaged */
+    const char *sims;     /* NULL, or where S goes: .npy, float32, (images, captions) */
     struct sw_pair_options pairs;
 };
 

@@ -42,9 +42,9 @@ static int make_and_lock(struct sw_folder *folder, int resume, struct sw_error *
     folder->made = mkdir(folder->path, 0777) == 0;
     if (!folder->made && !(resume && errno == EEXIST)) {
         int why = errno;
-        return sw_fail(error, SW_FAILED, "cannot make the run folder %s: %s%s", folder->path,
-                       strerror(why),
-                       why == EEXIST ? "; take another one with --out, or go on with --resume" : "");
+        return sw_fail(
+            error, SW_FAILED, "cannot make the run folder %s: %s%s", folder->path, strerror(why),
+            why == EEXIST ? "; take another one with --out, or go on with --resume" : "");
     }
     folder->lock = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder->lock < 0)
@@ -157,7 +157,8 @@ json_t *sw_folder_read_json(const struct sw_folder *folder, const char *name,
     return value;
 }
 
-/* ---- the two files that grow ------------------------------------------------------------------- */
+/* ---- the two files that grow -------------------------------------------------------------------
+ */
 
 /* The step of a line, or -1; *evaluation: whether it tells of one. */
 typedef long long line_reader(const char *line, size_t length, int *evaluation);
@@ -242,8 +243,8 @@ static FILE *cut_and_open(const struct sw_folder *folder, const char *name, cons
 int sw_folder_begin(struct sw_folder *folder, int64_t step, int64_t evaluated,
                     struct sw_error *error)
 {
-    folder->metrics = cut_and_open(folder, "metrics.tsv", SW_METRICS_COLUMNS "\n", step, evaluated,
-                                   error);
+    folder->metrics =
+        cut_and_open(folder, "metrics.tsv", SW_METRICS_COLUMNS "\n", step, evaluated, error);
     if (folder->metrics)
         folder->log = cut_and_open(folder, "log.jsonl", "", step, evaluated, error);
     return folder->log ? SW_OK : SW_FAILED;
@@ -256,9 +257,9 @@ static int cannot_write(const struct sw_folder *folder, const char *name, struct
 
 int sw_folder_row(struct sw_folder *folder, const struct sw_row *r, struct sw_error *error)
 {
-    const double numbers[] = {r->loss,    r->loss_per_sample, r->grad_norm, r->lr,
-                              r->i2t_r1,  r->i2t_r5,          r->i2t_r10,   r->t2i_r1,
-                              r->t2i_r5,  r->t2i_r10,         r->rsum,      r->seconds};
+    const double numbers[] = {r->loss,   r->loss_per_sample, r->grad_norm, r->lr,
+                              r->i2t_r1, r->i2t_r5,          r->i2t_r10,   r->t2i_r1,
+                              r->t2i_r5, r->t2i_r10,         r->rsum,      r->seconds};
     FILE *file = folder->metrics;
     int bad = fprintf(file, "%lld\t%d\t%s", (long long)r->step, r->epoch, r->kind) < 0;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && !bad; i++)
@@ -273,8 +274,8 @@ int sw_folder_log(struct sw_folder *folder, int64_t step, const char *event, jso
 {
     char when[32];
     sw_time_text(when);
-    json_t *line = json_pack("{s:I, s:s, s:s}", "step", (json_int_t)step, "event", event, "time",
-                             when);
+    json_t *line =
+        json_pack("{s:I, s:s, s:s}", "step", (json_int_t)step, "event", event, "time", when);
     char *text = NULL;
     if (line && (!entry || json_object_update(line, entry) == 0))
         text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(15));

@@ -55,8 +55,8 @@ struct sw_row {
 };
 
 /* Cuts metrics.tsv and log.jsonl back to what a run knew at `step`, when its last evaluation was at
- * step `evaluated`: later lines go, and a last line that was cut short. step = 0: nothing stays. Then
- * opens both for more; lines are flushed one by one. */
+ * step `evaluated`: later lines go, and a last line that was cut short. step = 0: nothing stays.
+ * Then opens both for more; lines are flushed one by one. */
 int sw_folder_begin(struct sw_folder *folder, int64_t step, int64_t evaluated,
                     struct sw_error *error);
 int sw_folder_row(struct sw_folder *folder, const struct sw_row *row, struct sw_error *error);

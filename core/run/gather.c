@@ -20,10 +20,11 @@ int sw_gather_new(struct sw_gather *out, const struct sw_dataset *data, struct s
               __builtin_mul_overflow((size_t)captions, data->longest, &out->words) ||
               out->words > INT_MAX;
     if (bad)
-        return sw_fail(error, SW_FAILED,
-                       "%s: a batch of %d images with %zu regions of %zu features, or of %d captions "
-                       "of up to %zu words, is too large",
-                       data->path, images, data->regions, data->features, captions, data->longest);
+        return sw_fail(
+            error, SW_FAILED,
+            "%s: a batch of %d images with %zu regions of %zu features, or of %d captions "
+            "of up to %zu words, is too large",
+            data->path, images, data->regions, data->features, captions, data->longest);
     out->features = calloc(all + 1, sizeof *out->features);
     out->rows = malloc((one + 1) * sizeof(float) * (size_t)sw_compute_threads(compute));
     out->count = calloc(blocks * L + 1, sizeof *out->count);
@@ -36,8 +37,8 @@ int sw_gather_new(struct sw_gather *out, const struct sw_dataset *data, struct s
         out->image && out->ids)
         return SW_OK;
     sw_gather_free(out);
-    return sw_fail(error, SW_FAILED, "out of memory for a batch of %d images and %d captions", images,
-                   captions);
+    return sw_fail(error, SW_FAILED, "out of memory for a batch of %d images and %d captions",
+                   images, captions);
 }
 
 void sw_gather_free(struct sw_gather *gather)

@@ -15,12 +15,12 @@ struct sw_gather {
     const struct sw_dataset *data;
     struct sw_compute *compute;
     struct sw_examples examples; /* of the last batch */
-    int32_t *image;              /* (captions) the image of each caption, 0 .. I-1 of the data set */
+    int32_t *image; /* (captions) the image of each caption, 0 .. I-1 of the data set */
     /* its own */
     float *features, *rows; /* a batch in blocks; one image for each worker */
     int *count, *start;
     int32_t *ids;
-    size_t *row; /* (images) rows of the features file */
+    size_t *row;             /* (images) rows of the features file */
     struct sw_error *errors; /* one for each chunk of images */
     int images, captions;
     size_t words;

@@ -105,8 +105,8 @@ static int open_data(struct work *w, struct sw_error *error)
 {
     const struct sw_gradient_request *r = w->request;
     const struct sw_model_plan *plan = sw_model_plan_of(w->matcher->model);
-    int status = sw_checkpoint_vocabulary(&w->vocabulary, r->checkpoint, r->vocab, plan->vocabulary,
-                                          error);
+    int status =
+        sw_checkpoint_vocabulary(&w->vocabulary, r->checkpoint, r->vocab, plan->vocabulary, error);
     if (status != SW_OK)
         return status;
     w->has_vocabulary = 1;
@@ -115,8 +115,10 @@ static int open_data(struct work *w, struct sw_error *error)
     if (status != SW_OK)
         return status;
     if (w->data.features != (size_t)plan->features)
-        return sw_fail(error, SW_FAILED, "%s: expected %d features a region as the model has them, "
-                       "found %zu", w->data.path, plan->features, w->data.features);
+        return sw_fail(error, SW_FAILED,
+                       "%s: expected %d features a region as the model has them, "
+                       "found %zu",
+                       w->data.path, plan->features, w->data.features);
     if (w->data.images < (size_t)r->batch)
         return sw_fail(error, SW_FAILED, "%s: expected %d images for a batch, found %zu",
                        w->data.path, r->batch, w->data.images);
@@ -148,8 +150,8 @@ static int backward(struct work *w, float *loss, struct sw_error *error)
     if (!w->graph)
         return sw_fail(error, SW_FAILED, "out of memory for a graph");
     sw_graph_reset(w->graph, 1);
-    struct sw_tensor *scores = sw_model_scores(w->matcher->model, w->graph, &w->gather.examples,
-                                               &w->request->pairs);
+    struct sw_tensor *scores =
+        sw_model_scores(w->matcher->model, w->graph, &w->gather.examples, &w->request->pairs);
     struct sw_tensor *out = sw_graph_apply_named(w->graph, "hinge", &scores, 1, &args);
     if (out && out->grad) {
         out->grad[0] = 1;
@@ -170,7 +172,8 @@ static int write_gradients(const struct work *w, const float *loss, struct sw_er
     struct sw_safetensors_entry *entries = calloc((size_t)count + 1, sizeof *entries);
     if (!entries)
         return sw_fail(error, SW_FAILED, "out of memory for %d gradients", count);
-    entries[0] = (struct sw_safetensors_entry){.name = "loss", .ndim = 1, .shape = {1}, .data = loss};
+    entries[0] =
+        (struct sw_safetensors_entry){.name = "loss", .ndim = 1, .shape = {1}, .data = loss};
     for (int i = 0; i < count; i++) {
         const struct sw_parameter *parameter = sw_model_parameter(model, i);
         if (!parameter->tensor->grad)

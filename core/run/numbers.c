@@ -3,11 +3,14 @@
 
 #include <stddef.h>
 
-#define NUMBER(name) {#name, offsetof(struct sw_metrics, name)}
+#define NUMBER(name)                             \
+    {                                            \
+#name, offsetof(struct sw_metrics, name) \
+    }
 static const struct {
     const char *name;
     size_t at;
-} numbers[] = {NUMBER(i2t_r1),   NUMBER(i2t_r5),    NUMBER(i2t_r10), NUMBER(i2t_medr),
+} numbers[] = {NUMBER(i2t_r1),    NUMBER(i2t_r5),    NUMBER(i2t_r10), NUMBER(i2t_medr),
                NUMBER(i2t_meanr), NUMBER(t2i_r1),    NUMBER(t2i_r5),  NUMBER(t2i_r10),
                NUMBER(t2i_medr),  NUMBER(t2i_meanr), NUMBER(rsum)},
   counts[] = {NUMBER(i2t_ties), NUMBER(t2i_ties), NUMBER(images), NUMBER(captions), NUMBER(folds)};

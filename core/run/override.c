@@ -1,4 +1,5 @@
-/* override.c -- "key=value" on a resolved config: finds the key, types the value, resolves again. */
+/* override.c -- "key=value" on a resolved config: finds the key, types the value, resolves again.
+ */
 #include "run/config.h"
 
 #include "plugin/values.h"
@@ -93,8 +94,8 @@ static void stage_names(const struct request *r, char *out, size_t size)
     json_array_foreach(json_object_get(model_of(r), "stages"), i, stage)
     {
         if (used < size)
-            used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "",
-                                     name_of(stage));
+            used +=
+                (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "", name_of(stage));
     }
 }
 
@@ -159,8 +160,8 @@ static int set_key(struct request *r, const char *section, const char *name, int
     return SW_OK;
 }
 
-static const char *const model_keys[] = {"dim",       "direction", "embedding",
-                                         "word_dim",  "fusion",    "stages"};
+static const char *const model_keys[] = {"dim",      "direction", "embedding",
+                                         "word_dim", "fusion",    "stages"};
 
 static int unknown(struct request *r, const char *section, const char *name)
 {
@@ -343,5 +344,5 @@ int sw_config_override(const struct sw_plugins *plugins, json_t *config, const c
     free(key);
     return changed ? SW_OK
                    : sw_fail(error, own.status ? own.status : SW_FAILED, "%s",
-                              own.status ? own.text : "out of memory for a config");
+                             own.status ? own.text : "out of memory for a config");
 }

@@ -134,8 +134,8 @@ static int read_progress(const char *text, struct sw_progress *out)
         *at[i] = json_integer_value(value);
     }
     const json_t *seconds = json_object_get(object, "seconds");
-    ok = ok && json_is_number(seconds) && out->step >= 0 &&
-         out->epoch >= 0 && out->position >= 0 && out->collapse >= 0;
+    ok = ok && json_is_number(seconds) && out->step >= 0 && out->epoch >= 0 && out->position >= 0 &&
+         out->collapse >= 0;
     ok = ok && sw_metrics_read(json_object_get(object, "best"), &out->best);
     out->seconds = json_number_value(seconds);
     json_decref(object);
@@ -172,10 +172,11 @@ static int load_into(const struct sw_safetensors *file, struct parts *parts,
     const char *sum = sw_safetensors_string(file, "checksum");
     char found[33];
     if (!text || !made_by || !sum)
-        return sw_fail(error, SW_FAILED,
-                       "%s: expected progress, key and checksum in __metadata__; it is not a training "
-                       "state",
-                       file->path);
+        return sw_fail(
+            error, SW_FAILED,
+            "%s: expected progress, key and checksum in __metadata__; it is not a training "
+            "state",
+            file->path);
     if (strcmp(made_by, key) != 0)
         return sw_fail(error, SW_FAILED,
                        "%s: it belongs to another run: expected key %s (config, data and plugins), "

@@ -22,9 +22,9 @@ struct sw_progress {
     int64_t position;              /* steps done in the one after */
     int64_t evaluated;             /* the step of the last evaluation, -1: none yet */
     int64_t best_step, best_epoch; /* -1: none yet */
-    double seconds;   /* of training and evaluation so far, over all its parts */
-    int64_t collapse; /* steps the loss has been stuck (see trainer.h) */
-    struct sw_metrics best; /* of best_step, on dev */
+    double seconds;                /* of training and evaluation so far, over all its parts */
+    int64_t collapse;              /* steps the loss has been stuck (see trainer.h) */
+    struct sw_metrics best;        /* of best_step, on dev */
 };
 
 /* first, second: the moments, one number for each trained number in the order of

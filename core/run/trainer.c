@@ -28,7 +28,8 @@ int sw_trainer_save(struct sw_trainer *t, struct sw_error *error)
     if (t->done || t->saved == t->progress.step)
         return SW_OK;
     if (t->failed)
-        return sw_fail(error, SW_FAILED, "a run that has failed is not saved: %s keeps its last state",
+        return sw_fail(error, SW_FAILED,
+                       "a run that has failed is not saved: %s keeps its last state",
                        sw_folder_path(t->folder));
     /* First the lines, then the state that says they are there. */
     int status = sw_folder_sync(t->folder, error);
@@ -87,7 +88,8 @@ int sw_trainer_next(struct sw_trainer *t, struct sw_event *event, struct sw_erro
     *event = (struct sw_event){0};
     int status = SW_OK;
     if (t->failed)
-        return sw_fail(error, SW_FAILED, "the run has failed; it can be resumed from its last state");
+        return sw_fail(error, SW_FAILED,
+                       "the run has failed; it can be resumed from its last state");
     if (t->done) {
         *event = t->last;
         return SW_OK;

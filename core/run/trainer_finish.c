@@ -29,10 +29,21 @@ static int log_metrics(struct sw_trainer *t, const char *kind, const struct sw_m
     struct sw_event place = {0};
     sw_trainer_place(t, &place);
     struct sw_row row = {
-        .step = place.step, .epoch = place.epoch, .kind = kind, .loss = NAN,
-        .loss_per_sample = NAN, .grad_norm = NAN, .lr = NAN, .i2t_r1 = m->i2t_r1,
-        .i2t_r5 = m->i2t_r5, .i2t_r10 = m->i2t_r10, .t2i_r1 = m->t2i_r1, .t2i_r5 = m->t2i_r5,
-        .t2i_r10 = m->t2i_r10, .rsum = m->rsum, .seconds = t->progress.seconds,
+        .step = place.step,
+        .epoch = place.epoch,
+        .kind = kind,
+        .loss = NAN,
+        .loss_per_sample = NAN,
+        .grad_norm = NAN,
+        .lr = NAN,
+        .i2t_r1 = m->i2t_r1,
+        .i2t_r5 = m->i2t_r5,
+        .i2t_r10 = m->i2t_r10,
+        .t2i_r1 = m->t2i_r1,
+        .t2i_r5 = m->t2i_r5,
+        .t2i_r10 = m->t2i_r10,
+        .rsum = m->rsum,
+        .seconds = t->progress.seconds,
     };
     int status = sw_folder_row(t->folder, &row, error);
     if (status != SW_OK)
@@ -82,7 +93,8 @@ static int test(struct sw_trainer *t, struct sw_metrics *out, int *has, struct s
     *has = 0;
     if (asprintf(&file, "%s/%s_ims.npy", s->dir, s->test_split) < 0)
         file = NULL;
-    int status = file && best ? SW_OK : sw_fail(error, SW_FAILED, "out of memory for the test split");
+    int status =
+        file && best ? SW_OK : sw_fail(error, SW_FAILED, "out of memory for the test split");
     if (status == SW_OK && *s->test_split && access(file, F_OK) == 0) {
         struct sw_dataset_options options = {.images = (size_t)s->test_images,
                                              .all_captions = s->all_dev_captions,
@@ -190,8 +202,10 @@ int sw_trainer_recall(struct sw_trainer *t, struct sw_error *error)
     int good = json_is_integer(steps);
     json_decref(result);
     if (!good)
-        return sw_fail(error, SW_FAILED, "%s/result.json: expected the result of a run, found "
-                       "something else", sw_folder_path(t->folder));
+        return sw_fail(error, SW_FAILED,
+                       "%s/result.json: expected the result of a run, found "
+                       "something else",
+                       sw_folder_path(t->folder));
     t->done = 1;
     return SW_OK;
 }

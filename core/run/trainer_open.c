@@ -45,8 +45,8 @@ static int open_inputs(struct sw_trainer *t, struct sw_error *error)
     if (status != SW_OK)
         return status;
     char data[96];
-    snprintf(data, sizeof data, "train %016" PRIx64 " dev %016" PRIx64,
-             t->inputs.train_fingerprint, t->inputs.dev_fingerprint);
+    snprintf(data, sizeof data, "train %016" PRIx64 " dev %016" PRIx64, t->inputs.train_fingerprint,
+             t->inputs.dev_fingerprint);
     return sw_config_hash(t->config, data, t->key, error);
 }
 
@@ -71,8 +71,7 @@ static int make_room(struct sw_trainer *t, struct sw_error *error)
         return sw_fail(error, SW_FAILED, "out of memory for training %zu numbers on %zu captions",
                        trained, captions);
     /* The last batch of an epoch may be smaller, but one pair has no negative. */
-    t->steps_in_epoch =
-        (int64_t)(captions / (size_t)s->batch) + (captions % (size_t)s->batch >= 2);
+    t->steps_in_epoch = (int64_t)(captions / (size_t)s->batch) + (captions % (size_t)s->batch >= 2);
     t->total_steps = t->steps_in_epoch * s->epochs;
     if (s->max_steps && s->max_steps < t->total_steps)
         t->total_steps = s->max_steps;
@@ -83,23 +82,24 @@ static int make_room(struct sw_trainer *t, struct sw_error *error)
 static int load_state(struct sw_trainer *t, const char *path, struct sw_error *error)
 {
     struct sw_progress *p = &t->progress;
-    int status =
-        sw_state_load(path, t->matcher->model, t->first, t->second, p, t->key, error);
+    int status = sw_state_load(path, t->matcher->model, t->first, t->second, p, t->key, error);
     if (status != SW_OK)
         return status;
-    if (p->position >= t->steps_in_epoch || p->step > t->total_steps ||
+    if (p->position >= t->steps_in_epoch || p->step > t->total_steps || p->epoch > p->step ||
         p->step != p->epoch * t->steps_in_epoch + p->position || p->evaluated > p->step ||
         p->best_step > p->step)
-        return sw_fail(error, SW_FAILED,
-                       "%s: its counters do not fit together: step %lld is not step %lld of epoch %lld",
-                       path, (long long)p->step, (long long)p->position, (long long)p->epoch);
+        return sw_fail(
+            error, SW_FAILED,
+            "%s: its counters do not fit together: step %lld is not step %lld of epoch %lld", path,
+            (long long)p->step, (long long)p->position, (long long)p->epoch);
     t->saved = p->step;
     return SW_OK;
 }
 
 static int make_model(struct sw_trainer *t, int has_state, struct sw_error *error)
 {
-    int status = sw_inputs_matcher(&t->inputs, &t->matcher, t->session, t->config, has_state, error);
+    int status =
+        sw_inputs_matcher(&t->inputs, &t->matcher, t->session, t->config, has_state, error);
     if (status == SW_OK)
         status = make_room(t, error);
     if (status != SW_OK)
@@ -119,7 +119,8 @@ static int make_model(struct sw_trainer *t, int has_state, struct sw_error *erro
     return status;
 }
 
-/* What an earlier part wrote stays; this part notes what has changed since, which may change bits. */
+/* What an earlier part wrote stays; this part notes what has changed since, which may change bits.
+ */
 static int add_part(struct sw_trainer *t, const char *command, struct sw_error *error)
 {
     static const char *const may_change[] = {"program", "plugins", "blas", "cpu"};
@@ -167,10 +168,9 @@ static int begin(struct sw_trainer *t, const char *command, struct sw_error *err
     if (status == SW_OK)
         status = sw_folder_begin(t->folder, p->step, p->evaluated, error);
     if (status == SW_OK)
-        status = sw_folder_log(t->folder, p->step, p->step ? "resumed" : "started",
-                               json_pack("{s:i}", "threads",
-                                         sw_compute_threads(t->session->compute)),
-                               error);
+        status = sw_folder_log(
+            t->folder, p->step, p->step ? "resumed" : "started",
+            json_pack("{s:i}", "threads", sw_compute_threads(t->session->compute)), error);
     return status;
 }
 

@@ -29,9 +29,9 @@ struct sw_trainer {
     int64_t steps_in_epoch, total_steps;
 
     struct sw_progress progress;
-    int64_t saved;     /* the step of the last save */
-    double saved_when; /* on the clock of sw_seconds */
-    int warn;          /* a warning waits to be told */
+    int64_t saved;        /* the step of the last save */
+    double saved_when;    /* on the clock of sw_seconds */
+    int warn;             /* a warning waits to be told */
     struct sw_event last; /* DONE, once it is */
 };
 

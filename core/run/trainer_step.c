@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-/* The loss counts as stuck within this part of twice the margin, and after so many steps it is told:
- * runs that learn pass the place faster, runs that do not stay there for epochs. */
+/* The loss counts as stuck within this part of twice the margin, and after so many steps it is
+ * told: runs that learn pass the place faster, runs that do not stay there for epochs. */
 static const double stuck_within = 0.03;
 enum { STUCK_STEPS = 200 };
 
@@ -75,9 +75,9 @@ static int loss_and_gradients(struct sw_trainer *t, int count, double *loss, str
         sw_model_scores(t->matcher->model, t->graph, &t->gather.examples, &ordinary);
     struct sw_tensor *out = sw_graph_apply_named(t->graph, "hinge", &scores, 1, &args);
     if (!out || !out->grad)
-        return sw_fail(error, SW_FAILED, "%s", sw_graph_error(t->graph)->status
-                                                   ? sw_graph_error(t->graph)->text
-                                                   : "the loss has no gradient");
+        return sw_fail(error, SW_FAILED, "%s",
+                       sw_graph_error(t->graph)->status ? sw_graph_error(t->graph)->text
+                                                        : "the loss has no gradient");
     *loss = out->data[0];
     if (!isfinite(*loss))
         return sw_fail(error, SW_FAILED, "expected a finite loss, found %g; a lower lr may help",
@@ -103,8 +103,8 @@ static void name_gradient(const struct sw_trainer *t, struct sw_error *error)
     }
 }
 
-/* Counts the steps that the loss has stayed at two margins a sample: with the hardest negatives that
- * is where a model ends which scores all pairs alike. */
+/* Counts the steps that the loss has stayed at two margins a sample: with the hardest negatives
+ * that is where a model ends which scores all pairs alike. */
 static void watch(struct sw_trainer *t, double loss_per_sample)
 {
     const struct sw_settings *s = &t->settings;
@@ -119,10 +119,21 @@ static void watch(struct sw_trainer *t, double loss_per_sample)
 static int log_step(struct sw_trainer *t, const struct sw_event *e, struct sw_error *error)
 {
     struct sw_row row = {
-        .step = e->step, .epoch = e->epoch, .kind = "step", .loss = e->loss,
-        .loss_per_sample = e->loss_per_sample, .grad_norm = e->grad_norm, .lr = e->lr,
-        .i2t_r1 = NAN, .i2t_r5 = NAN, .i2t_r10 = NAN, .t2i_r1 = NAN, .t2i_r5 = NAN,
-        .t2i_r10 = NAN, .rsum = NAN, .seconds = t->progress.seconds,
+        .step = e->step,
+        .epoch = e->epoch,
+        .kind = "step",
+        .loss = e->loss,
+        .loss_per_sample = e->loss_per_sample,
+        .grad_norm = e->grad_norm,
+        .lr = e->lr,
+        .i2t_r1 = NAN,
+        .i2t_r5 = NAN,
+        .i2t_r10 = NAN,
+        .t2i_r1 = NAN,
+        .t2i_r5 = NAN,
+        .t2i_r10 = NAN,
+        .rsum = NAN,
+        .seconds = t->progress.seconds,
     };
     return sw_folder_row(t->folder, &row, error);
 }
