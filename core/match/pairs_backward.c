@@ -24,8 +24,7 @@ struct going_back {
     int count;
     float *stash[MOST_INPUTS]; /* shares of one input, pair after pair; NULL: no gradient wanted */
     size_t *at[MOST_INPUTS];   /* (count) where a pair's share begins */
-    float *shared; /* shares of shared inputs, tile after tile; most pages stay untouched */
-    unsigned char *used[MOST_INPUTS]; /* (tiles) whether a tile has one */
+    unsigned char *used[MOST_INPUTS]; /* (tiles) of a shared input: whether a tile has a share */
     const int *of[2], *from[2]; /* pairs of each image and caption: of[from[g] .. from[g+1]) */
     enum sw_side side;          /* the pass at hand */
 };
@@ -203,26 +202,14 @@ static void add_up_shared(const struct going_back *g, int tiles)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-/* A shared input may be a whole weight matrix that no tile asks for: its shares come from calloc,
- * which costs nothing until it is written to. */
-static int set_up_shared(struct going_back *g, struct sw_graph *graph, int tiles)
+/* A shared input may be a whole weight matrix that no tile asks for: its shares are not cleared, so
+ * that untouched pages cost nothing; a tile that has one writes all of it and says so in used[]. */
+static void set_up_shared(struct going_back *g, struct sw_graph *graph, int h, int tiles)
 {
-    const struct sw_whole_batch *batch = g->batch;
-    size_t used = 0;
-    for (int h = 0; h < batch->input_count; h++)
-        if (batch->inputs[h].kind == SW_IN_SHARED && batch->inputs[h].x->grad)
-            used += (size_t)tiles * sw_tensor_count(batch->inputs[h].x);
-    g->shared = calloc(used + 1, sizeof(float));
-    if (!g->shared)
-        return sw_fail(sw_graph_error(graph), SW_FAILED, "out of memory for shared gradients");
-    used = 0;
-    for (int h = 0; h < batch->input_count; h++)
-        if (batch->inputs[h].kind == SW_IN_SHARED && batch->inputs[h].x->grad) {
-            g->stash[h] = g->shared + used;
-            g->used[h] = sw_graph_scratch(graph, (size_t)tiles);
-            used += (size_t)tiles * sw_tensor_count(batch->inputs[h].x);
-        }
-    return sw_graph_error(graph)->status;
+    size_t count = sw_tensor_count(g->batch->inputs[h].x);
+    struct sw_tensor *shares = sw_graph_tensor(graph, 2, (int[]){tiles, (int)count}, NULL, 0);
+    g->used[h] = sw_graph_scratch(graph, (size_t)tiles);
+    g->stash[h] = shares ? shares->data : NULL;
 }
 
 static int set_up_stash(struct going_back *g, struct sw_graph *graph, int tiles)
@@ -230,8 +217,12 @@ static int set_up_stash(struct going_back *g, struct sw_graph *graph, int tiles)
     const struct sw_whole_batch *batch = g->batch;
     for (int h = 0; h < batch->input_count; h++) {
         const struct sw_input_def *input = &batch->inputs[h];
-        if (input->kind == SW_IN_SHARED || (!input->x->grad && !(input->y && input->y->grad)))
+        if (!input->x->grad && !(input->y && input->y->grad))
             continue;
+        if (input->kind == SW_IN_SHARED) {
+            set_up_shared(g, graph, h, tiles);
+            continue;
+        }
         size_t used = 0;
         g->at[h] = sw_graph_scratch(graph, sizeof(size_t) * (size_t)g->count);
         for (int p = 0; g->at[h] && p < g->count; p++) {
@@ -240,7 +231,7 @@ static int set_up_stash(struct going_back *g, struct sw_graph *graph, int tiles)
         }
         g->stash[h] = sw_graph_scratch(graph, sizeof(float) * (used + 1));
     }
-    return set_up_shared(g, graph, tiles);
+    return sw_graph_error(graph)->status;
 }
 
 /* Lists the pairs of each image (or caption), in the order of the pairs. */
@@ -283,7 +274,6 @@ static int go_back_sparse(const struct sw_whole_batch *batch, struct pair *pairs
         sw_parallel(compute, batch->words.groups, add_up_group, &g);
         add_up_shared(&g, tiles);
     }
-    free(g.shared);
     return status;
 }
 

@@ -5,8 +5,6 @@
  * each block and added in the order of the blocks afterwards. */
 #include "match/pairs_dense.h"
 
-#include <stdlib.h>
-
 enum { L = SW_LANES, ROWS_A_CHUNK = 64 };
 
 struct dense {
@@ -15,7 +13,7 @@ struct dense {
     int blocks;
     float *product_grad[MOST_INPUTS];        /* (blocks, word rows, k*L) */
     float *word_grad[MOST_INPUTS];           /* (blocks, word rows, m) */
-    float *shared_grad[MOST_INPUTS];         /* (blocks, count); most pages stay untouched */
+    float *shared_grad[MOST_INPUTS];         /* (blocks, count); cleared when a tile first asks */
     unsigned char *shared_used[MOST_INPUTS]; /* (blocks) */
     int input;                               /* the one that is added up at hand */
 };
@@ -217,10 +215,10 @@ int sw_pairs_backward_dense(const struct sw_whole_batch *batch, const float *sco
             d.product_grad[h] = sw_graph_scratch(graph, sizeof(float) * blocks * words *
                                                             (size_t)batch->regions.most * L);
         } else if (input->kind == SW_IN_SHARED && input->x->grad) {
-            d.shared_grad[h] = calloc(blocks * sw_tensor_count(input->x), sizeof(float));
+            struct sw_tensor *parts = sw_graph_tensor(
+                graph, 2, (int[]){d.blocks, (int)sw_tensor_count(input->x)}, NULL, 0);
+            d.shared_grad[h] = parts ? parts->data : NULL;
             d.shared_used[h] = sw_graph_scratch(graph, blocks);
-            if (!d.shared_grad[h])
-                sw_fail(sw_graph_error(graph), SW_FAILED, "out of memory for shared gradients");
         } else if (input->kind != SW_IN_PRODUCT && input->side == SW_WORDS && input->x->grad) {
             d.word_grad[h] = sw_graph_scratch(graph, sizeof(float) * blocks * words * width);
         }
@@ -232,7 +230,5 @@ int sw_pairs_backward_dense(const struct sw_whole_batch *batch, const float *sco
     }
     if (status == SW_OK)
         add_up_words(&d);
-    for (int h = 0; h < batch->input_count; h++)
-        free(d.shared_grad[h]);
     return status;
 }

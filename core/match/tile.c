@@ -179,7 +179,10 @@ static struct sw_tensor *block_input(struct sw_whole_tile *tile, int handle)
         sw_graph_tensor(tile->shown.graph, input->x->ndim, input->x->dim, input->x->data, 0);
     if (t && sw_graph_records(tile->shown.graph))
         t->grad = block->shared_grad[handle];
-    block->shared_used[handle] = 1;
+    if (t && t->grad && !block->shared_used[handle]) {
+        memset(t->grad, 0, sw_tensor_count(t) * sizeof *t->grad);
+        block->shared_used[handle] = 1;
+    }
     return t;
 }
 

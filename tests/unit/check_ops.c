@@ -4,18 +4,22 @@
  */
 #include "unit.h"
 
+#include "plugin/plugins.h"
 #include "tensor/gradcheck.h"
 #include "tensor/graph.h"
 #include "tensor/kernels.h"
 
 #include <math.h>
 
-static struct sw_ops *core_ops(void)
+/* The core's operations and those that the plugins bring, whose code stays loaded. */
+static struct sw_ops *all_ops(void)
 {
     struct sw_error error = {0};
     struct sw_ops *ops = sw_ops_new(&error);
-    if (!ops)
+    struct sw_plugins *plugins = NULL;
+    if (!ops || sw_plugins_load(&plugins, NULL, ops, &error) != SW_OK)
         fprintf(stderr, "%s\n", error.text);
+    sw_plugins_free(plugins);
     return ops;
 }
 
@@ -28,9 +32,9 @@ struct fixture {
 static struct fixture begin(void)
 {
     struct sw_error error = {0};
-    struct fixture f = {.ops = core_ops(), .compute = sw_compute_new(2, &error)};
+    struct fixture f = {.ops = all_ops(), .compute = sw_compute_new(2, &error)};
     ck_assert_msg(f.compute != NULL, "%s", error.text);
-    f.graph = sw_graph_new(NULL, f.compute, f.ops, &error);
+    f.graph = sw_graph_new(sw_host_table(), f.compute, f.ops, &error);
     ck_assert_ptr_nonnull(f.graph);
     return f;
 }
@@ -150,10 +154,12 @@ END_TEST
  */
 
 /* No op, no model: two of the core's own with one name, or one without a sample, would stop it. */
-START_TEST(core_operations_are_all_there)
+START_TEST(operations_are_all_there)
 {
-    struct sw_ops *ops = core_ops();
+    struct sw_ops *ops = all_ops();
     ck_assert_ptr_nonnull(ops);
+    ck_assert_ptr_nonnull(sw_ops_find(ops, "linear"));
+    ck_assert_msg(sw_ops_find(ops, "gate_blend") != NULL, "the plugins' operations are missing");
     ck_assert_int_gt(sw_ops_count(ops), 0);
     for (int i = 0; i < sw_ops_count(ops); i++) {
         ck_assert_ptr_eq(sw_ops_find(ops, sw_ops_at(ops, i)->name), sw_ops_at(ops, i));
@@ -182,7 +188,7 @@ START_TEST(many_operations_are_found)
     enum { MANY = 300 };
     static char names[MANY][32];
     static struct sw_op op[MANY];
-    struct sw_ops *ops = core_ops();
+    struct sw_ops *ops = all_ops();
     int before = sw_ops_count(ops);
     for (int i = 0; i < MANY; i++) {
         struct sw_error error = {0};
@@ -217,7 +223,7 @@ static void not_added(struct sw_ops *ops, const struct sw_op *op, const char *wh
 /* A plugin's author learns from this line what is missing. */
 START_TEST(incomplete_operations_are_not_added)
 {
-    struct sw_ops *ops = core_ops();
+    struct sw_ops *ops = all_ops();
     struct sw_op op = good_op(ops);
     not_added(ops, NULL, "has no name");
     op.name = NULL;
@@ -272,7 +278,7 @@ START_TEST(bad_samples_are_not_added)
         {.inputs = 2, .in = {{1, {3}, -1, 1, 0}, {1, {3}, 0.5f, 2, 0}}},
         {.inputs = 2, .in = {{2, {2, 5}, -1, 1, 0}, {2, {2, 5}, 0.5f, 2, 0}}},
     };
-    struct sw_ops *ops = core_ops();
+    struct sw_ops *ops = all_ops();
     struct sw_op op = good_op(ops);
     struct sw_sample sample[2] = {smooth[0], smooth[1]};
     op.samples = sample;
@@ -298,10 +304,10 @@ END_TEST
 
 static void add_tests(TCase *tests)
 {
-    struct sw_ops *ops = core_ops();
+    struct sw_ops *ops = all_ops();
     int count = ops ? sw_ops_count(ops) : 0;
     sw_ops_free(ops);
-    tcase_add_test(tests, core_operations_are_all_there);
+    tcase_add_test(tests, operations_are_all_there);
     tcase_add_test(tests, many_operations_are_found);
     tcase_add_test(tests, incomplete_operations_are_not_added);
     tcase_add_test(tests, bad_samples_are_not_added);
