@@ -139,8 +139,8 @@ local function say(r)
   print(string.format("batch %d, D = %d, F = %d, k = %d, W = %d, %s (fusion %s), direction %s, %s",
     r.batch, r.dim, r.regions, r.region_count, r.words, r.stages:gsub(",", " "), r.fusion,
     r.direction, r.embedding))
-  print(string.format("%s, vector kernels %s, BLAS core %s; medians of %s",
-    text.plural(r.threads, "thread"), r.cpu, r.blas_core, text.plural(r.steps, "step")))
+  print(string.format("%s, vector kernels %s, BLAS core %s%s", text.plural(r.threads, "thread"),
+    r.cpu, r.blas_core, r.step_s and "; medians of " .. text.plural(r.steps, "step") or ""))
   if r.step_s then say_steps(r) end
   if r.eval_s then say_evaluation(r) end
 end

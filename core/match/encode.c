@@ -106,18 +106,36 @@ static struct sw_tensor *encode_words(const struct sw_model *model, struct sw_gr
     return sw_graph_apply_named(graph, "l2norm", &t, 1, &none);
 }
 
+int sw_model_encode(struct sw_model *model, struct sw_graph *graph,
+                    const struct sw_examples *examples, struct sw_encoding *out)
+{
+    *out = (struct sw_encoding){0};
+    if (region_fragments(graph, examples->images, examples->k, examples->region_count,
+                         &out->region_rows) ||
+        word_fragments(graph, examples->captions, examples->caption_start, &out->word_rows))
+        return sw_graph_error(graph)->status;
+    out->regions = encode_regions(model, graph, examples->features, out->region_rows.rows);
+    out->words =
+        encode_words(model, graph, examples->ids + examples->caption_start[0], &out->word_rows);
+    return sw_graph_error(graph)->status;
+}
+
+struct sw_tensor *sw_model_score(struct sw_model *model, struct sw_graph *graph,
+                                 const struct sw_encoding *encoding,
+                                 const struct sw_pair_options *options)
+{
+    return sw_pairs_scores(sw_batch_prepare(model, graph, encoding->regions, encoding->words,
+                                            &encoding->region_rows, &encoding->word_rows, options));
+}
+
 struct sw_tensor *sw_model_scores(struct sw_model *model, struct sw_graph *graph,
                                   const struct sw_examples *examples,
                                   const struct sw_pair_options *options)
 {
-    struct sw_fragments regions, words;
-    if (region_fragments(graph, examples->images, examples->k, examples->region_count, &regions) ||
-        word_fragments(graph, examples->captions, examples->caption_start, &words))
+    struct sw_encoding encoding;
+    if (sw_model_encode(model, graph, examples, &encoding) != SW_OK)
         return NULL;
-    struct sw_tensor *v = encode_regions(model, graph, examples->features, regions.rows);
-    struct sw_tensor *t =
-        encode_words(model, graph, examples->ids + examples->caption_start[0], &words);
-    return sw_pairs_scores(sw_batch_prepare(model, graph, v, t, &regions, &words, options));
+    return sw_model_score(model, graph, &encoding, options);
 }
 
 /* ---- evaluation ------------------------------------------------------------------------------ */

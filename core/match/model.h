@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "stepwise/plugin.h"
 #include "tensor/compute.h"
+#include "tensor/fragments.h"
 #include "tensor/graph.h"
 
 #include <stddef.h>
@@ -90,6 +91,18 @@ struct sw_pair_options {
 struct sw_tensor *sw_model_scores(struct sw_model *model, struct sw_graph *graph,
                                   const struct sw_examples *examples,
                                   const struct sw_pair_options *options);
+
+/* Its two halves, for who looks between them. */
+struct sw_encoding {
+    struct sw_tensor *regions, *words;          /* (rows,D) each, on the graph: eq. 1, 2 */
+    struct sw_fragments region_rows, word_rows; /* where they lie */
+};
+/* A failure is the graph's as well. */
+int sw_model_encode(struct sw_model *model, struct sw_graph *graph,
+                    const struct sw_examples *examples, struct sw_encoding *out);
+struct sw_tensor *sw_model_score(struct sw_model *model, struct sw_graph *graph,
+                                 const struct sw_encoding *encoding,
+                                 const struct sw_pair_options *options);
 
 /* ---- evaluation: encode once, score in blocks ---------------------------------------------------
  */

@@ -6,6 +6,8 @@ core_sources += core/run/gather.c core/run/gather.h core/run/inputs.c core/run/i
 core_sources += core/run/numbers.c core/run/numbers.h core/run/provenance.c core/run/provenance.h
 core_sources += core/run/session.c core/run/session.h core/run/state.c core/run/state.h core/run/trainer.c core/run/trainer.h
 core_sources += core/run/trainer_finish.c core/run/trainer_open.c core/run/trainer_parts.h core/run/trainer_step.c
+core_sources += core/run/bench.c core/run/bench.h core/run/bench_data.c core/run/bench_data.h
+core_sources += core/run/bench_evaluate.c core/run/bench_parts.h core/run/floor.c core/run/floor.h
 
 # Which commit a build is of, for the provenance of its runs; empty outside a repository. The header
 # changes only when the commit does.

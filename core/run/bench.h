@@ -1,0 +1,33 @@
+/* bench.h -- how long a training step or an evaluation of a given shape takes, beside the floor of
+ * its matrix products. */
+#ifndef SW_RUN_BENCH_H
+#define SW_RUN_BENCH_H
+
+#include "base/error.h"
+#include "run/session.h"
+
+#include <jansson.h>
+
+struct sw_bench_request {
+    int features, regions; /* F, k */
+    int steps;             /* timed training steps; 0: none */
+    int warmup;            /* beside each, a step with all negatives */
+    int images, captions;  /* of an evaluation; 0: none */
+};
+
+/* Random data (run/bench_data.h), the model and train settings of a resolved config; a vocabulary
+ * of 8481 words. A new reference or NULL.
+ *
+ * Steps: {"batch", "caption_words", "step_s", "encode_s", "score_s", "backward_s", "update_s"
+ * (medians; the loss counts to score), "floor_s", "floor_gflop", "ratio" = step_s / floor_s,
+ * "gflops" = floor_gflop / step_s, "peak_rss_mb" (before the floor's own operands are there),
+ * "flickr30k_epoch_h", "coco_epoch_h", "floor": [{"part", "gflop", "s", "way"}]} and with warmup
+ * {"warmup_step_s", "warmup_ratio", "warmup_peak_rss_mb"}.
+ *
+ * An evaluation encodes all once and scores all pairs: {"eval_images", "eval_captions",
+ * "eval_encode_s", "eval_score_s", "eval_s", "eval_floor_s", "eval_floor_gflop", "eval_ratio",
+ * "eval_floor": [..]}; its floor is that of at most 64 images and 256 captions, scaled. */
+json_t *sw_bench(const struct sw_session *session, const json_t *config,
+                 const struct sw_bench_request *request, struct sw_error *error);
+
+#endif

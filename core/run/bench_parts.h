@@ -1,0 +1,35 @@
+/* bench_parts.h -- what the files of the bench share. */
+#ifndef SW_RUN_BENCH_PARTS_H
+#define SW_RUN_BENCH_PARTS_H
+
+#include "run/bench.h"
+#include "run/bench_data.h"
+#include "run/config.h"
+#include "run/floor.h"
+
+enum { SW_BENCH_VOCABULARY = 8481 }; /* Flickr30K's */
+
+struct sw_bench {
+    const struct sw_session *session;
+    const struct sw_bench_request *request;
+    struct sw_settings settings;
+    struct sw_model *model;
+    struct sw_graph *graph;
+    json_t *out;
+};
+
+/* How many regions, words and pairs there are for each one that the floor was measured with, by
+ * enum sw_product_per; adds PREFIX"floor_s", PREFIX"floor_gflop" and PREFIX"floor". */
+int sw_bench_tell_floor(struct sw_bench *bench, const char *prefix, const struct sw_floor *floor,
+                        const double scale[3], double *seconds, double *gflop,
+                        struct sw_error *error);
+
+int sw_bench_tell(struct sw_bench *bench, const char *prefix, const char *name, double number,
+                  struct sw_error *error);
+
+/* The most memory the process has had so far, in MB. */
+double sw_bench_peak(void);
+
+int sw_bench_evaluation(struct sw_bench *bench, struct sw_error *error);
+
+#endif
