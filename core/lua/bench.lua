@@ -20,6 +20,8 @@ key=value changes the model or the training, as in stepwise train.]],
       most = 1 << 20 },
     { "region-count", "k", "regions of an image, 36 when none are given", kind = "integer",
       least = 1, most = 4096 },
+    { "caption-words", "n", "words of a caption on average, 14 when none are given",
+      kind = "integer", least = 1, most = 1000 },
     { "words", "W", "width of a word vector, 300 when none is given", kind = "integer" },
     { "stages", "LIST", "alignment stages, l2l,g2l,g2g when none are given" },
     { "fusion", "NAME", "how g2l fuses; gate when none is given" },
@@ -160,6 +162,7 @@ function M.run(given, arguments)
     features = given.regions or 2048, regions = given["region-count"] or 36,
     steps = given.steps or 5, warmup = given.warmup, images = given.images,
     captions = given.captions or given.images and 5 * given.images,
+    caption_words = given["caption-words"] or 14,
   }
   local result = session:bench(config, request)
   for name, value in pairs(shape(config:table(), request, session)) do result[name] = value end

@@ -8,7 +8,8 @@ static void release_json(void *value)
     json_decref(value);
 }
 
-/* session:bench(config, {features =, regions =, steps =, warmup =, images =, captions =}); see
+/* session:bench(config, {features =, regions =, steps =, warmup =, images =, captions =,
+ * caption_words =}); see
  * run/bench.h */
 static int bench(lua_State *L)
 {
@@ -23,6 +24,7 @@ static int bench(lua_State *L)
         .warmup = sw_lua_switch_field(L, 3, "warmup", 0),
         .images = (int)sw_lua_integer_field(L, 3, "images", 0, 0, 1000000),
         .captions = (int)sw_lua_integer_field(L, 3, "captions", 0, 0, 5000000),
+        .caption_words = (int)sw_lua_integer_field(L, 3, "caption_words", 14, 1, 1000),
     };
     if (!request.images != !request.captions)
         return sw_lua_fail(L, SW_MISUSE, "an evaluation needs both images and captions");

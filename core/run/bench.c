@@ -160,7 +160,8 @@ static int set_up(struct training *t, struct sw_error *error)
         t->times[i / TIMES][i % TIMES] = times + (size_t)i * steps;
     t->adam = sw_adam_new(t->moments, t->moments + trained, trained, 0);
     return sw_bench_data_new(&t->data, b->settings.batch, b->request->regions, b->request->features,
-                             b->settings.batch, SW_BENCH_VOCABULARY, error);
+                             b->settings.batch, b->request->caption_words, SW_BENCH_VOCABULARY,
+                             error);
 }
 
 static int set_up_floor(struct training *t, struct sw_error *error)

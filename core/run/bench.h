@@ -13,6 +13,7 @@ struct sw_bench_request {
     int steps;             /* timed training steps; 0: none */
     int warmup;            /* beside each, a step with all negatives */
     int images, captions;  /* of an evaluation; 0: none */
+    int caption_words;     /* n, on average */
 };
 
 /* Random data (run/bench_data.h), the model and train settings of a resolved config; a vocabulary

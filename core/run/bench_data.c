@@ -8,24 +8,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { L = SW_LANES, SHORTEST = 6, LONGEST = 32, FIRST_WORD = 4 };
+enum { L = SW_LANES, FIRST_WORD = 4 };
 enum { FOR_LENGTHS, FOR_IDS, FOR_FEATURES }; /* seeds of the streams */
 
 int sw_bench_data_new(struct sw_bench_data *out, int images, int k, int features, int captions,
-                      int vocabulary, struct sw_error *error)
+                      int words, int vocabulary, struct sw_error *error)
 {
+    int shortest = words > 2 ? 6 * words / 14 : 1, longest = (32 * words + 13) / 14;
     *out = (struct sw_bench_data){.features = features, .vocabulary = vocabulary};
     size_t blocks = ((size_t)images + L - 1) / L, rows, count;
     if (__builtin_mul_overflow(blocks * L, (size_t)k, &rows) || rows > INT_MAX ||
         __builtin_mul_overflow(rows, (size_t)features, &count) ||
-        count > SIZE_MAX / sizeof(float) - 1 || captions > INT_MAX / LONGEST)
+        count > SIZE_MAX / sizeof(float) - 1 || captions > INT_MAX / longest)
         return sw_fail(error, SW_MISUSE,
                        "%d images with %d regions of %d features and %d captions are too many",
                        images, k, features, captions);
     out->regions = calloc(count + 1, sizeof(float));
     out->image = malloc(sizeof *out->image * ((size_t)captions + 1));
     out->start = malloc(sizeof *out->start * ((size_t)captions + 1));
-    out->ids = malloc(sizeof *out->ids * ((size_t)captions * LONGEST + 1));
+    out->ids = malloc(sizeof *out->ids * ((size_t)captions * (size_t)longest + 1));
     if (!out->regions || !out->image || !out->start || !out->ids) {
         sw_bench_data_free(out);
         return sw_fail(error, SW_FAILED, "out of memory for %d images and %d captions", images,
@@ -34,8 +35,8 @@ int sw_bench_data_new(struct sw_bench_data *out, int images, int k, int features
     struct sw_random random = sw_random_stream(FOR_LENGTHS, SW_FOR_BENCH, 0, 0);
     out->start[0] = 0;
     for (int c = 0; c < captions; c++) {
-        int length = (int)lroundf(14 + 4 * sw_random_normal(&random));
-        length = length < SHORTEST ? SHORTEST : length > LONGEST ? LONGEST : length;
+        int length = (int)lroundf((14 + 4 * sw_random_normal(&random)) * (float)words / 14);
+        length = length < shortest ? shortest : length > longest ? longest : length;
         out->start[c + 1] = out->start[c] + length;
         out->image[c] = c;
     }

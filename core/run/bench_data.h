@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-/* Caption lengths are round(normal(14, 4)), 6 to 32, and stay; features and ids are drawn anew by
- * each sw_bench_draw. */
+/* Caption lengths are round(normal(14, 4)), 6 to 32, times words / 14, and stay; features and ids
+ * are drawn anew by each sw_bench_draw. */
 struct sw_bench_data {
     struct sw_examples examples;
     int features, vocabulary; /* F, V */
@@ -21,7 +21,7 @@ struct sw_bench_data {
 };
 
 int sw_bench_data_new(struct sw_bench_data *out, int images, int k, int features, int captions,
-                      int vocabulary, struct sw_error *error);
+                      int words, int vocabulary, struct sw_error *error);
 void sw_bench_data_free(struct sw_bench_data *data);
 
 /* Features uniform in [0,1) for the first examples.images images, zeros behind them; ids of words

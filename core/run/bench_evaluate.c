@@ -165,7 +165,7 @@ int sw_bench_evaluation(struct sw_bench *bench, struct sw_error *error)
     e.block = calloc((size_t)CHUNK * (size_t)r->captions, sizeof *e.block);
     int status = room && e.block
                      ? sw_bench_data_new(&e.data, least(PART, r->images), r->regions, r->features,
-                                         r->captions, SW_BENCH_VOCABULARY, error)
+                                         r->captions, r->caption_words, SW_BENCH_VOCABULARY, error)
                      : sw_fail(error, SW_FAILED, "out of memory for %d captions", r->captions);
     if (status == SW_OK) {
         sw_bench_draw(&e.data, bench->session->compute, 0);

@@ -6,3 +6,9 @@ BENCH_STEPS = 5
 bench: all
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/bench.sh $(BENCH_THREADS) $(BENCH_STEPS)
 EXTRA_DIST += tests/bench/bench.sh
+
+# make bench-growth: the same against one size after the other.
+.PHONY: bench-growth
+bench-growth: all
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/growth.sh $(BENCH_THREADS) $(BENCH_STEPS)
+EXTRA_DIST += tests/bench/growth.sh
