@@ -15,29 +15,6 @@ struct scoring {
     int stride, caption_units;
 };
 
-void sw_worker_keep_error(struct sw_worker *worker, int chunk)
-{
-    const struct sw_error *error = sw_graph_error(worker->graph);
-    if (error->status == SW_OK || (worker->error.status != SW_OK && worker->failed_chunk < chunk))
-        return;
-    worker->error = *error;
-    worker->failed_chunk = chunk;
-}
-
-int sw_workers_failure(struct sw_model *model, struct sw_error *error)
-{
-    const struct sw_worker *first = NULL;
-    for (int w = 0; w < model->worker_count; w++) {
-        const struct sw_worker *worker = &model->workers[w];
-        if (worker->error.status != SW_OK && (!first || worker->failed_chunk < first->failed_chunk))
-            first = worker;
-    }
-    int status = first ? sw_fail(error, first->error.status, "%s", first->error.text) : SW_OK;
-    for (int w = 0; w < model->worker_count; w++)
-        model->workers[w].error = (struct sw_error){.status = SW_OK};
-    return status;
-}
-
 /* The unit's products, P = Y X_block^T (words, k*L). */
 static int multiply(const struct sw_whole_batch *batch, struct sw_worker *worker,
                     struct sw_block *block, int first_word, int words)
