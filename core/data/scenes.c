@@ -70,10 +70,11 @@ static int claim_folder(const char *dir, struct sw_error *error)
     if (sw_scenes_are_generated(dir))
         return SW_OK;
     static const char *const names[] = {"ims.npy", "ims_bbx.npy", "caps.txt", "ids.txt"};
+    static const char *const others[] = {"README.txt", "scenes.glove.txt"};
     int status = SW_OK;
-    for (size_t i = 0; !status && i <= SPLITS * 4; i++) {
+    for (size_t i = 0; !status && i < SPLITS * 4 + 2; i++) {
         char *path = i < SPLITS * 4 ? path_of(dir, splits[i / 4], names[i % 4], error)
-                                    : path_of(dir, "", "README.txt", error);
+                                    : path_of(dir, "", others[i % 4], error);
         if (!path)
             status = SW_FAILED;
         else if (!access(path, F_OK))

@@ -24,16 +24,15 @@ enum sw_scene_relation { SW_LEFT_OF, SW_RIGHT_OF, SW_ABOVE, SW_BELOW, SW_ON, SW_
 /* What sets a scene apart from the first of its group; each of the eight sums occurs once. */
 enum { SW_OTHER_COLOURS = 1, SW_OTHER_RELATION = 2, SW_OTHER_COUNT = 4 };
 
-/* `count` things of one sort around (x, y); all lengths are fractions of the picture, y downwards.
- */
+/* `count` things of one sort around (x, y); lengths are fractions of the picture, y downwards. */
 struct sw_scene_object {
     int class, colour, size, count; /* count from 1; the others from 0 */
     float x, y, width, height;
 };
 
+/* The first object stands in `relation` to the second. */
 struct sw_scene {
-    struct sw_scene_object
-        objects[SW_SCENE_OBJECTS]; /* the first stands in `relation` to the second */
+    struct sw_scene_object objects[SW_SCENE_OBJECTS];
     int object_count;
     int relation, place;
 };
@@ -52,14 +51,13 @@ enum {
 /* The scenes of a group; scene i differs from the first as the bits of i say. */
 void sw_scene_group(struct sw_scene group[SW_SCENE_GROUP], struct sw_random *random);
 
-/* Fixed random directions for all that a region can show, each (F). */
+/* Fixed random directions for all that a region can show, each (F); one block from `class` on. */
 struct sw_scene_codes {
     size_t features;
-    float *class, *colour, *size, *count, *place, *across,
-        *down; /* in one block, from `class` on */
+    float *class, *colour, *size, *count, *place, *across, *down;
 };
-int sw_scene_codes_new(struct sw_scene_codes *out, uint64_t seed,
-                       size_t features); /* -1: no memory */
+/* -1: out of memory. */
+int sw_scene_codes_new(struct sw_scene_codes *out, uint64_t seed, size_t features);
 void sw_scene_codes_free(struct sw_scene_codes *codes);
 
 /* The regions of one picture of `scene`: features (k,F) and boxes (k,4), x1 y1 x2 y2 in pixels. */

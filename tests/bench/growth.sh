@@ -30,14 +30,15 @@ series() {
     done
 }
 
-small="--dim 256 --regions 768 --words 100 --threads $threads --steps $steps"
+small="--regions 768 --words 100 --threads $threads --steps $steps"
 # shellcheck disable=SC2086 # words, not one
 {
-    series 'batch (D 256)' batch step_s peak_rss_mb '32 64 128 256 512' $small
+    series 'batch (D 256)' batch step_s peak_rss_mb '32 64 128 256 512' $small --dim 256
     series 'D (batch 64)' dim step_s peak_rss_mb '64 128 256 512 1024' $small --batch 64
-    series 'k (D 256, batch 64)' region-count step_s peak_rss_mb '9 18 36 72' $small --batch 64
-    series 'n (D 256, batch 64)' caption-words step_s peak_rss_mb '7 14 28 56' $small --batch 64
-    series 'captions, 500 images' captions eval_s - '500 1000 2000 4000' $small --steps 0 --images 500
+    series 'k (D 256, batch 64)' region-count step_s peak_rss_mb '9 18 36 72' $small --dim 256 --batch 64
+    series 'n (D 256, batch 64)' caption-words step_s peak_rss_mb '7 14 28 56' $small --dim 256 --batch 64
+    series 'captions, 500 images' captions eval_s - '500 1000 2000 4000' --dim 256 --regions 768 \
+        --words 100 --threads "$threads" --steps 0 --images 500
     series 'threads (D 256)' threads step_s peak_rss_mb '1 2' --dim 256 --regions 768 --words 100 \
         --batch 128 --steps "$steps"
 }

@@ -5,7 +5,7 @@ BENCH_STEPS = 5
 .PHONY: bench
 bench: all
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/bench.sh $(BENCH_THREADS) $(BENCH_STEPS)
-EXTRA_DIST += tests/bench/bench.sh
+EXTRA_DIST += tests/bench/bench.sh tests/bench/README.md tests/bench/recorded/step.txt tests/bench/recorded/growth.txt
 
 # make bench-growth: the same against one size after the other.
 .PHONY: bench-growth

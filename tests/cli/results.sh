@@ -1,0 +1,32 @@
+#!/bin/sh
+# results.sh -- the recorded tables are what the recorded runs say: drawn again from the run folders,
+# byte for byte, and the pictures' data is there to be drawn.
+set -eu
+: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cp -r "$STEPWISE_SOURCE/experiments" "$folder"
+chmod -R u+w "$folder"
+cd "$folder"
+count=0
+for plan in experiments/results/*/*/plan.json; do
+    dir=$(dirname "$plan")
+    for format in md csv tex; do
+        "$STEPWISE" table "$dir" --format $format >again
+        cmp -s again "$dir/table.$format" ||
+            { echo "FAILED: $dir/table.$format is not what its runs say:"; diff "$dir/table.$format" again | head -n 6; exit 1; }
+        count=$((count + 1))
+    done
+    # The page that people read holds the table as it is.
+    awk 'NR == FNR { want[FNR] = $0; n = FNR; next } $0 == want[at + 1] { at++ } END { exit at == n ? 0 : 1 }' \
+        "$dir/table.md" experiments/results/README.md || { echo "FAILED: README.md has another table than $dir"; exit 1; }
+done
+[ "$count" -gt 0 ] || { echo 'FAILED: no recorded table'; exit 1; }
+for result in experiments/results/*/*/*/result.json experiments/results/*/*/result.json; do
+    [ ! -e "$result" ] || [ -s "$(dirname "$result")/provenance.json" ] || { echo "FAILED: $result has no provenance"; exit 1; }
+done
+if grep -rlE '"(/|~)[a-z]' experiments/results --include='*.json' | head -n 3 | grep .; then
+    echo 'FAILED: a path of one machine in the recorded results'
+    exit 1
+fi
+echo "$count tables stand"
