@@ -18,7 +18,7 @@ for plan in experiments/results/*/*/plan.json; do
         count=$((count + 1))
     done
     # The page that people read holds the table as it is.
-    awk 'NR == FNR { want[FNR] = $0; n = FNR; next } $0 == want[at + 1] { at++ } END { exit at == n ? 0 : 1 }' \
+    awk 'NR == FNR { want[FNR] = $0; n = FNR; next } at < n && $0 == want[at + 1] { at++ } END { exit at == n ? 0 : 1 }' \
         "$dir/table.md" experiments/results/README.md || { echo "FAILED: README.md has another table than $dir"; exit 1; }
 done
 [ "$count" -gt 0 ] || { echo 'FAILED: no recorded table'; exit 1; }
