@@ -9,19 +9,19 @@
 #include <unistd.h>
 
 /* Defines main() for a program whose tests are added by `void add_tests(TCase *tests)`. */
-#define UNIT_MAIN(name, add_tests)                                                                 \
-    int main(void)                                                                                 \
-    {                                                                                              \
-        Suite *suite = suite_create(name);                                                         \
-        TCase *tests = tcase_create(name);                                                         \
-        tcase_set_timeout(tests, 300);                                                             \
-        add_tests(tests);                                                                          \
-        suite_add_tcase(suite, tests);                                                             \
-        SRunner *runner = srunner_create(suite);                                                   \
-        srunner_run_all(runner, CK_ENV);                                                           \
-        int failed = srunner_ntests_failed(runner);                                                \
-        srunner_free(runner);                                                                      \
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                               \
+#define UNIT_MAIN(name, add_tests)                   \
+    int main(void)                                   \
+    {                                                \
+        Suite *suite = suite_create(name);           \
+        TCase *tests = tcase_create(name);           \
+        tcase_set_timeout(tests, 300);               \
+        add_tests(tests);                            \
+        suite_add_tcase(suite, tests);               \
+        SRunner *runner = srunner_create(suite);     \
+        srunner_run_all(runner, CK_ENV);             \
+        int failed = srunner_ntests_failed(runner);  \
+        srunner_free(runner);                        \
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS; \
     }
 
 /* A folder of this test's own below TMPDIR; remove it with unit_remove_folder. */
