@@ -5,6 +5,7 @@
  *   log.jsonl               one JSON object a line: start, resume, evaluations, warnings, end
  *   vocab.json              the vocabulary
  *   checkpoint.safetensors  the best model by dev rsum
+ *   ranks-dev.npy, ranks-test.npy  the rank of every query with that model (run/ranks.h)
  *   checkpoint-last.safetensors  the model after the last step, once the run is done
  *   state.safetensors       what a killed run goes on from; gone when the run is done
  *   provenance.json         versions, hashes, threads, host, times

@@ -5,6 +5,7 @@
 #include "run/evaluate.h"
 #include "run/numbers.h"
 #include "run/provenance.h"
+#include "run/ranks.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,6 +21,18 @@ static int save_model(const struct sw_trainer *t, const char *name, struct sw_er
         return sw_fail(error, SW_FAILED, "out of memory for saving %s", name);
     int status = sw_checkpoint_save(path, t->matcher->model, t->config, error);
     free(path);
+    return status;
+}
+
+/* Frees the ranks, too. */
+static int keep_ranks(const struct sw_trainer *t, const char *name, struct sw_ranks *ranks,
+                      struct sw_error *error)
+{
+    char *path = sw_folder_file(t->folder, name);
+    int status = path ? sw_ranks_write(path, ranks, error)
+                      : sw_fail(error, SW_FAILED, "out of memory for saving %s", name);
+    free(path);
+    sw_ranks_free(ranks);
     return status;
 }
 
@@ -59,7 +72,8 @@ int sw_trainer_evaluate(struct sw_trainer *t, struct sw_event *event, struct sw_
     struct sw_view view = {t->matcher->model, &t->inputs.dev};
     double began = sw_seconds();
     struct sw_metrics metrics;
-    int status = sw_evaluate(t->session, &view, 1, NULL, &metrics, NULL, error);
+    struct sw_ranks ranks = {0};
+    int status = sw_evaluate(t->session, &view, 1, NULL, &metrics, &ranks, error);
     if (status != SW_OK) {
         sw_error_within(error, "step %lld, evaluation", (long long)p->step);
         return status;
@@ -77,7 +91,10 @@ int sw_trainer_evaluate(struct sw_trainer *t, struct sw_event *event, struct sw_
         p->best_step = p->step;
         p->best_epoch = event->epoch;
         status = save_model(t, best_name, error);
+        if (status == SW_OK)
+            status = keep_ranks(t, "ranks-dev.npy", &ranks, error);
     }
+    sw_ranks_free(&ranks);
     return status;
 }
 
@@ -105,8 +122,11 @@ static int test(struct sw_trainer *t, struct sw_metrics *out, int *has, struct s
             status = sw_dataset_open(s->dir, s->test_split, &t->inputs.vocabulary, &options, &data,
                                      error);
             struct sw_view view = {matcher->model, &data};
+            struct sw_ranks ranks = {0};
             if (status == SW_OK)
-                status = sw_evaluate(t->session, &view, 1, NULL, out, NULL, error);
+                status = sw_evaluate(t->session, &view, 1, NULL, out, &ranks, error);
+            if (status == SW_OK)
+                status = keep_ranks(t, "ranks-test.npy", &ranks, error);
             sw_dataset_close(&data);
         }
         *has = status == SW_OK;

@@ -1,6 +1,8 @@
 /* check_trainer.c -- what a run computes, and that nothing but config and data decides it. */
 #include "runs.h"
 
+#include "data/npy.h"
+
 #include <math.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -66,6 +68,52 @@ START_TEST(learns)
     ck_assert_int_eq(sscanf(last, "\n95\t11\tstep\t%*f\t%lf", &loss), 1);
     ck_assert_double_lt(loss, 0.8 * first);
     free(rows);
+    json_decref(config);
+}
+END_TEST
+
+/* Statistics draw from these files: they have to give the very recalls that the run printed. */
+static void same_recalls(const char *name, const struct sw_metrics *m)
+{
+    static const float most[3] = {1, 5, 10};
+    struct sw_npy npy;
+    struct sw_error error = {0};
+    char *path = unit_path(run, name);
+    ck_assert_msg(sw_npy_open(&npy, path, &error) == SW_OK, "%s", error.text);
+    ck_assert(npy.ndim == 2 && npy.shape[0] == 10 && npy.shape[1] == 6);
+    float row[6];
+    double text[3] = {0}, image[3] = {0};
+    for (size_t i = 0; i < 10; i++) {
+        ck_assert_int_eq(sw_npy_floats(&npy, i, 1, row), SW_OK);
+        for (int k = 0; k < 3; k++) {
+            text[k] += row[0] < most[k];
+            for (int c = 1; c < 6; c++)
+                image[k] += row[c] < most[k];
+        }
+    }
+    ck_assert_double_eq(text[0] * 10, m->i2t_r1);
+    ck_assert_double_eq(text[1] * 10, m->i2t_r5);
+    ck_assert_double_eq(text[2] * 10, m->i2t_r10);
+    ck_assert_double_eq(image[0] * 2, m->t2i_r1);
+    ck_assert_double_eq(image[1] * 2, m->t2i_r5);
+    ck_assert_double_eq(image[2] * 2, m->t2i_r10);
+    sw_npy_close(&npy);
+    free(path);
+}
+
+START_TEST(ranks_are_kept)
+{
+    json_t *config = runs_config(session, data, "epochs=3 lr=0.02 warmup_epochs=3");
+    struct sw_trainer *trainer = runs_open(session, config, run, 0);
+    struct sw_event event;
+    do {
+        event = runs_next(trainer);
+        if (event.kind == SW_EVENT_EVALUATED && event.best)
+            same_recalls("ranks-dev.npy", &event.metrics);
+    } while (event.kind != SW_EVENT_DONE);
+    same_recalls("ranks-dev.npy", &event.best_dev);
+    same_recalls("ranks-test.npy", &event.metrics);
+    sw_trainer_close(trainer);
     json_decref(config);
 }
 END_TEST
@@ -348,6 +396,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, learns);
+    tcase_add_test(tests, ranks_are_kept);
     tcase_add_test(tests, threads_do_not_matter);
     tcase_add_test(tests, stopped_after_each_step);
     tcase_add_test(tests, killed_again_and_again);

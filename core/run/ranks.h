@@ -1,0 +1,16 @@
+/* ranks.h -- the rank of every query of an evaluation, as a file that statistics can draw from
+ * again.
+ *
+ * (I, 1 + per_image) float32 .npy: row i holds the rank of image i among the captions, then the
+ * ranks of the image for each of its captions; 0 is best (match/metrics.h). A row is what one image
+ * brings to all six recalls, so a bootstrap that draws rows keeps what belongs together. */
+#ifndef SW_RUN_RANKS_H
+#define SW_RUN_RANKS_H
+
+#include "base/error.h"
+#include "match/metrics.h"
+
+/* Whole or not at all. Errors: memory, the disk. */
+int sw_ranks_write(const char *path, const struct sw_ranks *ranks, struct sw_error *error);
+
+#endif
