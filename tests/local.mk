@@ -139,3 +139,9 @@ include $(srcdir)/tests/bench/local.mk
 script_tests += tests/cli/readme.sh tests/cli/results.sh
 unit_programs += tests/unit/check_vectors
 tests_unit_check_vectors_SOURCES = tests/unit/check_vectors.c tests/unit/pairs_unit.h tests/unit/unit.h
+
+# Statistics and tables, against SciPy and NumPy.
+unit_programs += tests/unit/check_bootstrap
+tests_unit_check_bootstrap_SOURCES = tests/unit/check_bootstrap.c tests/unit/unit.h
+script_tests += tests/lua/check_results.lua
+test_data += tests/golden/bootstrap.tsv tests/golden/statistics.tsv tests/golden/make_statistics.py

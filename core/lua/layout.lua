@@ -42,7 +42,18 @@ function M.evaluation(m)
 end
 
 -- ---- tables ----------------------------------------------------------------------------------
--- A grid: {title =, head = {..}, rows = {{..}, ..}, notes = {..}}; the first column is a name.
+-- A page: {title =, blocks = {{title =, head = {..}, rows = {..}}, ..}, notes = {..}}. The first
+-- column is a name and the others are numbers, but for those that `words` of a block has as true. A
+-- cell is a string, or {text, best = true}. A row with `span` holds that text instead of its cells
+-- behind the name.
+
+local function cell_text(cell)
+  return type(cell) == "table" and cell[1] or cell
+end
+
+local function is_words(block, column)
+  return column == 1 or (block.words and block.words[column]) or false
+end
 
 local markdown_special = "[\\`*_{}%[%]<>|#]"
 
@@ -50,59 +61,122 @@ local function markdown_cell(s)
   return (text.plain(s):gsub(markdown_special, "\\%0"))
 end
 
-function M.markdown(grid)
-  local rows = { {} }
-  for i, cell in ipairs(grid.head) do rows[1][i] = markdown_cell(cell) end
-  for r, row in ipairs(grid.rows) do
-    rows[r + 1] = {}
-    for i, cell in ipairs(row) do rows[r + 1][i] = markdown_cell(cell) end
+-- The text of an interval is full of brackets that no Markdown reads as a link.
+local function markdown_number(s)
+  if s:find("^%[[-+%d., ]+%]$") then return s end
+  return markdown_cell(s)
+end
+
+local function markdown_block(block, lines)
+  local rows, widths = { {} }, {}
+  for i, cell in ipairs(block.head) do rows[1][i] = markdown_cell(cell) end
+  for r, row in ipairs(block.rows) do
+    rows[r + 1] = { span = row.span and markdown_cell(row.span) }
+    for i, cell in ipairs(row) do
+      rows[r + 1][i] = is_words(block, i) and markdown_cell(cell_text(cell))
+        or markdown_number(cell_text(cell))
+    end
   end
-  local widths = {}
   for _, row in ipairs(rows) do
     for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 3, text.width(cell)) end
   end
-  local lines = { "**" .. markdown_cell(grid.title) .. "**", "" }
   for r, row in ipairs(rows) do
     local cells, rule = {}, {}
-    for i, cell in ipairs(row) do
-      cells[i] = text.pad(cell, widths[i], i > 1)
-      rule[i] = string.rep("-", i > 1 and widths[i] - 1 or widths[i]) .. (i > 1 and ":" or "")
+    for i in ipairs(block.head) do
+      local right = not is_words(block, i)
+      cells[i] = text.pad(row[i] or "", widths[i], right)
+      rule[i] = string.rep("-", right and widths[i] - 1 or widths[i]) .. (right and ":" or "")
+    end
+    if row.span then
+      cells = { cells[1], row.span .. string.rep(" |", #block.head - 2) }
     end
     lines[#lines + 1] = "| " .. table.concat(cells, " | ") .. " |"
     if r == 1 then lines[#lines + 1] = "| " .. table.concat(rule, " | ") .. " |" end
   end
-  if #grid.notes > 0 then lines[#lines + 1] = "" end
-  for _, note in ipairs(grid.notes) do lines[#lines + 1] = "- " .. markdown_cell(note) end
+end
+
+function M.markdown(page)
+  local lines = { "**" .. markdown_cell(page.title) .. "**" }
+  for _, block in ipairs(page.blocks) do
+    lines[#lines + 1] = ""
+    if block.title then
+      lines[#lines + 1] = markdown_cell(block.title)
+      lines[#lines + 1] = ""
+    end
+    markdown_block(block, lines)
+  end
+  if #page.notes > 0 then lines[#lines + 1] = "" end
+  for _, note in ipairs(page.notes) do lines[#lines + 1] = "- " .. markdown_cell(note) end
   return table.concat(lines, "\n") .. "\n"
 end
 
+-- What LaTeX reads as a command, prints as another sign in its first font encoding, or, as "[" and
+-- "*" after the end of a row, takes for an argument.
 local latex_special = {
   ["\\"] = "\\textbackslash{}", ["{"] = "\\{", ["}"] = "\\}", ["$"] = "\\$", ["&"] = "\\&",
   ["#"] = "\\#", ["_"] = "\\_", ["%"] = "\\%", ["~"] = "\\textasciitilde{}",
-  ["^"] = "\\textasciicircum{}",
+  ["^"] = "\\textasciicircum{}", ["<"] = "\\textless{}", [">"] = "\\textgreater{}",
+  ["|"] = "\\textbar{}", ['"'] = "''", ["["] = "{[}", ["]"] = "{]}", ["*"] = "{*}",
+}
+
+local latex_signs = {
+  ["±"] = "\\pm", ["×"] = "\\times", ["−"] = "-", ["→"] = "\\to", ["≤"] = "\\leq", ["≥"] = "\\geq",
+  ["Δ"] = "\\Delta", ["α"] = "\\alpha", ["β"] = "\\beta", ["γ"] = "\\gamma", ["δ"] = "\\delta",
+  ["λ"] = "\\lambda", ["μ"] = "\\mu", ["σ"] = "\\sigma", ["τ"] = "\\tau",
 }
 
 local function latex_cell(s)
-  s = text.plain(s):gsub("[\\{}$&#_%%~^]", latex_special)
-  s = s:gsub("±", "$\\pm$"):gsub("Δ", "$\\Delta$"):gsub("–", "--")
-  return (s:gsub("^  ", "\\quad "))
+  s = text.plain(s):gsub('[\\{}$&#_%%~^<>|"%[%]*]', latex_special)
+  s = s:gsub(utf8.charpattern, function(sign)
+    return latex_signs[sign] and "$" .. latex_signs[sign] .. "$"
+  end)
+  return (s:gsub("–", "--"))
 end
 
-function M.latex(grid)
-  local function line(row)
-    local cells = {}
-    for i, cell in ipairs(row) do cells[i] = latex_cell(cell) end
-    return table.concat(cells, " & ") .. " \\\\"
+-- A sign is a minus and not a hyphen; of a mean with spread, the mean is what can be the best.
+local function latex_number(cell)
+  local s, best = cell_text(cell), type(cell) == "table" and cell.best
+  local low, high = s:match("^%[([-+][%d.]+), ([-+][%d.]+)%]$")
+  if low then return string.format("{[}$%s$, $%s${]}", low, high) end
+  if s:find("^[-+][%d.]+$") then return "$" .. s .. "$" end
+  if best then
+    local mean, rest = s:match("^([%d.]+)(.*)$")
+    if mean then return "\\textbf{" .. mean .. "}" .. latex_cell(rest) end
   end
-  local lines = { "% " .. text.plain(grid.title) }
-  for _, note in ipairs(grid.notes) do lines[#lines + 1] = "% " .. text.plain(note) end
-  lines[#lines + 1] = "\\begin{tabular}{l" .. string.rep("r", #grid.head - 1) .. "}"
-  lines[#lines + 1] = "\\hline"
-  lines[#lines + 1] = line(grid.head)
-  lines[#lines + 1] = "\\hline"
-  for _, row in ipairs(grid.rows) do lines[#lines + 1] = line(row) end
-  lines[#lines + 1] = "\\hline"
+  return latex_cell(s)
+end
+
+local function latex_block(block, lines)
+  local columns = {}
+  for i in ipairs(block.head) do columns[i] = is_words(block, i) and "l" or "r" end
+  local function add(row)
+    local cells = {}
+    for i, cell in ipairs(row) do
+      cells[i] = is_words(block, i) and latex_cell(cell_text(cell)) or latex_number(cell)
+    end
+    if row.span then
+      cells = { cells[1], string.format("\\multicolumn{%d}{l}{%s}", #block.head - 1,
+        latex_cell(row.span)) }
+    end
+    lines[#lines + 1] = table.concat(cells, " & ") .. " \\\\"
+  end
+  lines[#lines + 1] = "\\begin{tabular}{" .. table.concat(columns) .. "}"
+  lines[#lines + 1] = "\\toprule"
+  add(block.head)
+  lines[#lines + 1] = "\\midrule"
+  for _, row in ipairs(block.rows) do add(row) end
+  lines[#lines + 1] = "\\bottomrule"
   lines[#lines + 1] = "\\end{tabular}"
+end
+
+function M.latex(page)
+  local lines = { "% " .. text.plain(page.title), "% needs \\usepackage{booktabs}" }
+  for _, note in ipairs(page.notes) do lines[#lines + 1] = "% " .. text.plain(note) end
+  for i, block in ipairs(page.blocks) do
+    if i > 1 then lines[#lines + 1] = "" end
+    if block.title then lines[#lines + 1] = "% " .. text.plain(block.title) end
+    latex_block(block, lines)
+  end
   return table.concat(lines, "\n") .. "\n"
 end
 

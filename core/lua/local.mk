@@ -23,3 +23,7 @@ lua_modules += plots/style.gp plots/loss.gp plots/recall.gp
 # stepwise bench
 lua_sources += core/lua/lua_bench.c
 lua_modules += core/lua/bench.lua
+
+# statistics and tables
+lua_sources += core/lua/lua_statistics.c
+lua_modules += core/lua/compare.lua core/lua/summary.lua

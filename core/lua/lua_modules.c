@@ -120,6 +120,7 @@ static int open_core(lua_State *L)
     sw_lua_open_plugins(L);
     sw_lua_open_doctor(L);
     sw_lua_open_bench(L);
+    sw_lua_open_statistics(L);
     return 1;
 }
 

@@ -1,266 +1,179 @@
--- results.lua: what the runs of a plan gave, as a table with spread and n.
+-- results.lua: what the runs of a plan gave. What a run's folder holds may be missing, cut short or
+-- another run's: then the table says so and stands on the rest.
+local compare = require "stepwise.compare"
 local core = require "stepwise.core"
 local layout = require "stepwise.layout"
 local mixtures = require "stepwise.mixtures"
 local plan_of = require "stepwise.plan"
-local statistics = require "stepwise.statistics"
-local text = require "stepwise.text"
+local summary = require "stepwise.summary"
 
 local M = {}
 
--- A JSON object of a run's folder, or nil when there is no such file.
+local function reason_of(problem)
+  return type(problem) == "table" and problem.text or tostring(problem)
+end
+
+-- A JSON object of a run's folder; nil when there is no such file, nil and why when it is none.
 local function read_json(dir, run, name)
   local path = dir .. "/" .. run.folder .. "/" .. name
   if core.file_kind(path) ~= "file" then return nil end
-  local fine, result = pcall(core.json_decode, core.read_file(path))
-  if not fine then core.fail_within(path, result) end
-  if type(result) ~= "table" then core.fail(1, path .. ": expected an object") end
+  local fine, result = pcall(function() return core.json_decode(core.read_file(path)) end)
+  if not fine then return nil, name .. ": " .. reason_of(result) end
+  if type(result) ~= "table" then return nil, name .. ": expected an object" end
   return result
 end
 
 local function read_error(dir, run)
   local path = dir .. "/logs/" .. run.folder .. ".error"
   if core.file_kind(path) ~= "file" then return nil end
-  return (core.read_file(path):gsub("\n.*", ""))
+  local fine, content = pcall(core.read_file, path)
+  local line = fine and content:gsub("\n.*", "") or reason_of(content)
+  return line ~= "" and line or "failed"
 end
 
--- {plan =, split = "test" | "dev", rows = {{name =, paper =, runs = {{seed =, metrics =}..},
--- failed = {{seed =, reason =}..}, missing = how many}..}, mixtures = lines}
+-- What the rest relies on; null and another type count as not there where a thing may be missing.
+local function check_plan(plan, path)
+  local function expect(condition, what)
+    if not condition then core.fail(1, path .. ": expected " .. what) end
+  end
+  local function optional(value, kind) return type(value) == kind and value or nil end
+  expect(type(plan.title) == "string", "a title")
+  expect(type(plan.data) == "string", "the data folder's name")
+  plan.note, plan.reference = optional(plan.note, "string"), optional(plan.reference, "string")
+  plan.generated = plan.generated == true
+  local slugs, folders = {}, {}
+  for i, row in ipairs(plan.rows) do
+    expect(type(row) == "table" and type(row.name) == "string" and type(row.slug) == "string",
+      "a name and a slug in row " .. i)
+    expect(not slugs[row.slug], "one row '" .. row.slug .. "'")
+    slugs[row.slug] = true
+    row.paper = optional(row.paper, "table")
+    local changes = core.json_array {}
+    for _, change in ipairs(optional(row.changes, "table") or {}) do
+      changes[#changes + 1] = tostring(change)
+    end
+    row.changes = changes
+  end
+  for i, run in ipairs(plan.runs) do
+    expect(type(run) == "table" and slugs[run.row], "a row that is there in run " .. i)
+    expect(math.type(run.seed) == "integer", "a seed in run " .. i)
+    expect(type(run.folder) == "string" and run.folder:find("^[^/]+$")
+      and not run.folder:find("^%.+$"), "a folder of this one in run " .. i)
+    expect(not folders[run.folder], "one run '" .. run.folder .. "'")
+    folders[run.folder] = true
+  end
+end
+
+-- The seven metrics of a split: nil without it, nil and why when one is no number.
+local function metrics_of(result, split)
+  local metrics = result[split]
+  if type(metrics) ~= "table" then return nil end
+  for _, metric in ipairs(layout.metrics) do
+    local value = metrics[metric[1]]
+    if type(value) ~= "number" or value ~= value or math.abs(value) == math.huge then
+      return nil, string.format("result.json: %s.%s: expected a number", split, metric[1])
+    end
+  end
+  return metrics
+end
+
+-- A run's ranks; nil without the file, nil and why when it is broken or another run's.
+local function read_ranks(dir, run, split, metrics)
+  local name = "ranks-" .. split .. ".npy"
+  local path = dir .. "/" .. run.folder .. "/" .. name
+  if core.file_kind(path) ~= "file" then return nil end
+  local fine, ranks = pcall(core.ranks, path)
+  if not fine then return nil, reason_of(ranks) end
+  local counted = ranks:metrics()
+  for _, metric in ipairs(layout.metrics) do
+    local ours, told = counted[metric[1]], metrics[metric[1]]
+    if math.abs(ours - told) > 1e-6 then
+      return nil, string.format("%s: gives %s %.2f and result.json says %.2f", path, metric[2], ours,
+        told)
+    end
+  end
+  return ranks
+end
+
+-- What is on disk: {[run] = {result =, problem =}}, and the split that the table is of: test when
+-- any run has it, as dev and test numbers do not mix.
+local function read_runs(plan, dir)
+  local found, split = {}, nil
+  for _, run in ipairs(plan.runs) do
+    local result, problem = read_json(dir, run, "result.json")
+    if not result and not problem then problem = read_error(dir, run) end
+    found[run] = { result = result, problem = problem }
+    if result and type(result.test) == "table" then split = "test" end
+    if result and type(result.dev) == "table" then split = split or "dev" end
+  end
+  return found, split or "test"
+end
+
+-- The row that others are compared with: the one that is named, or the one that is the base itself.
+local function reference_of(plan, rows)
+  for _, row in ipairs(rows) do
+    if row.name == plan.reference then return row end
+  end
+  if plan.reference then return nil end
+  for _, row in ipairs(rows) do
+    if #row.changes == 0 then return row end
+  end
+  return nil
+end
+
+-- {plan =, split = "test" | "dev", reference = a row or nil, rows = {{name =, paper =, changes =,
+--  runs = {{seed =, metrics =, folder =}..}, failed = {{seed =, reason =}..}, missing = how many,
+--  delta = see compare.lua}..}, warnings = lines about what is not as it should be,
+--  without_ranks = finished runs that have none}
 function M.read(dir)
   local plan = plan_of.read(dir)
-  local rows, by_slug, provenances, split = {}, {}, {}, nil
+  check_plan(plan, dir .. "/plan.json")
+  local rows, by_slug, provenances, ranks, warnings = {}, {}, {}, {}, {}
   for i, row in ipairs(plan.rows) do
     rows[i] = { name = row.name, paper = row.paper, changes = row.changes, runs = {}, failed = {},
       missing = 0 }
     by_slug[row.slug] = rows[i]
   end
-  for _, run in ipairs(plan.runs) do
-    local row = by_slug[run.row]
-    local result = read_json(dir, run, "result.json")
-    local problem = not result and read_error(dir, run)
-    if result then
-      local test = type(result.test) == "table" and result.test -- null: it was not evaluated
-      local dev = type(result.dev) == "table" and result.dev
-      local metrics = test or dev
-      split = split or (test and "test" or "dev")
-      if not metrics then
-        local reason = "neither dev nor test was evaluated"
-        row.failed[#row.failed + 1] = { seed = run.seed, reason = reason }
-      else
-        row.runs[#row.runs + 1] = { seed = run.seed, metrics = metrics, folder = run.folder }
-        provenances[#provenances + 1] = read_json(dir, run, "provenance.json")
-      end
+  local found, split = read_runs(plan, dir)
+  local without_ranks = 0
+  local function warn(problem)
+    if problem then warnings[#warnings + 1] = problem end
+    return problem
+  end
+  for _, planned in ipairs(plan.runs) do
+    local row, one = by_slug[planned.row], found[planned]
+    local metrics, problem = nil, one.problem
+    if one.result then
+      metrics, problem = metrics_of(one.result, split)
+      if not metrics then problem = problem or "result.json: " .. split .. " was not evaluated" end
+    end
+    if metrics then
+      local run = { seed = planned.seed, metrics = metrics, folder = planned.folder }
+      row.runs[#row.runs + 1] = run
+      local provenance, broken = read_json(dir, planned, "provenance.json")
+      provenances[#provenances + 1] = provenance
+      warn(broken and planned.folder .. "/" .. broken)
+      ranks[run], broken = read_ranks(dir, planned, split, metrics)
+      warn(broken)
+      if not ranks[run] then without_ranks = without_ranks + 1 end
     elseif problem then
-      row.failed[#row.failed + 1] = { seed = run.seed, reason = problem }
+      row.failed[#row.failed + 1] = { seed = planned.seed, reason = problem }
     else
       row.missing = row.missing + 1
     end
   end
-  return { plan = plan, split = split or "test", rows = rows,
-    mixtures = mixtures.notes(provenances) }
-end
-
-local function values_of(row, metric)
-  local values = {}
-  for i, run in ipairs(row.runs) do values[i] = run.metrics[metric] end
-  return values
-end
-
--- Differences of rsum from the reference row at the seeds that both have; nil without any.
-function M.compare(row, reference)
-  local of_seed, x, y = {}, {}, {}
-  for _, run in ipairs(reference.runs) do of_seed[run.seed] = run.metrics.rsum end
-  for _, run in ipairs(row.runs) do
-    if of_seed[run.seed] then
-      x[#x + 1], y[#y + 1] = run.metrics.rsum, of_seed[run.seed]
-    end
+  local reference = reference_of(plan, rows)
+  if reference then
+    for _, problem in ipairs(compare.rows(rows, reference, ranks)) do warn(problem) end
   end
-  if #x == 0 then return nil end
-  return statistics.paired(x, y)
+  for _, note in ipairs(mixtures.notes(provenances)) do warn(note) end
+  return { plan = plan, split = split, reference = reference, rows = rows, warnings = warnings,
+    without_ranks = without_ranks }
 end
 
-local function reference_of(results)
-  for _, row in ipairs(results.rows) do
-    if row.name == results.plan.reference then return row end
-  end
-  return nil
-end
-
--- The paper's value of a metric, or nil.
-local function paper_value(paper, metric)
-  if not paper then return nil end
-  if metric == "rsum" then return paper.rsum end
-  local recalls = paper[metric:find("^i2t") and "text" or "image"]
-  local at = { r1 = 1, r5 = 2, r10 = 3 }
-  return recalls and recalls[at[metric:match("_(r%d+)$")]]
-end
-
--- ---- for people ------------------------------------------------------------------------------
-
-local function mean_and_spread(values)
-  if #values == 0 then return "" end
-  local deviation = statistics.deviation(values)
-  local mean = string.format("%.1f", statistics.mean(values))
-  return deviation and string.format("%s ± %.1f", mean, deviation) or mean
-end
-
-local function delta_cell(row, reference)
-  if row == reference then return "reference" end
-  local difference = M.compare(row, reference)
-  if not difference then return "" end
-  if not difference.half then return string.format("%+.1f", difference.mean) end
-  return string.format("%+.1f ± %.1f%s", difference.mean, difference.half,
-    difference.separable and "" or " (n.s.)")
-end
-
-local function seeds_of(row)
-  local seeds = {}
-  for i, run in ipairs(row.runs) do seeds[i] = tostring(run.seed) end
-  return table.concat(seeds, ", ")
-end
-
--- Failures of one reason together: {{reason =, seeds = {..}}..}
-local function by_reason(failures)
-  local list, at = {}, {}
-  for _, failure in ipairs(failures) do
-    local group = at[failure.reason]
-    if not group then
-      group = { reason = failure.reason, seeds = {} }
-      list[#list + 1], at[failure.reason] = group, group
-    end
-    group.seeds[#group.seeds + 1] = failure.seed
-  end
-  return list
-end
-
-local function notes_of(results, reference)
-  local plan, notes = results.plan, {}
-  local least, most, paper = math.huge, 0, false
-  for _, row in ipairs(results.rows) do
-    if #row.runs > 0 then least = math.min(least, #row.runs) end
-    most = math.max(most, #row.runs)
-    paper = paper or row.paper ~= nil
-  end
-  local function note(format, ...) notes[#notes + 1] = string.format(format, ...) end
-  if plan.generated then
-    note("Generated scenes (%s): these numbers say nothing about Flickr30K or COCO.", plan.data)
-  end
-  note("Split %s of %s, at the step with the best dev rsum. n: runs of a row%s.", results.split,
-    plan.data, most > 1 and ", one a seed; ±: their sample standard deviation" or "")
-  if most > 1 and reference then
-    note("Δ rsum: from '%s' at the same seeds, ± half the width of the 95 %% interval of the mean "
-      .. "difference; n.s.: not separable at these seeds, the interval holds 0.", reference.name)
-  end
-  if least == 1 then
-    note("One seed a row: differences between rows are not separable from chance at n = 1.")
-  end
-  if paper then note("paper: one run a row, without spread; on its own data.") end
-  for _, row in ipairs(results.rows) do
-    for _, failure in ipairs(by_reason(row.failed)) do
-      note("'%s', seed %s failed: %s", row.name, table.concat(failure.seeds, ", "), failure.reason)
-    end
-    if row.missing > 0 then
-      note("'%s': %s not done yet.", row.name, text.plural(row.missing, "run"))
-    end
-  end
-  table.move(results.mixtures, 1, #results.mixtures, #notes + 1, notes)
-  if plan.note then note("%s", plan.note) end
-  return notes
-end
-
--- The grid that layout.lua renders.
-function M.grid(results)
-  local reference = reference_of(results)
-  local head = { "" }
-  for _, metric in ipairs(layout.metrics) do head[#head + 1] = metric[2] end
-  if reference then head[#head + 1] = "Δ rsum" end
-  head[#head + 1] = "n"
-  local rows = {}
-  for _, row in ipairs(results.rows) do
-    local cells = { row.name }
-    for _, metric in ipairs(layout.metrics) do
-      cells[#cells + 1] = mean_and_spread(values_of(row, metric[1]))
-    end
-    if #row.runs == 0 then cells[2] = #row.failed > 0 and "failed" or "not done" end
-    if reference then cells[#cells + 1] = delta_cell(row, reference) end
-    cells[#cells + 1] = tostring(#row.runs)
-    rows[#rows + 1] = cells
-    if row.paper then
-      local quoted = { "  paper" }
-      for _, metric in ipairs(layout.metrics) do
-        local value = paper_value(row.paper, metric[1])
-        quoted[#quoted + 1] = value and string.format("%.1f", value) or ""
-      end
-      if reference then quoted[#quoted + 1] = "" end
-      quoted[#quoted + 1] = ""
-      rows[#rows + 1] = quoted
-    end
-  end
-  local title = results.plan.title
-  if results.plan.generated then title = title .. " (generated scenes)" end
-  return { title = title, head = head, rows = rows,
-    notes = notes_of(results, reference) }
-end
-
--- ---- for programs ----------------------------------------------------------------------------
-
--- Rows for CSV: one a row of the table, numbers unrounded.
-function M.records(results)
-  local reference = reference_of(results)
-  local head = { "row", "n", "seeds", "failed" }
-  for _, metric in ipairs(layout.metrics) do
-    for _, kind in ipairs { "mean", "std", "paper" } do
-      head[#head + 1] = metric[1] .. "_" .. kind
-    end
-  end
-  table.move({ "delta_rsum", "delta_rsum_half_interval", "separable" }, 1, 3, #head + 1, head)
-  local rows = { head }
-  local function number(value) return value and text.number(value) or "" end
-  for _, row in ipairs(results.rows) do
-    local cells = { row.name, tostring(#row.runs), seeds_of(row), tostring(#row.failed) }
-    for _, metric in ipairs(layout.metrics) do
-      local values = values_of(row, metric[1])
-      cells[#cells + 1] = #values > 0 and number(statistics.mean(values)) or ""
-      cells[#cells + 1] = number(statistics.deviation(values))
-      cells[#cells + 1] = number(paper_value(row.paper, metric[1]))
-    end
-    local difference = reference and row ~= reference and M.compare(row, reference)
-    cells[#cells + 1] = number(difference and difference.mean)
-    cells[#cells + 1] = number(difference and difference.half)
-    cells[#cells + 1] = difference and tostring(difference.separable) or ""
-    rows[#rows + 1] = cells
-  end
-  return rows
-end
-
--- A plain table with everything, for JSON.
+-- A plain table with everything: what JSON and the report are made of.
 function M.object(results)
-  local reference = reference_of(results)
-  local rows = core.json_array {}
-  for i, row in ipairs(results.rows) do
-    local summary = {}
-    for _, metric in ipairs(layout.metrics) do
-      local values = values_of(row, metric[1])
-      if #values > 0 then
-        summary[metric[1]] = {
-          mean = statistics.mean(values), std = statistics.deviation(values),
-          values = core.json_array(values), paper = paper_value(row.paper, metric[1]),
-        }
-      end
-    end
-    rows[i] = {
-      name = row.name, n = #row.runs, metrics = summary, changes = row.changes,
-      runs = core.json_array(row.runs), failed = core.json_array(row.failed),
-      missing = row.missing,
-      delta_rsum = reference and row ~= reference and M.compare(row, reference) or nil,
-    }
-  end
-  local plan = results.plan
-  return {
-    title = plan.title, data = plan.data, generated = plan.generated, split = results.split,
-    reference = plan.reference, rows = rows,
-    notes = core.json_array(notes_of(results, reference)),
-  }
+  return summary.object(results)
 end
 
 -- How many runs failed.
@@ -270,23 +183,33 @@ function M.failures(results)
   return count
 end
 
-local formats = {
-  md = function(results) return layout.markdown(M.grid(results)) end,
-  tex = function(results) return layout.latex(M.grid(results)) end,
-  csv = function(results) return layout.csv(M.records(results)) end,
-  json = function(results) return core.json_encode(M.object(results), 1) .. "\n" end,
+M.formats = { "md", "tex", "csv", "json" }
+
+local render = {
+  md = function(results) return layout.markdown(summary.page(results)) end,
+  tex = function(results) return layout.latex(summary.page(results)) end,
+  csv = function(results) return layout.csv(summary.records(results)) end,
+  json = function(results) return core.json_encode(summary.object(results), 1) .. "\n" end,
 }
 
 function M.check_format(format)
-  if not formats[format] then
+  if not render[format] then
     core.fail(2, string.format("--format: no format '%s'%s", format,
-      core.suggest(format, { "md", "tex", "csv", "json" })))
+      core.suggest(format, M.formats)))
   end
 end
 
 function M.render(results, format)
   M.check_format(format)
-  return formats[format](results)
+  return render[format](results)
+end
+
+-- Writes the table in every format as DIR/table.FORMAT; gives the Markdown.
+function M.write(results, dir)
+  for _, format in ipairs(M.formats) do
+    core.write_file(dir .. "/table." .. format, M.render(results, format))
+  end
+  return M.render(results, "md")
 end
 
 return M

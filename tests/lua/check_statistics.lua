@@ -19,29 +19,77 @@ unit.test("equal runs have spread 0, not a rounding error below it", function()
   unit.equal(statistics.deviation { 0.1, 0.1, 0.1 } < 1e-16, true)
 end)
 
-unit.test("quantiles of Student's t, as scipy.stats.t.ppf(0.975, df) gives them", function()
-  local expected = { [1] = 12.7062047, [2] = 4.3026527, [4] = 2.7764451, [9] = 2.2621572,
-    [30] = 2.0422725, [31] = 2.0395134, [60] = 2.0002978, [1000] = 1.9623390 }
-  for freedom, value in pairs(expected) do
-    unit.near(statistics.t_quantile(freedom), value, 6e-5, "df " .. freedom)
+-- ---- against SciPy ---------------------------------------------------------------------------
+
+-- Rows of tests/golden/statistics.tsv of one kind, split at the tabs; each checked by `check`.
+local function golden(kind, check)
+  local count = 0
+  for line in io.lines(unit.source .. "/tests/golden/statistics.tsv") do
+    local fields = {}
+    for field in line:gmatch("[^\t]+") do fields[#fields + 1] = field end
+    if fields[1] == kind then
+      count = count + 1
+      check(table.unpack(fields, 2))
+    end
   end
+  unit.equal(count > 0, true, "rows of " .. kind)
+end
+
+local function numbers(words)
+  local list = {}
+  for word in words:gmatch("%S+") do list[#list + 1] = tonumber(word) end
+  return list
+end
+
+unit.test("quantiles of Student's t are SciPy's", function()
+  golden("quantile", function(freedom, level, expected)
+    local value = tonumber(expected)
+    unit.near(statistics.t_quantile(math.tointeger(tonumber(freedom)), tonumber(level)), value,
+      1e-9 * math.max(1, value), "df " .. freedom .. ", level " .. level)
+  end)
 end)
 
-unit.test("the paired interval is that of a paired t-test", function()
-  -- differences 1, 2, 3, 4, 5: mean 3, deviation sqrt(2.5), half = t(4) * sqrt(2.5 / 5)
-  local found = statistics.paired({ 11, 12, 13, 14, 15 }, { 10, 10, 10, 10, 10 })
-  unit.near(found.mean, 3, 0)
-  unit.near(found.half, 2.7764451 * math.sqrt(0.5), 1e-4)
-  unit.equal(found.separable, true)
-  unit.equal(found.n, 5)
+unit.test("p of Student's t is SciPy's, also far out", function()
+  golden("p", function(freedom, t, expected)
+    local value = tonumber(expected)
+    local found = statistics.t_two_sided(tonumber(t), math.tointeger(tonumber(freedom)))
+    unit.near(found, value, 1e-9, "df " .. freedom .. ", t " .. t)
+    if value > 1e-250 then unit.near(found / value, 1, 1e-9, "df " .. freedom .. ", t " .. t) end
+  end)
+  unit.equal(statistics.t_two_sided(0, 3), 1.0)
+  unit.equal(statistics.t_two_sided(math.huge, 3), 0.0)
+  unit.equal(statistics.t_two_sided(1e300, 1) >= 0, true)
 end)
 
-unit.test("a difference that could be chance is not called separable", function()
-  unit.equal(statistics.paired({ 11, 9, 12 }, { 10, 10, 10 }).separable, false)
-  -- the same mean difference at one seed says nothing, however large
+unit.test("paired differences, intervals and p are those of scipy.stats.ttest_rel", function()
+  golden("paired", function(x, y, expected)
+    local found, wanted = statistics.paired(numbers(x), numbers(y)), numbers(expected)
+    unit.near(found.mean, wanted[1], 1e-9, "mean")
+    unit.near(found.half, wanted[2], 1e-9, "half the interval")
+    unit.near(found.p, wanted[3], 1e-9, "p")
+  end)
+end)
+
+unit.test("Holm's correction", function()
+  golden("holm", function(p, expected)
+    local found, wanted = statistics.holm(numbers(p)), numbers(expected)
+    unit.equal(#found, #wanted)
+    for i, value in ipairs(wanted) do unit.near(found[i], value, 1e-12, "p " .. i) end
+  end)
+  unit.equal(next(statistics.holm {}), nil)
+end)
+
+unit.test("one pair has a difference and no more", function()
+  -- the difference at one seed says nothing, however large
   local one = statistics.paired({ 500 }, { 400 })
-  unit.equal(one.separable, false)
+  unit.equal(one.mean, 100)
   unit.equal(one.half, nil)
+  unit.equal(one.p, nil)
+end)
+
+unit.test("equal runs do not differ; pairs without spread do not divide by 0", function()
+  unit.equal(statistics.paired({ 1, 2 }, { 1, 2 }).p, 1.0)
+  unit.equal(statistics.paired({ 3, 4 }, { 1, 2 }).p, 0.0)
 end)
 
 unit.finish()

@@ -1,0 +1,314 @@
+-- summary.lua: the results of a table in words and numbers: a page for people, records for CSV, an
+-- object for JSON and the report.
+local compare = require "stepwise.compare"
+local core = require "stepwise.core"
+local layout = require "stepwise.layout"
+local statistics = require "stepwise.statistics"
+local text = require "stepwise.text"
+
+local M = {}
+
+local function values_of(row, metric)
+  local values = {}
+  for i, run in ipairs(row.runs) do values[i] = run.metrics[metric] end
+  return values
+end
+
+-- The paper's value of a metric, or nil.
+local function paper_value(paper, metric)
+  local value
+  if paper and metric == "rsum" then
+    value = paper.rsum
+  elseif paper then
+    local recalls = paper[metric:find("^i2t") and "text" or "image"]
+    local at = { r1 = 1, r5 = 2, r10 = 3 }
+    value = type(recalls) == "table" and recalls[at[metric:match("_(r%d+)$")]]
+  end
+  return type(value) == "number" and value or nil
+end
+
+-- Failures of one reason together: {{reason =, seeds = {..}}..}
+local function by_reason(failures)
+  local list, at = {}, {}
+  for _, failure in ipairs(failures) do
+    local group = at[failure.reason]
+    if not group then
+      group = { reason = failure.reason, seeds = {} }
+      list[#list + 1], at[failure.reason] = group, group
+    end
+    group.seeds[#group.seeds + 1] = failure.seed
+  end
+  return list
+end
+
+-- ---- notes -----------------------------------------------------------------------------------
+
+-- How the differences came about, and which of them say nothing.
+local function notes_on_differences(results, note)
+  local over, families, unclear, counts = {}, 0, {}, {}
+  for _, row in ipairs(results.rows) do
+    local rsum = row.delta and row.delta.rsum
+    if rsum then
+      over[rsum.over or "nothing"] = true
+      families = families + (rsum.p and 1 or 0)
+      if not rsum.separable then
+        if not unclear[rsum.n] then
+          unclear[rsum.n] = {}
+          counts[#counts + 1] = rsum.n
+        end
+        table.insert(unclear[rsum.n], "'" .. row.name .. "'")
+      end
+    end
+  end
+  if not next(over) then return end
+  note("Δ rsum: from '%s', the mean over the seeds that both have.", results.reference.name)
+  if over["queries and seeds"] then
+    note("95 %% interval and p: of two tests the wider and the larger, as neither is enough at a few "
+      .. "seeds: a paired bootstrap, %s draws of images (each with its captions) and of seeds, "
+      .. "stretched by sqrt(n / (n - 1)); and Student's paired t over the seeds.",
+      text.count(compare.draws))
+  end
+  if over.queries then
+    note("At one seed the interval and p are of %s draws of images (each with its captions) alone: "
+      .. "they say how far the queries count, and nothing about the chance in training.",
+      text.count(compare.draws))
+  end
+  if over.seeds then
+    note("Without the ranks of queries the interval and p are Student's paired t over the seeds "
+      .. "alone.")
+  end
+  if families > 0 then
+    note("p is corrected by Holm's method over the rows that have one (%d). Separable: p < %g, and "
+      .. "two seeds or more.", families, compare.level)
+  end
+  table.sort(counts)
+  for _, n in ipairs(counts) do
+    note("Not separable from '%s' at %s: %s.", results.reference.name, text.plural(n, "seed"),
+      table.concat(unclear[n], ", "))
+  end
+end
+
+local function notes_of(results)
+  local plan, notes = results.plan, {}
+  local least, most, finished, paper = math.huge, 0, 0, false
+  for _, row in ipairs(results.rows) do
+    if #row.runs > 0 then least = math.min(least, #row.runs) end
+    most, finished = math.max(most, #row.runs), finished + #row.runs
+    paper = paper or row.paper ~= nil
+  end
+  local function note(format, ...) notes[#notes + 1] = string.format(format, ...) end
+  if plan.generated then
+    note("Generated scenes (%s): these numbers say nothing about Flickr30K or COCO.", plan.data)
+  end
+  note("Split %s of %s, at the step with the best dev rsum. n: runs of a row%s.", results.split,
+    plan.data, most > 1 and ", one a seed; ±: their sample standard deviation" or "")
+  if results.reference then
+    notes_on_differences(results, note)
+  elseif least == 1 then
+    note("One seed a row: differences between rows are not separable from chance at n = 1.")
+  end
+  if results.without_ranks > 0 and results.without_ranks < finished then
+    note("%s of %d without ranks of queries.", text.plural(results.without_ranks, "run"), finished)
+  end
+  if paper then
+    note("paper: one run a row, without spread; on its own data. All its numbers: --format csv.")
+  end
+  for _, row in ipairs(results.rows) do
+    for _, failure in ipairs(by_reason(row.failed)) do
+      note("'%s', seed %s failed: %s", row.name, table.concat(failure.seeds, ", "), failure.reason)
+    end
+    if row.missing > 0 then
+      note("'%s': %s not done yet.", row.name, text.plural(row.missing, "run"))
+    end
+  end
+  table.move(results.warnings, 1, #results.warnings, #notes + 1, notes)
+  if plan.note then note("%s", plan.note) end
+  return notes
+end
+
+-- ---- for people ------------------------------------------------------------------------------
+
+local function mean_and_spread(values)
+  if #values == 0 then return "" end
+  local deviation = statistics.deviation(values)
+  local mean = string.format("%.1f", statistics.mean(values))
+  return deviation and string.format("%s ± %.1f", mean, deviation) or mean
+end
+
+local LONGEST_REASON <const> = 72
+
+-- Why a row has no numbers, short enough for a line of a table; the notes have all of it.
+local function instead_of_numbers(row)
+  if #row.failed == 0 then return "not done" end
+  local reason = text.plain(row.failed[1].reason)
+  local cut = utf8.offset(reason, LONGEST_REASON + 1)
+  if cut and cut <= #reason then reason = reason:sub(1, cut - 1) .. "…" end
+  return "failed: " .. reason
+end
+
+-- The metrics beside which the paper's numbers stand: rsum, or where no row has that, all it has.
+local function metrics_with_paper(rows)
+  local has = {}
+  for _, row in ipairs(rows) do
+    for _, metric in ipairs(layout.metrics) do
+      if paper_value(row.paper, metric[1]) then has[metric[1]] = true end
+    end
+  end
+  return has.rsum and { rsum = true } or has
+end
+
+-- Marks the cells of the highest mean as it is printed, when there is something to choose from.
+local function mark_best(rows, column)
+  local best, count = -math.huge, 0
+  local function value(row) return tonumber(row[column] and row[column][1]:match("^[%d.]+")) end
+  for _, row in ipairs(rows) do
+    if value(row) then best, count = math.max(best, value(row)), count + 1 end
+  end
+  for _, row in ipairs(rows) do
+    if count > 1 and value(row) == best then row[column].best = true end
+  end
+end
+
+local function recalls_block(results)
+  local beside = metrics_with_paper(results.rows)
+  local block = { head = { "" }, rows = {} }
+  for i, row in ipairs(results.rows) do block.rows[i] = { row.name } end
+  for _, metric in ipairs(layout.metrics) do
+    local column = #block.head + 1
+    block.head[column] = metric[2]
+    for i, row in ipairs(results.rows) do
+      block.rows[i][column] = { mean_and_spread(values_of(row, metric[1])) }
+    end
+    mark_best(block.rows, column)
+    if beside[metric[1]] then
+      block.head[column + 1] = beside.rsum and "paper" or "paper " .. metric[2]
+      for i, row in ipairs(results.rows) do
+        local value = paper_value(row.paper, metric[1])
+        block.rows[i][column + 1] = value and string.format("%.1f", value) or ""
+      end
+    end
+  end
+  block.head[#block.head + 1] = "n"
+  for i, row in ipairs(results.rows) do
+    block.rows[i][#block.head] = tostring(#row.runs)
+    if #row.runs == 0 then block.rows[i].span = instead_of_numbers(row) end
+  end
+  return block
+end
+
+local function p_cell(p)
+  if not p then return "" end
+  return string.format(p >= 0.01 and "%.2f" or p >= 0.0001 and "%.4f" or "%.0e", p)
+end
+
+local function verdict(rsum)
+  if not rsum then return "" end
+  return rsum.separable and "yes" or "not at " .. text.plural(rsum.n, "seed")
+end
+
+-- What each row changes of the base, and what came of it. Columns without a word are left out.
+local function changes_block(results)
+  local reference = results.reference
+  local head = { "", "change", "Δ rsum", "95 % interval", "p", "separable" }
+  local words, columns, rows = { true, true, false, false, false, true }, {}, {}
+  for i, row in ipairs(results.rows) do
+    local rsum = row.delta and row.delta.rsum
+    rows[i] = {
+      row.name, table.concat(row.changes, " "),
+      row == reference and "reference" or rsum and string.format("%+.1f", rsum.mean) or "",
+      rsum and rsum.low and string.format("[%+.1f, %+.1f]", rsum.low, rsum.high) or "",
+      p_cell(rsum and rsum.p_holm), verdict(rsum),
+    }
+    for c, cell in ipairs(rows[i]) do columns[c] = columns[c] or c == 1 or cell ~= "" end
+  end
+  local block = { head = {}, words = {}, rows = {} }
+  for i in ipairs(rows) do block.rows[i] = {} end
+  for c = 1, #head do
+    if columns[c] then
+      local at = #block.head + 1
+      block.head[at], block.words[at] = head[c], words[c]
+      for i, row in ipairs(rows) do block.rows[i][at] = row[c] end
+    end
+  end
+  if #block.head == 1 then return nil end
+  block.title = reference and "Against '" .. reference.name .. "':" or "What the rows change:"
+  return block
+end
+
+-- The page that layout.lua renders.
+function M.page(results)
+  local title = results.plan.title
+  if results.plan.generated then title = title .. " (generated scenes)" end
+  return { title = title, blocks = { recalls_block(results), changes_block(results) },
+    notes = notes_of(results) }
+end
+
+-- ---- for programs ----------------------------------------------------------------------------
+
+-- Rows for CSV: one a row of the table; means as they are, statistics to more digits than they
+-- hold, so that the last bits of a machine's mathematics do not show.
+function M.records(results)
+  local head = { "row", "n", "seeds", "failed", "reason", "changes" }
+  for _, metric in ipairs(layout.metrics) do
+    for _, kind in ipairs { "mean", "std", "paper" } do
+      head[#head + 1] = metric[1] .. "_" .. kind
+    end
+  end
+  table.move({ "delta_rsum", "delta_rsum_low", "delta_rsum_high", "p", "p_holm", "separable" }, 1, 6,
+    #head + 1, head)
+  local rows = { head }
+  local function number(value) return value and text.number(value) or "" end
+  local function rounded(value) return value and string.format("%.6g", value) or "" end
+  for _, row in ipairs(results.rows) do
+    local seeds = {}
+    for i, run in ipairs(row.runs) do seeds[i] = tostring(run.seed) end
+    local reasons = {}
+    for i, failure in ipairs(by_reason(row.failed)) do reasons[i] = failure.reason end
+    local cells = { row.name, tostring(#row.runs), table.concat(seeds, ", "),
+      tostring(#row.failed), table.concat(reasons, "; "), table.concat(row.changes, " ") }
+    for _, metric in ipairs(layout.metrics) do
+      local values = values_of(row, metric[1])
+      cells[#cells + 1] = #values > 0 and number(statistics.mean(values)) or ""
+      cells[#cells + 1] = rounded(statistics.deviation(values))
+      cells[#cells + 1] = number(paper_value(row.paper, metric[1]))
+    end
+    local rsum = row.delta and row.delta.rsum or {}
+    for _, key in ipairs { "mean", "low", "high", "p", "p_holm" } do
+      cells[#cells + 1] = rounded(rsum[key])
+    end
+    cells[#cells + 1] = rsum.n and tostring(rsum.separable) or ""
+    rows[#rows + 1] = cells
+  end
+  return rows
+end
+
+-- A plain table with everything, for JSON.
+function M.object(results)
+  local rows = core.json_array {}
+  for i, row in ipairs(results.rows) do
+    local metrics = {}
+    for _, metric in ipairs(layout.metrics) do
+      local values = values_of(row, metric[1])
+      local paper = paper_value(row.paper, metric[1])
+      if #values > 0 or paper then
+        metrics[metric[1]] = {
+          mean = #values > 0 and statistics.mean(values) or nil,
+          std = statistics.deviation(values), values = core.json_array(values), paper = paper,
+        }
+      end
+    end
+    rows[i] = {
+      name = row.name, n = #row.runs, metrics = metrics, changes = row.changes,
+      runs = core.json_array(row.runs), failed = core.json_array(row.failed),
+      missing = row.missing, delta = row.delta,
+    }
+  end
+  local plan = results.plan
+  return {
+    title = plan.title, data = plan.data, generated = plan.generated, split = results.split,
+    reference = results.reference and results.reference.name, rows = rows,
+    notes = core.json_array(notes_of(results)),
+  }
+end
+
+return M
