@@ -1,8 +1,8 @@
 -- compare.lua: the rows of a table against its reference row, as far as chance lets one say.
 --
 -- Two tests stand behind each difference, because neither is enough at a few seeds:
---   bootstrap  images and seeds drawn again (match/bootstrap.h): another test set, other seeds. From
---              three seeds it draws no tail, so alone it calls too much real.
+--   bootstrap  images and seeds drawn again (match/bootstrap.h): another test set, other seeds.
+--              From three seeds it draws no tail, so alone it calls too much real.
 --   t          Student's paired t over the seeds: it knows how little n seeds say, but takes the
 --              test set as it is.
 -- A difference counts when both call it real: p is the larger of the two, the interval covers both.
@@ -76,8 +76,8 @@ end
 -- separable =, n =, over =, bootstrap =, t =}, .., rsum = {..}}, where it shares a seed with the
 -- reference. over: what the interval speaks of, "queries and seeds", "queries" or "seeds"; nil with
 -- low, high and p at one seed without ranks. ranks: a run's ranks by run. rsum is one family of
--- tests, over the rows; the six recalls are another, over rows and recalls. Returns lines about what
--- could not be drawn.
+-- tests, over the rows; the six recalls are another, over rows and recalls. Returns lines about
+-- what could not be drawn.
 function M.rows(rows, reference, ranks)
   local rsums, recalls, problems = {}, {}, {}
   for _, row in ipairs(rows) do
@@ -85,8 +85,8 @@ function M.rows(rows, reference, ranks)
     if #list > 0 then
       local drawn, problem = bootstrap(list, ranks)
       if problem then
-        problems[#problems + 1] = string.format("'%s' against '%s': %s", row.name, reference.name,
-          problem)
+        problems[#problems + 1] = string.format("'%s' against '%s': %s", row.name,
+          reference.name, problem)
       end
       row.delta = {}
       for _, metric in ipairs(layout.metrics) do

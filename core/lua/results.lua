@@ -88,8 +88,8 @@ local function read_ranks(dir, run, split, metrics)
   for _, metric in ipairs(layout.metrics) do
     local ours, told = counted[metric[1]], metrics[metric[1]]
     if math.abs(ours - told) > 1e-6 then
-      return nil, string.format("%s: gives %s %.2f and result.json says %.2f", path, metric[2], ours,
-        told)
+      return nil, string.format("%s: gives %s %.2f and result.json says %.2f", path, metric[2],
+        ours, told)
     end
   end
   return ranks

@@ -63,8 +63,8 @@ local function notes_on_differences(results, note)
   if not next(over) then return end
   note("Δ rsum: from '%s', the mean over the seeds that both have.", results.reference.name)
   if over["queries and seeds"] then
-    note("95 %% interval and p: of two tests the wider and the larger, as neither is enough at a few "
-      .. "seeds: a paired bootstrap, %s draws of images (each with its captions) and of seeds, "
+    note("95 %% interval and p: of two tests the wider and the larger, as neither is enough at a "
+      .. "few seeds: a paired bootstrap, %s draws of images (each with its captions) and of seeds, "
       .. "stretched by sqrt(n / (n - 1)); and Student's paired t over the seeds.",
       text.count(compare.draws))
   end
@@ -254,8 +254,10 @@ function M.records(results)
       head[#head + 1] = metric[1] .. "_" .. kind
     end
   end
-  table.move({ "delta_rsum", "delta_rsum_low", "delta_rsum_high", "p", "p_holm", "separable" }, 1, 6,
-    #head + 1, head)
+  for _, name in ipairs { "delta_rsum", "delta_rsum_low", "delta_rsum_high", "p", "p_holm",
+    "separable" } do
+    head[#head + 1] = name
+  end
   local rows = { head }
   local function number(value) return value and text.number(value) or "" end
   local function rounded(value) return value and string.format("%.6g", value) or "" end

@@ -1,1 +1,347 @@
-os.exit(77)
+-- The table of a folder of runs as a reader meets it: what it claims, what it leaves open, and what
+-- it does when files are missing, broken or another run's.
+local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
+local sw = require "stepwise"
+local core = require "stepwise.core"
+local results = require "stepwise.results"
+
+local root = unit.folder()
+local IMAGES <const>, PER_IMAGE <const> = 60, 2
+local names = { "i2t_r1", "i2t_r5", "i2t_r10", "t2i_r1", "t2i_r5", "t2i_r10" }
+
+local function npy(path, rows)
+  local width = #rows[1]
+  local header = string.format("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }",
+    #rows, width)
+  header = header .. string.rep(" ", -(11 + #header) % 64) .. "\n"
+  local parts = { "\x93NUMPY\1\0", string.pack("<I2", #header), header }
+  for _, row in ipairs(rows) do
+    for _, rank in ipairs(row) do parts[#parts + 1] = string.pack("<f", rank) end
+  end
+  unit.write(path, table.concat(parts))
+end
+
+-- Ranks of a run; a smaller scale is better, and `lcg` makes them differ from seed to seed.
+local function make_ranks(scale, seed)
+  local state = seed * 7919 + 17
+  local function uniform()
+    state = (state * 1103515245 + 12345) % 2147483648
+    return (state // 65536) / 32768
+  end
+  local rows = {}
+  for i = 1, IMAGES do
+    local hard = (i % 15) + 1
+    rows[i] = {}
+    for c = 0, PER_IMAGE do rows[i][c + 1] = math.floor(hard * scale * (0.5 + uniform())) end
+  end
+  return rows
+end
+
+local function metrics_of(rows)
+  local m = { rsum = 0 }
+  for at, name in ipairs(names) do
+    local limit, from, to = ({ 1, 5, 10 })[(at - 1) % 3 + 1], 1, 1
+    if at > 3 then from, to = 2, 1 + PER_IMAGE end
+    local hits, count = 0, 0
+    for _, row in ipairs(rows) do
+      for c = from, to do
+        hits, count = hits + (row[c] < limit and 1 or 0), count + 1
+      end
+    end
+    m[name] = 100 * hits / count
+    m.rsum = m.rsum + m[name]
+  end
+  return m
+end
+
+local function plan_row(name, changes, paper)
+  return { name = name, slug = name, changes = sw.json_array(changes), paper = paper }
+end
+
+-- A folder of runs: `rows` as {name, {changes}, scale, paper}; every seed is finished with ranks.
+local function sweep(name, rows, seeds, more)
+  local dir = root .. "/" .. name
+  assert(os.execute("mkdir -p '" .. dir .. "/logs'"))
+  local plan = { title = "T", data = "d", rows = sw.json_array {}, runs = sw.json_array {} }
+  for key, value in pairs(more or {}) do plan[key] = value end
+  for i, row in ipairs(rows) do
+    plan.rows[i] = plan_row(row[1], row[2], row[4])
+    for _, seed in ipairs(seeds) do
+      local folder = string.format("%s-seed%d", row[1], seed)
+      plan.runs[#plan.runs + 1] = { row = row[1], seed = seed, folder = folder }
+      assert(os.execute(string.format("mkdir -p '%s/%s'", dir, folder)))
+      local ranks = make_ranks(row[3], seed + 10 * i)
+      npy(dir .. "/" .. folder .. "/ranks-test.npy", ranks)
+      unit.write(dir .. "/" .. folder .. "/result.json",
+        sw.json_encode { test = metrics_of(ranks), dev = sw.json_null })
+    end
+  end
+  unit.write(dir .. "/plan.json", sw.json_encode(plan))
+  return dir
+end
+
+local three = {
+  { "base", {}, 1.0, { text = { 75.9, 96.1 }, rsum = 513.75 } },
+  { "same", { "lr=0.1" }, 1.0 },
+  { "worse", { "embedding=glove" }, 2.0, { rsum = 510.25 } },
+}
+
+local function object(dir) return sw.json_decode(results.render(results.read(dir), "json")) end
+local function page(dir) return results.render(results.read(dir), "md") end
+
+unit.test("the row that changes nothing is the base the others are compared with", function()
+  local found = object(sweep("base", three, { 0, 1, 2 }))
+  unit.equal(found.reference, "base")
+  unit.equal(found.rows[1].delta, nil)
+  unit.equal(found.rows[3].delta.rsum.n, 3)
+  unit.equal(object(sweep("named", three, { 0 }, { reference = "worse" })).reference, "worse")
+  unit.equal(object(sweep("no-base", { three[2], three[3] }, { 0 })).reference, nil)
+end)
+
+unit.test("a large difference is separable at three seeds; one of chance is not", function()
+  local dir = sweep("claims", three, { 0, 1, 2 })
+  local found = object(dir)
+  local same, worse = found.rows[2].delta.rsum, found.rows[3].delta.rsum
+  unit.equal(worse.separable, true)
+  unit.equal(same.separable, false)
+  unit.equal(worse.over, "queries and seeds")
+  unit.near(worse.mean, found.rows[3].metrics.rsum.mean - found.rows[1].metrics.rsum.mean, 1e-9)
+  local text = page(dir)
+  unit.contains(text, "Not separable from 'base' at 3 seeds: 'same'.")
+  unit.contains(text, "not at 3 seeds")
+  unit.contains(text, "10,000 draws")
+end)
+
+unit.test("p is the larger of two tests', the interval the wider, corrected over rows", function()
+  local found = object(root .. "/claims")
+  local p = {}
+  for i = 2, 3 do
+    local one = found.rows[i].delta.rsum
+    unit.near(one.p, math.max(one.bootstrap.p, one.t.p), 1e-12)
+    unit.near(one.low, math.min(one.bootstrap.low, one.t.low), 1e-9)
+    unit.near(one.high, math.max(one.bootstrap.high, one.t.high), 1e-9)
+    p[i - 1] = one.p
+  end
+  local holm = sw.statistics.holm(p)
+  unit.near(found.rows[2].delta.rsum.p_holm, holm[1], 1e-12)
+  unit.near(found.rows[3].delta.rsum.p_holm, holm[2], 1e-12)
+  -- the six recalls are a family of their own, 2 rows x 6: the smallest p is taken 12 times
+  local least = { p = 2 }
+  for i = 2, 3 do
+    for _, name in ipairs(names) do
+      local one = found.rows[i].delta[name]
+      if one.p < least.p then least = one end
+    end
+  end
+  unit.near(least.p_holm, math.min(1, 12 * least.p), 1e-12)
+end)
+
+unit.test("the bootstrap alone is not enough: seeds that disagree are not separable", function()
+  -- much, little, much better than the base: every draw of seeds is better, t(2) is not convinced
+  local dir = sweep("disagree", { three[1], { "other", { "lr=1" }, 1.0 } }, { 0, 1, 2 })
+  for seed, scale in ipairs { 0.45, 0.8, 0.45 } do
+    local folder = string.format("%s/other-seed%d", dir, seed - 1)
+    local ranks = make_ranks(scale, seed + 9) -- the base's own seeds: all of them gain
+    npy(folder .. "/ranks-test.npy", ranks)
+    unit.write(folder .. "/result.json", sw.json_encode { test = metrics_of(ranks) })
+  end
+  local rsum = object(dir).rows[2].delta.rsum
+  unit.equal(rsum.bootstrap.p < 0.05, true, "bootstrap p " .. rsum.bootstrap.p)
+  unit.equal(rsum.t.p > 0.05, true, "t p " .. rsum.t.p)
+  unit.equal(rsum.separable, false)
+end)
+
+unit.test("one seed: an interval of the queries, and never separable", function()
+  local dir = sweep("one", three, { 0 })
+  local worse = object(dir).rows[3].delta.rsum
+  unit.equal(worse.over, "queries")
+  unit.equal(worse.p_holm < 0.05, true, "the queries are sure: " .. worse.p_holm)
+  unit.equal(worse.separable, false)
+  local text = page(dir)
+  unit.contains(text, "nothing about the chance in training")
+  unit.contains(text, "Not separable from 'base' at 1 seed: 'same', 'worse'.")
+end)
+
+unit.test("the same folder gives the same bytes", function()
+  for _, format in ipairs(results.formats) do
+    unit.equal(results.render(results.read(root .. "/claims"), format),
+      results.render(results.read(root .. "/claims"), format), format)
+  end
+end)
+
+-- ---- broken and missing files ----------------------------------------------------------------
+
+unit.test("without ranks the seeds alone speak, and the table says so", function()
+  local dir = sweep("bare", three, { 0, 1, 2 })
+  assert(os.execute("rm '" .. dir .. "'/*/ranks-test.npy"))
+  local rsum = object(dir).rows[3].delta.rsum
+  unit.equal(rsum.over, "seeds")
+  unit.equal(rsum.bootstrap, nil)
+  unit.equal(rsum.p, rsum.t.p)
+  unit.contains(page(dir), "Without the ranks of queries")
+end)
+
+unit.test("ranks that are broken, or another run's, are left out with a word", function()
+  local dir = sweep("broken", three, { 0, 1 })
+  unit.write(dir .. "/worse-seed1/ranks-test.npy", "\x93NUMPY")
+  npy(dir .. "/same-seed0/ranks-test.npy", make_ranks(2, 5))
+  local text, found = page(dir), object(dir)
+  unit.contains(text, "worse-seed1/ranks-test.npy: ")
+  unit.contains(text, "same-seed0/ranks-test.npy: gives ")
+  unit.contains(text, "2 runs of 6 without ranks of queries")
+  unit.equal(found.rows[2].delta.rsum.over, "seeds")
+  unit.equal(found.rows[3].n, 2)
+end)
+
+unit.test("runs of another number of test images are not drawn together", function()
+  local dir = sweep("sizes", { three[1], three[2] }, { 0 })
+  local ranks = make_ranks(1, 3)
+  ranks[#ranks] = nil
+  npy(dir .. "/same-seed0/ranks-test.npy", ranks)
+  unit.write(dir .. "/same-seed0/result.json", sw.json_encode { test = metrics_of(ranks) })
+  unit.contains(page(dir), "'same' against 'base': bootstrap: expected 59 images")
+  unit.equal(object(dir).rows[2].delta.rsum.over, nil)
+end)
+
+unit.test("a broken result is that run's failure and nobody else's", function()
+  local dir = sweep("results", three, { 0, 1 })
+  unit.write(dir .. "/worse-seed0/result.json", "{ \"test\": ")
+  unit.write(dir .. "/worse-seed1/result.json", '{"test": {"rsum": "much"}}')
+  unit.write(dir .. "/same-seed0/provenance.json", "[1,")
+  local text, found = page(dir), object(dir)
+  unit.equal(#found.rows[3].failed, 2)
+  unit.contains(found.rows[3].failed[1].reason, "result.json: ")
+  unit.contains(found.rows[3].failed[2].reason, "test.i2t_r1: expected a number")
+  unit.contains(text, "| failed: result.json: ")
+  unit.contains(text, "same-seed0/provenance.json: ")
+  unit.equal(found.rows[2].n, 2)
+end)
+
+unit.test("dev and test numbers are not mixed in one table", function()
+  local dir = sweep("splits", three, { 0 })
+  local metrics = metrics_of(make_ranks(1, 1))
+  unit.write(dir .. "/same-seed0/result.json",
+    sw.json_encode { test = sw.json_null, dev = metrics })
+  local found = object(dir)
+  unit.equal(found.split, "test")
+  unit.contains(found.rows[2].failed[1].reason, "test was not evaluated")
+  for _, name in ipairs { "base", "worse" } do
+    unit.write(dir .. "/" .. name .. "-seed0/result.json",
+      sw.json_encode { test = sw.json_null, dev = metrics })
+  end
+  unit.equal(object(dir).split, "dev")
+  unit.equal(object(dir).rows[2].n, 1)
+end)
+
+unit.test("a plan that names files elsewhere, or no rows it has, is refused in one line", function()
+  local dir = sweep("plans", { three[1] }, { 0 })
+  local function refused(part, change)
+    local plan = sw.json_decode(unit.read(root .. "/base/plan.json"))
+    change(plan)
+    unit.write(dir .. "/plan.json", sw.json_encode(plan))
+    unit.fails(1, { "plan.json: expected ", part }, results.read, dir)
+  end
+  refused("a folder of this one in run 1", function(p) p.runs[1].folder = "../claims/run" end)
+  refused("a folder of this one in run 1", function(p) p.runs[1].folder = ".." end)
+  refused("a row that is there in run 2", function(p) p.runs[2].row = "none" end)
+  refused("a name and a slug in row 2", function(p) p.rows[2].name = 7 end)
+  refused("a seed in run 3", function(p) p.runs[3].seed = "x" end)
+  refused("one run 'base-seed0'", function(p) p.runs[2].folder = "base-seed0" end)
+  refused("one row 'base'", function(p) p.rows[2].slug = "base" end)
+  refused("a title", function(p) p.title = nil end)
+end)
+
+unit.test("what later plans add does not disturb, null is nothing", function()
+  local dir = sweep("later", three, { 0 })
+  local plan = sw.json_decode(unit.read(dir .. "/plan.json"))
+  for _, run in ipairs(plan.runs) do run.id, run.state = "0123abcd", "done" end
+  plan.note, plan.reference, plan.rows[1].paper = sw.json_null, sw.json_null, sw.json_null
+  plan.rows[2].changes = nil
+  unit.write(dir .. "/plan.json", sw.json_encode(plan))
+  unit.contains(page(dir), "same")
+end)
+
+-- ---- the page --------------------------------------------------------------------------------
+
+unit.test("a failed row shows why, a row not begun that it is not done", function()
+  local dir = sweep("failed", three, { 0, 1 })
+  for seed = 0, 1 do
+    for _, name in ipairs { "worse", "same" } do
+      assert(os.execute(string.format("rm -r '%s/%s-seed%d'", dir, name, seed)))
+    end
+    unit.write(dir .. "/logs/worse-seed" .. seed .. ".error",
+      "ended by a signal: " .. ("très | long "):rep(20) .. "\n")
+  end
+  local text = page(dir)
+  unit.contains(text, "| failed: ended by a signal: très \\| long")
+  unit.contains(text, "| not done |")
+  unit.contains(text, "'worse', seed 0, 1 failed: ended by a signal")
+  -- every line of a table has the bars of its head
+  local bars
+  for line in text:gmatch("[^\n]*\n") do
+    if line:sub(1, 1) ~= "|" then
+      bars = nil
+    else
+      local _, count = line:gsub("\\|", ""):gsub("|", "")
+      bars = bars or count
+      unit.equal(count, bars, line)
+    end
+  end
+  unit.contains(results.render(results.read(dir), "tex"),
+    "worse & \\multicolumn{9}{l}{failed: ended by a signal: très \\textbar{} long")
+  unit.equal(results.failures(results.read(dir)), 2)
+end)
+
+unit.test("the paper's rsum stands beside ours, all of its numbers in CSV and JSON", function()
+  local dir = root .. "/claims"
+  local text = page(dir)
+  unit.contains(text, " rsum | paper |   n |")
+  unit.contains(text, "| 513.8 |   3 |")
+  local found = object(dir)
+  unit.equal(found.rows[1].metrics.i2t_r5.paper, 96.1)
+  unit.equal(found.rows[1].metrics.rsum.paper, 513.75)
+  unit.contains(results.render(results.read(dir), "csv"), ",513.75,")
+  -- a table whose papers print no rsum shows what they print
+  local some = sweep("recalls", { { "base", {}, 1.0, { image = { 60.7 } } } }, { 0 })
+  unit.contains(page(some), "| image R@1 | paper image R@1 |")
+end)
+
+unit.test("each row shows what it changes and nothing else", function()
+  local text = page(root .. "/claims")
+  unit.contains(text, "| embedding=glove |")
+  unit.contains(text, "| lr=0.1          |")
+  local csv = results.render(results.read(root .. "/claims"), "csv")
+  unit.contains(csv, "\nworse,3,\"0, 1, 2\",0,,embedding=glove,")
+end)
+
+unit.test("LaTeX: booktabs, the best mean of each column in bold, ends that match", function()
+  local tex = results.render(results.read(root .. "/claims"), "tex")
+  local depth, rules = 0, {}
+  for line in tex:gmatch("[^\n]+") do
+    if line:sub(1, 1) ~= "%" then
+      if line:find("^\\begin{tabular}") then depth = depth + 1 end
+      if line:find("^\\end{tabular}") then depth = depth - 1 end
+      rules[#rules + 1] = line:match("^\\(%a+rule)$")
+      local plain = line:gsub("\\[{}]", "")
+      unit.equal(select(2, plain:gsub("{", "")), select(2, plain:gsub("}", "")), line)
+      unit.equal(select(2, plain:gsub("%$", "")) % 2, 0, line)
+    end
+  end
+  unit.equal(depth, 0)
+  unit.equal(table.concat(rules, " "),
+    "toprule midrule bottomrule toprule midrule bottomrule")
+  local base, worse = tex:match("(base & [^\n]+)"), tex:match("(worse & [^\n]+)")
+  unit.equal(worse:find("textbf", 1, true), nil)
+  unit.equal(select(2, base:gsub("\\textbf{[%d.]+} %$\\pm%$ [%d.]+", "")) > 0, true, base)
+end)
+
+unit.test("the table is written in every format", function()
+  local dir = sweep("write", three, { 0 })
+  local text = results.write(results.read(dir), dir)
+  unit.equal(unit.read(dir .. "/table.md"), text)
+  unit.equal(core.file_kind(dir .. "/table.tex"), "file")
+  unit.contains(unit.read(dir .. "/table.csv"), "row,n,seeds")
+  unit.equal(sw.json_decode(unit.read(dir .. "/table.json")).title, "T")
+end)
+
+unit.finish()
