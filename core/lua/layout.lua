@@ -170,7 +170,8 @@ local function latex_block(block, lines)
 end
 
 function M.latex(page)
-  local lines = { "% " .. text.plain(page.title), "% needs \\usepackage{booktabs}" }
+  local lines = { "% " .. text.plain(page.title),
+    "% needs \\usepackage{booktabs}; bold: the best mean" }
   for _, note in ipairs(page.notes) do lines[#lines + 1] = "% " .. text.plain(note) end
   for i, block in ipairs(page.blocks) do
     if i > 1 then lines[#lines + 1] = "" end

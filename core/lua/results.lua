@@ -95,8 +95,8 @@ local function read_ranks(dir, run, split, metrics)
   return ranks
 end
 
--- What is on disk: {[run] = {result =, problem =}}, and the split that the table is of: test when
--- any run has it, as dev and test numbers do not mix.
+-- What is on disk: {[run] = {result =, problem =}}, and the split that a table is of: test when any
+-- run has it, as dev and test numbers do not mix.
 local function read_runs(plan, dir)
   local found, split = {}, nil
   for _, run in ipairs(plan.runs) do
@@ -125,7 +125,8 @@ end
 --  runs = {{seed =, metrics =, folder =}..}, failed = {{seed =, reason =}..}, missing = how many,
 --  delta = see compare.lua}..}, warnings = lines about what is not as it should be,
 --  without_ranks = finished runs that have none}
-function M.read(dir)
+-- asked: the split; nil for test where there is any.
+function M.read(dir, asked)
   local plan = plan_of.read(dir)
   check_plan(plan, dir .. "/plan.json")
   local rows, by_slug, provenances, ranks, warnings = {}, {}, {}, {}, {}
@@ -135,6 +136,7 @@ function M.read(dir)
     by_slug[row.slug] = rows[i]
   end
   local found, split = read_runs(plan, dir)
+  split = asked or split
   local without_ranks = 0
   local function warn(problem)
     if problem then warnings[#warnings + 1] = problem end

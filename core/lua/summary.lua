@@ -78,8 +78,8 @@ local function notes_on_differences(results, note)
       .. "alone.")
   end
   if families > 0 then
-    note("p is corrected by Holm's method over the rows that have one (%d). Separable: p < %g, and "
-      .. "two seeds or more.", families, compare.level)
+    note("p is corrected by Holm's method over the rows that have one (%d), the interval is each "
+      .. "row's own. Separable: p < %g, and two seeds or more.", families, compare.level)
   end
   table.sort(counts)
   for _, n in ipairs(counts) do
@@ -102,6 +102,9 @@ local function notes_of(results)
   end
   note("Split %s of %s, at the step with the best dev rsum. n: runs of a row%s.", results.split,
     plan.data, most > 1 and ", one a seed; ±: their sample standard deviation" or "")
+  if results.split == "dev" and finished > 0 then
+    note("The step was chosen on these same queries, so new ones would give somewhat less.")
+  end
   if results.reference then
     notes_on_differences(results, note)
   elseif least == 1 then

@@ -200,6 +200,17 @@ unit.test("the table comes in every format", function()
   unit.equal(object.rows[3].failed[1].seed, 0)
 end)
 
+unit.test("differences are drawn from the ranks that runs left, on either split", function()
+  for _, split in ipairs { "dev", "test" } do
+    local status, text = run("table", "sweep", "--format", "json", "--split", split)
+    unit.equal(status, 0, text)
+    local object = sw.json_decode(text)
+    unit.equal(object.split, split)
+    unit.equal(object.rows[2].delta.rsum.over, "queries and seeds", text)
+  end
+  refused(2, { "--split", "did you mean 'test'" }, "table", "sweep", "--split", "tets")
+end)
+
 unit.test("a run of a sweep is the same as the run alone", function()
   local status, text = run("train", "tiny.lua", "stages=l2l", "--data", "data", "--out", "alone",
     "--seed", "1")

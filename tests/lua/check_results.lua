@@ -230,6 +230,7 @@ unit.test("dev and test numbers are not mixed in one table", function()
       sw.json_encode { test = sw.json_null, dev = metrics })
   end
   unit.equal(object(dir).split, "dev")
+  unit.contains(page(dir), "The step was chosen on these same queries")
   unit.equal(object(dir).rows[2].n, 1)
 end)
 
