@@ -146,3 +146,5 @@ tests_unit_check_bootstrap_SOURCES = tests/unit/check_bootstrap.c tests/unit/uni
 script_tests += tests/lua/check_results.lua tests/cli/latex.sh
 test_data += tests/golden/bootstrap.tsv tests/golden/statistics.tsv tests/golden/make_statistics.py
 test_data += tests/golden/simulate_differences.py
+# Sweeps: plans, claims, kills.
+script_tests += tests/cli/sweep_kill.sh

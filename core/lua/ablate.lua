@@ -1,72 +1,164 @@
 -- ablate.lua: stepwise ablate
+local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local plan_of = require "stepwise.plan"
 local progress = require "stepwise.progress"
 local results_of = require "stepwise.results"
+local reuse = require "stepwise.reuse"
 local setup = require "stepwise.setup"
+local slurm = require "stepwise.slurm"
 local sweep = require "stepwise.sweep"
 local text = require "stepwise.text"
+
+local MISUSE <const> = 2
+local STALL_MINUTES <const> = 120
 
 local M = {
   name = "ablate",
   summary = "Runs every row of a table of changes, over seeds, and prints the table.",
-  usage = "TABLE.lua [key=value..]",
+  usage = "TABLE.lua|DIR [key=value..]",
   details = [[
-All configs are resolved and written to DIR/plan.json before the first run. The same command goes
-on with what is not done; finished runs are kept. key=value changes the base of all rows.]],
+All configs are resolved and written to DIR/plan.json before the first run. The same command, or
+stepwise ablate DIR, goes on with what is not done; finished runs are kept. key=value changes the
+base of all rows. Several may run at once on one DIR, on several machines: they share the work.
+--dry-run prints one shell command a run, for GNU parallel or a cluster of any kind.]],
   arguments = { 1, math.huge },
   options = {
     setup.options[1], setup.options[2], setup.options[3],
     { "seeds", "LIST", "0-4 or 0,1,2: a run a row and seed; 0 when none is given" },
     { "j", "N", "runs at a time", kind = "integer", least = 1, most = 256 },
+    { "threads", "N", "of each run; the CPUs divided by -j when none is given", kind = "integer",
+      most = 256 },
     { "out", "DIR", "where all of it goes; runs/TABLE when none is given" },
-    { "dry-run", nil, "check everything and show what would run; nothing is written" },
+    { "dry-run", nil, "check everything and print one command a run; nothing is written" },
+    { "run", "NAME,..", "only these runs of the plan; no table is written" },
+    { "reuse", "DIR,..", "take finished runs of the same id over from these folders" },
+    { "replan", nil, "data or plugins have changed: set runs made with the old ones aside" },
+    { "lease", "S", string.format("seconds without a sign of life after which another machine's "
+      .. "process counts as dead; %d", claims.LEASE), kind = "integer", least = 5, most = 86400 },
+    { "stall", "MIN", string.format("minutes without a step after which a run has failed; %d, 0: "
+      .. "never", STALL_MINUTES), kind = "integer", most = 100000 },
+    slurm.options[1], slurm.options[2], slurm.options[3],
   },
 }
 
-local function show_plan(plan, dir)
-  print(string.format("%s: %s, %s in %s", plan.title, text.plural(#plan.rows, "row"),
-    text.plural(#plan.runs, "run"), dir))
-  print("data: " .. plan.data .. (plan.generated and " (generated scenes)" or ""))
-  if #plan.on_scenes > 0 then
-    print("set for generated scenes by the experiment: " .. table.concat(plan.on_scenes, " "))
-  end
+local function changes_of(plan)
   local changes = {}
   for _, row in ipairs(plan.rows) do changes[row.slug] = table.concat(row.changes, " ") end
-  local rows = { { "run", "state", "changes" } }
-  for i, run in ipairs(plan.runs) do
-    rows[i + 1] = { run.folder, plan_of.state(dir, run), changes[run.row] }
-  end
-  for _, line in ipairs(text.columns(rows)) do print(line) end
+  return changes
 end
 
-function M.run(given, arguments)
-  local path = arguments[1]
+-- prefix: before each line
+local function show_plan(plan, dir, prefix)
+  local function say(line) print(prefix .. text.plain(line)) end
+  say(string.format("%s: %s, %s in %s", plan.title, text.plural(#plan.rows, "row"),
+    text.plural(#plan.runs, "run"), dir))
+  say("data: " .. plan.data .. (plan.generated and " (generated scenes)" or ""))
+  if #plan.on_scenes > 0 then
+    say("set for generated scenes by the experiment: " .. table.concat(plan.on_scenes, " "))
+  end
+  local changes, rows = changes_of(plan), { { "run", "state", "changes" } }
+  for i, run in ipairs(plan.runs) do
+    rows[i + 1] = { run.folder, (plan_of.state(dir, run)), changes[run.row] }
+  end
+  for _, line in ipairs(text.columns(rows)) do say(line) end
+end
+
+-- One command for each run that is not done; each checks and writes the plan for itself.
+local function show_commands(plan, dir, argv)
+  local words, i = {}, 2
+  while i <= #argv do
+    local word = argv[i]
+    if word == "--run" or word == "-j" then
+      i = i + 1
+    elseif word ~= "--dry-run" and not word:find("^%-%-run=") and not word:find("^%-j") then
+      words[#words + 1] = word
+    end
+    i = i + 1
+  end
+  for _, run in ipairs(plan.runs) do
+    if plan_of.state(dir, run) ~= "done" then
+      local command = { core.program_path(), "ablate", "--run", run.folder }
+      print(text.command(table.move(words, 1, #words, #command + 1, command)))
+    end
+  end
+end
+
+-- The runs that --run names, as a set; nil: all.
+local function chosen(plan, list)
+  if not list then return nil end
+  local names, set = {}, {}
+  for i, run in ipairs(plan.runs) do names[i] = run.folder end
+  for name in list:gmatch("[^,]+") do
+    for _, known in ipairs(names) do set[name] = set[name] or name == known end
+    if not set[name] then
+      core.fail(MISUSE, string.format("--run: no run '%s'%s", name, core.suggest(name, names)))
+    end
+  end
+  return set
+end
+
+-- The plan of a script, or the one that a folder holds, and the folder.
+local function plan_for(given, arguments)
+  local path = arguments[1]:gsub("(.)/+$", "%1")
+  local overrides = setup.overrides("ablate", arguments)
+  if core.file_kind(path) == "folder" then
+    for _, option in ipairs { "data", "glove", "vocab", "seeds", "out" } do
+      if given[option] or #overrides > 0 then
+        core.fail(MISUSE, string.format("ablate: %s is planned already; %s is for a TABLE.lua",
+          path, #overrides > 0 and overrides[1] or "--" .. option))
+      end
+    end
+    return plan_of.read(path), path
+  end
   local dir = given.out or "runs/" .. (path:match("([^/]+)$") or path):gsub("%.lua$", "")
   dir = dir:gsub("(.)/+$", "%1")
-  local overrides = setup.overrides("ablate", arguments)
-  local plan = plan_of.build(path, given, overrides, plan_of.seeds(given.seeds or "0"))
+  return plan_of.build(path, given, overrides, plan_of.seeds(given.seeds or "0")), dir
+end
+
+local function finish(dir, failed, interrupted, hint)
+  local page = results_of.render(results_of.read(dir), "md")
+  core.write_file(dir .. "/table.md", page)
+  if interrupted then
+    print("interrupted; " .. hint)
+    return 128 + interrupted
+  end
+  io.write("\n", page, "\n", dir, "/table.md\n")
+  return failed == 0 and 0 or 1
+end
+
+function M.run(given, arguments, argv)
+  local plan, dir = plan_for(given, arguments)
   if given["dry-run"] then
     if not plan.generated or core.is_generated(plan.data) then plan_of.check_files(plan) end
-    plan_of.freeze(plan, dir, true)
-    show_plan(plan, dir)
+    plan_of.freeze(plan, dir, true, given.replan)
+    if not given.replan then plan_of.check_folders(plan, dir) end
+    chosen(plan, given.run)
+    show_plan(plan, dir, "# ")
+    show_commands(plan, dir, { table.unpack(argv, 1) })
     return 0
   end
   local out <close> = progress.new(io.stdout)
   if plan.generated then setup.ensure_scenes(plan.data, function(line) out:say(line) end) end
   plan_of.check_files(plan)
-  plan_of.freeze(plan, dir)
-  show_plan(plan, dir)
-  local failed, interrupted = sweep.run(plan, dir, given.j or 1, out)
-  local results = results_of.read(dir)
-  local page = results_of.render(results, "md")
-  core.write_file(dir .. "/table.md", page)
-  if interrupted then
-    print("interrupted; what was running is saved, and the same command goes on")
-    return 128 + interrupted
+  plan_of.freeze(plan, dir, false, given.replan)
+  plan_of.check_folders(plan, dir, given.replan)
+  local only = chosen(plan, given.run)
+  local stall = given.stall or STALL_MINUTES
+  local options = {
+    jobs = given.j, threads = given.threads, lease = given.lease, only = only,
+    stall = stall > 0 and stall * 60 or nil,
+    reuse = given.reuse and reuse.find(given.reuse, plan),
+  }
+  if given.slurm then
+    local failed, interrupted, hint = slurm.run(plan, dir, given, options, out)
+    return finish(dir, failed, interrupted, hint)
   end
-  io.write("\n", page, "\n", dir, "/table.md\n")
-  return failed == 0 and 0 or 1
+  if not only then show_plan(plan, dir, "") end
+  local failed, interrupted = sweep.run(plan, dir, options, out)
+  if only then return interrupted and 128 + interrupted or failed == 0 and 0 or 1 end
+  return finish(dir, failed, interrupted,
+    "what was running is saved, and the same command goes on")
 end
 
 return M

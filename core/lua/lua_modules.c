@@ -121,6 +121,7 @@ static int open_core(lua_State *L)
     sw_lua_open_doctor(L);
     sw_lua_open_bench(L);
     sw_lua_open_statistics(L);
+    sw_lua_open_claims(L);
     return 1;
 }
 

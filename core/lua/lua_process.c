@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +120,23 @@ static int end(lua_State *L)
     return send(L, SIGKILL);
 }
 
+/* end_with(parent): when the process that started this one is gone, this one is asked to end; false
+ * when it is gone already. */
+static int end_with(lua_State *L)
+{
+    lua_Integer parent = luaL_checkinteger(L, 1);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    lua_pushboolean(L, (lua_Integer)getppid() == parent);
+    return 1;
+}
+
+/* process_number(): of this process. */
+static int process_number(lua_State *L)
+{
+    lua_pushinteger(L, getpid());
+    return 1;
+}
+
 /* program_path(): of the running program; nil where the system does not say. */
 static int program_path(lua_State *L)
 {
@@ -206,6 +224,8 @@ void sw_lua_open_processes(lua_State *L)
                                          {"wait", wait_for},
                                          {"stop", stop},
                                          {"kill", end},
+                                         {"end_with", end_with},
+                                         {"process_number", process_number},
                                          {"program_path", program_path},
                                          {"run_gnuplot", run_gnuplot},
                                          {NULL, NULL}};

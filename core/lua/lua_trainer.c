@@ -20,7 +20,7 @@ static struct lua_trainer *trainer_at(lua_State *L)
     return trainer;
 }
 
-/* session:train(config, run [, {resume =, command =}]) */
+/* session:train(config, run [, {resume =, command =, id =}]) */
 static int open_trainer(lua_State *L)
 {
     struct sw_error error = {0};
@@ -32,6 +32,7 @@ static int open_trainer(lua_State *L)
         luaL_checktype(L, 4, LUA_TTABLE);
         options.resume = sw_lua_switch_field(L, 4, "resume", 0);
         options.command = sw_lua_text_field(L, 4, "command", NULL);
+        options.id = sw_lua_text_field(L, 4, "id", NULL);
     }
     struct lua_trainer *trainer = lua_newuserdatauv(L, sizeof *trainer, 1);
     *trainer = (struct lua_trainer){.session = session};

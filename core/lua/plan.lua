@@ -1,12 +1,17 @@
 -- plan.lua: a table of runs, resolved and frozen before the first one starts.
 --
--- DIR/plan.json     title, rows, seeds, and the resolved config of every run
+-- DIR/plan.json     title, rows, seeds, and the resolved config and the id of every run
 -- DIR/configs/      the same configs, one file a run
--- DIR/logs/         what each run printed; NAME.error: why it failed
+-- DIR/logs/         what each run printed; NAME.error: why it failed; sweep.log: who ran what when
+-- DIR/claims/       which process has which run in hand (run/claim.h)
 -- DIR/NAME/         the run folder
+-- DIR/replaced/     run folders that --replan has set aside
+-- DIR/slurm/        what --slurm submitted
 -- DIR/table.md      the result
 local core = require "stepwise.core"
+local claims = require "stepwise.claim"
 local describe = require "stepwise.describe"
+local identity = require "stepwise.identity"
 local script = require "stepwise.script"
 local setup = require "stepwise.setup"
 
@@ -14,6 +19,9 @@ local M = {}
 
 local MISUSE <const> = 2
 local MOST_SEEDS <const> = 1000
+
+-- Names in DIR that no run may have.
+local ours = { configs = true, logs = true, claims = true, replaced = true, slurm = true }
 
 -- "0-4", "0,1,2", "0-2,7" -> a sorted list
 function M.seeds(words)
@@ -47,7 +55,7 @@ local function slug_of(name, taken)
   if slug == "" then slug = "row" end
   slug = slug:sub(1, 60)
   local free, n = slug, 1
-  while taken[free] or free == "configs" or free == "logs" do
+  while taken[free] or ours[free] do
     n = n + 1
     free = slug .. "-" .. n
   end
@@ -150,13 +158,23 @@ function M.read(dir)
   return plan
 end
 
+local function must(made, reason)
+  if not made then core.fail(1, reason) end
+end
+
+local function row_of(plan, slug)
+  for _, row in ipairs(plan.rows) do
+    if row.slug == slug then return row end
+  end
+end
+
 -- Joins the seeds of an older plan in `dir` to this one; the rows they share must be the same.
-local function join(plan, dir)
-  local old = M.read(dir)
+local function join(plan, old, dir)
   local rows, have = {}, {}
   for _, row in ipairs(plan.rows) do rows[row.slug] = row end
+  local config_of = {}
   for _, run in ipairs(plan.runs) do
-    rows[run.row].config = run.config
+    config_of[run.row] = run.config
     have[run.folder] = true
   end
   for _, row in ipairs(old.rows) do
@@ -166,38 +184,73 @@ local function join(plan, dir)
     end
   end
   for _, run in ipairs(old.runs) do
-    local row = rows[run.row]
-    local changed = difference(run.config, row.config)
+    local changed = difference(run.config, config_of[run.row])
     if changed then
       core.fail(1, string.format("%s: row '%s' was planned otherwise there: %s; --out DIR takes "
-        .. "another folder", dir, row.name, changed))
+        .. "another folder", dir, rows[run.row].name, changed))
     end
     if not have[run.folder] then plan.runs[#plan.runs + 1] = run end
   end
-  for _, row in ipairs(plan.rows) do row.config = nil end
 end
 
-local function must(made, reason)
-  if not made then core.fail(1, reason) end
-end
-
--- Checks the plan against the folder and, unless `look` is set, writes it there.
-function M.freeze(plan, dir, look)
-  if core.file_kind(dir .. "/plan.json") then
-    join(plan, dir)
-  elseif core.file_kind(dir) == "folder" and #core.list_folder(dir) > 0 then
-    core.fail(1, dir .. ": holds something else than runs of a table; --out DIR takes another "
-      .. "folder")
+-- Gives every run its id and every row its sources, where the data are there to be read. known:
+-- sources by row, of an earlier call.
+local function identify(plan, known)
+  local session, sources_of = describe.session(), identity.reader()
+  for _, run in ipairs(plan.runs) do
+    if core.file_kind(run.config.data.dir) ~= "folder" then return end
+    local config <close> = session:resolve(run.config)
+    local row = row_of(plan, run.row)
+    if not known[run.row] then
+      local fine, sources = pcall(sources_of, config, run.config)
+      if not fine then core.fail_within(string.format("row '%s'", row.name), sources) end
+      known[run.row] = sources
+    end
+    row.sources = known[run.row]
+    run.id, run.key = identity.of(config, row.sources)
   end
+end
+
+-- An older plan of the same rows may have been made with other data or plugins behind the names.
+local function check_sources(plan, old, dir)
+  for _, before in ipairs(old.rows) do
+    local row = row_of(plan, before.slug)
+    local changed = before.sources and row.sources
+      and identity.difference(before.sources, row.sources)
+    if changed then
+      core.fail(1, string.format("%s: row '%s' was planned with something else: %s; --replan plans "
+        .. "it anew and runs it again, --out DIR takes another folder", dir, row.name, changed))
+    end
+  end
+end
+
+local function sort_runs(plan)
   local order = {}
   for i, row in ipairs(plan.rows) do order[row.slug] = i end
   table.sort(plan.runs, function(a, b)
     if a.seed ~= b.seed then return a.seed < b.seed end
     return order[a.row] < order[b.row]
   end)
-  if look then return end
-  must(core.make_folders(dir .. "/configs"))
-  must(core.make_folders(dir .. "/logs"))
+end
+
+local function agree(plan, dir, replan, known)
+  local old = core.file_kind(dir .. "/plan.json") and M.read(dir)
+  if old then
+    join(plan, old, dir)
+  elseif core.file_kind(dir) == "folder" then
+    for _, name in ipairs(core.list_folder(dir)) do
+      if not ours[name] and not name:find("^plan%.json%.") then -- or what a killed process left
+        core.fail(1, dir .. ": holds something else than runs of a table; --out DIR takes another "
+          .. "folder")
+      end
+    end
+  end
+  sort_runs(plan)
+  identify(plan, known)
+  if old and not replan then check_sources(plan, old, dir) end
+end
+
+local function write(plan, dir)
   for _, run in ipairs(plan.runs) do
     local path = dir .. "/configs/" .. run.folder .. ".json"
     if run.text then core.write_file(path, run.text .. "\n") end
@@ -206,11 +259,49 @@ function M.freeze(plan, dir, look)
   core.write_file(dir .. "/plan.json", core.json_encode(plan, 1) .. "\n")
 end
 
--- "done", "begun" or "new"
-function M.state(dir, run)
-  local folder = dir .. "/" .. run.folder
-  if core.file_kind(folder .. "/result.json") == "file" then return "done" end
-  return core.file_kind(folder) and "begun" or "new"
+-- Checks the plan against the folder and, unless `look` is set, writes it there. replan: what the
+-- runs read and the plugins may have changed since the folder's own plan.
+function M.freeze(plan, dir, look, replan)
+  local known = {}
+  agree(plan, dir, replan, known) -- what is refused leaves no trace
+  if look then return end
+  for _, part in ipairs { "configs", "logs", "claims" } do
+    must(core.make_folders(dir .. "/" .. part))
+  end
+  local claim <close> = claims.watch():wait(dir .. "/claims/plan", function() end)
+  if not claim then core.fail(1, "interrupted") end
+  agree(plan, dir, replan, known)
+  write(plan, dir)
+end
+
+-- "done", "begun", "new", or "other" and why.
+function M.state(dir, run, row)
+  return identity.state(dir .. "/" .. run.folder, run, row)
+end
+
+-- A folder that holds another run than the planned one is an error, or is set aside.
+function M.check_folders(plan, dir, replan)
+  for _, run in ipairs(plan.runs) do
+    local state, reason = M.state(dir, run, row_of(plan, run.row))
+    if state == "other" then
+      local folder = dir .. "/" .. run.folder
+      if not replan then
+        core.fail(1, string.format("%s: it is not the planned run: %s; --replan sets it aside and "
+          .. "runs it again, --out DIR takes another folder", folder, reason))
+      end
+      local claim <close> = core.claim(dir .. "/claims/" .. run.folder)
+      if not claim or core.claim_state(folder .. "/claim").kind == "held" then
+        core.fail(1, folder .. ": it is in use by another process")
+      end
+      must(core.make_folders(dir .. "/replaced"))
+      local aside, n = dir .. "/replaced/" .. run.folder, 1
+      while core.file_kind(aside) do
+        n = n + 1
+        aside = string.format("%s/replaced/%s-%d", dir, run.folder, n)
+      end
+      must(os.rename(folder, aside))
+    end
+  end
 end
 
 return M

@@ -1,13 +1,24 @@
 -- sweep.lua: the runs of a plan, each a process of its own, some at a time.
 --
--- A run that crashes ends that run and never the sweep.
+-- A run that crashes ends that run and never the sweep. A run is started by the process that holds
+-- its claim, DIR/claims/NAME, so several sweeps can work in one folder; what another one has in
+-- hand is waited for. The run's own process holds its folder (run/claim.h), so that one whose sweep
+-- was killed is not started a second time while it still saves.
+local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local plan_of = require "stepwise.plan"
+local reuse = require "stepwise.reuse"
 local text = require "stepwise.text"
 
 local M = {}
+local Sweep = {}
+Sweep.__index = Sweep
 
 local POLL_SECONDS <const> = 0.05
+-- How often what another process has in hand is looked at.
+local LOOK_SECONDS <const> = 0.5
+
+-- ---- files -------------------------------------------------------------------------------------
 
 -- The last line of a log that the program wrote as its error, or the way it ended.
 local function reason_of(log, how, what)
@@ -18,6 +29,7 @@ local function reason_of(log, how, what)
     end
   end
   if how == "signal" then return "ended by a signal: " .. what end
+  if what == 0 then return "ended before the run was done, with exit status 0" end
   return reason or "exit status " .. what
 end
 
@@ -31,96 +43,244 @@ local function last_line(log)
   return tail:match("([^\n]+)\n[^\n]*$")
 end
 
+local function size_of(path)
+  local file = io.open(path, "rb")
+  if not file then return 0 end
+  local size = file:seek("end")
+  file:close()
+  return size
+end
+
 -- What a run's files are.
 local function files(dir, run)
   return {
     config = dir .. "/configs/" .. run.folder .. ".json",
     folder = dir .. "/" .. run.folder,
+    claim = dir .. "/claims/" .. run.folder,
     log = dir .. "/logs/" .. run.folder .. ".log",
     error = dir .. "/logs/" .. run.folder .. ".error",
   }
 end
 
--- threads: nil leaves it to the config.
-local function command_of(at, threads)
-  local command = { core.program_path(), "train", at.config, "--out", at.folder, "--resume" }
-  if threads then table.move({ "--threads", tostring(threads) }, 1, 2, #command + 1, command) end
+-- What a failed run left, with the try that left it; nil when none failed.
+local function failure(at)
+  return core.file_kind(at.error) == "file" and core.read_file(at.error) or nil
+end
+
+-- A line of logs/sweep.log: who did what with which run. It is for people.
+function Sweep:note(what, run)
+  local log = io.open(self.dir .. "/logs/sweep.log", "a")
+  if not log then return end
+  log:write(string.format("%s process %d %s %s\n", os.date("!%Y-%m-%dT%H:%M:%SZ"),
+    core.process_number(), what, run.folder))
+  log:close()
+end
+
+-- ---- one run -----------------------------------------------------------------------------------
+
+local function command_of(at, run, threads)
+  local command = { core.program_path(), "train", at.config, "--out", at.folder, "--resume",
+    "--parent", tostring(core.process_number()) }
+  local function add(...)
+    for _, word in ipairs { ... } do command[#command + 1] = word end
+  end
+  if run.id then add("--id", run.id) end
+  if threads then add("--threads", tostring(threads)) end
   return command
 end
 
-local function start(dir, run, threads)
-  local at = files(dir, run)
-  os.remove(at.error)
-  local command = command_of(at, threads)
-  local process, reason = core.spawn(command, { output = at.log })
-  if not process then core.fail(1, reason) end
-  return { run = run, process = process, files = at, since = core.seconds() }
+function Sweep:say(run, format, ...)
+  self.out:say(string.format("%d/%d  %s: %s", self.done, self.count, run.folder,
+    string.format(format, ...)))
 end
 
-local function follow(out, running, done, count)
-  out:follow(function()
+function Sweep:fail(run, reason)
+  self.done = self.done + 1
+  self.failed = self.failed + 1
+  self:say(run, "failed: %s", reason)
+end
+
+-- Starts the run, whose claim is ours.
+function Sweep:start(run, claim)
+  local at = files(self.dir, run)
+  os.remove(at.error)
+  self:note("started", run)
+  local process, reason = core.spawn(command_of(at, run, self.threads), { output = at.log })
+  if not process then core.fail(1, reason) end
+  local now = core.seconds()
+  self.running[#self.running + 1] = {
+    run = run, process = process, at = at, claim = claim, since = now, moved = now, size = -1,
+  }
+end
+
+-- What to do with a run that is not done, as far as this sweep knows: true when it is off the list.
+function Sweep:attend(run)
+  local at = files(self.dir, run)
+  local function collect()
+    if plan_of.state(self.dir, run) == "done" then
+      self.done = self.done + 1
+      self:say(run, "done by another process")
+      return true
+    end
+    local problem = failure(at)
+    if problem and problem ~= self.failures[run] then
+      self:fail(run, (problem:gsub("\n.*", "")))
+      return true
+    end
+    return false
+  end
+  if collect() then return true end
+  local claim, owner = self.watch:take(at.claim)
+  if claim then
+    -- it may have been done between the look and the claim
+    if collect() then
+      claim:release(true)
+      return true
+    end
+    local free, by = self.watch:is_free(at.folder)
+    if free then
+      if not self:copy(run, claim) then self:start(run, claim) end
+      return true
+    end
+    claim:release()
+    owner = by
+  end
+  if not self.told[run] then self:say(run, "in the hands of %s; waiting for it", owner) end
+  self.told[run] = true
+  return false
+end
+
+-- Takes over a finished run of the same id from another folder; true when there is one.
+function Sweep:copy(run, claim)
+  local from = run.id and self.reuse[run.id]
+  if not from then return false end
+  reuse.copy(from, self.dir .. "/" .. run.folder)
+  self:note("copied", run)
+  claim:release(true)
+  self.done = self.done + 1
+  self:say(run, "taken over from %s", from)
+  return true
+end
+
+-- A run's process is gone.
+function Sweep:ended(job, how, what)
+  local run, at = job.run, job.at
+  if plan_of.state(self.dir, run) == "done" then
+    self.done = self.done + 1
+    self:note("done", run)
+    job.claim:release(true)
+    self:say(run, "done in %s", text.duration(core.seconds() - job.since))
+    return
+  end
+  if core.interrupted() then
+    job.claim:release()
+    return
+  end
+  if not self.watch:is_free(at.folder) then -- somebody outside of the sweeps goes on with it
+    job.claim:release()
+    self.waiting[#self.waiting + 1] = run
+    return
+  end
+  local reason = job.stalled or reason_of(at.log, how, what)
+  core.write_file(at.error, string.format("%s\n%d %d\n", reason, os.time(), core.process_number()))
+  self:note("failed", run)
+  job.claim:release()
+  self:fail(run, reason)
+end
+
+-- ---- all of them -------------------------------------------------------------------------------
+
+-- Ends a run that has written nothing for so long: a plugin may loop without end.
+function Sweep:check_stall(job)
+  local now, size = core.seconds(), size_of(job.at.folder .. "/metrics.tsv")
+  if size ~= job.size then job.size, job.moved = size, now end
+  if self.stall and now - job.moved > self.stall then
+    job.stalled = string.format("no step in %s (--stall)", text.duration(self.stall))
+    core.kill(job.process)
+  end
+end
+
+function Sweep:reap()
+  for i = #self.running, 1, -1 do
+    local job = self.running[i]
+    local how, what = core.wait(job.process, true)
+    if how then
+      self:ended(table.remove(self.running, i), how, what)
+    elseif not job.stalled then
+      self:check_stall(job)
+    end
+  end
+end
+
+-- Starts what there is room for.
+function Sweep:fill()
+  local now, kept = core.seconds(), {}
+  for _, run in ipairs(self.waiting) do
+    local due = now >= (self.look_at[run] or 0) and #self.running < self.jobs
+      and not core.interrupted()
+    if not (due and self:attend(run)) then kept[#kept + 1] = run end
+    if due then self.look_at[run] = now + LOOK_SECONDS end
+  end
+  self.waiting = kept
+end
+
+function Sweep:follow()
+  self.out:follow(function()
     local lines = {}
-    for _, job in ipairs(running) do
-      local line = last_line(job.files.log)
+    for _, job in ipairs(self.running) do
+      local line = last_line(job.at.log)
       if line then lines[#lines + 1] = job.run.folder .. ": " .. line end
     end
     if #lines == 0 then return nil end
-    return string.format("%d/%d  %s", done, count, table.concat(lines, "  |  "))
+    return string.format("%d/%d  %s", self.done, self.count, table.concat(lines, "  |  "))
   end)
 end
 
--- Runs what is not done, `jobs` at a time. Gives how many failed, and whether it was interrupted.
-function M.run(plan, dir, jobs, out)
-  local queue, done, failed = {}, 0, 0
+function Sweep:stop()
+  for _, job in ipairs(self.running) do
+    if not job.asked then core.stop(job.process) end
+    job.asked = true
+  end
+end
+
+-- Runs what is not done. options: jobs = at a time, threads = of a run, lease and stall = seconds,
+-- only = {NAME = true}, reuse = {ID = folder}. Gives how many failed, and the signal that
+-- interrupted it.
+function M.run(plan, dir, options, out)
+  local self = setmetatable({
+    dir = dir, out = out, watch = claims.watch(options.lease), jobs = options.jobs or 1,
+    stall = options.stall, reuse = options.reuse or {}, running = {}, waiting = {}, told = {},
+    look_at = {}, failures = {}, done = 0, failed = 0, count = 0,
+  }, Sweep)
   for _, run in ipairs(plan.runs) do
-    if plan_of.state(dir, run) == "done" then
-      done = done + 1
-    else
-      queue[#queue + 1] = run
-    end
-  end
-  if done > 0 then out:say(text.plural(done, "run") .. " done already") end
-  jobs = math.min(jobs, math.max(1, #queue))
-  local threads = jobs > 1 and math.max(1, core.machine().cpus // jobs) or nil
-  local count, running, next_one = #plan.runs, {}, 1
-  core.catch_interrupts()
-
-  local function ended(job, how, what)
-    done = done + 1
-    local took = text.duration(core.seconds() - job.since)
-    if how == "exit" and what == 0 then
-      out:say(string.format("%d/%d  %s: done in %s", done, count, job.run.folder, took))
-      return
-    end
-    if core.interrupted() then return end
-    failed = failed + 1
-    local reason = reason_of(job.files.log, how, what)
-    core.write_file(job.files.error, reason .. "\n")
-    out:say(string.format("%d/%d  %s: failed: %s", done, count, job.run.folder, reason))
-  end
-
-  while next_one <= #queue or #running > 0 do
-    while next_one <= #queue and #running < jobs and not core.interrupted() do
-      running[#running + 1] = start(dir, queue[next_one], threads)
-      next_one = next_one + 1
-    end
-    for i = #running, 1, -1 do
-      local how, what = core.wait(running[i].process, true)
-      if how then ended(table.remove(running, i), how, what) end
-    end
-    if core.interrupted() then
-      if #running == 0 then break end
-      for _, job in ipairs(running) do
-        if not job.asked then core.stop(job.process) end
-        job.asked = true
+    if not options.only or options.only[run.folder] then
+      self.count = self.count + 1
+      if plan_of.state(dir, run) == "done" then
+        self.done = self.done + 1
+      else
+        self.waiting[#self.waiting + 1] = run
+        self.failures[run] = failure(files(dir, run))
       end
-    else
-      follow(out, running, done, count)
     end
-    if #running > 0 then core.sleep(POLL_SECONDS) end
+  end
+  if self.done > 0 then out:say(text.plural(self.done, "run") .. " done already") end
+  local at_once = math.min(self.jobs, math.max(1, #self.waiting))
+  self.threads = options.threads
+    or (at_once > 1 and math.max(1, core.machine().cpus // at_once) or nil)
+  core.catch_interrupts()
+  while #self.waiting > 0 or #self.running > 0 do
+    self:reap()
+    if core.interrupted() then
+      if #self.running == 0 then break end
+      self:stop()
+    else
+      self:fill()
+      self:follow()
+    end
+    if #self.running > 0 or #self.waiting > 0 then core.sleep(POLL_SECONDS) end
   end
   out:finish()
-  return failed, core.interrupted()
+  return self.failed, core.interrupted()
 end
 
 return M

@@ -20,6 +20,9 @@ Ctrl-C saves the run; the same command with --resume goes on with it, to the sam
     { "out", "RUN", "the run folder; runs/EXPERIMENT-seedN when none is given" },
     { "resume", nil, "go on with the run folder where it was left" },
     { "threads", "N", "0: one for each CPU; the result is the same", kind = "integer", most = 256 },
+    { "id", "ID", "fail unless config, data and plugins make this run (stepwise ablate gives it)" },
+    { "parent", "PID", "save and end when this process ends (stepwise ablate gives it)",
+      kind = "integer", least = 1 },
   },
 }
 
@@ -102,7 +105,24 @@ local function follow(session, config, run, about, options, out)
   end
 end
 
+-- The command line for the provenance, without what only the sweep that gave it understands.
+local function command_of(argv)
+  local words, i = { "stepwise" }, 1
+  while i <= #argv do
+    if argv[i] == "--parent" or argv[i] == "--id" then
+      i = i + 1
+    else
+      words[#words + 1] = argv[i]
+    end
+    i = i + 1
+  end
+  return text.command(words)
+end
+
 function M.run(given, arguments, argv)
+  if given.parent and not core.end_with(given.parent) then
+    core.fail(1, "the process that started this run is gone")
+  end
   local out <close> = progress.new(io.stdout)
   local source = setup.experiment(arguments[1])
   local config, about = setup.configure(source, given, setup.overrides("train", arguments))
@@ -123,9 +143,8 @@ function M.run(given, arguments, argv)
   end
   out:say("run: " .. run)
   local session <close> = core.session { threads = settings.threads }
-  local words = { "stepwise", table.unpack(argv, 1) }
   return follow(session, config, run, about,
-    { resume = resume, command = text.command(words) }, out)
+    { resume = resume, command = command_of(argv), id = given.id }, out)
 end
 
 return M

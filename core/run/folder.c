@@ -2,8 +2,10 @@
 #include "run/folder.h"
 
 #include "base/file.h"
+#include "run/claim.h"
 #include "run/provenance.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,8 +16,9 @@
 
 struct sw_folder {
     char *path;
-    int lock; /* the open folder: the kernel lets go of the lock when the process ends */
+    int lock; /* the open folder, with a lock that versions without claims look for */
     int made;
+    struct sw_claim *claim; /* NULL: the run is done, and nobody writes */
     FILE *metrics, *log;
 };
 
@@ -50,13 +53,21 @@ static int make_and_lock(struct sw_folder *folder, int resume, struct sw_error *
     if (folder->lock < 0)
         return sw_fail(error, SW_FAILED, "cannot open the run folder %s: %s", folder->path,
                        strerror(errno));
-    if (flock(folder->lock, LOCK_EX | LOCK_NB) == 0)
+    if (sw_folder_has(folder, "result.json"))
         return SW_OK;
-    if (errno == EWOULDBLOCK)
+    struct sw_claim_state seen;
+    char *path = sw_folder_file(folder, "claim");
+    int status = path ? sw_claim_take(&folder->claim, path, NULL, &seen, error)
+                      : sw_fail(error, SW_FAILED, "out of memory for the run folder %s",
+                                folder->path);
+    free(path);
+    if (status == SW_OK && !folder->claim)
+        return sw_fail(error, SW_FAILED, "the run folder %s is in use by another process: %s",
+                       folder->path, *seen.owner ? seen.owner : "it was faster");
+    if (status == SW_OK && flock(folder->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return sw_fail(error, SW_FAILED, "the run folder %s is in use by another process",
                        folder->path);
-    return sw_fail(error, SW_FAILED, "cannot lock the run folder %s: %s", folder->path,
-                   strerror(errno));
+    return status;
 }
 
 int sw_folder_open(struct sw_folder **out, const char *path, int resume, struct sw_error *error)
@@ -92,6 +103,8 @@ void sw_folder_close(struct sw_folder *folder)
         fclose(folder->metrics);
     if (folder->log)
         fclose(folder->log);
+    if (folder->claim)
+        sw_claim_release(folder->claim, sw_folder_has(folder, "result.json"));
     if (folder->lock >= 0)
         close(folder->lock);
     free(folder->path);
@@ -100,8 +113,11 @@ void sw_folder_close(struct sw_folder *folder)
 
 void sw_folder_abandon(struct sw_folder *folder)
 {
-    if (folder && folder->made)
+    if (folder && folder->made) {
+        sw_claim_release(folder->claim, 1);
+        folder->claim = NULL;
         rmdir(folder->path); /* refuses a folder that holds something */
+    }
     sw_folder_close(folder);
 }
 
@@ -114,6 +130,11 @@ char *sw_folder_file(const struct sw_folder *folder, const char *name)
 {
     char *path;
     return asprintf(&path, "%s/%s", folder->path, name) < 0 ? NULL : path;
+}
+
+int sw_folder_lost(const struct sw_folder *folder)
+{
+    return folder->claim && sw_claim_lost(folder->claim);
 }
 
 int sw_folder_has(const struct sw_folder *folder, const char *name)
@@ -160,17 +181,19 @@ json_t *sw_folder_read_json(const struct sw_folder *folder, const char *name,
 /* ---- the two files that grow -------------------------------------------------------------------
  */
 
-/* The step of a line, or -1; *evaluation: whether it tells of one. */
+/* The step of a line, or -1, also for what comes after the last state: the test split, the end.
+ * *evaluation: whether it tells of one. */
 typedef long long line_reader(const char *line, size_t length, int *evaluation);
 
 static long long read_row(const char *line, size_t length, int *evaluation)
 {
     const char *tab = memchr(line, '\t', length);
     const char *next = tab ? memchr(tab + 1, '\t', length - (size_t)(tab + 1 - line)) : NULL;
-    char *end;
+    char *end = NULL;
     long long step = next ? strtoll(line, &end, 10) : -1;
-    *evaluation = next && strncmp(next, "\tstep\t", 6) != 0;
-    return next && end == tab ? step : -1;
+    const char *kind = next ? next + 1 : "";
+    *evaluation = strncmp(kind, "step\t", 5) != 0;
+    return next && end == tab && strncmp(kind, "test\t", 5) != 0 ? step : -1;
 }
 
 static long long read_entry(const char *line, size_t length, int *evaluation)
@@ -179,13 +202,16 @@ static long long read_entry(const char *line, size_t length, int *evaluation)
     const json_t *step = json_object_get(entry, "step");
     const char *event = json_string_value(json_object_get(entry, "event"));
     long long found = json_is_integer(step) ? (long long)json_integer_value(step) : -1;
+    const char *split = json_string_value(json_object_get(entry, "split"));
     *evaluation = event && strcmp(event, "evaluated") == 0;
+    if (event && (strcmp(event, "done") == 0 || (*evaluation && split && !strcmp(split, "test"))))
+        found = -1;
     json_decref(entry);
     return found;
 }
 
 /* How many bytes stay: whole lines up to the first that tells of more than was known at the step
- * `last`. A metrics row "test" at the last step comes after everything, so it goes too. */
+ * `last`. */
 static size_t kept(const char *bytes, size_t size, size_t at, int64_t last, int64_t evaluated,
                    line_reader *reader)
 {
@@ -240,9 +266,31 @@ static FILE *cut_and_open(const struct sw_folder *folder, const char *name, cons
     return file;
 }
 
+/* A process that was killed while it wrote a file leaves NAME.XXXXXX beside it. */
+static void remove_leftovers(const struct sw_folder *folder)
+{
+    static const char *const kinds[] = {".json.", ".safetensors.", ".npy."};
+    DIR *dir = opendir(folder->path);
+    if (!dir)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        const char *dot = strrchr(entry->d_name, '.');
+        if (!dot || strlen(dot) != 7)
+            continue;
+        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+            size_t length = strlen(kinds[i]);
+            if ((size_t)(dot + 1 - entry->d_name) > length &&
+                memcmp(dot + 1 - length, kinds[i], length) == 0)
+                unlinkat(dirfd(dir), entry->d_name, 0);
+        }
+    }
+    closedir(dir);
+}
+
 int sw_folder_begin(struct sw_folder *folder, int64_t step, int64_t evaluated,
                     struct sw_error *error)
 {
+    remove_leftovers(folder);
     folder->metrics =
         cut_and_open(folder, "metrics.tsv", SW_METRICS_COLUMNS "\n", step, evaluated, error);
     if (folder->metrics)

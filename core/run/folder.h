@@ -10,8 +10,9 @@
  *   state.safetensors       what a killed run goes on from; gone when the run is done
  *   provenance.json         versions, hashes, threads, host, times
  *   result.json             written last: a folder that has it is done
+ *   claim.N                 who works in it (run/claim.h); gone when the run is done
  *
- * One process at a time holds a folder (a lock that ends with the process). */
+ * One process at a time works in a folder. */
 #ifndef SW_RUN_FOLDER_H
 #define SW_RUN_FOLDER_H
 
@@ -37,6 +38,8 @@ void sw_folder_abandon(struct sw_folder *folder);
 const char *sw_folder_path(const struct sw_folder *folder);
 /* path/name; free() it. NULL when out of memory. */
 char *sw_folder_file(const struct sw_folder *folder, const char *name);
+/* Whether another process has taken the folder over: nothing more may be written. */
+int sw_folder_lost(const struct sw_folder *folder);
 int sw_folder_has(const struct sw_folder *folder, const char *name);
 
 /* Writes a JSON file, whole or not at all, keys in order; reads one (a new reference or NULL). */
@@ -57,7 +60,7 @@ struct sw_row {
 
 /* Cuts metrics.tsv and log.jsonl back to what a run knew at `step`, when its last evaluation was at
  * step `evaluated`: later lines go, and a last line that was cut short. step = 0: nothing stays.
- * Then opens both for more; lines are flushed one by one. */
+ * Then opens both for more; lines are flushed one by one. What a killed process left goes, too. */
 int sw_folder_begin(struct sw_folder *folder, int64_t step, int64_t evaluated,
                     struct sw_error *error);
 int sw_folder_row(struct sw_folder *folder, const struct sw_row *row, struct sw_error *error);

@@ -8,6 +8,7 @@ core_sources += core/run/ranks.c core/run/ranks.h
 core_sources += core/run/session.c core/run/session.h core/run/state.c core/run/state.h core/run/trainer.c core/run/trainer.h
 core_sources += core/run/trainer_finish.c core/run/trainer_open.c core/run/trainer_parts.h core/run/trainer_step.c
 core_sources += core/run/bench.c core/run/bench.h core/run/bench_data.c core/run/bench_data.h
+core_sources += core/run/claim.c core/run/claim.h core/run/identity.c core/run/identity.h
 core_sources += core/run/bench_evaluate.c core/run/bench_parts.h core/run/floor.c core/run/floor.h
 
 # Which commit a build is of, for the provenance of its runs; empty outside a repository. The header

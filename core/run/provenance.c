@@ -76,6 +76,11 @@ static json_t *plugins_used(const struct sw_plugins *plugins, const json_t *mode
     return NULL;
 }
 
+json_t *sw_provenance_plugins(const struct sw_session *session, const json_t *config)
+{
+    return plugins_used(session->plugins, json_object_get(config, "model"));
+}
+
 json_t *sw_provenance(const struct sw_session *session, const json_t *config,
                       const struct sw_inputs *in, const char *key)
 {
@@ -91,7 +96,7 @@ json_t *sw_provenance(const struct sw_session *session, const json_t *config,
         "s:{s:s, s:I}, s:o, s:I, s:s, s:[]}",
         "program", "name", PACKAGE_TARNAME, "version", PACKAGE_VERSION, "git", SW_GIT_ID,
         "compiler", __VERSION__, "plugins",
-        plugins_used(session->plugins, json_object_get(config, "model")), "blas", "config",
+        sw_provenance_plugins(session, config), "blas", "config",
         openblas_get_config(), "core", openblas_get_corename(), "cpu",
         sw_compute_cpu(session->compute), "data", "dir", s.dir, "generated", in->generated, "train",
         hex(in->train_fingerprint), "train_captions", (json_int_t)in->train.captions, "dev",

@@ -13,6 +13,9 @@
 json_t *sw_provenance(const struct sw_session *session, const json_t *config,
                       const struct sw_inputs *inputs, const char *key);
 
+/* The "plugins" of it alone. */
+json_t *sw_provenance_plugins(const struct sw_session *session, const json_t *config);
+
 /* One entry of "parts": the stretch of a run that one process did. */
 json_t *sw_provenance_part(const struct sw_session *session, const char *command,
                            int64_t first_step);

@@ -23,6 +23,13 @@ void sw_trainer_place(const struct sw_trainer *t, struct sw_event *event)
     event->steps_in_epoch = t->steps_in_epoch;
 }
 
+/* This process stood still for so long that another one goes on with the run. */
+static int lost(const struct sw_trainer *t, struct sw_error *error)
+{
+    return sw_fail(error, SW_FAILED, "another process has taken over the run folder %s",
+                   sw_folder_path(t->folder));
+}
+
 int sw_trainer_save(struct sw_trainer *t, struct sw_error *error)
 {
     if (t->done || t->saved == t->progress.step)
@@ -31,6 +38,8 @@ int sw_trainer_save(struct sw_trainer *t, struct sw_error *error)
         return sw_fail(error, SW_FAILED,
                        "a run that has failed is not saved: %s keeps its last state",
                        sw_folder_path(t->folder));
+    if (sw_folder_lost(t->folder))
+        return lost(t, error);
     /* First the lines, then the state that says they are there. */
     int status = sw_folder_sync(t->folder, error);
     char *path = status == SW_OK ? sw_folder_file(t->folder, "state.safetensors") : NULL;
@@ -94,7 +103,9 @@ int sw_trainer_next(struct sw_trainer *t, struct sw_event *event, struct sw_erro
         *event = t->last;
         return SW_OK;
     }
-    if (t->warn) {
+    if (sw_folder_lost(t->folder)) {
+        status = lost(t, error);
+    } else if (t->warn) {
         status = warning(t, event, error);
     } else if (evaluation_is_due(t)) {
         status = sw_trainer_evaluate(t, event, error);

@@ -51,6 +51,7 @@ struct sw_event {
 struct sw_train_options {
     int resume;          /* go on where the folder's state is, from the start when there is none */
     const char *command; /* the command line, for provenance; may be NULL */
+    const char *id;      /* what sw_identity must give for this run; NULL: whatever it gives */
 };
 
 struct sw_trainer;

@@ -1,6 +1,7 @@
 /* trainer_open.c -- a run from its config and folder: new, to go on with, or done. */
 #include "run/trainer_parts.h"
 
+#include "run/identity.h"
 #include "run/provenance.h"
 
 #include <inttypes.h>
@@ -29,6 +30,26 @@ static int check_config(const struct sw_trainer *t, struct sw_error *error)
     return equal ? SW_OK
                  : sw_fail(error, SW_FAILED, "cannot go on with %s under another config: %s",
                            sw_folder_path(t->folder), difference);
+}
+
+/* Which run this is, and whether it is the one that was asked for. */
+static int identify(struct sw_trainer *t, const char *expected, struct sw_error *error)
+{
+    json_t *data = sw_identity_data(t->session, t->config, &t->inputs, error);
+    json_t *plugins = data ? sw_identity_plugins(t->session, t->config) : NULL;
+    t->sources = plugins ? json_pack("{s:o, s:o}", "data", data, "plugins", plugins) : NULL;
+    if (!t->sources) {
+        if (!plugins)
+            json_decref(data);
+        return sw_fail(error, SW_FAILED, "out of memory for a run's id");
+    }
+    int status = sw_identity(t->config, data, plugins, t->id, error);
+    if (status == SW_OK && expected && strcmp(expected, t->id) != 0)
+        status = sw_fail(error, SW_FAILED,
+                         "the run was planned with other data, plugins or config: expected id "
+                         "%.40s, found %s",
+                         expected, t->id);
+    return status;
 }
 
 /* Vocabulary and splits; a run that goes on keeps the vocabulary it began with. */
@@ -134,7 +155,14 @@ static int add_part(struct sw_trainer *t, const char *command, struct sw_error *
         if (!json_equal(value, json_object_get(old, may_change[i])))
             json_object_set(part, may_change[i], value);
     }
+    const json_t *id = json_object_get(old, "id");
+    if (has_old && (id ? !json_is_string(id) || strcmp(json_string_value(id), t->id) != 0
+                       : json_object_get(part, "plugins") != NULL))
+        *t->id = 0;
     t->provenance = json_incref(has_old ? old : now);
+    json_object_set_new(t->provenance, "id", *t->id ? json_string(t->id) : json_null());
+    if (!has_old)
+        json_object_set(t->provenance, "sources", t->sources);
     json_decref(old);
     json_decref(now);
     json_t *parts = json_object_get(t->provenance, "parts");
@@ -175,7 +203,7 @@ static int begin(struct sw_trainer *t, const char *command, struct sw_error *err
 }
 
 /* Everything is read before the folder is made, so that a wrong path leaves no empty folder. */
-static int open_new(struct sw_trainer *t, const char *run, struct sw_error *error)
+static int open_new(struct sw_trainer *t, const char *run, const char *id, struct sw_error *error)
 {
     if (access(run, F_OK) == 0)
         return sw_fail(error, SW_FAILED,
@@ -184,13 +212,16 @@ static int open_new(struct sw_trainer *t, const char *run, struct sw_error *erro
                        run);
     int status = open_inputs(t, error);
     if (status == SW_OK)
+        status = identify(t, id, error);
+    if (status == SW_OK)
         status = make_model(t, 0, error);
     if (status == SW_OK)
         status = sw_folder_open(&t->folder, run, 0, error);
     return status;
 }
 
-static int open_again(struct sw_trainer *t, const char *run, struct sw_error *error)
+static int open_again(struct sw_trainer *t, const char *run, const char *id,
+                      struct sw_error *error)
 {
     int status = sw_folder_open(&t->folder, run, 1, error);
     if (status == SW_OK)
@@ -199,6 +230,8 @@ static int open_again(struct sw_trainer *t, const char *run, struct sw_error *er
         return sw_trainer_recall(t, error);
     if (status == SW_OK)
         status = open_inputs(t, error);
+    if (status == SW_OK)
+        status = identify(t, id, error);
     if (status == SW_OK)
         status = make_model(t, sw_folder_has(t->folder, "state.safetensors"), error);
     return status;
@@ -219,8 +252,10 @@ int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const j
     else
         sw_config_settings(t->config, &t->settings);
     int status = own.status;
+    const char *id = options ? options->id : NULL;
     if (status == SW_OK)
-        status = options && options->resume ? open_again(t, run, &own) : open_new(t, run, &own);
+        status = options && options->resume ? open_again(t, run, id, &own)
+                                            : open_new(t, run, id, &own);
     if (status == SW_OK && !t->done)
         status = begin(t, options ? options->command : NULL, &own);
     if (status != SW_OK) {
@@ -244,6 +279,7 @@ void sw_trainer_close(struct sw_trainer *t)
     sw_inputs_close(&t->inputs);
     sw_folder_close(t->folder);
     json_decref(t->provenance);
+    json_decref(t->sources);
     json_decref(t->config);
     free(t->first);
     free(t->second);

@@ -1,0 +1,154 @@
+/* lua_claim.c -- claims and the ids of runs, for the Lua that runs sweeps. */
+#include "lua/session.h"
+
+#include "run/claim.h"
+#include "run/identity.h"
+
+#include <string.h>
+
+#define CLAIM "stepwise.claim"
+
+struct lua_claim {
+    struct sw_claim *claim; /* NULL: released */
+};
+
+/* {kind = "free" | "held" | "dead", generation =, beat =, owner =} */
+static void push_state(lua_State *L, const struct sw_claim_state *state)
+{
+    static const char *const kinds[] = {"free", "held", "dead"};
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, kinds[state->kind]);
+    lua_setfield(L, -2, "kind");
+    lua_pushinteger(L, (lua_Integer)state->generation);
+    lua_setfield(L, -2, "generation");
+    lua_pushinteger(L, (lua_Integer)state->beat);
+    lua_setfield(L, -2, "beat");
+    lua_pushstring(L, state->owner);
+    lua_setfield(L, -2, "owner");
+}
+
+/* claim_state(path): who has it now. */
+static int claim_state(lua_State *L)
+{
+    struct sw_claim_state state;
+    struct sw_error error = {0};
+    if (sw_claim_look(&state, luaL_checkstring(L, 1), &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    push_state(L, &state);
+    return 1;
+}
+
+static uint64_t field(lua_State *L, int index, const char *name)
+{
+    lua_getfield(L, index, name);
+    lua_Integer value = luaL_checkinteger(L, -1);
+    lua_pop(L, 1);
+    return (uint64_t)value;
+}
+
+/* claim(path [, expired]): a claim, or nil and who has it. expired: a state that counts as dead. */
+static int take_claim(lua_State *L)
+{
+    struct sw_claim_state state, expired = {0};
+    struct sw_error error = {0};
+    const char *path = luaL_checkstring(L, 1);
+    int has_expired = lua_istable(L, 2);
+    if (has_expired) {
+        expired.generation = field(L, 2, "generation");
+        expired.beat = field(L, 2, "beat");
+    }
+    struct lua_claim *claim = lua_newuserdatauv(L, sizeof *claim, 0);
+    claim->claim = NULL;
+    luaL_setmetatable(L, CLAIM);
+    if (sw_claim_take(&claim->claim, path, has_expired ? &expired : NULL, &state, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    if (claim->claim)
+        return 1;
+    lua_pushnil(L);
+    push_state(L, &state);
+    return 2;
+}
+
+/* claim:release([forget]) */
+static int release(lua_State *L)
+{
+    struct lua_claim *claim = luaL_checkudata(L, 1, CLAIM);
+    sw_claim_release(claim->claim, lua_toboolean(L, 2));
+    claim->claim = NULL;
+    return 0;
+}
+
+static int finish(lua_State *L)
+{
+    lua_settop(L, 1);
+    return release(L);
+}
+
+/* claim:lost(): whether another process took it over. */
+static int is_lost(lua_State *L)
+{
+    const struct lua_claim *claim = luaL_checkudata(L, 1, CLAIM);
+    lua_pushboolean(L, claim->claim && sw_claim_lost(claim->claim));
+    return 1;
+}
+
+static void release_json(void *value)
+{
+    json_decref(value);
+}
+
+/* config:sources(): the fingerprints of the data it reads, and the hashes of its plugins. */
+static int sources(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_lua_config *config = sw_lua_config_at(L, 1);
+    lua_getiuservalue(L, 1, 1);
+    const struct sw_lua_session *session = sw_lua_session_at(L, -1);
+    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    box->value = sw_identity_data(session->session, config->config, NULL, &error);
+    if (!box->value)
+        return sw_lua_raise(L, &error);
+    sw_lua_push_json(L, box->value);
+    sw_lua_box_empty(box);
+    return 1;
+}
+
+/* config:plugins(): {name = hash} of those it uses. */
+static int plugins(lua_State *L)
+{
+    struct sw_lua_config *config = sw_lua_config_at(L, 1);
+    lua_getiuservalue(L, 1, 1);
+    const struct sw_lua_session *session = sw_lua_session_at(L, -1);
+    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    box->value = sw_identity_plugins(session->session, config->config);
+    if (!box->value)
+        return sw_lua_fail(L, SW_FAILED, "out of memory for a run's id");
+    sw_lua_push_json(L, box->value);
+    sw_lua_box_empty(box);
+    return 1;
+}
+
+/* config:id(sources, plugins) */
+static int id_of(lua_State *L)
+{
+    char id[33];
+    struct sw_error error = {0};
+    struct sw_lua_config *config = sw_lua_config_at(L, 1);
+    const json_t *data = sw_lua_to_json(L, 2), *used = sw_lua_to_json(L, 3);
+    if (sw_identity(config->config, data, used, id, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    lua_pushstring(L, id);
+    return 1;
+}
+
+void sw_lua_open_claims(lua_State *L)
+{
+    static const luaL_Reg methods[] = {{"release", release}, {"lost", is_lost}, {NULL, NULL}};
+    static const luaL_Reg of_config[] = {
+        {"sources", sources}, {"plugins", plugins}, {"id", id_of}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"claim", take_claim}, {"claim_state", claim_state}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+    sw_lua_class(L, CLAIM, methods, finish);
+    sw_lua_add_methods(L, SW_LUA_CONFIG, of_config);
+}

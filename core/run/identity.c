@@ -1,0 +1,145 @@
+/* identity.c -- see identity.h. */
+#include "run/identity.h"
+
+#include "base/file.h"
+#include "run/provenance.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+static json_t *hex(uint64_t x)
+{
+    char text[20];
+    snprintf(text, sizeof text, "%016" PRIx64, x);
+    return json_string(text);
+}
+
+static json_t *of_vocabulary(const struct sw_vocabulary *vocabulary)
+{
+    uint64_t so_far = vocabulary->words.count;
+    for (size_t i = 0; i < vocabulary->words.count; i++) {
+        const char *word = sw_vocabulary_word(vocabulary, (int32_t)i);
+        so_far = XXH3_64bits_withSeed(word, strlen(word) + 1, so_far);
+    }
+    return hex(so_far);
+}
+
+/* Size and pages: a file of word vectors may have gigabytes. */
+static json_t *of_file(const char *path, struct sw_error *error)
+{
+    enum { PAGES = 64, PAGE = 4096 };
+    struct sw_mapping file;
+    if (sw_map(&file, path, error) != SW_OK)
+        return NULL;
+    uint64_t size = file.size, so_far = XXH3_64bits(&size, sizeof size);
+    size_t step = file.size / PAGES;
+    if (step <= PAGE) {
+        so_far = XXH3_64bits_withSeed(file.data, file.size, so_far);
+    } else {
+        for (size_t i = 0; i < PAGES; i++)
+            so_far = XXH3_64bits_withSeed(file.data + i * step, PAGE, so_far);
+        so_far = XXH3_64bits_withSeed(file.data + file.size - PAGE, PAGE, so_far);
+    }
+    sw_unmap(&file);
+    return hex(so_far);
+}
+
+/* null where the model needs no vectors. */
+static json_t *of_glove(const struct sw_session *session, const json_t *config,
+                        struct sw_error *error)
+{
+    struct sw_settings s;
+    int needs;
+    sw_config_settings(config, &s);
+    if (sw_inputs_need_glove(session, config, &needs, error) != SW_OK)
+        return NULL;
+    return needs && *s.glove ? of_file(s.glove, error) : json_null();
+}
+
+/* null where there is no such split. */
+static json_t *of_test(const json_t *config, const struct sw_inputs *inputs, struct sw_error *error)
+{
+    struct sw_settings s;
+    struct sw_dataset data;
+    char *file;
+    sw_config_settings(config, &s);
+    if (asprintf(&file, "%s/%s_ims.npy", s.dir, s.test_split) < 0) {
+        sw_fail(error, SW_FAILED, "out of memory for the test split");
+        return NULL;
+    }
+    int has = *s.test_split && access(file, F_OK) == 0;
+    free(file);
+    if (!has)
+        return json_null();
+    struct sw_dataset_options options = {.images = (size_t)s.test_images,
+                                         .all_captions = s.all_dev_captions,
+                                         .precaps = s.precaps,
+                                         .sequential = true};
+    int status =
+        sw_dataset_open(s.dir, s.test_split, &inputs->vocabulary, &options, &data, error);
+    json_t *result = status == SW_OK ? hex(sw_dataset_fingerprint(&data)) : NULL;
+    sw_dataset_close(&data);
+    return result;
+}
+
+json_t *sw_identity_data(const struct sw_session *session, const json_t *config,
+                         const struct sw_inputs *inputs, struct sw_error *error)
+{
+    struct sw_inputs own = {0};
+    if (!inputs) {
+        struct sw_settings s;
+        sw_config_settings(config, &s);
+        if (sw_inputs_open(&own, &s, NULL, error) != SW_OK)
+            return NULL;
+        inputs = &own;
+    }
+    json_t *test = of_test(config, inputs, error);
+    json_t *glove = test ? of_glove(session, config, error) : NULL;
+    json_t *result = NULL;
+    if (glove) {
+        result = json_pack("{s:o, s:o, s:o, s:o, s:o}", "train", hex(inputs->train_fingerprint),
+                           "dev", inputs->has_dev ? hex(inputs->dev_fingerprint) : json_null(),
+                           "test", test, "vocabulary", of_vocabulary(&inputs->vocabulary), "glove",
+                           glove);
+        if (!result)
+            sw_fail(error, SW_FAILED, "out of memory for a run's id");
+    } else {
+        json_decref(test);
+    }
+    sw_inputs_close(&own);
+    return result;
+}
+
+json_t *sw_identity_plugins(const struct sw_session *session, const json_t *config)
+{
+    size_t i;
+    json_t *entry, *list = sw_provenance_plugins(session, config), *result = json_object();
+    json_array_foreach(list, i, entry)
+    {
+        const char *name = json_string_value(json_object_get(entry, "name"));
+        json_object_set(result, name ? name : "", json_object_get(entry, "hash"));
+    }
+    if (!list) {
+        json_decref(result);
+        result = NULL;
+    }
+    json_decref(list);
+    return result;
+}
+
+int sw_identity(const json_t *config, const json_t *data, const json_t *plugins, char out[33],
+                struct sw_error *error)
+{
+    json_t *sources = json_pack("{s:O, s:O}", "data", (json_t *)(size_t)data, "plugins",
+                                (json_t *)(size_t)plugins);
+    char *text = sources ? json_dumps(sources, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    int status = text ? sw_config_hash(config, text, out, error)
+                      : sw_fail(error, SW_FAILED, "out of memory for a run's id");
+    free(text);
+    json_decref(sources);
+    return status;
+}
