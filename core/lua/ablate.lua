@@ -11,7 +11,7 @@ local sweep = require "stepwise.sweep"
 local text = require "stepwise.text"
 
 local MISUSE <const> = 2
-local STALL_MINUTES <const> = 120
+local STALL <const> = 7200
 
 local M = {
   name = "ablate",
@@ -36,8 +36,8 @@ base of all rows. Several may run at once on one DIR, on several machines: they 
     { "replan", nil, "data or plugins have changed: set runs made with the old ones aside" },
     { "lease", "S", string.format("seconds without a sign of life after which another machine's "
       .. "process counts as dead; %d", claims.LEASE), kind = "integer", least = 5, most = 86400 },
-    { "stall", "MIN", string.format("minutes without a step after which a run has failed; %d, 0: "
-      .. "never", STALL_MINUTES), kind = "integer", most = 100000 },
+    { "stall", "S", string.format("seconds without a step after which a run has failed; %d, 0: never",
+      STALL), kind = "integer", most = 10000000 },
     slurm.options[1], slurm.options[2], slurm.options[3],
   },
 }
@@ -144,10 +144,10 @@ function M.run(given, arguments, argv)
   plan_of.freeze(plan, dir, false, given.replan)
   plan_of.check_folders(plan, dir, given.replan)
   local only = chosen(plan, given.run)
-  local stall = given.stall or STALL_MINUTES
+  local stall = given.stall or STALL
   local options = {
     jobs = given.j, threads = given.threads, lease = given.lease, only = only,
-    stall = stall > 0 and stall * 60 or nil,
+    stall = stall > 0 and stall or nil,
     reuse = given.reuse and reuse.find(given.reuse, plan),
   }
   if given.slurm then

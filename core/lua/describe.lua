@@ -171,8 +171,16 @@ local function check_paper(paper, what)
   if paper.rsum ~= nil then expect(paper.rsum, "number", what .. ".rsum") end
 end
 
+-- What a row cannot change, since it is chosen elsewhere.
+local not_of_rows = { seed = "--seeds", threads = "--threads" }
+
 -- Applies a row to a config of the base; an error names the row.
 function M.apply_row(config, row)
+  for key, elsewhere in pairs(not_of_rows) do
+    if row[key] ~= nil then
+      fail("row '%s': %s: a row cannot change it; %s chooses it", row.name, key, elsewhere)
+    end
+  end
   for _, assignment in ipairs(M.assignments(M.changes_of(row))) do
     local fine, problem = pcall(config.override, config, assignment)
     if not fine then core.fail_within(string.format("row '%s'", row.name), problem) end

@@ -3,7 +3,7 @@
 # ends with the same table and the same checkpoints, byte for byte, as a sweep that nobody touched.
 set -eu
 : "${STEPWISE:?}"
-folder=$(mktemp -d)
+folder=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) # many small saves: not on a disk
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 KILLS=20
@@ -38,7 +38,7 @@ same_as_clean() { # DIR
             cmp $a/checkpoint.safetensors $b/checkpoint.safetensors
             cmp $a/checkpoint-last.safetensors $b/checkpoint-last.safetensors
             cmp $a/ranks-test.npy $b/ranks-test.npy
-        [ "$(numbers $a)" = "$(numbers $b)" ] || { echo "FAILED: $b/metrics.tsv differs:"
+            [ "$(numbers $a)" = "$(numbers $b)" ] || { echo "FAILED: $b/metrics.tsv differs:"
                 diff $a/metrics.tsv $b/metrics.tsv | tail -n 4; exit 1; }
             [ "$(ls $a)" = "$(ls $b)" ] || { echo "FAILED: $b holds:"; ls $b; exit 1; }
         done
@@ -49,9 +49,7 @@ same_as_clean() { # DIR
 
 # The processes that PID has started.
 children() {
-    for status in /proc/[0-9]*/status; do
-        awk -v parent="$1" '/^Pid:/ { pid = $2 } /^PPid:/ && $2 == parent { print pid }' "$status" 2>/dev/null || :
-    done
+    grep -ls "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status | cut -d / -f 3
 }
 
 # Moments within the first two thirds of what a sweep takes, and what is killed: the same draws each
@@ -62,18 +60,13 @@ round=1 hit=0
 for moment in $moments; do
     [ $hit -lt $KILLS ] || break
     dir=torn$round
-    ablate $dir >>$dir.out 2>&1 &
+    "$STEPWISE" ablate rows.lua --data data --seeds 0-1 -j 2 --out $dir >>$dir.out 2>&1 &
     sweep=$!
-    # The function runs in a shell of its own; the program is its child, or has replaced it.
     sleep "${moment%:*}"
-    program=$(children $sweep)
-    program=${program:-$sweep}
-    runs=
-    for pid in $program; do runs="$runs $(children "$pid")"; done
     case ${moment#*:} in
-    0) victims=$program ;;
-    1) victims=$runs ;;
-    *) victims="$program $runs" ;;
+    0) victims=$sweep ;;
+    1) victims=$(children $sweep) ;;
+    *) victims="$sweep $(children $sweep)" ;;
     esac
     met=0
     for pid in $victims; do ! kill -9 "$pid" 2>/dev/null || met=1; done

@@ -1,0 +1,344 @@
+-- Sweeps: nothing starts from a slip, commands of a dry run do the same runs, several sweeps share the
+-- work, and runs of other data or plugins are never mixed in.
+local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
+local sw = require "stepwise"
+local core = require "stepwise.core"
+
+local folder = unit.folder()
+local inside = "cd '" .. folder .. "' && "
+local plugin_path = os.getenv "STEPWISE_PLUGIN_PATH"
+
+local function run(...) return unit.program({ ... }, inside) end
+
+local function shell(command)
+  local pipe = assert(io.popen(inside .. "export STEPWISE='" .. os.getenv "STEPWISE" .. "'; { "
+    .. command .. "\n} 2>&1; echo \" $?\""))
+  local output = pipe:read("a")
+  pipe:close()
+  local text, status = output:match("^(.*) (%d+)\n$")
+  return tonumber(status), text
+end
+
+local function exists(path) return core.file_kind(folder .. "/" .. path) ~= nil end
+
+local head = [[
+local sw = require "stepwise"
+local base = sw.experiment {
+  name = "tiny",
+  model = { dim = 8, embedding = sw.embedding "random" { word_dim = 6 },
+    stages = { sw.stage "l2l" {}, sw.stage "g2l" {} } },
+  train = { batch = 16, epochs = 2, checkpoint_every = 4 },
+}
+]]
+local function write_table(name, rows)
+  unit.write(folder .. "/" .. name, head .. 'return sw.table { title = "T", base = base, '
+    .. 'reference = "all", rows = { { name = "all" }, ' .. rows .. " } }")
+end
+
+write_table("rows.lua", '{ name = "L2L $x", stages = { "l2l" } }')
+assert(run("scenes", "data", "--train", "32", "--dev", "8", "--test", "8", "--features", "16") == 0)
+
+-- Names of the runs that were started, in the order of the log, with a blank behind each.
+local function started(dir)
+  local names = {}
+  for name in unit.read(folder .. "/" .. dir .. "/logs/sweep.log"):gmatch(" started ([^\n]+)\n") do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return table.concat(names, " ")
+end
+
+local ALL <const> = "all-seed0 all-seed1 l2l-x-seed0 l2l-x-seed1"
+
+local status, text = run("ablate", "rows.lua", "--data", "data", "--seeds", "0-1", "--out", "clean")
+assert(status == 0, text)
+local clean = unit.read(folder .. "/clean/table.md")
+
+-- ---- the plan ----------------------------------------------------------------------------------
+
+local slips = {
+  { "['dmi'] = 9", "dmi=9", "did you mean 'dim'" },
+  { "epoch = 9", "epoch=9", "did you mean 'epochs'" },
+  { "['train.lrr'] = 9", "train.lrr=9", "did you mean 'lr'" },
+  { "['tran.lr'] = 9", "tran.lr=9", "did you mean 'train'" },
+  { "['data.train_split2'] = 'a'", "data.train_split2=a", "did you mean 'train_split'" },
+  { "['l2l.lamda'] = 9", "l2l.lamda=9", "did you mean 'lambda'" },
+  { "['l2k.lambda'] = 9", "l2k.lambda=9", "did you mean 'l2l'" },
+  { "['g2l.fusoin'] = 'gate'", "g2l.fusoin=gate", "did you mean 'fusion'" },
+  { "['g2l.fusion'] = 'gaet'", "g2l.fusion=gaet", "did you mean 'gate'" },
+  { "['g2l.fusion.gaet'] = 1", "g2l.fusion.gaet=1", "gaet" },
+  { "fusion = 'gaet'", "fusion=gaet", "did you mean 'gate'" },
+  { "stages = { 'l2l', 'g2ll' }", "stages=l2l,g2ll", "did you mean 'g2l'" },
+  { "stagse = { 'l2l' }", "stagse=l2l", "did you mean 'stages'" },
+  { "embedding = 'randm'", "embedding=randm", "did you mean 'random'" },
+  { "['embedding.word_dmi'] = 9", "embedding.word_dmi=9", "did you mean 'word_dim'" },
+  { "['model.dmi'] = 9", "model.dmi=9", "did you mean 'dim'" },
+  { "direction = 'botch'", "direction=botch", "did you mean 'both'" },
+  { "same_image = 'exclud'", "same_image=exclud", "did you mean 'exclude'" },
+  { "dim = 'wide'", "dim=wide", "expected" },
+  { "['g2g.score'] = false", "g2g.score=false", "is not a stage of this model" },
+}
+
+unit.test("a slip in a row names the near miss before anything is written", function()
+  for _, slip in ipairs(slips) do
+    write_table("slip.lua", "{ name = 'second', " .. slip[1] .. " }")
+    local found, said = unit.program({ "ablate", "slip.lua", "--data", "data", "--out", "no" }, inside)
+    unit.equal(found, 2, slip[1] .. ": " .. said)
+    unit.contains(said, "row 'second': ")
+    unit.contains(said, slip[3])
+    unit.equal(select(2, said:gsub("\n", "")), 1, "lines")
+    unit.equal(exists "no", false)
+  end
+end)
+
+unit.test("so does one in key=value", function()
+  for _, slip in ipairs(slips) do
+    local found, said = run("ablate", "rows.lua", slip[2], "--data", "data", "--out", "no")
+    unit.equal(found, 2, slip[2] .. ": " .. said)
+    unit.contains(said, slip[3])
+    unit.equal(exists "no", false)
+  end
+end)
+
+unit.test("a row cannot choose what the command chooses", function()
+  write_table("slip.lua", "{ name = 'b', seed = 3 }")
+  local found, said = run("ablate", "slip.lua", "--data", "data", "--out", "no")
+  unit.equal(found, 2)
+  unit.contains(said, "row 'b': seed: a row cannot change it; --seeds chooses it")
+end)
+
+unit.test("the commands of a dry run are the runs that ablate then collects", function()
+  local found, said = run("ablate", "rows.lua", "--data", "data", "--seeds", "0-1", "--out", "it's",
+    "--dry-run")
+  unit.equal(found, 0, said)
+  unit.equal(exists "it's", false, "a dry run writes nothing")
+  local commands = 0
+  for line in said:gmatch("[^\n]+") do
+    if line:sub(1, 2) ~= "# " then commands = commands + 1 end
+  end
+  unit.equal(commands, 4)
+  -- as a file for any shell, two at a time
+  unit.write(folder .. "/commands", said)
+  found, said = shell("grep -v '^#' commands | tr '\\n' '\\0' | xargs -0 -P 2 -I @ sh -c @")
+  unit.equal(found, 0, said)
+  unit.equal(started "it's", ALL)
+  found, said = run("ablate", "rows.lua", "--data", "data", "--seeds", "0-1", "--out", "it's")
+  unit.equal(found, 0, said)
+  unit.contains(said, "4 runs done already")
+  unit.equal(unit.read(folder .. "/it's/table.md"), clean)
+  unit.equal(unit.read(folder .. "/it's/plan.json"), unit.read(folder .. "/clean/plan.json"))
+  found, said = run("ablate", "it's", "--dry-run")
+  unit.equal(found, 0, said)
+  unit.equal(said:find("\n[^#\n]"), nil, "nothing is left to do")
+end)
+
+unit.test("GNU parallel takes the lines as they are", function()
+  if not os.execute("command -v parallel >/dev/null") then
+    print("skipped: GNU parallel is not there")
+    return
+  end
+  local found, said = shell('"$STEPWISE" ablate rows.lua --data data --out par --dry-run '
+    .. "| HOME=$PWD parallel --will-cite -j 2")
+  unit.equal(found, 0, said)
+  unit.equal(started "par", "all-seed0 l2l-x-seed0")
+end)
+
+unit.test("a folder is gone on with as it was planned", function()
+  local found, said = run("ablate", "rows.lua", "--data", "data", "--seeds", "0-1", "--out", "part",
+    "--run", "all-seed1")
+  unit.equal(found, 0, said)
+  unit.equal(exists "part/table.md", false)
+  found, said = run("ablate", "part", "--run", "al-seed1")
+  unit.equal(found, 2)
+  unit.contains(said, "did you mean 'all-seed1'")
+  unit.equal(run("ablate", "part", "lr=1"), 2)
+  unit.equal(run("ablate", "part", "--seeds", "0"), 2)
+  found, said = run("ablate", "part")
+  unit.equal(found, 0, said)
+  unit.equal(unit.read(folder .. "/part/table.md"), clean)
+  unit.equal(started "part", ALL)
+end)
+
+-- ---- claims ------------------------------------------------------------------------------------
+
+unit.test("two sweeps on one folder run nothing twice and write the same table", function()
+  local sweep = '"$STEPWISE" ablate rows.lua epochs=6 --data data --seeds 0-2 -j 2 --out two'
+  local found, said = shell(sweep .. " >a.out & " .. sweep .. " >b.out & wait; cat a.out b.out")
+  unit.equal(found, 0, said)
+  unit.equal(started "two", "all-seed0 all-seed1 all-seed2 l2l-x-seed0 l2l-x-seed1 l2l-x-seed2")
+  for _, file in ipairs { "a.out", "b.out" } do
+    local page = unit.read(folder .. "/" .. file)
+    unit.contains(page, unit.read(folder .. "/two/table.md"))
+    unit.contains(page, "6/6")
+  end
+end)
+
+local function foreign(path, words)
+  unit.write(path, words .. string.rep(" ", 511 - #words) .. "\n")
+end
+
+unit.test("a claim of a dead process is taken at once, whoever has its number now", function()
+  local here = folder .. "/here"
+  local claim = assert(core.claim(here))
+  local mine = unit.read(here .. ".1")
+  local held, state = core.claim(here)
+  unit.equal(held, nil)
+  unit.equal(state.kind, "held")
+  claim:release()
+  claim:release()
+  local pid, start, rest = mine:match("^process (%d+) (%d+) (on .-) *\n$")
+  foreign(here .. ".1", string.format("process %d %d %s", pid, start, rest))
+  unit.equal(core.claim_state(here).kind, "held")
+  foreign(here .. ".1", string.format("process %d %d %s", pid, start + 1, rest))
+  unit.equal(core.claim_state(here).kind, "dead")
+  foreign(here .. ".1", "process 999999999 5 " .. rest)
+  claim = assert(core.claim(here))
+  unit.equal(core.claim_state(here).generation, 2)
+  unit.equal(claim:lost(), false)
+  claim:release(true)
+  unit.equal(core.claim_state(here).generation, 0)
+end)
+
+unit.test("a claim elsewhere counts until it has given no sign of life for the lease", function()
+  local there = folder .. "/there"
+  foreign(there .. ".7", "process 1 5 on elsewhere boot pid:[1]")
+  local watch = require("stepwise.claim").watch(0.3)
+  local claim, owner = watch:take(there)
+  unit.equal(claim, nil)
+  unit.equal(owner, "process 1 on elsewhere")
+  local first = core.claim_state(there)
+  foreign(there .. ".7", "process 1 5 on elsewhere boot pid:[1]") -- a sign of life
+  unit.equal(core.claim(there, first), nil)
+  local mine = watch:wait(there, function() end)
+  unit.equal(core.claim_state(there).generation, 8)
+  -- who judged the same claim dead, but was slower, has not got it
+  unit.equal(core.claim(there, first), nil)
+  unit.equal(#core.list_folder(folder) > 0 and exists "there.7", false)
+  mine:release(true)
+end)
+
+unit.test("a claim that cannot be read is somebody's until time tells", function()
+  unit.write(folder .. "/odd.1", "")
+  unit.equal(core.claim_state(folder .. "/odd").kind, "held")
+  unit.fails(1, "nowhere", core.claim, folder .. "/nowhere/claim")
+end)
+
+unit.test("a sweep takes over the runs of a machine that is gone", function()
+  run("ablate", "rows.lua", "--data", "data", "--out", "gone", "--run", "all-seed0")
+  foreign(folder .. "/gone/claims/l2l-x-seed0.3", "process 1 5 on elsewhere boot pid:[1]")
+  os.execute("mkdir '" .. folder .. "/gone/l2l-x-seed0'")
+  foreign(folder .. "/gone/l2l-x-seed0/claim.2", "process 2 5 on elsewhere boot pid:[1]")
+  local found, said = run("ablate", "gone", "--lease", "5")
+  unit.equal(found, 0, said)
+  unit.contains(said, "l2l-x-seed0: in the hands of process 1 on elsewhere; waiting for it")
+  unit.equal(exists "gone/l2l-x-seed0/claim.2", false)
+end)
+
+-- ---- ids ---------------------------------------------------------------------------------------
+
+local function decoded(path) return sw.json_decode(unit.read(folder .. "/" .. path)) end
+
+unit.test("the id is that of config, data, plugins and seed", function()
+  local plan, seen = decoded "clean/plan.json", {}
+  for _, planned in ipairs(plan.runs) do
+    unit.equal(#planned.id, 32)
+    unit.equal(seen[planned.id], nil)
+    seen[planned.id] = true
+    unit.equal(decoded("clean/" .. planned.folder .. "/result.json").id, planned.id)
+    unit.equal(decoded("clean/" .. planned.folder .. "/provenance.json").id, planned.id)
+  end
+end)
+
+unit.test("a finished run is taken over from another table, by its id", function()
+  write_table("other.lua", '{ name = "again", stages = { "l2l" } }, { name = "new", dim = 9 }')
+  local found, said = run("ablate", "other.lua", "--data", "data", "--seeds", "0-1", "--out", "other",
+    "--reuse", "clean")
+  unit.equal(found, 0, said)
+  unit.equal(started "other", "new-seed0 new-seed1")
+  unit.contains(said, "again-seed1: taken over from clean/l2l-x-seed1")
+  unit.equal(unit.read(folder .. "/other/again-seed1/checkpoint.safetensors"),
+    unit.read(folder .. "/clean/l2l-x-seed1/checkpoint.safetensors"))
+  unit.equal(run("ablate", "other.lua", "--data", "data", "--out", "o", "--reuse", "nowhere"), 2)
+end)
+
+local function without(path, ...)
+  local value = decoded(path)
+  for _, key in ipairs { ... } do value[key] = nil end
+  unit.write(folder .. "/" .. path, sw.json_encode(value))
+end
+
+unit.test("plans and runs from before there were ids are gone on with", function()
+  os.execute(inside .. "cp -r clean old")
+  local plan = decoded "old/plan.json"
+  for _, row in ipairs(plan.rows) do row.sources = nil end
+  for _, planned in ipairs(plan.runs) do planned.id, planned.key = nil, nil end
+  unit.write(folder .. "/old/plan.json", sw.json_encode(plan))
+  for _, name in ipairs { "all-seed0", "l2l-x-seed0", "all-seed1", "l2l-x-seed1" } do
+    without("old/" .. name .. "/result.json", "id")
+    without("old/" .. name .. "/provenance.json", "id", "sources")
+  end
+  local found, said = run("table", "old")
+  unit.equal(found, 0, said)
+  found, said = run("ablate", "rows.lua", "--data", "data", "--seeds", "0-1", "--out", "old")
+  unit.equal(found, 0, said)
+  unit.contains(said, "4 runs done already")
+  -- and can be taken over, since key and plugins tell as much
+  found, said = run("ablate", "rows.lua", "--data", "data", "--out", "young", "--reuse", "old")
+  unit.equal(found, 0, said)
+  unit.contains(said, "all-seed0: taken over from old/all-seed0")
+end)
+
+unit.test("a plugin that was built anew is named, and --replan makes its runs again", function()
+  os.execute(inside .. "cp -r clean rebuilt && mkdir plugins && for d in $(echo '" .. plugin_path
+    .. "' | tr : ' '); do cp $d/*.so plugins; done && printf x >>plugins/g2l.so")
+  local function rebuilt(...)
+    return unit.program({ "ablate", "rows.lua", "--data", "data", "--seeds", "0-1", "--out",
+      "rebuilt", ... }, inside .. "export STEPWISE_PLUGIN_PATH='" .. folder .. "/plugins'; ")
+  end
+  local before = unit.read(folder .. "/rebuilt/plan.json")
+  local found, said = rebuilt()
+  unit.equal(found, 1, said)
+  unit.contains(said, "row 'all' was planned with something else: the build of the plugin g2l (")
+  unit.contains(said, "--replan")
+  unit.equal(unit.read(folder .. "/rebuilt/plan.json"), before)
+  found, said = rebuilt("--dry-run")
+  unit.equal(found, 1, said)
+  found, said = rebuilt("--replan")
+  unit.equal(found, 0, said)
+  unit.contains(said, "2 runs done already")
+  unit.equal(exists "rebuilt/replaced/all-seed0/result.json", true)
+  unit.equal(exists "rebuilt/replaced/l2l-x-seed0", false, "a row without that plugin stays")
+  -- and back: now the folders are those of the other build
+  found, said = run("ablate", "rows.lua", "--data", "data", "--seeds", "0-1", "--out", "rebuilt")
+  unit.equal(found, 1, said)
+end)
+
+unit.test("a run folder that holds another run is no result of the plan", function()
+  os.execute(inside .. "cp -r clean mixed && rm -r mixed/all-seed0 && cp -r clean/all-seed1 "
+    .. "mixed/all-seed0")
+  local found, said = run("ablate", "rows.lua", "--data", "data", "--seeds", "0-1", "--out", "mixed")
+  unit.equal(found, 1, said)
+  unit.contains(said, "mixed/all-seed0: it is not the planned run")
+end)
+
+unit.test("a process that finds other plugins than the plan's does not start its run", function()
+  local found, said = run("train", "clean/configs/all-seed0.json", "--out", "wrong", "--id",
+    string.rep("0", 32))
+  unit.equal(found, 1, said)
+  unit.contains(said, "the run was planned with other data, plugins or config")
+  unit.equal(exists "wrong", false)
+end)
+
+unit.test("Ctrl-C ends a sweep, and its runs are saved and gone on with", function()
+  local found, said = shell('"$STEPWISE" ablate rows.lua epochs=100000 --data data -j 2 --out long & '
+    .. "p=$!; until [ -s long/all-seed0/state.safetensors ] && [ -s long/l2l-x-seed0/state.safetensors "
+    .. "]; do sleep 0.05; done; kill -INT $p 2>/dev/null || :; kill -TERM $p; wait $p")
+  unit.equal(found == 130 or found == 143, true, said)
+  unit.contains(said, "what was running is saved, and the same command goes on")
+  unit.equal(exists "long/logs/all-seed0.error", false)
+  unit.contains(unit.read(folder .. "/long/logs/all-seed0.log"), "and saved; to go on:")
+  unit.equal(core.claim_state(folder .. "/long/claims/all-seed0").kind, "free")
+  unit.equal(core.claim_state(folder .. "/long/all-seed0/claim").kind, "free")
+end)
+
+unit.finish()
