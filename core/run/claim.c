@@ -216,7 +216,7 @@ int sw_claim_look(struct sw_claim_state *out, const char *path, struct sw_error 
         int found = read_owner(fd, &owner);
         close(fd);
         out->beat = (uint64_t)at.st_mtim.tv_sec * 1000000000u + (uint64_t)at.st_mtim.tv_nsec;
-        out->kind = found == 0                    ? SW_CLAIM_FREE
+        out->kind = found == 0                     ? SW_CLAIM_FREE
                     : found > 0 && is_dead(&owner) ? SW_CLAIM_DEAD
                                                    : SW_CLAIM_HELD;
         if (found > 0)

@@ -4,8 +4,8 @@
  * one process can do, on NFS too; a lower N is history and goes. Its owner touches it every few
  * seconds. It is free once its owner said so, or when its owner is dead: a process of this machine
  * that is gone (its number may have been given again: the start time is compared), or one that a
- * watcher saw give no sign of life for as long as the watcher waits. The watcher's own clock counts,
- * so clocks that differ do no harm. */
+ * watcher saw give no sign of life for as long as the watcher waits. The watcher's own clock
+ * counts, so clocks that differ do no harm. */
 #ifndef SW_RUN_CLAIM_H
 #define SW_RUN_CLAIM_H
 

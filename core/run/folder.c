@@ -57,9 +57,9 @@ static int make_and_lock(struct sw_folder *folder, int resume, struct sw_error *
         return SW_OK;
     struct sw_claim_state seen;
     char *path = sw_folder_file(folder, "claim");
-    int status = path ? sw_claim_take(&folder->claim, path, NULL, &seen, error)
-                      : sw_fail(error, SW_FAILED, "out of memory for the run folder %s",
-                                folder->path);
+    int status =
+        path ? sw_claim_take(&folder->claim, path, NULL, &seen, error)
+             : sw_fail(error, SW_FAILED, "out of memory for the run folder %s", folder->path);
     free(path);
     if (status == SW_OK && !folder->claim)
         return sw_fail(error, SW_FAILED, "the run folder %s is in use by another process: %s",

@@ -79,8 +79,7 @@ static json_t *of_test(const json_t *config, const struct sw_inputs *inputs, str
                                          .all_captions = s.all_dev_captions,
                                          .precaps = s.precaps,
                                          .sequential = true};
-    int status =
-        sw_dataset_open(s.dir, s.test_split, &inputs->vocabulary, &options, &data, error);
+    int status = sw_dataset_open(s.dir, s.test_split, &inputs->vocabulary, &options, &data, error);
     json_t *result = status == SW_OK ? hex(sw_dataset_fingerprint(&data)) : NULL;
     sw_dataset_close(&data);
     return result;
@@ -101,10 +100,10 @@ json_t *sw_identity_data(const struct sw_session *session, const json_t *config,
     json_t *glove = test ? of_glove(session, config, error) : NULL;
     json_t *result = NULL;
     if (glove) {
-        result = json_pack("{s:o, s:o, s:o, s:o, s:o}", "train", hex(inputs->train_fingerprint),
-                           "dev", inputs->has_dev ? hex(inputs->dev_fingerprint) : json_null(),
-                           "test", test, "vocabulary", of_vocabulary(&inputs->vocabulary), "glove",
-                           glove);
+        result =
+            json_pack("{s:o, s:o, s:o, s:o, s:o}", "train", hex(inputs->train_fingerprint), "dev",
+                      inputs->has_dev ? hex(inputs->dev_fingerprint) : json_null(), "test", test,
+                      "vocabulary", of_vocabulary(&inputs->vocabulary), "glove", glove);
         if (!result)
             sw_fail(error, SW_FAILED, "out of memory for a run's id");
     } else {

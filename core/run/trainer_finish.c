@@ -142,10 +142,11 @@ static json_t *result_of(const struct sw_trainer *t, const struct sw_event *e)
     json_t *dev = e->has_dev ? sw_metrics_json(&e->best_dev) : json_null();
     json_t *on_test = e->has_test ? sw_metrics_json(&e->metrics) : json_null();
     return json_pack("{s:s, s:s, s:s?, s:I, s:I, s:i, s:I, s:i, s:o, s:o, s:f, s:b}", "name",
-                     t->settings.name, "key", t->key, "id", *t->id ? t->id : NULL, "seed", (json_int_t)t->settings.seed, "steps",
-                     (json_int_t)e->step, "epochs", t->settings.epochs, "best_step",
-                     (json_int_t)e->best_step, "best_epoch", e->best_epoch, "dev", dev, "test",
-                     on_test, "seconds", e->total_seconds, "generated", t->inputs.generated);
+                     t->settings.name, "key", t->key, "id", *t->id ? t->id : NULL, "seed",
+                     (json_int_t)t->settings.seed, "steps", (json_int_t)e->step, "epochs",
+                     t->settings.epochs, "best_step", (json_int_t)e->best_step, "best_epoch",
+                     e->best_epoch, "dev", dev, "test", on_test, "seconds", e->total_seconds,
+                     "generated", t->inputs.generated);
 }
 
 /* The end of this process's part, now that it is known. */

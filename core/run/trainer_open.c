@@ -220,8 +220,7 @@ static int open_new(struct sw_trainer *t, const char *run, const char *id, struc
     return status;
 }
 
-static int open_again(struct sw_trainer *t, const char *run, const char *id,
-                      struct sw_error *error)
+static int open_again(struct sw_trainer *t, const char *run, const char *id, struct sw_error *error)
 {
     int status = sw_folder_open(&t->folder, run, 1, error);
     if (status == SW_OK)
@@ -254,8 +253,8 @@ int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const j
     int status = own.status;
     const char *id = options ? options->id : NULL;
     if (status == SW_OK)
-        status = options && options->resume ? open_again(t, run, id, &own)
-                                            : open_new(t, run, id, &own);
+        status =
+            options && options->resume ? open_again(t, run, id, &own) : open_new(t, run, id, &own);
     if (status == SW_OK && !t->done)
         status = begin(t, options ? options->command : NULL, &own);
     if (status != SW_OK) {

@@ -14,8 +14,8 @@ struct sw_trainer {
     json_t *config;
     struct sw_settings settings;
     struct sw_folder *folder;
-    char key[33]; /* names this run's numbers: config and data */
-    char id[33];  /* the same with the plugins; "" when its parts were made by different ones */
+    char key[33];    /* names this run's numbers: config and data */
+    char id[33];     /* the same with the plugins; "" when its parts were made by different ones */
     json_t *sources; /* "data" and "plugins" of the id */
     json_t *provenance;
     int done, failed;
