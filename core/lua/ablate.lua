@@ -36,8 +36,8 @@ base of all rows. Several may run at once on one DIR, on several machines: they 
     { "replan", nil, "data or plugins have changed: set runs made with the old ones aside" },
     { "lease", "S", string.format("seconds without a sign of life after which another machine's "
       .. "process counts as dead; %d", claims.LEASE), kind = "integer", least = 5, most = 86400 },
-    { "stall", "S", string.format("seconds without a step after which a run has failed; %d, 0: never",
-      STALL), kind = "integer", most = 10000000 },
+    { "stall", "S", string.format("seconds without a step after which a run has failed; %d, 0: "
+      .. "never", STALL), kind = "integer", most = 10000000 },
     slurm.options[1], slurm.options[2], slurm.options[3],
   },
 }

@@ -12,7 +12,7 @@ struct lua_claim {
     struct sw_claim *claim; /* NULL: released */
 };
 
-/* {kind = "free" | "held" | "dead", generation =, beat =, owner =} */
+/* {kind = "free" | "held" | "dead", generation =, beat =, owner =, elsewhere =} */
 static void push_state(lua_State *L, const struct sw_claim_state *state)
 {
     static const char *const kinds[] = {"free", "held", "dead"};
@@ -25,6 +25,8 @@ static void push_state(lua_State *L, const struct sw_claim_state *state)
     lua_setfield(L, -2, "beat");
     lua_pushstring(L, state->owner);
     lua_setfield(L, -2, "owner");
+    lua_pushboolean(L, state->elsewhere);
+    lua_setfield(L, -2, "elsewhere");
 }
 
 /* claim_state(path): who has it now. */

@@ -120,12 +120,12 @@ static int end(lua_State *L)
     return send(L, SIGKILL);
 }
 
-/* end_with(parent): when the process that started this one is gone, this one is asked to end; false
- * when it is gone already. */
+/* end_with(parent): when the process that started this one is gone, this one is asked to end, by
+ * SIGUSR2; false when it is gone already. */
 static int end_with(lua_State *L)
 {
     lua_Integer parent = luaL_checkinteger(L, 1);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_PDEATHSIG, SIGUSR2);
     lua_pushboolean(L, (lua_Integer)getppid() == parent);
     return 1;
 }

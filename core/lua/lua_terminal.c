@@ -16,8 +16,19 @@ static void on_signal(int number)
     interrupted_by = number;
 }
 
+/* The process that started this one is gone. It may come more than once: one for each of its
+ * threads. Who has not ended after a while -- a plugin may loop -- is ended. */
+static void on_orphaned(int number)
+{
+    enum { SECONDS = 300 };
+    (void)number;
+    if (!interrupted_by)
+        alarm(SECONDS);
+    interrupted_by = SIGTERM;
+}
+
 /* catch_interrupts(): from now on the first SIGINT or SIGTERM is only noted; the next one ends the
- * process as if nothing had been caught. */
+ * process as if nothing had been caught. SIGUSR2 is what end_with asks for. */
 static int catch_interrupts(lua_State *L)
 {
     (void)L;
@@ -26,6 +37,9 @@ static int catch_interrupts(lua_State *L)
     interrupted_by = 0;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = on_orphaned;
+    action.sa_flags = 0;
+    sigaction(SIGUSR2, &action, NULL);
     return 0;
 }
 

@@ -67,6 +67,16 @@ local function failure(at)
   return core.file_kind(at.error) == "file" and core.read_file(at.error) or nil
 end
 
+-- A process that is killed right after it wrote result.json leaves its claim and its state.
+local function tidy(at)
+  os.remove(at.folder .. "/state.safetensors")
+  for _, path in ipairs { at.folder .. "/claim", at.claim } do
+    local state = core.claim_state(path)
+    local claim = state.generation > 0 and state.kind ~= "held" and core.claim(path)
+    if claim then claim:release(true) end
+  end
+end
+
 -- A line of logs/sweep.log: who did what with which run. It is for people.
 function Sweep:note(what, run)
   local log = io.open(self.dir .. "/logs/sweep.log", "a")
@@ -169,6 +179,7 @@ function Sweep:ended(job, how, what)
     self.done = self.done + 1
     self:note("done", run)
     job.claim:release(true)
+    tidy(at)
     self:say(run, "done in %s", text.duration(core.seconds() - job.since))
     return
   end
@@ -257,6 +268,7 @@ function M.run(plan, dir, options, out)
       self.count = self.count + 1
       if plan_of.state(dir, run) == "done" then
         self.done = self.done + 1
+        tidy(files(dir, run))
       else
         self.waiting[#self.waiting + 1] = run
         self.failures[run] = failure(files(dir, run))

@@ -1,4 +1,5 @@
 -- train.lua: stepwise train
+local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local layout = require "stepwise.layout"
 local progress = require "stepwise.progress"
@@ -119,6 +120,19 @@ local function command_of(argv)
   return text.command(words)
 end
 
+-- A process of another machine may work in the folder, or may be dead: its signs of life tell.
+local function wait_for(run, out)
+  if core.file_kind(run .. "/result.json") or core.file_kind(run) ~= "folder" then return end
+  local watch, told = claims.watch(), false
+  while core.claim_state(run .. "/claim").elsewhere do
+    local free, owner = watch:is_free(run)
+    if free then return end
+    if not told then out:say(run .. ": in the hands of " .. owner .. "; waiting for it") end
+    told = true
+    core.sleep(0.2)
+  end
+end
+
 function M.run(given, arguments, argv)
   if given.parent and not core.end_with(given.parent) then
     core.fail(1, "the process that started this run is gone")
@@ -134,6 +148,7 @@ function M.run(given, arguments, argv)
     core.fail(1, run .. ": is there already; --resume goes on with it, --out RUN takes another")
   end
   if about.generated then setup.ensure_scenes(about.dir, function(line) out:say(line) end) end
+  if resume then wait_for(run, out) end
 
   local name = settings.name ~= "" and settings.name or source.label
   out:say(name .. ": " .. describe_model(settings))

@@ -174,14 +174,19 @@ static int read_owner(int fd, struct owner *out)
                : -1;
 }
 
-static int is_dead(const struct owner *owner)
+static int is_elsewhere(const struct owner *owner)
 {
     struct place here;
     this_place(&here);
-    if (!*here.boot || !*here.numbers || strcmp(here.host, owner->place.host) != 0 ||
-        strcmp(here.boot, owner->place.boot) != 0 ||
-        strcmp(here.numbers, owner->place.numbers) != 0)
-        return 0; /* not from here: only time tells */
+    return !*here.boot || !*here.numbers || strcmp(here.host, owner->place.host) != 0 ||
+           strcmp(here.boot, owner->place.boot) != 0 ||
+           strcmp(here.numbers, owner->place.numbers) != 0;
+}
+
+static int is_dead(const struct owner *owner)
+{
+    if (is_elsewhere(owner))
+        return 0;
     long long start = start_of(owner->pid);
     return start < 0 || (start > 0 && owner->start > 0 && start != owner->start);
 }
@@ -219,6 +224,7 @@ int sw_claim_look(struct sw_claim_state *out, const char *path, struct sw_error 
         out->kind = found == 0                     ? SW_CLAIM_FREE
                     : found > 0 && is_dead(&owner) ? SW_CLAIM_DEAD
                                                    : SW_CLAIM_HELD;
+        out->elsewhere = out->kind == SW_CLAIM_HELD && (found < 0 || is_elsewhere(&owner));
         if (found > 0)
             snprintf(out->owner, sizeof out->owner, "process %lld on %s", owner.pid,
                      owner.place.host);

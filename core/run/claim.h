@@ -21,6 +21,7 @@ struct sw_claim_state {
     enum sw_claim_kind kind;
     uint64_t generation; /* N; 0: nobody ever had it */
     uint64_t beat;       /* the time of the last sign of life, ns */
+    int elsewhere;       /* HELD: on another machine, so that only time can tell that it died */
     char owner[320];     /* "process 12 on HOST", or "" */
 };
 

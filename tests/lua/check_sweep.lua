@@ -1,5 +1,5 @@
--- Sweeps: nothing starts from a slip, commands of a dry run do the same runs, several sweeps share the
--- work, and runs of other data or plugins are never mixed in.
+-- Sweeps: nothing starts from a slip, commands of a dry run do the same runs, several sweeps share
+-- the work, and runs of other data or plugins are never mixed in.
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
 local core = require "stepwise.core"
@@ -16,7 +16,7 @@ local function shell(command)
   local output = pipe:read("a")
   pipe:close()
   local text, status = output:match("^(.*) (%d+)\n$")
-  return tonumber(status), text
+  return tonumber(status), text or output
 end
 
 local function exists(path) return core.file_kind(folder .. "/" .. path) ~= nil end
@@ -82,7 +82,7 @@ local slips = {
 unit.test("a slip in a row names the near miss before anything is written", function()
   for _, slip in ipairs(slips) do
     write_table("slip.lua", "{ name = 'second', " .. slip[1] .. " }")
-    local found, said = unit.program({ "ablate", "slip.lua", "--data", "data", "--out", "no" }, inside)
+    local found, said = run("ablate", "slip.lua", "--data", "data", "--out", "no")
     unit.equal(found, 2, slip[1] .. ": " .. said)
     unit.contains(said, "row 'second': ")
     unit.contains(said, slip[3])
@@ -251,8 +251,8 @@ end)
 
 unit.test("a finished run is taken over from another table, by its id", function()
   write_table("other.lua", '{ name = "again", stages = { "l2l" } }, { name = "new", dim = 9 }')
-  local found, said = run("ablate", "other.lua", "--data", "data", "--seeds", "0-1", "--out", "other",
-    "--reuse", "clean")
+  local found, said = run("ablate", "other.lua", "--data", "data", "--seeds", "0-1", "--out",
+    "other", "--reuse", "clean")
   unit.equal(found, 0, said)
   unit.equal(started "other", "new-seed0 new-seed1")
   unit.contains(said, "again-seed1: taken over from clean/l2l-x-seed1")
@@ -316,7 +316,8 @@ end)
 unit.test("a run folder that holds another run is no result of the plan", function()
   os.execute(inside .. "cp -r clean mixed && rm -r mixed/all-seed0 && cp -r clean/all-seed1 "
     .. "mixed/all-seed0")
-  local found, said = run("ablate", "rows.lua", "--data", "data", "--seeds", "0-1", "--out", "mixed")
+  local found, said = run("ablate", "rows.lua", "--data", "data", "--seeds", "0-1", "--out",
+    "mixed")
   unit.equal(found, 1, said)
   unit.contains(said, "mixed/all-seed0: it is not the planned run")
 end)
@@ -329,16 +330,55 @@ unit.test("a process that finds other plugins than the plan's does not start its
   unit.equal(exists "wrong", false)
 end)
 
+-- A sweep without end, and the shell's words that wait until both its runs have saved something.
+local function endless(dir)
+  return string.format('"$STEPWISE" ablate rows.lua epochs=100000 --data data -j 2 --out %s & '
+    .. "p=$!; until [ -s %s/all-seed0/state.safetensors ] "
+    .. "&& [ -s %s/l2l-x-seed0/state.safetensors ]; do sleep 0.05; done; ", dir, dir, dir)
+end
+
 unit.test("Ctrl-C ends a sweep, and its runs are saved and gone on with", function()
-  local found, said = shell('"$STEPWISE" ablate rows.lua epochs=100000 --data data -j 2 --out long & '
-    .. "p=$!; until [ -s long/all-seed0/state.safetensors ] && [ -s long/l2l-x-seed0/state.safetensors "
-    .. "]; do sleep 0.05; done; kill -INT $p 2>/dev/null || :; kill -TERM $p; wait $p")
-  unit.equal(found == 130 or found == 143, true, said)
+  local found, said = shell(endless "long" .. "kill -TERM $p; wait $p")
+  unit.equal(found, 143, said)
   unit.contains(said, "what was running is saved, and the same command goes on")
   unit.equal(exists "long/logs/all-seed0.error", false)
   unit.contains(unit.read(folder .. "/long/logs/all-seed0.log"), "and saved; to go on:")
   unit.equal(core.claim_state(folder .. "/long/claims/all-seed0").kind, "free")
   unit.equal(core.claim_state(folder .. "/long/all-seed0/claim").kind, "free")
+end)
+
+unit.test("the runs of a sweep that was killed save and end, and hold nobody up", function()
+  local found, said = shell(endless "orphans" .. "kill -9 $p; wait $p; n=0; "
+    .. "until grep -q 'and saved' orphans/logs/all-seed0.log && "
+    .. "grep -q 'and saved' orphans/logs/l2l-x-seed0.log; do "
+    .. "n=$((n + 1)); [ $n -lt 1200 ] || break; sleep 0.05; done")
+  unit.equal(found, 0, said)
+  unit.equal(core.claim_state(folder .. "/orphans/claims/all-seed0").kind, "dead")
+end)
+
+unit.test("a run that another process has taken over writes no more", function()
+  local session <close> = sw.session { threads = 1 }
+  local config <close> = session:resolve(decoded("clean/configs/all-seed0.json"))
+  config:override("data.dir=" .. folder .. "/data")
+  config:override "epochs=1000000"
+  local trainer <close> = session:train(config, folder .. "/lost")
+  trainer:next()
+  unit.fails(1, "in use by another process: process ", session.train, session, config,
+    folder .. "/lost", { resume = true })
+  foreign(folder .. "/lost/claim.2", "process 1 5 on elsewhere boot pid:[1]")
+  unit.fails(1, "another process has taken over the run folder", function()
+    while true do trainer:next() end
+  end)
+end)
+
+unit.test("a run alone waits for a machine that may still work on it", function()
+  os.execute("mkdir '" .. folder .. "/waits'")
+  foreign(folder .. "/waits/claim.1", "process 1 5 on elsewhere boot pid:[1]")
+  local status_of, said = shell('"$STEPWISE" train clean/configs/all-seed0.json --out waits '
+    .. "--resume >waits.out & p=$!; until grep -q 'in the hands of process 1 on elsewhere' "
+    .. "waits.out; do sleep 0.05; done; printf '%-511s\\n' free >waits/claim.1; wait $p; cat waits.out")
+  unit.equal(status_of, 0, said)
+  unit.equal(exists "waits/result.json", true)
 end)
 
 unit.finish()
