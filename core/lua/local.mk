@@ -30,3 +30,7 @@ lua_modules += core/lua/compare.lua core/lua/summary.lua
 # The engine of sweeps.
 lua_sources += core/lua/lua_claim.c
 lua_modules += core/lua/claim.lua core/lua/identity.lua core/lua/reuse.lua core/lua/slurm.lua
+# stepwise explain, stepwise search
+lua_sources += core/lua/lua_explain.c
+lua_modules += core/lua/attention.lua core/lua/gnuplot.lua core/lua/pictures.lua core/lua/regions.lua
+lua_modules += plots/attention.gp plots/matrix.gp

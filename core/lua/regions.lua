@@ -1,0 +1,87 @@
+-- regions.lua: where the regions of an image lie, and weights over them as a raster.
+local M = {}
+
+local CELLS <const> = 64 -- along the longer side
+
+-- {wide =, high =, cells = {columns, rows}, boxes = {{x1, y1, x2, y2} or false ..}, grid = whether
+-- the places are only assumed}. y grows downwards. With boxes: in the pixels of the picture, or
+-- without one (wide, high nil) as far as they reach. Without boxes: a square when there are n * n
+-- regions, else one row.
+function M.places(count, boxes, wide, high)
+  local any, reach_x, reach_y = false, 0, 0
+  local found = {}
+  for i = 1, count do
+    local box = boxes and boxes[i] or false
+    found[i] = box and { table.unpack(box, 1, 4) } or false
+    if box and box[3] > 0 and box[4] > 0 then
+      any = true
+      reach_x, reach_y = math.max(reach_x, box[3]), math.max(reach_y, box[4])
+    end
+  end
+  if not any then
+    local side = math.floor(math.sqrt(count) + 0.5)
+    local columns = side * side == count and side or count
+    for i = 1, count do
+      local x, y = (i - 1) % columns, (i - 1) // columns
+      found[i] = { x, y, x + 1, y + 1 }
+    end
+    local rows = count // columns
+    return { wide = columns, high = rows, cells = { columns, rows }, boxes = found, grid = true }
+  end
+  wide, high = wide or reach_x, high or reach_y
+  for i, box in ipairs(found) do
+    if box then
+      box[1], box[2] = math.max(box[1], 0), math.max(box[2], 0)
+      box[3], box[4] = math.min(box[3], wide), math.min(box[4], high)
+      if box[1] >= box[3] or box[2] >= box[4] then found[i] = false end
+    end
+  end
+  local cell = math.max(wide, high) / CELLS
+  return {
+    wide = wide, high = high, boxes = found, grid = false,
+    cells = { math.max(1, math.floor(wide / cell + 0.5)), math.max(1, math.floor(high / cell + 0.5)) },
+  }
+end
+
+-- First and last cell, from 1, whose middle a stretch covers; at least the one its own middle is in.
+local function span(from, to, length, cells)
+  local first = math.floor(from / length * cells + 0.5) + 1
+  local last = math.ceil(to / length * cells - 0.5)
+  if last < first then
+    first = math.min(cells, math.floor((from + to) / 2 / length * cells) + 1)
+    last = first
+  end
+  return math.max(1, first), math.min(cells, last)
+end
+
+-- rows of columns: the largest weight of the regions that cover a cell; nil where none does.
+function M.raster(places, weights)
+  local columns, rows = places.cells[1], places.cells[2]
+  local cells = {}
+  for y = 1, rows do cells[y] = {} end
+  for i, box in ipairs(places.boxes) do
+    if box then
+      local x1, x2 = span(box[1], box[3], places.wide, columns)
+      local y1, y2 = span(box[2], box[4], places.high, rows)
+      for y = y1, y2 do
+        for x = x1, x2 do
+          local there = cells[y][x]
+          if not there or weights[i] > there then cells[y][x] = weights[i] end
+        end
+      end
+    end
+  end
+  return cells
+end
+
+-- Least and largest weight, and the region that has it (the first of equal ones).
+function M.range(weights)
+  local least, largest, strongest = weights[1], weights[1], 1
+  for i, w in ipairs(weights) do
+    least = math.min(least, w)
+    if w > largest then largest, strongest = w, i end
+  end
+  return least, largest, strongest
+end
+
+return M
