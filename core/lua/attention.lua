@@ -70,6 +70,11 @@ function M.tsv(found)
   return table.concat(rows)
 end
 
+local function shorten(s, most)
+  if utf8.len(s) <= most then return s end
+  return s:sub(1, utf8.offset(s, most) - 1) .. "…"
+end
+
 -- ---- panels ------------------------------------------------------------------------------------
 
 local MOST_WORDS <const> = 60
@@ -121,7 +126,8 @@ function M.sections(found)
   end
   if #alone > 0 and #sections == 0 then sections[1] = { title = "", panels = {} } end
   if #sections > 0 then
-    table.insert(sections[1].panels, 1, { kind = "picture", title = "" })
+    table.insert(sections[1].panels, 1, { kind = "picture", title = "",
+      note = shorten(gnuplot.readable(found.id or "image " .. found.image), 21) })
     table.move(alone, 1, #alone, #sections[1].panels + 1, sections[1].panels)
   end
   return sections
@@ -130,7 +136,7 @@ end
 -- ---- pictures ----------------------------------------------------------------------------------
 
 local PANEL <const>, GAP <const>, EDGE <const>, ACROSS <const> = 150, 12, 16, 7
-local HEAD <const>, ABOVE <const>, TITLE <const>, BELOW <const> = 34, 22, 20, 20
+local HEAD <const>, ABOVE <const>, TITLE <const>, BELOW <const> = 34, 22, 20, 28
 local FINEST <const> = 400 -- pixels of an embedded picture along its longer side
 
 -- A raster as RGBA bytes from the lowest row up: over a picture, what is looked at glows and the
@@ -143,7 +149,7 @@ local function bytes(cells, places, least, largest, over_picture)
       local w = cells[y][x]
       local v = w and (largest > least and (w - least) / (largest - least) or 1) or 0
       local function mix(from, to) return math.floor(from + (to - from) * v + 0.5) end
-      row[x] = over_picture and string.char(mix(0, 255), mix(0, 150), mix(16, 0), mix(205, 50))
+      row[x] = over_picture and string.char(mix(0, 255), mix(0, 150), mix(20, 0), mix(178, 46))
         or w and string.char(mix(240, 0), mix(244, 90), mix(250, 178), 255)
         or string.char(255, 255, 255, 255)
     end
@@ -179,11 +185,6 @@ local function lay_out(sections, ratio)
   return items, 2 * EDGE + math.max(3, widest) * (PANEL + GAP) - GAP, y
 end
 
-local function shorten(s, most)
-  if utf8.len(s) <= most then return s end
-  return s:sub(1, utf8.offset(s, most) - 1) .. "…"
-end
-
 -- Adds to `arrays` what attention.gp reads of one panel; files go to `folder`.
 local function describe(arrays, panel, found, places, picture, wide, high, folder)
   local function add(name, value)
@@ -194,8 +195,9 @@ local function describe(arrays, panel, found, places, picture, wide, high, folde
   if panel.kind == "regions" then
     local least, largest, strongest = regions.range(panel.weights)
     file = string.format("%s/panel%d.rgba", folder, #(arrays.kind or {}) + 1)
-    core.write_file(file, bytes(regions.raster(places, panel.weights), places, least, largest,
-      picture and not places.grid))
+    local cells, over = regions.raster(places, panel.weights), picture and not places.grid
+    if over then cells = regions.soften(cells, places, least) end
+    core.write_file(file, bytes(cells, places, least, largest, over))
     below = (panel.note and panel.note .. "  " or "") .. number(least) .. " – " .. number(largest)
     box = places.boxes[strongest]
   elseif panel.kind == "words" then

@@ -15,6 +15,8 @@ local commands = {
   { "ablate", "ablate" },
   { "table", "tabulate" },
   { "plot", "plot" },
+  { "explain", "explain" },
+  { "search", "search" },
   { "scenes", "scenes" },
   { "plugins", "plugins" },
   { "doctor", "doctor" },

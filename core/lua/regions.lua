@@ -74,6 +74,37 @@ function M.raster(places, weights)
   return cells
 end
 
+-- One pass of a mean over 2 * RADIUS + 1 cells along `count` lines of `length` cells.
+local RADIUS <const> = 1
+local function blur(get, set, count, length)
+  for line = 1, count do
+    local row = {}
+    for i = 1, length do row[i] = get(line, i) end
+    for i = 1, length do
+      local sum, cells = 0, 0
+      for j = math.max(1, i - RADIUS), math.min(length, i + RADIUS) do
+        sum, cells = sum + row[j], cells + 1
+      end
+      set(line, i, sum / cells)
+    end
+  end
+end
+
+-- The raster with soft edges, for the eye: cells that no region covers count as `least`.
+function M.soften(cells, places, least)
+  local columns, rows = places.cells[1], places.cells[2]
+  local soft = {}
+  for y = 1, rows do
+    soft[y] = {}
+    for x = 1, columns do soft[y][x] = cells[y][x] or least end
+  end
+  for _ = 1, 2 do
+    blur(function(y, x) return soft[y][x] end, function(y, x, w) soft[y][x] = w end, rows, columns)
+    blur(function(x, y) return soft[y][x] end, function(x, y, w) soft[y][x] = w end, columns, rows)
+  end
+  return soft
+end
+
 -- Least and largest weight, and the region that has it (the first of equal ones).
 function M.range(weights)
   local least, largest, strongest = weights[1], weights[1], 1
