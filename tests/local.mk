@@ -154,3 +154,6 @@ script_tests += tests/lua/check_sweep.lua tests/cli/sweep_crash.sh tests/cli/swe
 check_LTLIBRARIES += tests/bad/crashes.la
 tests_bad_crashes_la_LDFLAGS = $(test_module_ldflags)
 tests_bad_crashes_la_CPPFLAGS = $(plugin_cppflags)
+# stepwise explain and stepwise search
+unit_programs += tests/unit/check_explain
+tests_unit_check_explain_SOURCES = tests/unit/check_explain.c tests/unit/runs.h tests/unit/unit.h

@@ -104,31 +104,41 @@ local function column(map, j)
   return result
 end
 
--- Sections of panels, each a row or more: {title =, panels = {{kind =, title =, weights =}..}}. The
--- first one begins with the picture and ends with the vectors that stand for the whole side.
+-- A panel for each word: where it looks, or who looks at it.
+local function section_of(found, map)
+  local panels, words = {}, map.kind == "word"
+  for _, i in ipairs(shown_words(found)) do
+    panels[#panels + 1] = { kind = "regions", title = label(found, i),
+      weights = words and map.weights[i] or column(map, i) }
+  end
+  return { panels = panels,
+    title = map.name .. (words and ": where each word looks" or ": which regions look at each word") }
+end
+
+-- Sections of panels, each a row or more: {title =, panels = {{kind =, title =, note =, weights =}..}}.
+-- What words do comes first. The first section begins with the image and ends with the vectors that
+-- stand for a whole side.
 function M.sections(found)
   local sections, alone = {}, {}
+  for _, kind in ipairs { "word", "region" } do
+    for _, map in ipairs(found.maps) do
+      if map.kind == kind then sections[#sections + 1] = section_of(found, map) end
+    end
+  end
   for _, map in ipairs(found.maps) do
-    if map.kind == "word" or map.kind == "region" then
-      local panels = {}
-      for _, i in ipairs(shown_words(found)) do
-        panels[#panels + 1] = { kind = "regions", title = label(found, i),
-          weights = map.kind == "word" and map.weights[i] or column(map, i) }
-      end
-      sections[#sections + 1] = { panels = panels, title = map.name .. (map.kind == "word"
-        and ": where each word looks" or ": which regions look at each word") }
-    elseif map.kind == "context" then
+    if map.kind == "context" then
       alone[#alone + 1] = { kind = "regions", title = "context", note = map.name,
         weights = map.weights[1] }
     elseif map.kind == "context_words" then
-      alone[#alone + 1] = { kind = "words", title = "context", note = map.name, map = map }
+      alone[#alone + 1] = { kind = "words", title = "context, " .. map.name, weights = map.weights[1] }
     end
   end
   if #alone > 0 and #sections == 0 then sections[1] = { title = "", panels = {} } end
   if #sections > 0 then
-    table.insert(sections[1].panels, 1, { kind = "picture", title = "",
+    local panels = sections[1].panels
+    table.insert(panels, 1, { kind = "image", title = "",
       note = shorten(gnuplot.readable(found.id or "image " .. found.image), 21) })
-    table.move(alone, 1, #alone, #sections[1].panels + 1, sections[1].panels)
+    table.move(alone, 1, #alone, #panels + 1, panels)
   end
   return sections
 end
@@ -167,8 +177,8 @@ local function lay_out(sections, ratio)
   local high = math.floor(math.max(PANEL * 0.4, math.min(PANEL * 1.6, PANEL * ratio)) + 0.5)
   local y, widest, items = HEAD, 1, {}
   for _, section in ipairs(sections) do
-    section.y = y
-    y = y + (section.title ~= "" and ABOVE or 0)
+    section.y = y + (section == sections[1] and 0 or 10)
+    y = y + (section.title ~= "" and ABOVE or 0) + (section == sections[1] and 0 or 10)
     local at, row = 0, 0
     for _, panel in ipairs(section.panels) do
       local across = panel.kind == "words" and 2 or 1
@@ -185,33 +195,44 @@ local function lay_out(sections, ratio)
   return items, 2 * EDGE + math.max(3, widest) * (PANEL + GAP) - GAP, y
 end
 
+-- What gnuplot reads of one panel, as the text of a file, and the strongest region's box.
+local function content(panel, found, places, picture)
+  local rows = {}
+  if panel.kind == "regions" then
+    local least, largest, strongest = regions.range(panel.weights)
+    local cells, over = regions.raster(places, panel.weights), picture and not places.grid
+    if over then cells = regions.soften(cells, places, least) end
+    panel.below = (panel.note and panel.note .. "  " or "")
+      .. number(least) .. " – " .. number(largest)
+    return bytes(cells, places, least, largest, over), places.boxes[strongest]
+  elseif panel.kind == "words" then
+    for i, w in ipairs(panel.weights) do
+      rows[i] = string.format("%d\t%.9g\t%s\n", i, w, (shorten(label(found, i), 11):gsub('"', "''")))
+    end
+  else
+    for i, box in ipairs(places.boxes) do
+      if box then
+        rows[#rows + 1] = string.format("%.9g\t%.9g\t%.9g\t%.9g\t%d\n", box[1],
+          places.high - box[4], box[3], places.high - box[2], i - 1)
+      end
+    end
+  end
+  return table.concat(rows)
+end
+
 -- Adds to `arrays` what attention.gp reads of one panel; files go to `folder`.
 local function describe(arrays, panel, found, places, picture, wide, high, folder)
   local function add(name, value)
     arrays[name] = arrays[name] or {}
     table.insert(arrays[name], value)
   end
-  local file, below, box = "", panel.note or "", nil
-  if panel.kind == "regions" then
-    local least, largest, strongest = regions.range(panel.weights)
-    file = string.format("%s/panel%d.rgba", folder, #(arrays.kind or {}) + 1)
-    local cells, over = regions.raster(places, panel.weights), picture and not places.grid
-    if over then cells = regions.soften(cells, places, least) end
-    core.write_file(file, bytes(cells, places, least, largest, over))
-    below = (panel.note and panel.note .. "  " or "") .. number(least) .. " – " .. number(largest)
-    box = places.boxes[strongest]
-  elseif panel.kind == "words" then
-    local rows = {}
-    file = folder .. "/words.txt"
-    for i, w in ipairs(panel.map.weights[1]) do
-      rows[i] = string.format("%d\t%.9g\t%s\n", i, w, label(found, i))
-    end
-    core.write_file(file, table.concat(rows))
-  end
+  local file = string.format("%s/panel%d", folder, #(arrays.kind or {}) + 1)
+  local written, box = content(panel, found, places, picture)
+  core.write_file(file, written)
   add("kind", gnuplot.quoted(panel.kind))
   add("title", gnuplot.quoted(panel.title))
-  add("below", gnuplot.quoted(below))
-  add("file", file == "" and "''" or gnuplot.as_file(file))
+  add("below", gnuplot.quoted(panel.below or panel.note or ""))
+  add("file", gnuplot.as_file(file))
   add("left", string.format("%.6f", panel.x / wide))
   add("right", string.format("%.6f", (panel.x + panel.wide) / wide))
   add("top", string.format("%.6f", 1 - panel.y / high))
