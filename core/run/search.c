@@ -100,7 +100,6 @@ static int belongs(const struct work *w, size_t index)
     for (size_t c = index * w->each; c < (index + 1) * w->each; c++) {
         if (!(text = sw_dataset_caption(&w->query.data, c, &found)))
             return 0;
-        trim(&text, &found);
         if (found == length && memcmp(text, asked, length) == 0)
             return 1;
     }
