@@ -7,6 +7,7 @@
 # known (places_known), the cells stand alone.
 set datafile separator tab
 unset datafile columnheaders
+set datafile commentschars "\001"
 set border 0
 unset tics
 unset grid

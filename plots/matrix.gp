@@ -3,6 +3,7 @@
 # After style.gp; core/lua/attention.lua sets file[], name[] (count), word[] (words), regions, head.
 set datafile separator tab
 unset datafile columnheaders
+set datafile commentschars "\001"
 unset grid
 unset key
 set border 0

@@ -158,3 +158,5 @@ tests_bad_crashes_la_CPPFLAGS = $(plugin_cppflags)
 unit_programs += tests/unit/check_explain
 tests_unit_check_explain_SOURCES = tests/unit/check_explain.c tests/unit/runs.h tests/unit/unit.h
 script_tests += tests/lua/check_explain.lua
+script_tests += tests/cli/explain.sh
+test_data += tests/cli/explain.py

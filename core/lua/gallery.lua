@@ -12,14 +12,8 @@ local LINE <const>, LINE_WIDE <const> = 20, 640
 local FINEST <const> = 400
 M.MOST = 100
 
-local function shorten(s, most)
-  s = text.plain(gnuplot.readable(s))
-  if utf8.len(s) <= most then return s end
-  return s:sub(1, utf8.offset(s, most) - 1) .. "…"
-end
-
--- Draws items {{title =, id =, own = whether it is marked}..} under the line `heading`, and to their
--- right the lines {{text =, own =}..}, if any. how: {pictures = folder, format = "svg" or "png",
+-- Draws items {{title =, id =, own = whether it is marked}..} under the line `heading`, and to
+-- their right the lines {{text =, own =}..}, if any. how: {pictures = folder, format = "svg" or "png",
 -- output = file}. true and a list of complaints about
 -- pictures that are missing; nil and the reason when nothing is drawn.
 function M.draw(items, heading, how, lines)
@@ -47,7 +41,7 @@ function M.draw(items, heading, how, lines)
     local w = picture and PANEL * picture.wide / longer or PANEL
     local h = picture and PANEL * picture.high / longer or PANEL
     add("title", gnuplot.quoted(item.title))
-    add("below", gnuplot.quoted(item.id and shorten(item.id, 26) or ""))
+    add("below", gnuplot.quoted(item.id and gnuplot.shorten(item.id, 26) or ""))
     add("own", item.own and "1" or "0")
     add("kind", gnuplot.quoted(picture and picture.kind or "none"))
     add("picture", picture and gnuplot.as_file(picture.path) or "''")
@@ -60,17 +54,18 @@ function M.draw(items, heading, how, lines)
     add("bottom", string.format("%.6f", 1 - (y + (PANEL + h) / 2) / high))
   end
   for i, line in ipairs(lines) do
-    add("line", gnuplot.quoted(shorten(line.text, 90)))
+    add("line", gnuplot.quoted(gnuplot.shorten(line.text, 90)))
     add("line_own", line.own and "1" or "0")
     add("line_y", string.format("%.6f", 1 - (HEAD + ABOVE + (i - 0.5) * LINE) / high))
   end
   local drawn, reason = gnuplot.draw(function(output)
     local parts = { gnuplot.head(how.format, output, wide, high, count) }
     for _, name in ipairs(text.sorted_keys(arrays)) do
-      parts[#parts + 1] = gnuplot.array((name:find("^line") and "" or "panel_") .. name, arrays[name])
+      local of = name:find("^line") and "" or "panel_"
+      parts[#parts + 1] = gnuplot.array(of .. name, arrays[name])
     end
     parts[#parts + 1] = string.format("heading = %s\nedge = %.6f\nlines = %d\nbeside = %.6f\n",
-      gnuplot.quoted(shorten(heading, wide // 9)), EDGE / wide, #lines, beside / wide)
+      gnuplot.quoted(gnuplot.shorten(heading, wide // 9)), EDGE / wide, #lines, beside / wide)
     parts[#parts + 1] = core.built_in("style.gp") .. core.built_in("gallery.gp")
     return table.concat(parts)
   end, how.format, how.output)

@@ -13,6 +13,13 @@ function M.readable(s)
   end
 end
 
+-- At most so many letters of s, readable and without control characters.
+function M.shorten(s, most)
+  s = M.readable(text.plain(s))
+  if utf8.len(s) <= most then return s end
+  return s:sub(1, utf8.offset(s, most) - 1) .. "…"
+end
+
 -- A gnuplot string in single quotes, in which nothing is special but the quote.
 function M.quoted(s)
   return "'" .. text.plain(s):gsub("'", "''") .. "'"
@@ -48,7 +55,8 @@ end
 -- A picture that an SVG embeds several times is kept once. gnuplot writes it anew for each panel.
 function M.share_images(svg)
   local seen, names, count = {}, {}, 0
-  local pattern = "<image ([^>]-) preserveAspectRatio='none' xlink:href='(data:image/png;base64,[^']*)'/>"
+  local pattern = "<image ([^>]-) preserveAspectRatio='none' "
+    .. "xlink:href='(data:image/png;base64,[^']*)'/>"
   for _, data in svg:gmatch(pattern) do seen[data] = (seen[data] or 0) + 1 end
   local symbols = {}
   svg = svg:gsub(pattern, function(place, data)

@@ -7,7 +7,7 @@ local M = {}
 -- What libgd and a page can bear.
 local MOST_PIXELS <const> = 64 * 1000 * 1000
 
--- The files that an image of this name may have in `folder`; a name that leaves the folder has none.
+-- The files that an image of this name may have in `folder`; none when it leads out of it.
 local function candidates(folder, id)
   if id == "" or id:find("%c") or ("/" .. id .. "/"):find("/../", 1, true) then return {} end
   local path = folder:gsub("(.)/+$", "%1") .. "/" .. id
@@ -50,7 +50,8 @@ function M.open(path)
     return nil, text.plain(path) .. ": the picture's size cannot be read; it is cut off or broken"
   end
   if wide * high > MOST_PIXELS then
-    return nil, string.format("%s: %d x %d pixels are too many to draw", text.plain(path), wide, high)
+    return nil, string.format("%s: %d x %d pixels are too many to draw", text.plain(path), wide,
+      high)
   end
   return { path = path, kind = kind, wide = wide, high = high }
 end

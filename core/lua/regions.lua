@@ -29,6 +29,7 @@ function M.places(count, boxes, wide, high)
     return { wide = columns, high = rows, cells = { columns, rows }, boxes = found, grid = true }
   end
   wide, high = wide or reach_x, high or reach_y
+  local cell = math.max(wide, high) / CELLS
   for i, box in ipairs(found) do
     if box then
       box[1], box[2] = math.max(box[1], 0), math.max(box[2], 0)
@@ -36,14 +37,12 @@ function M.places(count, boxes, wide, high)
       if box[1] >= box[3] or box[2] >= box[4] then found[i] = false end
     end
   end
-  local cell = math.max(wide, high) / CELLS
-  return {
-    wide = wide, high = high, boxes = found, grid = false,
-    cells = { math.max(1, math.floor(wide / cell + 0.5)), math.max(1, math.floor(high / cell + 0.5)) },
-  }
+  local columns = math.max(1, math.floor(wide / cell + 0.5))
+  local rows = math.max(1, math.floor(high / cell + 0.5))
+  return { wide = wide, high = high, boxes = found, grid = false, cells = { columns, rows } }
 end
 
--- First and last cell, from 1, whose middle a stretch covers; at least the one its own middle is in.
+-- First and last cell, from 1, whose middle a stretch covers; at least the one of its own middle.
 local function span(from, to, length, cells)
   local first = math.floor(from / length * cells + 0.5) + 1
   local last = math.ceil(to / length * cells - 0.5)

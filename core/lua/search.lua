@@ -16,7 +16,7 @@ pictures, a contact sheet is written too.]],
   options = {
     { "data", "DIR", "the data folder" },
     { "split", "SPLIT", "test when none is given" },
-    { "image", "ID", "a name of the split's ids, with or without its ending, or else a number from 0" },
+    { "image", "ID", "its name in SPLIT_ids.txt, with or without ending, else a number from 0" },
     { "top", "N", "how many are told, 5 when none is given", kind = "integer", least = 1,
       most = 100000 },
     { "pictures", "DIR", "where the pictures are; else DATA/images, where that is there" },

@@ -1,8 +1,9 @@
--- Where a model looks, in pictures: places and rasters, tables, names that are hostile, broken files.
+-- Where a model looks, in pictures: places and rasters, tables, hostile names, broken files.
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 require "stepwise"
 local core = require "stepwise.core"
 local attention = require "stepwise.attention"
+local panels = require "stepwise.panels"
 local gallery = require "stepwise.gallery"
 local gnuplot = require "stepwise.gnuplot"
 local pictures = require "stepwise.pictures"
@@ -62,7 +63,8 @@ unit.test("boxes are kept to the picture, and one outside of it has no place", f
 end)
 
 unit.test("a cell has the largest weight of the regions over it", function()
-  local places = regions.places(3, { { 0, 0, 64, 64 }, { 32, 0, 96, 64 }, { 0, 40, 1, 41 } }, 128, 64)
+  local boxes = { { 0, 0, 64, 64 }, { 32, 0, 96, 64 }, { 0, 40, 1, 41 } }
+  local places = regions.places(3, boxes, 128, 64)
   unit.equal(places.cells[1], 64)
   unit.equal(places.cells[2], 32)
   local cells = regions.raster(places, { 0.2, 0.7, 0.1 })
@@ -103,7 +105,7 @@ unit.test("the table has every weight once, with its word and box", function()
 end)
 
 unit.test("panels: the image, the words without their marks, then the context", function()
-  local sections = attention.sections(explanation(4, 2))
+  local sections = panels.sections(explanation(4, 2))
   unit.equal(#sections, 2)
   local kinds = {}
   for i, panel in ipairs(sections[1].panels) do kinds[i] = panel.kind .. " " .. panel.title end
@@ -119,7 +121,7 @@ local function sof(wide, high)
   return "\255\216\255\224\0\4\0\0\255\192\0\17\8" .. string.pack(">I2I2", high, wide) .. "\3"
 end
 
-unit.test("a picture is found by its name, with or without an ending, and only in its folder", function()
+unit.test("a picture is found by its name, with an ending or without, in its folder", function()
   local dir = folder .. "/found"
   assert(core.make_folders(dir .. "/sub"))
   unit.write(folder .. "/outside.jpg", sof(3, 4))
@@ -147,7 +149,8 @@ unit.test("a broken picture is a reason, whatever it holds", function()
     { "GIF89a", "expected a JPEG or PNG" }, { "\255\216\255", "cut off or broken" },
     { "\255\216\255\224\0\4", "cut off or broken" }, { "\255\216\255\224\0\0\0\0", "cut off" },
     { sof(0, 5), "cut off or broken" }, { sof(65535, 65535), "too many to draw" },
-    { ("\255"):rep(4000), "expected a JPEG or PNG" }, { "\255\216\255" .. ("\255"):rep(4000), "cut" },
+    { ("\255"):rep(4000), "expected a JPEG or PNG" },
+    { "\255\216\255" .. ("\255"):rep(4000), "cut off or broken" },
     { "\137PNG\r\n\26\n\0\0", "expected a JPEG or PNG" },
   }
   for i, case in ipairs(cases) do
@@ -192,8 +195,8 @@ end
 local photos = folder .. "/photos"
 assert(core.make_folders(photos))
 for _, kind in ipairs { "jpeg", "png" } do
-  assert(core.run_gnuplot(string.format("set terminal %s size 120,80\nset output '%s/one.%s'\nplot x\n",
-    kind, photos, kind == "jpeg" and "jpg" or "png")))
+  assert(core.run_gnuplot(string.format("set terminal %s size 120,80\nset output '%s/one.%s'\n"
+    .. "plot x\n", kind, photos, kind == "jpeg" and "jpg" or "png")))
 end
 local jpeg = unit.read(photos .. "/one.jpg")
 local boxes = { { 0, 0, 60, 40 }, { 30, 20, 120, 80 } }
@@ -239,12 +242,12 @@ end)
 
 unit.test("words and ids that look like commands are only text", function()
   local found = explanation(6, 2, boxes)
-  found.words = { "<start>", "`touch " .. trap .. "`", "a'b_c^2", "$(touch x)\n\1", "\"<b>&amp;\xff", "<end>" }
+  found.words = { "<start>", "`touch " .. trap .. "`", "a'b_c^2", "$(touch x)\n\1",
+    "\"<b>&amp;\xff", "<end>" }
   found.unknown = { "a'b_c^2" }
   found.text = "`touch " .. trap .. "` ' \" \xfe"
   found.id = "`touch " .. trap .. "`'\n"
   found.maps[1].name = "`touch " .. trap .. "`'"
-  for _, map in ipairs(explanation(6, 2).maps) do map.name = "x" end
   local svg, reason = draw(found, "svg", photos)
   unit.contains(reason, "no picture of")
   unit.equal(core.file_kind(trap), nil, "a name was run")
@@ -304,7 +307,8 @@ unit.test("a contact sheet shows what is there, and says what is not", function(
   unit.equal(select(2, svg:gsub("no picture", "")), 2)
   assert(gallery.draw(items, "a 'dog'", how))
   unit.equal(svg == unit.read(output), true)
-  assert(gallery.draw({ items[1] }, "x", how, { { text = "a caption <i>" }, { text = "b", own = true } }))
+  assert(gallery.draw({ items[1] }, "x", how,
+    { { text = "a caption <i>" }, { text = "b", own = true } }))
   unit.contains(unit.read(output), "a caption &lt;i>")
 end)
 
