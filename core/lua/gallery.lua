@@ -12,10 +12,10 @@ local LINE <const>, LINE_WIDE <const> = 20, 640
 local FINEST <const> = 400
 M.MOST = 100
 
--- Draws items {{title =, id =, own = whether it is marked}..} under the line `heading`, and to
--- their right the lines {{text =, own =}..}, if any. how: {pictures = folder, format = "svg" or "png",
--- output = file}. true and a list of complaints about
--- pictures that are missing; nil and the reason when nothing is drawn.
+-- Draws items {{title =, id =, own = whether it is marked}..} under the line `heading`, and beside
+-- them the lines {{text =, own =}..}, if any. how: {pictures = folder, format = "svg" or "png",
+-- output = file}. true and a list of complaints about pictures that are missing or broken; nil and
+-- the reason when nothing is drawn.
 function M.draw(items, heading, how, lines)
   local count = math.min(#items, M.MOST)
   local across = math.min(ACROSS, count)
@@ -70,6 +70,7 @@ function M.draw(items, heading, how, lines)
     return table.concat(parts)
   end, how.format, how.output)
   if not drawn then return nil, reason end
+  complaints[#complaints + 1] = reason
   return true, complaints
 end
 

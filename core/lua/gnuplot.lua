@@ -76,17 +76,19 @@ function M.share_images(svg)
 end
 
 -- Draws by `script(output)`, which gives the text of the script, into the file `output`: whole or
--- not at all. true, or nil and the reason.
+-- not at all. true and what gnuplot had to say (of half a picture, say), if anything; nil and the
+-- reason.
 function M.draw(script, format, output)
   local folder <close> = core.temporary_folder()
   local drawing = folder:path() .. "/drawing." .. format
-  local drawn, reason = core.run_gnuplot(script(drawing))
-  if not drawn then return nil, reason end
+  local drawn, said = core.run_gnuplot(script(drawing))
+  if not drawn then return nil, said end
   if core.file_kind(drawing) ~= "file" then return nil, "gnuplot drew nothing" end
   local picture = core.read_file(drawing)
   if format == "svg" then picture = M.share_images(picture) end
   core.write_file(output, picture)
-  return true
+  said = text.plain(M.readable(said)):match("^%s*(.-)%s*$")
+  return true, said ~= "" and "gnuplot: " .. said or nil
 end
 
 return M

@@ -242,7 +242,7 @@ function M.draw(found, how)
     return script(found, sections, places, picture, how, folder:path(), output)
   end, how.format, how.output)
   if not drawn then return nil, reason end
-  return true, why
+  return true, why or reason
 end
 
 -- See attention.lua.

@@ -33,6 +33,13 @@ local function jpeg_size(file)
   end
 end
 
+-- Whether the mark of the end is there; libgd would fill what is missing with grey and say nothing.
+local function jpeg_ends(file)
+  local length = file:seek("end")
+  file:seek("set", math.max(0, length - 65536))
+  return (file:read("a") or ""):find("\255\217", 1, true) ~= nil
+end
+
 -- {path =, kind = "jpg" or "png", wide =, high =}, or nil and why there is none.
 function M.open(path)
   local file <close> = io.open(path, "rb")
@@ -48,6 +55,9 @@ function M.open(path)
   if not kind then return nil, text.plain(path) .. ": expected a JPEG or PNG picture" end
   if not wide or wide < 1 or high < 1 then
     return nil, text.plain(path) .. ": the picture's size cannot be read; it is cut off or broken"
+  end
+  if kind == "jpg" and not jpeg_ends(file) then
+    return nil, text.plain(path) .. ": the picture is cut off"
   end
   if wide * high > MOST_PIXELS then
     return nil, string.format("%s: %d x %d pixels are too many to draw", text.plain(path), wide,

@@ -26,7 +26,9 @@ function M.places(count, boxes, wide, high)
       found[i] = { x, y, x + 1, y + 1 }
     end
     local rows = count // columns
-    return { wide = columns, high = rows, cells = { columns, rows }, boxes = found, grid = true }
+    local fine = math.max(1, CELLS // math.max(columns, rows)) -- so that no viewer blurs the edges
+    return { wide = columns, high = rows, cells = { columns * fine, rows * fine }, boxes = found,
+      grid = true }
   end
   wide, high = wide or reach_x, high or reach_y
   local cell = math.max(wide, high) / CELLS

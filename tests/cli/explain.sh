@@ -98,7 +98,7 @@ if [ -n "$drawing" ]; then
     [ "$(grep -c 'no picture of' error.txt)" = 12 ] || fail 'missing pictures of a sheet are not told'
     [ ! -e trap ] || fail 'a name was run'
     # A picture that is none: the reason, exit status 1, and the table all the same.
-    printf '\377\330\377\300\0\21\10\0\60\0\60\3 and no more' >pictures/it\'s.jpg
+    printf '\377\330\377\300\0\21\10\0\60\0\60\3 and no more\377\331' >pictures/it\'s.jpg
     status=0
     "$STEPWISE" explain run --data odd --image "it's" --pictures pictures --out odd-out >out.txt 2>error.txt || status=$?
     [ "$status" = 1 ] || fail "a broken picture: exit status $status"
