@@ -69,7 +69,8 @@ M.title = panels.title
 
 -- Draws the panels: the picture, each word, the context. how: {pictures = a folder or nil,
 -- format = "svg" or "png", output = a file}. true and, where the folder has no picture that can be
--- shown, why it is drawn without, or what gnuplot says of half a picture; nil and the reason when nothing is drawn.
+-- shown, why it is drawn without, or what gnuplot says of it; nil and the reason when nothing is
+-- drawn.
 M.draw = panels.draw
 
 -- Draws all weights as matrices, with <start> and <end>. how: {format =, output =}. true, or nil

@@ -109,15 +109,25 @@ static int find(lua_State *L)
     return push_answer(L, box, &error);
 }
 
+/* Field `from` of the table on the top as its field `to`; null becomes nil. */
+static void move_text(lua_State *L, const char *from, const char *to)
+{
+    if (lua_getfield(L, -1, from) != LUA_TSTRING) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
+    }
+    lua_setfield(L, -2, to);
+}
+
 /* session:search{..}: the results of find as a list, {index =, id =, score =, caption = its text,
- * ..}. */
+ * ..}; id and caption are nil where there is none. */
 static int search(lua_State *L)
 {
     find(L);
     lua_getfield(L, -1, "results");
     for (lua_Integer i = 1; lua_rawgeti(L, -1, i) == LUA_TTABLE; i++) {
-        lua_getfield(L, -1, "text");
-        lua_setfield(L, -2, "caption");
+        move_text(L, "text", "caption");
+        move_text(L, "id", "id");
         lua_pop(L, 1);
     }
     lua_pop(L, 1);

@@ -118,7 +118,8 @@ end)
 -- ---- picture files -----------------------------------------------------------------------------
 
 local function sof(wide, high)
-  return "\255\216\255\224\0\4\0\0\255\192\0\17\8" .. string.pack(">I2I2", high, wide) .. "\3\255\217"
+  return "\255\216\255\224\0\4\0\0\255\192\0\17\8" .. string.pack(">I2I2", high, wide)
+    .. "\3\255\217"
 end
 
 unit.test("a picture is found by its name, with an ending or without, in its folder", function()
@@ -148,7 +149,8 @@ unit.test("a broken picture is a reason, whatever it holds", function()
     { "", "expected a JPEG or PNG" }, { "\255\216", "expected a JPEG or PNG" },
     { "GIF89a", "expected a JPEG or PNG" }, { "\255\216\255", "cut off or broken" },
     { "\255\216\255\224\0\4", "cut off or broken" }, { "\255\216\255\224\0\0\0\0", "cut off" },
-    { sof(0, 5), "cut off or broken" }, { sof(5, 5):sub(1, -3), "the picture is cut off" }, { sof(65535, 65535), "too many to draw" },
+    { sof(0, 5), "cut off or broken" }, { sof(5, 5):sub(1, -3), "the picture is cut off" },
+    { sof(65535, 65535), "too many to draw" },
     { ("\255"):rep(4000), "expected a JPEG or PNG" },
     { "\255\216\255" .. ("\255"):rep(4000), "cut off or broken" },
     { "\137PNG\r\n\26\n\0\0", "expected a JPEG or PNG" },
