@@ -187,7 +187,8 @@ json_t *sw_explain(const struct sw_session *session, const struct sw_explain_req
 {
     struct sw_error own = {0};
     struct work w = {0};
-    int status = sw_query_open(&w.query, session, &request->source, 1, request->text ? 0 : 1, &own);
+    int ids = !request->text && request->source.precaps; /* of the split's captions */
+    int status = sw_query_open(&w.query, session, &request->source, 1, ids, &own);
     if (status == SW_OK) {
         explain(&w, request, &own);
         sw_encoded_free(&w.regions);

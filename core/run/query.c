@@ -229,8 +229,7 @@ int sw_query_sentence_of(const struct sw_query *query, size_t caption, struct sw
                          struct sw_error *error)
 {
     struct sw_tokens tokens = {0};
-    size_t length = 0, first = query->data.offsets[caption];
-    size_t count = query->data.offsets[caption + 1] - first;
+    size_t length = 0;
     const char *text = query->precaps ? NULL : sw_dataset_caption(&query->data, caption, &length);
     int status = SW_OK;
     if (text) {
@@ -238,10 +237,14 @@ int sw_query_sentence_of(const struct sw_query *query, size_t caption, struct sw
         if (status == SW_OK)
             status = put_tokens(query, out, &tokens, error);
     } else {
+        const int32_t *ids = query->data.ids + query->data.offsets[caption];
+        size_t count = query->data.offsets[caption + 1] - query->data.offsets[caption];
         status = make_room(out, count, error);
         for (size_t i = 0; i < count && status == SW_OK; i++)
-            status = put_id(query, out, query->data.ids[first + i], error);
+            status = put_id(query, out, ids[i], error);
     }
+    if (status != SW_OK)
+        sw_error_within(error, "%s: caption %zu", query->data.path, caption);
     sw_tokens_free(&tokens);
     return status;
 }

@@ -64,7 +64,7 @@ void sw_sentence_free(struct sw_sentence *sentence);
 int sw_query_sentence(const struct sw_query *query, const char *text, size_t length,
                       struct sw_sentence *out, struct sw_error *error);
 
-/* A caption of the split, of a query that was opened with captions. */
+/* A caption of the split; with precaps, of a query that was opened with captions. */
 int sw_query_sentence_of(const struct sw_query *query, size_t caption, struct sw_sentence *out,
                          struct sw_error *error);
 

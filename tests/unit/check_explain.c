@@ -287,6 +287,34 @@ START_TEST(boxes)
 }
 END_TEST
 
+/* With word ids of the data's own, those are what the model reads, and their words are told. */
+START_TEST(word_ids)
+{
+    char *file = unit_path(data, "test_precaps.txt");
+    FILE *out = fopen(file, "wb");
+    for (int c = 0; c < IMAGES * EACH; c++)
+        fprintf(out, c == 17 ? "5,4,3\n" : "4\n");
+    fclose(out);
+    struct sw_error error = {0};
+    struct sw_explain_request request = {.source = source(), .index = 3, .caption = 2};
+    request.source.precaps = 1;
+    json_t *found = sw_explain(session, &request, &error);
+    ck_assert_msg(found != NULL, "%s", error.text);
+    json_t *words = json_object_get(found, "words");
+    ck_assert_uint_eq(json_array_size(words), 5);
+    ck_assert_str_eq(json_string_value(json_array_get(words, 3)), "<unk>");
+    ck_assert_str_eq(json_string_value(json_array_get(words, 4)), "<end>");
+    json_decref(found);
+    request.source.precaps = 0;
+    found = sw_explain(session, &request, &error);
+    ck_assert_msg(found != NULL, "%s", error.text);
+    ck_assert_str_ne(json_string_value(json_array_get(json_object_get(found, "words"), 3)),
+                     "<unk>");
+    json_decref(found);
+    free(file);
+}
+END_TEST
+
 static const struct {
     const char *image;
     size_t caption;
@@ -439,6 +467,7 @@ static void add_tests(TCase *tests)
     tcase_add_loop_test(tests, one_direction, 0, 2);
     tcase_add_test(tests, names_of_images);
     tcase_add_test(tests, boxes);
+    tcase_add_test(tests, word_ids);
     tcase_add_loop_test(tests, wrong_requests, 0, (int)(sizeof wrong / sizeof *wrong));
     tcase_add_test(tests, images_for_a_caption);
     tcase_add_test(tests, captions_for_an_image);
