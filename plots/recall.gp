@@ -1,25 +1,33 @@
-# recall.gp -- the recalls of each dev evaluation: text retrieval, image retrieval, their sum.
+# recall.gp -- the sum of the recalls and each recall of the dev evaluations, by epoch.
 #
-# Colours tell runs apart, dashes R@1, R@5 and R@10.
-dev(y) = strcol('kind') eq 'dev' ? y : NaN
-array cut = ['1', '5', '10']
+# Of the seeds of a row: their mean in a band of one standard deviation.
+# Columns: epoch, and for Y of rsum, i2t_r1 .. t2i_r10: Y, Y_low, Y_high.
+set multiplot
+set xrange [0:*] noextend
+size = count > 8 ? 0 : 0.35
 
-set multiplot layout 1,3
-set xlabel 'step'
-set ylabel 'recall, percent'
-set xrange [0:*]
-set yrange [0:100]
-do for [side in 'i2t t2i'] {
-    set title side eq 'i2t' ? 'text retrieval' : 'image retrieval'
-    plot for [i=1:count] for [k=1:3] path[i] \
-             using (column('step')):(dev(column(side.'_r'.cut[k]))) \
-             with linespoints pointtype 7 pointsize 0.3 linecolor rgb hue(i) dashtype k, \
-         for [k=1:3] NaN linecolor rgb '#444444' dashtype k title 'R@'.cut[k]
+curves = 'plot for [i=1:count] data index i-1 using "epoch":(column(y."_low")):(column(y."_high")) with filledcurves linecolor rgb hue(i) fillstyle transparent solid 0.22 noborder, for [i=1:count] data index i-1 using "epoch":(column(y)) with linespoints pointtype 7 pointsize size linecolor rgb hue(i) dashtype dash(i) linewidth 1.5'
+
+x0 = 60; x1 = 0.36 * wide; y0 = 36; y1 = high - strip - 50
+eval panel
+set title 'rsum, the sum of the six recalls'
+set xlabel 'epoch'
+y = 'rsum'
+eval curves
+
+left = x1 + 60
+step = real(wide - 12 - left + 44) / 3
+tall = (y1 - y0 - 44) / 2
+do for [r=1:2] {
+    do for [c=1:3] {
+        x0 = left + (c - 1) * step; x1 = x0 + step - 44
+        y0 = 36 + (r - 1) * (tall + 44); y1 = y0 + tall
+        eval panel
+        set title (r == 1 ? 'text R@' : 'image R@').word('1 5 10', c).', %'
+        if (r == 1) { set xlabel ''; set format x '' } else { set xlabel 'epoch'; set format x }
+        y = (r == 1 ? 'i2t_r' : 't2i_r').word('1 5 10', c)
+        if (r == 2 && c == 3) { eval key }
+        eval curves
+    }
 }
-set title 'rsum'
-set key inside bottom right vertical
-set ylabel 'sum of the six recalls'
-set yrange [0:*]
-plot for [i=1:count] path[i] using (column('step')):(dev(column('rsum'))) \
-         with linespoints pointtype 7 pointsize 0.3 linecolor rgb hue(i) dashtype dash(i) title name[i]
 unset multiplot

@@ -1,17 +1,19 @@
 # style.gp -- how every figure looks: terminal, fonts, colours. The only place that sets them.
 #
-# A figure is drawn by style.gp and one script after it; `stepwise plot` sets these variables first:
+# A figure is drawn by style.gp and one script after it. `stepwise plot` sets these variables first:
 #   format   'svg' or 'png'        output   the file to write       wide, high   pixels
-#   count    how many runs         path     array of metrics.tsv    name         array of names
-# By hand:
-#   gnuplot -e "format='svg'; output='loss.svg'; wide=760; high=440; count=1; \
-#     array path=['runs/x/metrics.tsv']; array name=['x']" style.gp loss.gp
+#   data     a TSV, or '$data', a block of one; its blocks stand apart by two empty lines
+#   count    how many curves       name     array of their names    strip        pixels of the key
+#   and what the script's own head names.
+# By hand, with what `stepwise plot --tsv` wrote:
+#   gnuplot -e "format='svg'; output='loss.svg'; data='loss.tsv'; wide=900; high=430; strip=30; \
+#     count=1; array name=['x']; key_columns=1; each=1" style.gp loss.gp
 #
 # Names are data: noenhanced keeps '_' and '^' as they are, and single quotes run nothing.
 if (format eq 'png') {
-    set terminal pngcairo size wide,high noenhanced font 'DejaVu Sans,10' linewidth 1.2
+    set terminal pngcairo size 2*wide,2*high noenhanced font 'DejaVu Sans,9.5' fontscale 2 linewidth 2.4 pointscale 2
 } else {
-    set terminal svg size wide,high noenhanced font 'DejaVu Sans,12' linewidth 1.2 background '#ffffff'
+    set terminal svg size wide,high noenhanced font 'sans-serif,13' linewidth 1.2 background '#ffffff'
 }
 set output output
 set encoding utf8
@@ -21,13 +23,34 @@ set datafile separator tab
 set datafile columnheaders
 set datafile missing NaN
 
-set border 3 linecolor '#444444'
-set tics nomirror out textcolor '#222222'
-set grid linecolor '#dddddd' linewidth 0.7
-set key above left horizontal noautotitle samplen 2
+ink = '#222222'
+pale = '#dddddd'
+set border 3 linecolor rgb '#444444'
+set tics nomirror out textcolor rgb ink
+set grid linecolor rgb pale linewidth 0.7 dashtype solid
 set style data lines
+set style fill solid noborder
+unset key
+set title offset 0,-0.6
+small = format eq 'png' ? ',8' : ',11'
+set tics font small
+set xtics offset 0,0.5
+set xlabel offset 0,1
 
 # Told apart by people who see colours differently (after Okabe and Ito), and by dashes.
 array colour = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#8c8c00']
-hue(i) = colour[(i - 1) % 8 + 1]
-dash(i) = (i - 1) / 8 % 4 + 1
+hue(i) = colour[(int(i) - 1) % 8 + 1]
+dash(i) = (int(i) - 1) / 8 % 4 + 1
+
+# From white to dark: order is seen without colour, and in print.
+set palette defined (0 '#f7fbff', 0.25 '#c6dbef', 0.5 '#6baed6', 0.75 '#2171b5', 1 '#08306b')
+
+# Places are given in pixels from the upper left corner: at(x), down(y).
+at(x) = real(x) / wide
+down(y) = 1 - real(y) / high
+panel = 'set lmargin at screen at(x0); set rmargin at screen at(x1); set tmargin at screen down(y0); set bmargin at screen down(y1)'
+
+# The key, in a strip of its own below all panels; `eval key` before the last panel is drawn.
+key_x(i) = 20 + ((int(i) - 1) % key_columns) * real(wide - 30) / key_columns
+key_y(i) = high - strip + 12 + 20 * ((int(i) - 1) / key_columns)
+key = 'do for [i=1:count] { set arrow from screen at(key_x(i)), down(key_y(i)) rto screen at(26), 0 nohead linecolor rgb hue(i) linewidth 2 dashtype dash(i); set label name[i] at screen at(key_x(i) + 33), down(key_y(i)) textcolor rgb ink }'

@@ -17,6 +17,7 @@ local commands = {
   { "plot", "plot" },
   { "explain", "explain" },
   { "search", "search" },
+  { "report", "report" },
   { "scenes", "scenes" },
   { "plugins", "plugins" },
   { "doctor", "doctor" },

@@ -1,17 +1,21 @@
--- figures.lua: from run folders to pictures, by the scripts in plots/.
+-- figures.lua: from numbers to pictures, by the scripts in plots/.
+--
+-- A figure: {name =, script = "loss", wide =, high =, data = TSV, set = {variable = number or
+-- text},
+-- arrays = {variable = texts}, says = a caption in plain words}.
 local core = require "stepwise.core"
+local curves = require "stepwise.curves"
+local html = require "stepwise.html"
+local svg = require "stepwise.svg"
 local text = require "stepwise.text"
 
 local M = {}
 
-M.figures = {
-  { name = "loss", wide = 760, high = 440 },
-  { name = "recall", wide = 1140, high = 400 },
-}
+local WIDE <const> = 900
 
 -- A gnuplot string in single quotes, in which nothing is special but the quote.
 local function quoted(s)
-  return "'" .. text.plain(s):gsub("'", "''") .. "'"
+  return "'" .. text.plain(html.readable(s)):gsub("'", "''") .. "'"
 end
 
 -- A file name that gnuplot cannot take for a command ("< cmd", "| cmd") or for a special file.
@@ -22,50 +26,188 @@ local function as_file(path)
   return quoted(path:sub(1, 1) == "/" and path or "./" .. path)
 end
 
-local function array(name, items)
-  return string.format("array %s = [%s]\n", name, table.concat(items, ", "))
+-- At most `most` characters; what is cut is shown to be.
+local function short(s, most)
+  s = text.plain(s)
+  if text.width(s) <= most then return s end
+  local cut = utf8.len(s) and utf8.offset(s, most) or most
+  return s:sub(1, cut - 1) .. "…"
 end
 
--- The script that draws `figure` of the runs {{path =, name =}..} to `output`.
-function M.script(figure, runs, format, output)
-  local paths, names = {}, {}
-  for i, run in ipairs(runs) do
-    paths[i] = as_file(run.path .. "/metrics.tsv")
-    names[i] = quoted(run.name)
-  end
-  return table.concat {
-    string.format("format = '%s'\noutput = %s\nwide = %d\nhigh = %d\ncount = %d\n", format,
-      as_file(output), figure.wide, figure.high, #runs),
-    array("path", paths), array("name", names),
-    core.built_in("style.gp"), core.built_in(figure.name .. ".gp"),
+-- The script that draws `figure` to `output`: all of it, with its numbers, so that gnuplot reads
+-- no other file.
+function M.script(figure, format, output)
+  local lines = {
+    string.format("format = '%s'\noutput = %s\nwide = %d\nhigh = %d\ndata = '$data'", format,
+      as_file(output), figure.wide, figure.high),
+    "$data << END_OF_DATA\n" .. figure.data .. "END_OF_DATA",
   }
+  for _, name in ipairs(text.sorted_keys(figure.set)) do
+    local value = figure.set[name]
+    lines[#lines + 1] = string.format("%s = %s", name,
+      type(value) == "string" and quoted(value) or text.number(value))
+  end
+  for _, name in ipairs(text.sorted_keys(figure.arrays or {})) do
+    local items = {}
+    for i, item in ipairs(figure.arrays[name]) do items[i] = quoted(item) end
+    lines[#lines + 1] = string.format("array %s = [%s]", name, table.concat(items, ", "))
+  end
+  lines[#lines + 1] = core.built_in("style.gp") .. core.built_in(figure.script .. ".gp")
+  return table.concat(lines, "\n")
 end
 
--- Whether a run's table has a row of this kind.
-local function has_rows(run, kind)
-  for line in io.lines(run.path .. "/metrics.tsv") do
-    if line:match("^%d+\t%d+\t(%l+)\t") == kind then return true end
-  end
-  return false
+-- Draws a figure to DIR/NAME.FORMAT; the file's name, or nil and the reason.
+function M.draw(figure, format, dir)
+  local output = string.format("%s/%s.%s", dir, figure.name, format)
+  local drawn, reason = core.run_gnuplot(M.script(figure, format, output))
+  if not drawn then return nil, reason end
+  if format == "svg" then core.write_file(output, svg.tidy(core.read_file(output))) end
+  return output
 end
 
--- Draws every figure that the runs have rows for into the folder `dir`; the files' names, or nil
--- and the reason.
-function M.draw(runs, format, dir)
-  local files = {}
-  for _, figure in ipairs(M.figures) do
-    local with = {}
-    for _, run in ipairs(runs) do
-      if has_rows(run, figure.name == "loss" and "step" or "dev") then with[#with + 1] = run end
+-- ---- curves ------------------------------------------------------------------------------------
+
+-- The key's part of a figure's settings: as many columns as the names leave room for.
+local function with_key(figure, names)
+  local longest = 1
+  for i, name in ipairs(names) do
+    names[i] = short(name, 60)
+    longest = math.max(longest, text.width(names[i]))
+  end
+  local columns = math.max(1, math.min(#names, (WIDE - 30) // (longest * 7.5 + 50)))
+  local strip = (#names + columns - 1) // columns * 20 + 8
+  figure.set.count, figure.set.key_columns, figure.set.strip = #names, columns, strip
+  figure.high = figure.high + strip
+  figure.arrays = { name = names }
+  return figure
+end
+
+local function names_of(groups)
+  local names = {}
+  for i, group in ipairs(groups) do
+    names[i] = #group.runs > 1 and string.format("%s (n = %d)", group.name, #group.runs)
+      or group.name
+  end
+  return names
+end
+
+local function some(groups, has)
+  local kept = {}
+  for _, group in ipairs(groups) do
+    local runs = {}
+    for _, run in ipairs(group.runs) do
+      if #run[has] > 0 then runs[#runs + 1] = run end
     end
-    if #with > 0 then
-      local output = dir .. "/" .. figure.name .. "." .. format
-      local drawn, reason = core.run_gnuplot(M.script(figure, with, format, output))
-      if not drawn then return nil, reason end
-      files[#files + 1] = output
+    if #runs > 0 then kept[#kept + 1] = { name = group.name, runs = runs } end
+  end
+  return kept
+end
+
+local function band(groups)
+  for _, group in ipairs(groups) do
+    if #group.runs > 1 then
+      return " Lines are means over the n seeds of a row, bands one standard deviation."
     end
   end
-  return files
+  return ""
+end
+
+-- The figures of runs: groups {{name =, runs = {what curves.read gave..}}..}; runs of one group
+-- differ in their seed only. Those without a number are left out.
+function M.of_runs(groups)
+  local figures = {}
+  local evaluated = some(groups, "evaluations")
+  if #evaluated > 0 then
+    figures[#figures + 1] = with_key({
+      name = "recall", script = "recall", wide = WIDE, high = 420, set = {},
+      data = curves.of_evaluations(evaluated),
+      says = "Dev evaluations by epoch: rsum and each of the six recalls." .. band(evaluated),
+    }, names_of(evaluated))
+  end
+  local trained = some(groups, "steps")
+  if #trained > 0 then
+    local data, each = curves.of_steps(trained)
+    figures[#figures + 1] = with_key({
+      name = "loss", script = "loss", wide = WIDE, high = 420, set = { each = each }, data = data,
+      says = "Loss a pair, norm of the gradient before it is clipped, and learning rate, by step: "
+        .. "running means, for single runs over the values themselves."
+        .. (each > 1 and string.format(" A point stands for %d steps.", each) or "")
+          .. band(trained),
+    }, names_of(trained))
+  end
+  return figures
+end
+
+-- ---- a table's rows ----------------------------------------------------------------------------
+
+-- The ends of the rsum axis: 0, or near the smallest value where that lies far from it; and
+-- whether the paper's values fit on it.
+local function axis(object)
+  local least, most, paper_least, paper_most = math.huge, 0, math.huge, 0
+  for _, row in ipairs(object.rows) do
+    local rsum = row.metrics.rsum
+    if rsum then
+      for _, value in ipairs(rsum.values) do least, most = math.min(least, value),
+        math.max(most, value) end
+      most = math.max(most, rsum.mean + (rsum.std or 0))
+      least = math.min(least, rsum.mean - (rsum.std or 0))
+      if rsum.paper and not object.generated then
+        paper_least, paper_most = math.min(paper_least, rsum.paper),
+          math.max(paper_most, rsum.paper)
+      end
+    end
+  end
+  local width = math.max(most - least, 1)
+  local inside = paper_most > 0 and paper_least > least - 2 * width
+    and paper_most < most + 2 * width
+  if inside then least, most = math.min(least, paper_least), math.max(most, paper_most) end
+  local from = least - 0.6 * (most - least) - 2
+  from = from > 20 and from // 10 * 10 or 0
+  return from, most + 0.06 * (most - from), inside, paper_least, paper_most
+end
+
+-- The figure of an object of results.object(); nil when no run is done.
+function M.of_table(object)
+  local data, distances = curves.of_rows(object)
+  if not data then return nil end
+  local based = distances.base > 0
+  local margin = 0.06 * (distances.most - distances.least) + 0.1
+  local from, to, inside, paper_least, paper_most = axis(object)
+  local names, longest, least, most = {}, 1, math.huge, 0
+  for i, row in ipairs(object.rows) do
+    if row.n > 0 then least, most = math.min(least, row.n), math.max(most, row.n) end
+    names[i] = short(row.name, 34)
+  end
+  for i, row in ipairs(object.rows) do
+    if least ~= most then names[i] = string.format("%s (n = %d)", names[i], row.n) end
+    longest = math.max(longest, text.width(names[i]))
+  end
+  local papers = paper_most > 0
+  local says = "Left: rsum of each row, its mean, standard deviation and each seed"
+    .. (from > 0 and string.format("; the axis starts at %g.", from) or ".")
+  if based then
+    says = says .. " Right: the difference from the base with its 95 % interval; small circles are "
+      .. "seeds."
+  end
+  if papers and not inside then
+    says = says .. string.format(" The paper's own values, %.1f to %.1f on its own data, lie off "
+      .. "the left axis%s.",
+      paper_least, paper_most, based and "; crosses show the differences it reports" or "")
+  end
+  return {
+    name = "ablation", script = "ablation", wide = WIDE, high = 118 + 30 * #names + 20, data = data,
+    set = {
+      count = #names, strip = based and 20 or 0, from = from, to = to,
+      base = distances.base, least = distances.least - margin, most = distances.most + margin,
+      against = based and short(object.reference, 30) or "",
+      papers = papers and 1 or 0, inside = inside and 1 or 0,
+      left = math.ceil(longest * 7.4) + 24, key_columns = 1,
+      runs = least == most and string.format(least > 1 and "rsum, mean ± deviation, n = %d"
+        or "rsum, n = %d", least)
+        or "rsum, mean ± deviation",
+    },
+    arrays = { name = names }, says = says,
+  }
 end
 
 return M

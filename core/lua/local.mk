@@ -35,3 +35,9 @@ lua_sources += core/lua/lua_explain.c
 lua_modules += core/lua/attention.lua core/lua/gnuplot.lua core/lua/pictures.lua core/lua/panels.lua core/lua/regions.lua
 lua_modules += core/lua/explain.lua core/lua/gallery.lua core/lua/search.lua
 lua_modules += plots/attention.gp plots/gallery.gp plots/matrix.gp
+# pictures and stepwise report
+lua_modules += \
+	core/lua/report.lua core/lua/report_data.lua core/lua/report_page.lua core/lua/report_look.lua \
+	core/lua/report_runs.lua core/lua/report.css core/lua/html.lua \
+	core/lua/npy.lua core/lua/curves.lua core/lua/matrices.lua core/lua/svg.lua \
+	plots/ablation.gp plots/heatmap.gp plots/similarity.gp
