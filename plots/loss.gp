@@ -5,7 +5,7 @@
 # Columns: step, and for Y of loss_per_sample, grad_norm, lr: Y, Y_low, Y_high, Y_raw.
 set multiplot
 set xrange [0:*] noextend
-below = each > 1 ? sprintf('step (a point: the mean of %d)', each) : 'step'
+below = each > 1 ? sprintf('step (a point every %d)', each) : 'step'
 
 curves = 'plot for [i=1:count] data index i-1 using "step":(column(y."_low")):(column(y."_high")) with filledcurves linecolor rgb hue(i) fillstyle transparent solid 0.22 noborder, for [i=1:count] data index i-1 using "step":(column(y."_raw")) linecolor rgb "#a0".hue(i)[2:*] linewidth 0.5, for [i=1:count] data index i-1 using "step":(column(y)) linecolor rgb hue(i) dashtype dash(i) linewidth 1.7'
 

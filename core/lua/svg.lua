@@ -10,6 +10,7 @@ function M.tidy(svg)
     svg, count = svg:gsub("<g [^<>]*>%s*</g>\n?", "")
   until count == 0
   svg = svg:gsub("%s*<filter id='%w+'.-</filter>", "")
+  svg = svg:gsub("(%d%.%d)%d([ ,])", "%1%2") -- a tenth of a pixel is fine enough
   return (svg:gsub("\n\t+", "\n"))
 end
 
