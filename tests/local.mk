@@ -160,3 +160,6 @@ tests_unit_check_explain_SOURCES = tests/unit/check_explain.c tests/unit/runs.h 
 script_tests += tests/lua/check_explain.lua
 script_tests += tests/cli/explain.sh
 test_data += tests/cli/explain.py
+# The report, as markup and in a browser.
+script_tests += tests/lua/check_report.lua tests/cli/report_browser.sh
+test_data += tests/cli/report_browser.py tests/cli/dot.png
