@@ -138,6 +138,7 @@ local function in_bins(run, width)
       end
     end
     for name, sum in pairs(bin.sums) do bin["raw_" .. name] = sum / bin.counts[name] end
+    bin.whole = at * width <= run.last
   end
   return bins, count
 end
@@ -166,7 +167,8 @@ function M.of_steps(groups)
       local row = { number(runs[1][at] and runs[1][at].step) }
       for _, name in ipairs(step_values) do
         add(row, values_at(runs, at, name), true)
-        local one = #runs == 1 and runs[1][at]
+        -- the mean of the few steps of a last bin would stand out
+        local one = #runs == 1 and runs[1][at] and runs[1][at].whole and runs[1][at]
         row[#row + 1] = number(one and one["raw_" .. name])
       end
       if row[1] ~= "NaN" then rows[#rows + 1] = row end

@@ -183,7 +183,7 @@ function M.of_table(object)
     longest = math.max(longest, text.width(names[i]))
   end
   local papers = paper_most > 0
-  local says = "Left: rsum of each row, its mean, standard deviation and each seed"
+  local says = (based and "Left: " or "") .. "rsum of each row: mean, standard deviation, each seed"
     .. (from > 0 and string.format("; the axis starts at %g.", from) or ".")
   if based then
     says = says .. " Right: the difference from the base with its 95 % interval; small circles are "
@@ -191,8 +191,8 @@ function M.of_table(object)
   end
   if papers and not inside then
     says = says .. string.format(" The paper's own values, %.1f to %.1f on its own data, lie off "
-      .. "the left axis%s.",
-      paper_least, paper_most, based and "; crosses show the differences it reports" or "")
+      .. "%s.", paper_least, paper_most, based
+      and "the left axis; crosses show the differences it reports" or "the axis")
   end
   return {
     name = "ablation", script = "ablation", wide = WIDE, high = 118 + 30 * #names + 20, data = data,
