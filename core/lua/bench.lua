@@ -30,6 +30,7 @@ key=value changes the model or the training, as in stepwise train.]],
     { "steps", "K", "steps that are timed, 5 when none are given; 0 with --images: none",
       kind = "integer", most = 10000 },
     { "warmup", nil, "also steps with all negatives in place of the hardest" },
+    { "profile", nil, "also steps that tell which parts the time goes to" },
     { "images", "I", "images of an evaluation", kind = "integer", least = 1, most = 1000000 },
     { "captions", "C", "its captions; five for each image when none are given", kind = "integer",
       least = 1, most = 5000000 },
@@ -122,6 +123,21 @@ local function say_steps(r)
     r.flickr30k_epoch_h, r.coco_epoch_h))
 end
 
+local function say_profile(r)
+  print(string.format("a profiled step of %s: seconds of all threads, divided by their number",
+    seconds(r.profile_step_s)))
+  local rows = { { "", "products", "rest", "share" } }
+  for _, part in ipairs(r.profile) do
+    if part.share >= 0.001 then
+      rows[#rows + 1] = {
+        "  " .. part.part, part.products_s > 0 and seconds(part.products_s) or "",
+        seconds(part.rest_s), string.format("%.1f %%", 100 * part.share),
+      }
+    end
+  end
+  say_rows(rows)
+end
+
 local function say_evaluation(r)
   print(string.format("evaluation of %s and %s",
     text.plural(r.eval_images, "image"), text.plural(r.eval_captions, "caption")))
@@ -144,6 +160,7 @@ local function say(r)
   print(string.format("%s, vector kernels %s, BLAS core %s%s", text.plural(r.threads, "thread"),
     r.cpu, r.blas_core, r.step_s and "; medians of " .. text.plural(r.steps, "step") or ""))
   if r.step_s then say_steps(r) end
+  if r.profile then say_profile(r) end
   if r.eval_s then say_evaluation(r) end
 end
 
@@ -160,7 +177,7 @@ function M.run(given, arguments)
   local config <close> = configure(session, given, arguments)
   local request = {
     features = given.regions or 2048, regions = given["region-count"] or 36,
-    steps = given.steps or 5, warmup = given.warmup, images = given.images,
+    steps = given.steps or 5, warmup = given.warmup, profile = given.profile, images = given.images,
     captions = given.captions or given.images and 5 * given.images,
     caption_words = given["caption-words"] or 14,
   }

@@ -8,9 +8,8 @@ static void release_json(void *value)
     json_decref(value);
 }
 
-/* session:bench(config, {features =, regions =, steps =, warmup =, images =, captions =,
- * caption_words =}); see
- * run/bench.h */
+/* session:bench(config, {features =, regions =, steps =, warmup =, profile =, images =,
+ * captions =, caption_words =}); see run/bench.h */
 static int bench(lua_State *L)
 {
     struct sw_error error = {0};
@@ -22,6 +21,7 @@ static int bench(lua_State *L)
         .regions = (int)sw_lua_integer_field(L, 3, "regions", 36, 1, 4096),
         .steps = (int)sw_lua_integer_field(L, 3, "steps", 5, 0, 10000),
         .warmup = sw_lua_switch_field(L, 3, "warmup", 0),
+        .profile = sw_lua_switch_field(L, 3, "profile", 0),
         .images = (int)sw_lua_integer_field(L, 3, "images", 0, 0, 1000000),
         .captions = (int)sw_lua_integer_field(L, 3, "captions", 0, 0, 5000000),
         .caption_words = (int)sw_lua_integer_field(L, 3, "caption_words", 14, 1, 1000),

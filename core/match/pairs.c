@@ -30,8 +30,9 @@ static int multiply(const struct sw_whole_batch *batch, struct sw_worker *worker
         if (!out)
             return sw_fail(sw_graph_error(worker->graph), SW_FAILED,
                            "out of memory for a block of pairs");
-        sw_gemm_one(0, 1, words, columns, width, 1, input->y->data + (size_t)first_word * width,
-                    width, input->x->data + (size_t)block->block * columns * width, width, 0, out,
+        sw_gemm_one(batch->model->compute, 0, 1, words, columns, width, 1,
+                    input->y->data + (size_t)first_word * width, width,
+                    input->x->data + (size_t)block->block * columns * width, width, 0, out,
                     columns);
         block->product[h] = out;
     }

@@ -145,11 +145,11 @@ static void add_product(const struct sw_whole_batch *batch, const struct sw_inpu
     size_t x = (size_t)batch->regions.first[pair->image] * width;
     size_t y = (size_t)batch->words.first[pair->caption] * width;
     if (side == SW_REGIONS && input->x->grad)
-        sw_gemm_one(1, 0, regions, width, words, 1, share, regions, input->y->data + y, width, 1,
-                    input->x->grad + x, stride);
+        sw_gemm_one(batch->model->compute, 1, 0, regions, width, words, 1, share, regions,
+                    input->y->data + y, width, 1, input->x->grad + x, stride);
     if (side == SW_WORDS && input->y->grad)
-        sw_gemm_one(0, 0, words, width, regions, 1, share, regions, input->x->data + x, stride, 1,
-                    input->y->grad + y, width);
+        sw_gemm_one(batch->model->compute, 0, 0, words, width, regions, 1, share, regions,
+                    input->x->data + x, stride, 1, input->y->grad + y, width);
 }
 
 static void add_rows(const struct sw_whole_batch *batch, const struct sw_input_def *input,

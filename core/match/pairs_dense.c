@@ -39,7 +39,7 @@ static int multiply(const struct dense *d, struct sw_worker *worker, struct sw_b
         if (!out)
             return sw_fail(sw_graph_error(worker->graph), SW_FAILED,
                            "out of memory for a block of pairs");
-        sw_gemm_one(0, 1, words, columns, width, 1, input->y->data, width,
+        sw_gemm_one(batch->model->compute, 0, 1, words, columns, width, 1, input->y->data, width,
                     input->x->data + (size_t)block->block * columns * width, width, 0, out,
                     columns);
         block->product[h] = out;
@@ -110,8 +110,8 @@ static void finish_regions(const struct dense *d, const struct sw_block *block)
             continue;
         int width = input->x->dim[input->x->ndim - 1];
         if (input->kind == SW_IN_PRODUCT)
-            sw_gemm_one(1, 0, k * L, width, words, 1, block->product_grad[h], k * L, input->y->data,
-                        width, 1, input->x->grad + first * width, width);
+            sw_gemm_one(batch->model->compute, 1, 0, k * L, width, words, 1, block->product_grad[h],
+                        k * L, input->y->data, width, 1, input->x->grad + first * width, width);
         if (!block->rows_grad[h])
             continue;
         int m = input->kind == SW_IN_GRAM ? k : width;

@@ -205,7 +205,7 @@ static void gather_product(struct sw_whole_tile *tile, const struct sw_input_def
     for (int l = 0; pair && l < tile->pairs; l++) {
         int regions = sw_group_count(&batch->regions, tile->image[l]);
         int words = sw_group_count(&batch->words, tile->caption[l]);
-        sw_gemm_one(0, 1, words, regions, width, 1,
+        sw_gemm_one(batch->model->compute, 0, 1, words, regions, width, 1,
                     input->y->data + (size_t)batch->words.first[tile->caption[l]] * width, width,
                     input->x->data + (size_t)batch->regions.first[tile->image[l]] * width,
                     batch->regions.stride * width, 0, pair, regions);

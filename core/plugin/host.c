@@ -40,8 +40,7 @@ static void gemm(struct sw_compute *compute, int transpose_a, int transpose_b, i
                  float alpha, const float *A, int lda, const float *B, int ldb, float beta,
                  float *C, int ldc)
 {
-    (void)compute;
-    sw_gemm_one(transpose_a, transpose_b, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc);
+    sw_gemm_one(compute, transpose_a, transpose_b, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc);
 }
 
 static void sigmoid(struct sw_compute *compute, size_t count, const float *x, float *out)

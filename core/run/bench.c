@@ -108,6 +108,7 @@ static int step(struct training *t, int kind, double took[TIMES], struct sw_erro
     sw_bench_draw(&t->data, b->session->compute, t->draws++);
 
     when[ENCODE] = sw_seconds();
+    struct sw_place outside = sw_part_begin(b->session->compute, "between the parts", 0);
     sw_graph_reset(b->graph, 1);
     if (sw_model_encode(b->model, b->graph, &t->data.examples, &encoding) != SW_OK)
         return step_failed(b->graph, error);
@@ -120,13 +121,14 @@ static int step(struct training *t, int kind, double took[TIMES], struct sw_erro
         return sw_fail(error, SW_FAILED, "expected a finite loss, found %g; a lower lr may help",
                        (double)loss->data[0]);
     when[BACKWARD] = sw_seconds();
-    memset(gradients, 0, trained * sizeof *gradients);
+    sw_clear(b->session->compute, gradients, trained);
     loss->grad[0] = 1;
     if (sw_graph_backward(b->graph) != SW_OK)
         return step_failed(b->graph, error);
     when[UPDATE] = sw_seconds();
     int status = sw_adam_update(b->session->compute, &t->adam, values, gradients, b->settings.lr,
                                 b->settings.clip, NULL, error);
+    sw_part_end(b->session->compute, outside);
     when[TOTAL] = sw_seconds();
     for (int i = 0; i < TOTAL; i++)
         took[i] = when[i + 1] - when[i];
@@ -190,6 +192,21 @@ static int first_steps(struct training *t, struct sw_error *error)
     return status == SW_OK ? set_up_floor(t, error) : status;
 }
 
+/* Steps apart from those that are timed: looking at the clock in each part takes its time, too. */
+static int profiled_steps(struct training *t, struct sw_error *error)
+{
+    struct sw_profile *profile;
+    double took[TIMES], seconds = 0;
+    int steps = t->bench->request->steps;
+    int status = sw_bench_profile_begin(t->bench, &profile, error);
+    for (int i = 0; i < steps && status == SW_OK; i++) {
+        status = step(t, ORDINARY, took, error);
+        seconds += took[TOTAL];
+    }
+    int told = sw_bench_profile_end(t->bench, profile, status == SW_OK ? steps : 0, seconds, error);
+    return status == SW_OK ? told : status;
+}
+
 static double hours(int pairs, int batch, double seconds)
 {
     return ceil((double)pairs / batch) * seconds / 3600;
@@ -246,6 +263,8 @@ static int bench_steps(struct sw_bench *bench, struct sw_error *error)
     }
     if (status == SW_OK)
         status = tell_steps(&t, error);
+    if (status == SW_OK && bench->request->profile)
+        status = profiled_steps(&t, error);
     sw_floor_free(t.floor);
     sw_bench_data_free(&t.data);
     free(t.times[0][0]);

@@ -12,6 +12,7 @@ struct sw_bench_request {
     int features, regions; /* F, k */
     int steps;             /* timed training steps; 0: none */
     int warmup;            /* beside each, a step with all negatives */
+    int profile;           /* as many steps more, with the time of each part */
     int images, captions;  /* of an evaluation; 0: none */
     int caption_words;     /* n, on average */
 };
@@ -23,7 +24,9 @@ struct sw_bench_request {
  * (medians; the loss counts to score), "floor_s", "floor_gflop", "ratio" = step_s / floor_s,
  * "gflops" = floor_gflop / step_s, "peak_rss_mb" (before the floor's own operands are there),
  * "flickr30k_epoch_h", "coco_epoch_h", "floor": [{"part", "gflop", "s", "way"}]} and with warmup
- * {"warmup_step_s", "warmup_ratio", "warmup_peak_rss_mb"}.
+ * {"warmup_step_s", "warmup_ratio", "warmup_peak_rss_mb"}; with profile {"profile_step_s": the mean
+ * of the profiled steps, "profile": [{"part", "products_s", "rest_s", "share"}]}, whose parts add
+ * up to it: seconds of all threads, divided by their number; "waiting" is what is in no part.
  *
  * An evaluation encodes all once and scores all pairs: {"eval_images", "eval_captions",
  * "eval_encode_s", "eval_score_s", "eval_s", "eval_floor_s", "eval_floor_gflop", "eval_ratio",

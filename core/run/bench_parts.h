@@ -30,6 +30,13 @@ int sw_bench_tell(struct sw_bench *bench, const char *prefix, const char *name, 
 /* The most memory the process has had so far, in MB. */
 double sw_bench_peak(void);
 
+/* Hangs a new profile on the session's threads; the parts of `steps` steps that took `seconds` in
+ * all go to "profile", and the profile is taken off again (also after a failure). */
+struct sw_profile;
+int sw_bench_profile_begin(struct sw_bench *bench, struct sw_profile **out, struct sw_error *error);
+int sw_bench_profile_end(struct sw_bench *bench, struct sw_profile *profile, int steps,
+                         double seconds, struct sw_error *error);
+
 int sw_bench_evaluation(struct sw_bench *bench, struct sw_error *error);
 
 #endif

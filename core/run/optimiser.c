@@ -3,6 +3,7 @@
 #include "tensor/kernels.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Ranges are cut into at most this many chunks, none of them shorter than LEAST numbers. */
 enum { MOST_CHUNKS = 256, LEAST = 16384 };
@@ -24,6 +25,27 @@ static size_t chunk_at(size_t count, int chunk, size_t *length)
     size_t whole = chunk_length(count), at = (size_t)chunk * whole;
     *length = count - at < whole ? count - at : whole;
     return at;
+}
+
+struct clearing {
+    float *x;
+    size_t count;
+};
+
+static void clear_chunk(void *data, int chunk, int worker)
+{
+    (void)worker;
+    const struct clearing *clearing = data;
+    size_t length, at = chunk_at(clearing->count, chunk, &length);
+    memset(clearing->x + at, 0, length * sizeof *clearing->x);
+}
+
+void sw_clear(struct sw_compute *compute, float *x, size_t count)
+{
+    struct clearing clearing = {x, count};
+    struct sw_place before = sw_part_begin(compute, "clear", 0);
+    sw_parallel(compute, chunks_of(count), clear_chunk, &clearing);
+    sw_part_end(compute, before);
 }
 
 struct squares {
@@ -92,7 +114,9 @@ int sw_adam_update(struct sw_compute *compute, struct sw_adam *adam, float *para
                    const float *gradients, double rate, double clip, double *norm,
                    struct sw_error *error)
 {
+    struct sw_place before = sw_part_begin(compute, "norm", 0);
     double length = sw_norm(compute, gradients, adam->count);
+    sw_part_end(compute, before);
     if (norm)
         *norm = length;
     if (!isfinite(length))
@@ -112,6 +136,8 @@ int sw_adam_update(struct sw_compute *compute, struct sw_adam *adam, float *para
                  .correction2 = 1 - pow(adam->beta2, (double)adam->step),
                  .gradient_scale = scale < 1 ? scale : 1},
     };
+    before = sw_part_begin(compute, "adam", 0);
     sw_parallel(compute, chunks_of(adam->count), update_chunk, &update);
+    sw_part_end(compute, before);
     return SW_OK;
 }

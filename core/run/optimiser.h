@@ -21,6 +21,9 @@ struct sw_adam {
 /* Takes moments that are zero at the start of a run, or as they were kept with `step`. */
 struct sw_adam sw_adam_new(float *m, float *v, size_t count, uint64_t step);
 
+/* x (count) = 0, on all threads. */
+void sw_clear(struct sw_compute *compute, float *x, size_t count);
+
 /* Square root of the sum of squares of x (count), summed in double in an order that depends on
  * `count` only. */
 double sw_norm(struct sw_compute *compute, const float *x, size_t count);

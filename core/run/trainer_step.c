@@ -69,7 +69,7 @@ static int loss_and_gradients(struct sw_trainer *t, int count, double *loss, str
     float *values, *gradients;
     size_t trained;
     sw_model_trained(t->matcher->model, &values, &gradients, &trained);
-    memset(gradients, 0, trained * sizeof *gradients);
+    sw_clear(t->session->compute, gradients, trained);
     sw_graph_reset(t->graph, 1);
     struct sw_tensor *scores =
         sw_model_scores(t->matcher->model, t->graph, &t->gather.examples, &ordinary);

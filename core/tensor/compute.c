@@ -18,6 +18,7 @@ struct sw_compute {
     int threads;
     const struct sw_kernels *kernels;
     struct sw_pool *pool;
+    struct sw_profile *profile; /* NULL: nobody measures */
 };
 
 /* CPUs that this process may run on. */
@@ -125,16 +126,67 @@ const char *sw_compute_cpu(const struct sw_compute *compute)
     return compute->kernels->name;
 }
 
+/* ---- measured work ------------------------------------------------------------------------------
+ */
+
+void sw_compute_measure(struct sw_compute *compute, struct sw_profile *profile)
+{
+    compute->profile = profile;
+}
+
+struct sw_place sw_part_begin(struct sw_compute *compute, const char *name, int backward)
+{
+    if (!compute || !compute->profile)
+        return (struct sw_place){0};
+    return sw_profile_switch(compute->profile, sw_pool_worker(compute->pool),
+                             (struct sw_place){.name = name, .backward = backward});
+}
+
+void sw_part_end(struct sw_compute *compute, struct sw_place before)
+{
+    if (compute && compute->profile)
+        sw_profile_switch(compute->profile, sw_pool_worker(compute->pool), before);
+}
+
+struct measured {
+    struct sw_profile *profile;
+    struct sw_place place;
+    void (*work)(void *data, int chunk, int worker);
+    void *data;
+};
+
+static void measured_chunk(void *data, int chunk, int worker)
+{
+    const struct measured *m = data;
+    struct sw_place before = sw_profile_switch(m->profile, worker, m->place);
+    m->work(m->data, chunk, worker);
+    sw_profile_switch(m->profile, worker, before);
+}
+
+/* A worker's clock stands still while it has no chunk; the caller's, while it waits for others. */
+static void measured_parallel(struct sw_compute *compute, int chunks,
+                              void (*work)(void *data, int chunk, int worker), void *data)
+{
+    struct measured m = {compute->profile, sw_profile_place(compute->profile, 0), work, data};
+    sw_profile_switch(compute->profile, 0, (struct sw_place){0});
+    sw_pool_run(compute->pool, chunks, measured_chunk, &m);
+    sw_profile_switch(compute->profile, 0, m.place);
+}
+
 void sw_parallel(struct sw_compute *compute, int chunks,
                  void (*work)(void *data, int chunk, int worker), void *data)
 {
-    sw_pool_run(compute->pool, chunks, work, data);
+    if (compute->profile && !sw_pool_inside(compute->pool))
+        measured_parallel(compute, chunks, work, data);
+    else
+        sw_pool_run(compute->pool, chunks, work, data);
 }
 
 /* ---- matrix products --------------------------------------------------------------------------
  */
 
 struct product {
+    struct sw_compute *compute;
     int transpose_a, transpose_b, M, N, K;
     float alpha, beta;
     const float *A, *B;
@@ -153,8 +205,17 @@ static void scale_only(int M, int N, float beta, float *C, int ldc)
     }
 }
 
-void sw_gemm_one(int transpose_a, int transpose_b, int M, int N, int K, float alpha, const float *A,
-                 int lda, const float *B, int ldb, float beta, float *C, int ldc)
+static struct sw_place product_begin(struct sw_compute *compute)
+{
+    int worker = sw_pool_worker(compute->pool);
+    struct sw_place place = sw_profile_place(compute->profile, worker);
+    place.product = 1;
+    return sw_profile_switch(compute->profile, worker, place);
+}
+
+void sw_gemm_one(struct sw_compute *compute, int transpose_a, int transpose_b, int M, int N, int K,
+                 float alpha, const float *A, int lda, const float *B, int ldb, float beta,
+                 float *C, int ldc)
 {
     if (M <= 0 || N <= 0)
         return;
@@ -164,9 +225,13 @@ void sw_gemm_one(int transpose_a, int transpose_b, int M, int N, int K, float al
         return;
     }
     assert(lda >= (transpose_a ? M : K) && ldb >= (transpose_b ? K : N));
+    struct sw_place before = {0};
+    if (compute->profile)
+        before = product_begin(compute);
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, M, N, K, alpha, A, lda, B, ldb, beta, C,
                 ldc);
+    sw_part_end(compute, before);
 }
 
 static void product_chunk(void *data, int chunk, int worker)
@@ -179,12 +244,12 @@ static void product_chunk(void *data, int chunk, int worker)
     size_t at = (size_t)first;
     if (p->by_columns) {
         const float *B = p->B + at * (p->transpose_b ? (size_t)p->ldb : 1);
-        sw_gemm_one(p->transpose_a, p->transpose_b, p->M, length, p->K, p->alpha, p->A, p->lda, B,
-                    p->ldb, p->beta, p->C + at, p->ldc);
+        sw_gemm_one(p->compute, p->transpose_a, p->transpose_b, p->M, length, p->K, p->alpha, p->A,
+                    p->lda, B, p->ldb, p->beta, p->C + at, p->ldc);
     } else {
         const float *A = p->A + at * (p->transpose_a ? 1 : (size_t)p->lda);
-        sw_gemm_one(p->transpose_a, p->transpose_b, length, p->N, p->K, p->alpha, A, p->lda, p->B,
-                    p->ldb, p->beta, p->C + at * (size_t)p->ldc, p->ldc);
+        sw_gemm_one(p->compute, p->transpose_a, p->transpose_b, length, p->N, p->K, p->alpha, A,
+                    p->lda, p->B, p->ldb, p->beta, p->C + at * (size_t)p->ldc, p->ldc);
     }
 }
 
@@ -215,8 +280,8 @@ void sw_gemm(struct sw_compute *compute, int transpose_a, int transpose_b, int M
         return;
     int by_columns = N > M, lines = by_columns ? N : M;
     int step = K > 0 ? chunk_step(lines, by_columns ? M : N, K) : lines;
-    struct product product = {transpose_a, transpose_b, M,   N,   K,   alpha,      beta, A,
-                              B,           C,           lda, ldb, ldc, by_columns, step};
+    struct product product = {compute, transpose_a, transpose_b, M,   N,   K,   alpha,      beta,
+                              A,       B,           C,           lda, ldb, ldc, by_columns, step};
     int chunks = (lines - 1) / step + 1;
     if (chunks == 1)
         product_chunk(&product, 0, 0);

@@ -8,6 +8,7 @@
 #define SW_TENSOR_COMPUTE_H
 
 #include "base/error.h"
+#include "tensor/profile.h"
 
 #include <stddef.h>
 
@@ -27,6 +28,17 @@ const char *sw_compute_cpu(const struct sw_compute *compute); /* "baseline", "av
 void sw_parallel(struct sw_compute *compute, int chunks,
                  void (*work)(void *data, int chunk, int worker), void *data);
 
+/* ---- who measures (tensor/profile.h): of use between jobs only ---- */
+
+/* profile: of as many threads, or NULL to stop measuring. */
+void sw_compute_measure(struct sw_compute *compute, struct sw_profile *profile);
+
+/* The calling thread's time counts to `name` until sw_part_end(compute, what this returned). */
+struct sw_place sw_part_begin(struct sw_compute *compute, const char *name, int backward);
+void sw_part_end(struct sw_compute *compute, struct sw_place before);
+
+/* ---- matrix products ---- */
+
 /* C (M,N) = alpha op(A) op(B) + beta C, row-major, cut by rows of C into fixed chunks when it is
  * large. op(X) = X or its transpose. */
 void sw_gemm(struct sw_compute *compute, int transpose_a, int transpose_b, int M, int N, int K,
@@ -34,7 +46,8 @@ void sw_gemm(struct sw_compute *compute, int transpose_a, int transpose_b, int M
              int ldc);
 
 /* The same in one call of one thread, for use inside chunks. */
-void sw_gemm_one(int transpose_a, int transpose_b, int M, int N, int K, float alpha, const float *A,
-                 int lda, const float *B, int ldb, float beta, float *C, int ldc);
+void sw_gemm_one(struct sw_compute *compute, int transpose_a, int transpose_b, int M, int N, int K,
+                 float alpha, const float *A, int lda, const float *B, int ldb, float beta,
+                 float *C, int ldc);
 
 #endif

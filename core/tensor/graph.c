@@ -256,7 +256,9 @@ struct sw_tensor *sw_graph_apply(struct sw_graph *graph, const struct sw_op *op,
         return NULL;
     if (op->saved_size && !(call.saved = take(graph, op->saved_size(&call), 0)))
         return NULL;
+    struct sw_place before = sw_part_begin(graph->compute, op->name, 0);
     op->forward(&call);
+    sw_part_end(graph->compute, before);
     if (with_grad && !append(graph, op, &call))
         return NULL;
     return call.out;
@@ -290,8 +292,11 @@ int sw_graph_backward(struct sw_graph *graph)
 {
     if (graph->error.status != SW_OK)
         return graph->error.status;
-    for (const struct node *node = graph->last; node; node = node->before)
+    for (const struct node *node = graph->last; node; node = node->before) {
+        struct sw_place before = sw_part_begin(graph->compute, node->op->name, 1);
         node->op->backward(&node->call);
+        sw_part_end(graph->compute, before);
+    }
     return SW_OK;
 }
 

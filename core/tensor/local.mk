@@ -13,3 +13,4 @@ core_sources += core/tensor/ops_dense.c core/tensor/ops_gram.c core/tensor/ops_g
 core_sources += core/tensor/gru_plan.c core/tensor/gru_plan.h core/tensor/ops_loss.c core/tensor/ops_loss.h core/tensor/loss.h
 core_sources += core/tensor/rows.c core/tensor/rows.h
 core_sources += core/tensor/ops_parts.c
+core_sources += core/tensor/profile.c core/tensor/profile.h

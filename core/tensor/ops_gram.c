@@ -61,7 +61,8 @@ static void gram_groups(void *data, int chunk, int worker)
         size_t first = (size_t)groups->first[g], line = (size_t)step * (size_t)most;
         const float *x = call->in[0]->data + first * (size_t)D;
         float *out = call->out->data + first * (size_t)most;
-        sw_gemm_one(0, 1, count, count, D, 1, x, step * D, x, step * D, 0, out, step * most);
+        sw_gemm_one(call->compute, 0, 1, count, count, D, 1, x, step * D, x, step * D, 0, out,
+                    step * most);
         for (int i = 1; i < count; i++)
             for (int j = 0; j < i; j++)
                 out[(size_t)i * line + (size_t)j] = out[(size_t)j * line + (size_t)i];
@@ -92,8 +93,9 @@ static void gram_groups_backward(void *data, int chunk, int worker)
         for (size_t i = 0; i < (size_t)count; i++)
             for (size_t j = 0; j < (size_t)count; j++)
                 both[i * (size_t)count + j] = dout[i * line + j] + dout[j * line + i];
-        sw_gemm_one(0, 0, count, D, count, 1, both, count, call->in[0]->data + first * (size_t)D,
-                    step * D, 1, call->in[0]->grad + first * (size_t)D, step * D);
+        sw_gemm_one(call->compute, 0, 0, count, D, count, 1, both, count,
+                    call->in[0]->data + first * (size_t)D, step * D, 1,
+                    call->in[0]->grad + first * (size_t)D, step * D);
     }
 }
 

@@ -257,11 +257,11 @@ static void step_forward(const struct walk *walk, int side, int t, int from, int
         const float *weight = parameter(walk->call, side, WEIGHT_HH)->data;
         const float *h = state_before(walk, side, t, 0);
         if (walk->blocks == 1)
-            sw_gemm_one(0, 1, running, 3 * D, D, 1, h, D, weight, D, 1, gates + SLOT_R * D,
-                        SLOTS * D);
+            sw_gemm_one(walk->call->compute, 0, 1, running, 3 * D, D, 1, h, D, weight, D, 1,
+                        gates + SLOT_R * D, SLOTS * D);
         else
             for (int gate = 0; gate < 3; gate++)
-                sw_gemm_one(0, 1, running, units, D, 1, h, D,
+                sw_gemm_one(walk->call->compute, 0, 1, running, units, D, 1, h, D,
                             weight + (size_t)(gate * D + from) * (size_t)D, D, 1,
                             gates + (SLOT_R + gate) * D + from, SLOTS * D);
     }
@@ -292,7 +292,7 @@ static void step_backward(const struct walk *walk, int side, int t, int from, in
         for (int i = 0; i < part->running[0]; i++)
             memset(carried + (size_t)i * (size_t)D, 0, U * sizeof *carried);
     else
-        sw_gemm_one(0, 0, later, units, 3 * D, 1,
+        sw_gemm_one(walk->call->compute, 0, 0, later, units, 3 * D, 1,
                     gru->dgates[side] + (size_t)part->start[t + 1] * row_size + SLOT_R * D,
                     SLOTS * D, parameter(walk->call, side, WEIGHT_HH)->data + from, D, 1, carried,
                     D);

@@ -235,7 +235,7 @@ static void pool_forward(const struct sw_call *call)
     const struct sw_tensor *x = call->in[0], *w = call->in[1];
     const int R = x->dim[0], D = x->dim[2];
     if (x->dim[1] == 1) { /* rows that all pairs share: W^T X */
-        sw_gemm_one(1, 0, L, D, R, 1, w->data, L, x->data, D, 0, call->out->data, D);
+        sw_gemm_one(call->compute, 1, 0, L, D, R, 1, w->data, L, x->data, D, 0, call->out->data, D);
         return;
     }
     for (int l = 0; l < L; l++) {
@@ -256,9 +256,9 @@ static void pool_backward(const struct sw_call *call)
     const float *d = call->out->grad;
     if (x->dim[1] == 1) {
         if (x->grad)
-            sw_gemm_one(0, 0, R, D, L, 1, w->data, L, d, D, 1, x->grad, D);
+            sw_gemm_one(call->compute, 0, 0, R, D, L, 1, w->data, L, d, D, 1, x->grad, D);
         if (w->grad)
-            sw_gemm_one(0, 1, R, L, D, 1, x->data, D, d, D, 1, w->grad, L);
+            sw_gemm_one(call->compute, 0, 1, R, L, D, 1, x->data, D, d, D, 1, w->grad, L);
         return;
     }
     for (int l = 0; l < L; l++, d += D)

@@ -10,12 +10,14 @@
 
 /* The sizes of such a product. */
 struct product {
+    struct sw_compute *compute;
     int R, K, D, shared;
 };
 
-static struct product product_of(const struct sw_tensor *w, const struct sw_tensor *y)
+static struct product product_of(const struct sw_call *call, const struct sw_tensor *w,
+                                 const struct sw_tensor *y)
 {
-    return (struct product){w->dim[0], w->dim[1], y->dim[2], y->dim[1] == 1};
+    return (struct product){call->compute, w->dim[0], w->dim[1], y->dim[2], y->dim[1] == 1};
 }
 
 static size_t packed_count(const struct product *p)
@@ -70,8 +72,9 @@ static void times(const struct product *p, const float *packed, const float *y, 
 {
     const struct calls c = calls_of(p);
     for (int i = 0; i < c.count; i++)
-        sw_gemm_one(0, 0, c.rows, p->D, p->K, 1, packed + (size_t)i * (size_t)p->R * (size_t)p->K,
-                    p->K, y + (size_t)i * (size_t)p->D, c.step, beta, x + (size_t)i * (size_t)p->D,
+        sw_gemm_one(p->compute, 0, 0, c.rows, p->D, p->K, 1,
+                    packed + (size_t)i * (size_t)p->R * (size_t)p->K, p->K,
+                    y + (size_t)i * (size_t)p->D, c.step, beta, x + (size_t)i * (size_t)p->D,
                     c.step);
 }
 
@@ -80,7 +83,7 @@ static void dots(const struct product *p, const float *x, const float *y, float 
 {
     const struct calls c = calls_of(p);
     for (int i = 0; i < c.count; i++)
-        sw_gemm_one(0, 1, c.rows, p->K, p->D, 1, x + (size_t)i * (size_t)p->D, c.step,
+        sw_gemm_one(p->compute, 0, 1, c.rows, p->K, p->D, 1, x + (size_t)i * (size_t)p->D, c.step,
                     y + (size_t)i * (size_t)p->D, c.step, 0,
                     packed + (size_t)i * (size_t)p->R * (size_t)p->K, p->K);
 }
@@ -90,9 +93,9 @@ static void add_transposed(const struct product *p, const float *packed, const f
 {
     const struct calls c = calls_of(p);
     for (int i = 0; i < c.count; i++)
-        sw_gemm_one(1, 0, p->K, p->D, c.rows, 1, packed + (size_t)i * (size_t)p->R * (size_t)p->K,
-                    p->K, x + (size_t)i * (size_t)p->D, c.step, 1, y + (size_t)i * (size_t)p->D,
-                    c.step);
+        sw_gemm_one(p->compute, 1, 0, p->K, p->D, c.rows, 1,
+                    packed + (size_t)i * (size_t)p->R * (size_t)p->K, p->K,
+                    x + (size_t)i * (size_t)p->D, c.step, 1, y + (size_t)i * (size_t)p->D, c.step);
 }
 
 /* ---- mix ---- */
@@ -112,13 +115,13 @@ static int mix_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 /* The packed weights, and backward's packed gradient of them. */
 static size_t mix_saved_size(const struct sw_call *call)
 {
-    const struct product p = product_of(call->in[0], call->in[1]);
+    const struct product p = product_of(call, call->in[0], call->in[1]);
     return 2 * packed_count(&p) * sizeof(float);
 }
 
 static void mix_forward(const struct sw_call *call)
 {
-    const struct product p = product_of(call->in[0], call->in[1]);
+    const struct product p = product_of(call, call->in[0], call->in[1]);
     pack(&p, call->in[0]->data, call->saved);
     times(&p, call->saved, call->in[1]->data, 0, call->out->data);
 }
@@ -126,7 +129,7 @@ static void mix_forward(const struct sw_call *call)
 /* dW = dX Y^T and dY = W^T dX */
 static void mix_backward(const struct sw_call *call)
 {
-    const struct product p = product_of(call->in[0], call->in[1]);
+    const struct product p = product_of(call, call->in[0], call->in[1]);
     float *weights = call->saved, *gradient = weights + packed_count(&p);
     if (call->in[0]->grad) {
         dots(&p, call->out->grad, call->in[1]->data, gradient);
@@ -168,13 +171,13 @@ static int dots_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
 
 static size_t dots_saved_size(const struct sw_call *call)
 {
-    const struct product p = product_of(call->out, call->in[1]);
+    const struct product p = product_of(call, call->out, call->in[1]);
     return packed_count(&p) * sizeof(float);
 }
 
 static void dots_forward(const struct sw_call *call)
 {
-    const struct product p = product_of(call->out, call->in[1]);
+    const struct product p = product_of(call, call->out, call->in[1]);
     dots(&p, call->in[0]->data, call->in[1]->data, call->saved);
     unpack(&p, call->saved, call->out->data, 0);
 }
@@ -182,7 +185,7 @@ static void dots_forward(const struct sw_call *call)
 /* dX = dW Y and dY = dW^T X */
 static void dots_backward(const struct sw_call *call)
 {
-    const struct product p = product_of(call->out, call->in[1]);
+    const struct product p = product_of(call, call->out, call->in[1]);
     pack(&p, call->out->grad, call->saved);
     if (call->in[0]->grad)
         times(&p, call->saved, call->in[1]->data, 1, call->in[0]->grad);

@@ -218,3 +218,13 @@ void sw_pool_run(struct sw_pool *pool, int chunks, void (*work)(void *data, int 
         close_job(pool);
     pthread_mutex_unlock(&pool->one_job);
 }
+
+int sw_pool_inside(const struct sw_pool *pool)
+{
+    return current == pool;
+}
+
+int sw_pool_worker(const struct sw_pool *pool)
+{
+    return current == pool ? current_worker : 0;
+}

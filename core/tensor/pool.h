@@ -15,4 +15,8 @@ void sw_pool_free(struct sw_pool *pool);
 void sw_pool_run(struct sw_pool *pool, int chunks, void (*work)(void *data, int chunk, int worker),
                  void *data);
 
+/* Whether the calling thread is in a chunk of this pool, and as which worker; 0 outside. */
+int sw_pool_inside(const struct sw_pool *pool);
+int sw_pool_worker(const struct sw_pool *pool);
+
 #endif

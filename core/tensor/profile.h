@@ -1,0 +1,39 @@
+/* profile.h -- where the time goes: seconds of every thread in every part of the work.
+ *
+ * A part is an operation of a tape, forward or backward, or what a caller names with sw_part_begin;
+ * in each part, matrix products are told from the rest. Parts within parts do not count twice. A
+ * profile hangs on a sw_compute while someone measures; without one, each place that would note a
+ * part looks at one pointer and goes on. Names are kept by their address and outlive the profile.
+ */
+#ifndef SW_TENSOR_PROFILE_H
+#define SW_TENSOR_PROFILE_H
+
+#include "base/error.h"
+
+struct sw_profile;
+
+struct sw_profile *sw_profile_new(int threads, struct sw_error *error);
+void sw_profile_free(struct sw_profile *profile); /* NULL is fine */
+
+struct sw_profile_part {
+    const char *name;
+    int backward;
+    double products, rest; /* seconds, summed over the threads */
+};
+
+/* The parts of all threads, the longest first, in *out (release with free); their number, or -1
+ * without memory. No thread may be in a part. */
+int sw_profile_parts(const struct sw_profile *profile, struct sw_profile_part **out);
+
+/* Where a worker's clock runs: 0 is nowhere. */
+struct sw_place {
+    const char *name;
+    int backward, product;
+};
+
+/* The worker's clock goes on in `to`; returns where it ran. One thread at a time is a worker. A
+ * profile keeps 128 parts of a worker; the time of others counts to the last. */
+struct sw_place sw_profile_switch(struct sw_profile *profile, int worker, struct sw_place to);
+struct sw_place sw_profile_place(const struct sw_profile *profile, int worker);
+
+#endif
