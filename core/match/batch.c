@@ -1,6 +1,7 @@
 /* batch.c -- what the tiles of a batch draw on: Gram matrices of the fragments and whatever the
  * stages prepare, declared as inputs. */
 #include "match/internal.h"
+#include "tensor/ops_row_dots.h"
 
 static struct sw_whole_batch *whole(struct sw_batch *batch)
 {
@@ -70,6 +71,15 @@ int sw_batch_shared(struct sw_batch *batch, struct sw_tensor *parameter)
     return declare(batch, (struct sw_input_def){.kind = SW_IN_SHARED, .x = parameter});
 }
 
+/* Room for a functional of each row, (rows,1): it gets its numbers once all functionals are known
+ * (see apply_functionals). */
+static struct sw_tensor *later(struct sw_batch *batch, enum sw_side side)
+{
+    static float nothing;
+    int rows = (side == SW_REGIONS ? batch->regions : batch->words)->dim[0];
+    return sw_graph_tensor(batch->graph, 2, (int[]){rows, 1}, &nothing, 0);
+}
+
 int sw_batch_functional(struct sw_batch *batch, struct sw_tensor *w)
 {
     struct sw_whole_batch *b = whole(batch);
@@ -86,10 +96,9 @@ int sw_batch_functional(struct sw_batch *batch, struct sw_tensor *w)
                 "the stages declare more than %d functionals", MOST_FUNCTIONALS);
         return -1;
     }
-    struct sw_functional f = {
-        .rows = {sw_batch_rows(batch, SW_REGIONS, sw_linear(batch, batch->regions, w, NULL)),
-                 sw_batch_rows(batch, SW_WORDS, sw_linear(batch, batch->words, w, NULL))},
-        .weight = sw_batch_shared(batch, w)};
+    struct sw_functional f = {.rows = {sw_batch_rows(batch, SW_REGIONS, later(batch, SW_REGIONS)),
+                                       sw_batch_rows(batch, SW_WORDS, later(batch, SW_WORDS))},
+                              .weight = sw_batch_shared(batch, w)};
     b->functionals[b->functional_count] = f;
     return f.weight < 0 ? -1 : b->functional_count++;
 }
@@ -145,6 +154,34 @@ static void prepare_parts(struct sw_whole_batch *batch)
     }
 }
 
+/* Functionals [from, from + count) of one side's fragments, in one sweep over them. */
+static void apply_some(struct sw_whole_batch *batch, enum sw_side side, int from, int count)
+{
+    const struct sw_functional *f = batch->functionals + from;
+    struct sw_tensor *in[1 + SW_MOST_ROW_DOTS] = {side == SW_REGIONS ? batch->shown.regions
+                                                                     : batch->shown.words};
+    for (int i = 0; i < count; i++)
+        in[1 + i] = batch->inputs[f[i].weight].x;
+    struct sw_tensor *all =
+        sw_graph_apply_named(batch->shown.graph, "row_dots", in, 1 + count, NULL);
+    for (int i = 0; all && i < count; i++) {
+        struct sw_tensor *rows = batch->inputs[f[i].rows[side]].x;
+        size_t at = (size_t)i * (size_t)all->dim[1];
+        rows->data = all->data + at;
+        rows->grad = all->grad ? all->grad + at : NULL;
+    }
+}
+
+static void apply_functionals(struct sw_whole_batch *batch)
+{
+    for (int from = 0; from < batch->functional_count; from += SW_MOST_ROW_DOTS) {
+        int left = batch->functional_count - from;
+        int count = left < SW_MOST_ROW_DOTS ? left : SW_MOST_ROW_DOTS;
+        apply_some(batch, SW_REGIONS, from, count);
+        apply_some(batch, SW_WORDS, from, count);
+    }
+}
+
 struct sw_whole_batch *sw_batch_prepare(struct sw_model *model, struct sw_graph *graph,
                                         struct sw_tensor *regions, struct sw_tensor *words,
                                         const struct sw_fragments *region_rows,
@@ -176,5 +213,6 @@ struct sw_whole_batch *sw_batch_prepare(struct sw_model *model, struct sw_graph 
     sw_batch_vectors(&batch->shown, SW_REGIONS, regions);
     sw_batch_vectors(&batch->shown, SW_WORDS, words);
     prepare_parts(batch);
+    apply_functionals(batch);
     return sw_graph_error(graph)->status == SW_OK ? batch : NULL;
 }

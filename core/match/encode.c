@@ -79,6 +79,28 @@ static struct sw_tensor *encode_regions(const struct sw_model *model, struct sw_
     return sw_graph_apply_named(graph, "l2norm", &v, 1, &none);
 }
 
+/* Columns of joined word vectors that take a gradient: those of the trained tables. */
+static void trained_columns(const struct sw_graph *graph, const struct sw_tensor *x, int *from,
+                            int *columns)
+{
+    const void *at = NULL;
+    const struct sw_op *op;
+    const struct sw_call *call;
+    *from = 0;
+    *columns = x->dim[1];
+    while (sw_graph_before(graph, &at, &op, &call))
+        if (call->out == x && strcmp(op->name, "concat") == 0) {
+            int first = call->in[0]->dim[1];
+            if (!call->in[0]->grad) {
+                *from = first;
+                *columns -= first;
+            } else if (!call->in[1]->grad) {
+                *columns = first;
+            }
+            return;
+        }
+}
+
 /* t_j = l2norm((forward_j + backward_j) / 2), eq. 2 */
 static struct sw_tensor *encode_words(const struct sw_model *model, struct sw_graph *graph,
                                       const int32_t *ids, const struct sw_fragments *captions)
@@ -102,6 +124,8 @@ static struct sw_tensor *encode_words(const struct sw_model *model, struct sw_gr
     }
     memcpy(in + 1, model->gru, sizeof model->gru);
     struct sw_args args = {.p = packing}, none = {.i = {0}};
+    if (in[0] && in[0]->grad)
+        trained_columns(graph, in[0], &args.i[0], &args.i[1]);
     struct sw_tensor *t = sw_graph_apply_named(graph, "bigru", in, 9, &args);
     return sw_graph_apply_named(graph, "l2norm", &t, 1, &none);
 }

@@ -2,6 +2,7 @@
 #include "run/floor.h"
 
 #include "run/trainer_parts.h"
+#include "tensor/arena.h"
 #include "tensor/random.h"
 
 #include <cblas.h>
@@ -35,9 +36,10 @@ struct sw_floor {
     int count, threads, rounds, done;
     struct part parts[MOST_PARTS];
     int part_count;
-    double *samples;      /* (parts, ways, rounds) */
-    struct piece *pieces; /* of the turn at hand */
-    float *operand[2];    /* A and B, twice each */
+    double *samples;        /* (parts, ways, rounds) */
+    struct piece *pieces;   /* of the turn at hand */
+    struct sw_arena *arena; /* on large pages, as a step's own numbers are */
+    float *operand[2];      /* A and B, twice each */
     size_t operand_size[2];
     float *results; /* (threads, result_size), or the whole of one product */
     size_t result_size;
@@ -178,11 +180,13 @@ static int make_room(struct sw_floor *f, struct sw_error *error)
         f->result_size = larger(f->result_size, step * (N > M ? M : N));
         whole = larger(whole, M * N);
     }
-    f->pieces = malloc(((size_t)f->count * threads + 1) * sizeof *f->pieces);
-    f->operand[0] = malloc((2 * f->operand_size[0] + 1) * sizeof(float));
-    f->operand[1] = malloc((2 * f->operand_size[1] + 1) * sizeof(float));
     count = larger(whole, threads * f->result_size);
-    f->results = malloc((count + 1) * sizeof(float));
+    f->pieces = malloc(((size_t)f->count * threads + 1) * sizeof *f->pieces);
+    f->arena = sw_arena_new();
+    for (int o = 0; f->arena && o < 2; o++)
+        f->operand[o] = sw_arena_alloc(f->arena, 2 * f->operand_size[o] * sizeof(float));
+    if (f->arena)
+        f->results = sw_arena_alloc(f->arena, count * sizeof(float));
     if (!f->pieces || !f->operand[0] || !f->operand[1] || !f->results)
         return sw_fail(error, SW_FAILED, "out of memory for the operands of bare products");
     for (size_t i = 0; i < count; i++)
@@ -227,9 +231,7 @@ void sw_floor_free(struct sw_floor *f)
     free(f->list);
     free(f->samples);
     free(f->pieces);
-    free(f->operand[0]);
-    free(f->operand[1]);
-    free(f->results);
+    sw_arena_free(f->arena);
     free(f);
 }
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Under the address sanitizer what is not handed out may not be touched, so that a write past a
  * tensor's end is found although its neighbour lies in the same block. */
@@ -54,13 +55,27 @@ static void drop(struct block *block)
     free(block);
 }
 
+/* Large blocks lie on large pages where the kernel gives them on request: a product that walks rows
+ * of 4 KB would touch a page a row, and takes 5 to 10 % longer. */
+static void *get(size_t size)
+{
+    enum { PAGE = 2 << 20 };
+    if (size < 2 * (size_t)PAGE)
+        return aligned_alloc(ALIGNMENT, size);
+    size_t whole = (size + PAGE - 1) / PAGE * PAGE;
+    void *at = aligned_alloc(PAGE, whole);
+    if (at)
+        madvise(at, whole, MADV_HUGEPAGE); /* a wish: without it all goes on, slower */
+    return at;
+}
+
 /* `size` is a multiple of ALIGNMENT. */
 static int push(struct sw_arena *arena, size_t size)
 {
     _Static_assert(sizeof(struct block) <= ALIGNMENT, "a block's head fits one unit");
-    if (size > PTRDIFF_MAX - ALIGNMENT)
+    if (size > PTRDIFF_MAX / 2)
         return 0;
-    struct block *block = aligned_alloc(ALIGNMENT, size + ALIGNMENT);
+    struct block *block = get(size + ALIGNMENT);
     if (!block)
         return 0;
     block->before = arena->last;

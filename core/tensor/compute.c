@@ -6,7 +6,6 @@
 #include "tensor/kernels.h"
 #include "tensor/pool.h"
 
-#include <assert.h>
 #include <cblas.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -148,6 +147,16 @@ void sw_part_end(struct sw_compute *compute, struct sw_place before)
         sw_profile_switch(compute->profile, sw_pool_worker(compute->pool), before);
 }
 
+struct sw_place sw_product_begin(struct sw_compute *compute)
+{
+    if (!compute->profile)
+        return (struct sw_place){0};
+    int worker = sw_pool_worker(compute->pool);
+    struct sw_place place = sw_profile_place(compute->profile, worker);
+    place.product = 1;
+    return sw_profile_switch(compute->profile, worker, place);
+}
+
 struct measured {
     struct sw_profile *profile;
     struct sw_place place;
@@ -180,111 +189,4 @@ void sw_parallel(struct sw_compute *compute, int chunks,
         measured_parallel(compute, chunks, work, data);
     else
         sw_pool_run(compute->pool, chunks, work, data);
-}
-
-/* ---- matrix products --------------------------------------------------------------------------
- */
-
-struct product {
-    struct sw_compute *compute;
-    int transpose_a, transpose_b, M, N, K;
-    float alpha, beta;
-    const float *A, *B;
-    float *C;
-    int lda, ldb, ldc;
-    int by_columns, step; /* how C is cut */
-};
-
-/* C = beta C, for a sum over nothing. */
-static void scale_only(int M, int N, float beta, float *C, int ldc)
-{
-    for (int i = 0; i < M; i++) {
-        float *row = C + (size_t)i * (size_t)ldc;
-        for (int j = 0; j < N; j++)
-            row[j] = beta == 0 ? 0 : beta * row[j];
-    }
-}
-
-static struct sw_place product_begin(struct sw_compute *compute)
-{
-    int worker = sw_pool_worker(compute->pool);
-    struct sw_place place = sw_profile_place(compute->profile, worker);
-    place.product = 1;
-    return sw_profile_switch(compute->profile, worker, place);
-}
-
-void sw_gemm_one(struct sw_compute *compute, int transpose_a, int transpose_b, int M, int N, int K,
-                 float alpha, const float *A, int lda, const float *B, int ldb, float beta,
-                 float *C, int ldc)
-{
-    if (M <= 0 || N <= 0)
-        return;
-    assert(ldc >= N);
-    if (K <= 0) {
-        scale_only(M, N, beta, C, ldc);
-        return;
-    }
-    assert(lda >= (transpose_a ? M : K) && ldb >= (transpose_b ? K : N));
-    struct sw_place before = {0};
-    if (compute->profile)
-        before = product_begin(compute);
-    cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
-                transpose_b ? CblasTrans : CblasNoTrans, M, N, K, alpha, A, lda, B, ldb, beta, C,
-                ldc);
-    sw_part_end(compute, before);
-}
-
-static void product_chunk(void *data, int chunk, int worker)
-{
-    (void)worker;
-    const struct product *p = data;
-    int whole = p->by_columns ? p->N : p->M;
-    int first = chunk * p->step;
-    int length = whole - first < p->step ? whole - first : p->step;
-    size_t at = (size_t)first;
-    if (p->by_columns) {
-        const float *B = p->B + at * (p->transpose_b ? (size_t)p->ldb : 1);
-        sw_gemm_one(p->compute, p->transpose_a, p->transpose_b, p->M, length, p->K, p->alpha, p->A,
-                    p->lda, B, p->ldb, p->beta, p->C + at, p->ldc);
-    } else {
-        const float *A = p->A + at * (p->transpose_a ? 1 : (size_t)p->lda);
-        sw_gemm_one(p->compute, p->transpose_a, p->transpose_b, length, p->N, p->K, p->alpha, A,
-                    p->lda, p->B, p->ldb, p->beta, p->C + at * (size_t)p->ldc, p->ldc);
-    }
-}
-
-/* Lines of C (rows or columns) in a chunk. A chunk is work worth a thread's while, and not thin:
- * each packs the whole of the other operand anew, which costs 5 % of the time at 192 lines and 20 %
- * at 80. Counts of chunks are powers of two or multiples of eight, which 2, 4 or 8 threads share
- * evenly. */
-static int chunk_step(int lines, int other, int K)
-{
-    enum { MOST_CHUNKS = 64, THIN = 192, UNIT = 16 };
-    const double worth = 32e6;
-    double by_work = 2.0 * lines * other * K / worth;
-    int count = lines / THIN < MOST_CHUNKS ? lines / THIN : MOST_CHUNKS;
-    if (by_work < count)
-        count = (int)by_work;
-    if (count < 2)
-        return lines;
-    count = count >= 8 ? count / 8 * 8 : count >= 4 ? 4 : 2;
-    int step = (lines - 1) / count + 1;
-    return (step - 1) / UNIT * UNIT + UNIT;
-}
-
-void sw_gemm(struct sw_compute *compute, int transpose_a, int transpose_b, int M, int N, int K,
-             float alpha, const float *A, int lda, const float *B, int ldb, float beta, float *C,
-             int ldc)
-{
-    if (M <= 0 || N <= 0)
-        return;
-    int by_columns = N > M, lines = by_columns ? N : M;
-    int step = K > 0 ? chunk_step(lines, by_columns ? M : N, K) : lines;
-    struct product product = {compute, transpose_a, transpose_b, M,   N,   K,   alpha,      beta,
-                              A,       B,           C,           lda, ldb, ldc, by_columns, step};
-    int chunks = (lines - 1) / step + 1;
-    if (chunks == 1)
-        product_chunk(&product, 0, 0);
-    else
-        sw_parallel(compute, chunks, product_chunk, &product);
 }

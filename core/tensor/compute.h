@@ -36,14 +36,36 @@ void sw_compute_measure(struct sw_compute *compute, struct sw_profile *profile);
 /* The calling thread's time counts to `name` until sw_part_end(compute, what this returned). */
 struct sw_place sw_part_begin(struct sw_compute *compute, const char *name, int backward);
 void sw_part_end(struct sw_compute *compute, struct sw_place before);
+/* The same for a matrix product inside whatever part the thread is in. */
+struct sw_place sw_product_begin(struct sw_compute *compute);
 
 /* ---- matrix products ---- */
 
-/* C (M,N) = alpha op(A) op(B) + beta C, row-major, cut by rows of C into fixed chunks when it is
- * large. op(X) = X or its transpose. */
+/* C (M,N) = alpha op(A) op(B) + beta C, row-major, cut by rows or columns of C into fixed chunks
+ * when it is large. op(X) = X or its transpose. */
 void sw_gemm(struct sw_compute *compute, int transpose_a, int transpose_b, int M, int N, int K,
              float alpha, const float *A, int lda, const float *B, int ldb, float beta, float *C,
              int ldc);
+
+/* One of several products at once: C = op(A) op(B) + beta C, and then, into the same C, op(A2)
+ * op(B2) where A2 is not NULL. */
+struct sw_product_of {
+    int transpose_a, transpose_b, M, N, K;
+    const float *A;
+    int lda;
+    const float *B;
+    int ldb;
+    float beta;
+    float *C;
+    int ldc;
+    /* stored and stepped as A and B are; the inner width is K2 */
+    int K2;
+    const float *A2, *B2;
+};
+
+/* Products that write to places of their own, as one job: the same numbers as one by one, without
+ * the threads waiting for each other in between. At most 16; the largest are best put first. */
+void sw_gemm_all(struct sw_compute *compute, const struct sw_product_of *list, int count);
 
 /* The same in one call of one thread, for use inside chunks. */
 void sw_gemm_one(struct sw_compute *compute, int transpose_a, int transpose_b, int M, int N, int K,

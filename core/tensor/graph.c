@@ -1,6 +1,7 @@
 /* graph.c -- the eager tape. */
 #include "tensor/graph.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,11 +82,42 @@ size_t sw_tensor_count(const struct sw_tensor *tensor)
     return count;
 }
 
+/* Bytes that one thread clears at a time; what is shorter is not shared. */
+enum { CLEARED = 512 * 1024 };
+
+struct clearing {
+    char *at;
+    size_t bytes;
+};
+
+static void clear_some(void *data, int chunk, int worker)
+{
+    (void)worker;
+    const struct clearing *clearing = data;
+    size_t from = (size_t)chunk * CLEARED, left = clearing->bytes - from;
+    memset(clearing->at + from, 0, left < CLEARED ? left : CLEARED);
+}
+
+static void clear(struct sw_compute *compute, void *at, size_t bytes)
+{
+    struct clearing clearing = {at, bytes};
+    size_t chunks = bytes / CLEARED + 1;
+    if (!compute || chunks < 3 || chunks > INT_MAX) {
+        memset(at, 0, bytes);
+        return;
+    }
+    struct sw_place before = sw_part_begin(compute, "clear", 0);
+    sw_parallel(compute, (int)chunks, clear_some, &clearing);
+    sw_part_end(compute, before);
+}
+
 static void *take(struct sw_graph *graph, size_t bytes, int zeroed)
 {
-    void *at = zeroed ? sw_arena_zeroed(graph->arena, bytes) : sw_arena_alloc(graph->arena, bytes);
+    void *at = sw_arena_alloc(graph->arena, bytes);
     if (!at)
         sw_fail(&graph->error, SW_FAILED, "out of memory for %zu bytes", bytes);
+    else if (zeroed)
+        clear(graph->compute, at, bytes);
     return at;
 }
 

@@ -46,7 +46,7 @@ struct tables {
 /* Fills *gru and *tables but for what depends on the order; returns how many bytes all take, with
  * the struct itself at their head. */
 static size_t carve_all(char *base, const struct sw_fragments *words, int width, int dim,
-                        int records, struct sw_gru *gru, struct tables *tables)
+                        int records, int dx_columns, struct sw_gru *gru, struct tables *tables)
 {
     size_t used = 0, steps = (size_t)longest(words) + 1;
     size_t parts = ((size_t)words->groups + SW_GRU_PART - 1) / SW_GRU_PART;
@@ -65,19 +65,21 @@ static size_t carve_all(char *base, const struct sw_fragments *words, int width,
         gru->gates[side] = carve(base, &used, rows, 4 * D);
         gru->h[side] = carve(base, &used, rows, D);
         gru->bias[side] = carve(base, &used, 4, D);
-        if (records)
-            gru->dgates[side] = carve(base, &used, part_rows, 4 * D);
+        if (!records)
+            continue;
+        gru->dgates[side] = carve(base, &used, part_rows, 4 * D);
+        gru->dx[side] = carve(base, &used, part_rows, (size_t)dx_columns * sizeof(float));
     }
-    if (records)
-        gru->dx = carve(base, &used, part_rows, W);
+    gru->dx_columns = dx_columns;
     return used;
 }
 
-size_t sw_gru_bytes(const struct sw_fragments *words, int width, int dim, int records)
+size_t sw_gru_bytes(const struct sw_fragments *words, int width, int dim, int records,
+                    int dx_columns)
 {
     struct sw_gru gru;
     struct tables tables;
-    return carve_all(NULL, words, width, dim, records, &gru, &tables);
+    return carve_all(NULL, words, width, dim, records, dx_columns, &gru, &tables);
 }
 
 /* order = captions by falling length, ties by rising index: a counting sort. */
@@ -112,11 +114,11 @@ static void plan_part(struct sw_gru_part *part, const struct sw_fragments *words
 }
 
 struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words, int width, int dim,
-                              int records)
+                              int records, int dx_columns)
 {
     struct sw_gru *gru = memory;
     struct tables tables;
-    carve_all(memory, words, width, dim, records, gru, &tables);
+    carve_all(memory, words, width, dim, records, dx_columns, gru, &tables);
     int most = longest(words);
     sort(words, most, tables.before, tables.order);
     size_t at = 0;

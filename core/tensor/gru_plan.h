@@ -43,18 +43,21 @@ struct sw_gru {
     float *bias[SW_GRU_SIDES];  /* (4 D): what the slots of gates begin with */
     /* Of one part, for backward; NULL without gradients. */
     float *dgates[SW_GRU_SIDES]; /* (rows, 4 D) */
-    float *dx;                   /* (rows, W) */
+    float *dx[SW_GRU_SIDES];     /* (rows, dx_columns) */
+    int dx_from, dx_columns;     /* the columns of x that take a gradient */
 };
 
 /* 1 when `words` are captions end to end over exactly `rows` rows. */
 int sw_gru_fits(const struct sw_fragments *words, int rows);
 
-/* Bytes that sw_gru_lay_out needs. records: gradients will be asked for. */
-size_t sw_gru_bytes(const struct sw_fragments *words, int width, int dim, int records);
+/* Bytes that sw_gru_lay_out needs. records: gradients will be asked for; dx_columns: of so many
+ * columns of x. */
+size_t sw_gru_bytes(const struct sw_fragments *words, int width, int dim, int records,
+                    int dx_columns);
 
 /* Lays the plan and its arrays out in `memory`; the arrays are not filled. */
 struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words, int width, int dim,
-                              int records);
+                              int records, int dx_columns);
 
 /* Row of x of the word that caption i of a part takes at step t. */
 static inline size_t sw_gru_word(const struct sw_gru *gru, const struct sw_gru_part *part, int side,

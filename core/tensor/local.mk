@@ -14,3 +14,4 @@ core_sources += core/tensor/gru_plan.c core/tensor/gru_plan.h core/tensor/ops_lo
 core_sources += core/tensor/rows.c core/tensor/rows.h
 core_sources += core/tensor/ops_parts.c
 core_sources += core/tensor/profile.c core/tensor/profile.h
+core_sources += core/tensor/gemm.c core/tensor/ops_row_dots.c core/tensor/ops_row_dots.h

@@ -5,6 +5,7 @@
 #include "tensor/ops_gram.h"
 #include "tensor/ops_gru.h"
 #include "tensor/ops_loss.h"
+#include "tensor/ops_row_dots.h"
 #include "tensor/rows.h"
 
 #include <math.h>
@@ -56,10 +57,32 @@ static void linear_backward(const struct sw_call *call)
     const struct sw_tensor *b = call->inputs > 2 ? call->in[2] : NULL;
     int N = x->dim[0], F = x->dim[1], D = w->dim[0];
     const float *dout = call->out->grad;
-    if (x->grad)
-        sw_gemm(call->compute, 0, 0, N, F, D, 1, dout, D, w->data, F, 1, x->grad, F);
+    struct sw_product_of list[2];
+    int count = 0;
     if (w->grad)
-        sw_gemm(call->compute, 1, 0, D, F, N, 1, dout, D, x->data, F, 1, w->grad, F);
+        list[count++] = (struct sw_product_of){.transpose_a = 1,
+                                               .M = D,
+                                               .N = F,
+                                               .K = N,
+                                               .A = dout,
+                                               .lda = D,
+                                               .B = x->data,
+                                               .ldb = F,
+                                               .beta = 1,
+                                               .C = w->grad,
+                                               .ldc = F};
+    if (x->grad)
+        list[count++] = (struct sw_product_of){.M = N,
+                                               .N = F,
+                                               .K = D,
+                                               .A = dout,
+                                               .lda = D,
+                                               .B = w->data,
+                                               .ldb = F,
+                                               .beta = 1,
+                                               .C = x->grad,
+                                               .ldc = F};
+    sw_gemm_all(call->compute, list, count);
     if (b && b->grad)
         sw_add_column_sums(call->compute, N, D, dout, (size_t)D, b->grad);
 }
@@ -314,5 +337,6 @@ static const struct sw_op concat = {
 };
 
 const struct sw_op *const sw_ops_dense[] = {
-    &linear, &l2norm, &embedding, &concat, &sw_op_gram, &sw_op_bigru, &sw_op_hinge, NULL,
+    &linear,     &l2norm,      &embedding,   &concat, &sw_op_row_dots,
+    &sw_op_gram, &sw_op_bigru, &sw_op_hinge, NULL,
 };

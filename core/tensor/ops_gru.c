@@ -30,7 +30,9 @@ static int bigru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     const struct sw_tensor *x = call->in[WORDS], *hh = call->in[WEIGHT_HH];
     if (x->ndim != 2 || hh->ndim != 2 || !sw_gru_fits(call->args->p, x->dim[0]))
         return -1;
-    int W = x->dim[1], D = hh->dim[1], D3;
+    int W = x->dim[1], D = hh->dim[1], D3, from = call->args->i[0], columns = call->args->i[1];
+    if (from < 0 || columns < 0 || from > W - columns)
+        return -1;
     if (D < 1 || W < 1 || __builtin_mul_overflow(D, SLOTS, &D3))
         return -1;
     D3 = 3 * D;
@@ -45,10 +47,17 @@ static int bigru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     return 2;
 }
 
+/* Columns of x that take a gradient: i1 of them from i0 on, or all when i1 is 0. */
+static int wanted_columns(const struct sw_call *call)
+{
+    const struct sw_tensor *x = call->in[WORDS];
+    return !x->grad ? 0 : call->args->i[1] ? call->args->i[1] : x->dim[1];
+}
+
 static size_t bigru_saved_size(const struct sw_call *call)
 {
     return sw_gru_bytes(call->args->p, call->in[WORDS]->dim[1], call->out->dim[1],
-                        call->out->grad != NULL);
+                        call->out->grad != NULL, wanted_columns(call));
 }
 
 /* ---- the walk through the steps ---------------------------------------------------------------
@@ -56,7 +65,7 @@ static size_t bigru_saved_size(const struct sw_call *call)
 
 /* Units of a block: the products of a step are cut by these, so a chunk packs its own weights only.
  */
-enum { MOST_UNITS = 256, UNIT_STEP = 16 };
+enum { MOST_UNITS = 512, UNIT_STEP = 16 };
 
 struct walk {
     const struct sw_call *call;
@@ -161,18 +170,20 @@ static void gather_some(const void *data, int from, int to)
                    x + sw_gru_word(gru, part, work->side, t, i) * W, W * sizeof *x);
 }
 
-/* dx += the time-major gradient in gru->dx */
+/* dx += the time-major gradient in gru->dx, in the columns that take one */
 static void scatter_some(const void *data, int from, int to)
 {
     const struct rows_work *work = data;
     const struct sw_gru *gru = work->walk->gru;
     const struct sw_gru_part *part = work->walk->part;
-    size_t W = (size_t)gru->width;
-    float *grad = work->walk->call->in[WORDS]->grad;
+    size_t W = (size_t)gru->width, columns = (size_t)gru->dx_columns;
+    float *grad = work->walk->call->in[WORDS]->grad + gru->dx_from;
+    const float *dx = gru->dx[work->side];
     for (int t = from; t < to; t++)
         for (int i = 0; i < part->running[t]; i++) {
             float *row = grad + sw_gru_word(gru, part, work->side, t, i) * W;
-            work->walk->kernels->add(W, row, gru->dx + (size_t)(part->start[t] + i) * W, row);
+            work->walk->kernels->add(columns, row, dx + (size_t)(part->start[t] + i) * columns,
+                                     row);
         }
 }
 
@@ -197,48 +208,123 @@ static void join_biases(const struct walk *walk, int side)
     memcpy(bias + SLOT_A * D, hh + 2 * D, D * sizeof *hh);
 }
 
-/* gates = bias + x W_ih^T, where a has no part in x */
-static void input_forward(const struct walk *walk, int side)
+/* gates = bias + x W_ih^T, where a has no part in x; both directions at once */
+static void input_forward(const struct walk *walk)
 {
     const struct sw_gru_part *part = walk->part;
-    struct sw_compute *compute = walk->call->compute;
-    int D = walk->D, W = walk->gru->width;
-    const float *weight = parameter(walk->call, side, WEIGHT_IH)->data;
-    const float *x = walk->gru->x[side] + part->at * (size_t)W;
-    float *gates = gates_row(walk, walk->gru->gates, side, part->at);
-    over_steps(walk, side, W, gather_some);
-    sw_fill_rows(compute, part->rows, SLOTS * D, walk->gru->bias[side], gates, SLOTS * (size_t)D);
-    sw_gemm(compute, 0, 1, part->rows, 2 * D, W, 1, x, W, weight, W, 1, gates + SLOT_R * D,
-            SLOTS * D);
-    sw_gemm(compute, 0, 1, part->rows, D, W, 1, x, W, weight + 2 * (size_t)D * (size_t)W, W, 1,
-            gates + SLOT_N * D, SLOTS * D);
+    int D = walk->D, W = walk->gru->width, rows = part->rows, row_size = SLOTS * D;
+    struct sw_product_of list[2 * SW_GRU_SIDES];
+    for (int side = 0; side < SW_GRU_SIDES; side++) {
+        const float *weight = parameter(walk->call, side, WEIGHT_IH)->data;
+        float *gates = gates_row(walk, walk->gru->gates, side, part->at);
+        over_steps(walk, side, W, gather_some);
+        sw_fill_rows(walk->call->compute, rows, row_size, walk->gru->bias[side], gates,
+                     (size_t)row_size);
+        struct sw_product_of rz = {.transpose_b = 1,
+                                   .M = rows,
+                                   .N = 2 * D,
+                                   .K = W,
+                                   .A = walk->gru->x[side] + part->at * (size_t)W,
+                                   .lda = W,
+                                   .B = weight,
+                                   .ldb = W,
+                                   .beta = 1,
+                                   .C = gates + SLOT_R * D,
+                                   .ldc = row_size};
+        list[side] = list[SW_GRU_SIDES + side] = rz;
+        struct sw_product_of *n = &list[SW_GRU_SIDES + side];
+        n->N = D;
+        n->B = weight + 2 * (size_t)D * (size_t)W;
+        n->C = gates + SLOT_N * D;
+    }
+    sw_gemm_all(walk->call->compute, list, 2 * SW_GRU_SIDES);
 }
 
-/* dW_ih += dgates^T x, db_ih += column sums of dgates, dx += dgates W_ih, each without a */
-static void input_backward(const struct walk *walk, int side)
+/* One direction's products of the way back, when all dgates are there:
+ * dW_hh += dgates^T h over all steps but the first, of r, z and a; dW_ih += dgates^T x and
+ * dx = dgates W_ih, of r, z and n. */
+static int products_backward(const struct walk *walk, int side, struct sw_product_of *list)
 {
+    const struct sw_gru *gru = walk->gru;
     const struct sw_gru_part *part = walk->part;
+    int D = walk->D, W = gru->width, rows = part->rows, row_size = SLOTS * D, count = 0;
+    const struct sw_tensor *ih = parameter(walk->call, side, WEIGHT_IH);
+    float *dhh = parameter(walk->call, side, WEIGHT_HH)->grad;
+    size_t later = (size_t)part->running[0],
+           last = 2 * (size_t)D * (size_t)W; /* n is last in W_ih */
+    const float *rz = gru->dgates[side] + SLOT_R * D, *n = gru->dgates[side] + SLOT_N * D;
+    struct sw_product_of product = {.transpose_a = 1,
+                                    .M = 3 * D,
+                                    .N = D,
+                                    .K = rows - part->running[0],
+                                    .A = rz + later * (size_t)row_size,
+                                    .lda = row_size,
+                                    .B = gru->h[side] + part->at * (size_t)D,
+                                    .ldb = D,
+                                    .beta = 1,
+                                    .C = dhh,
+                                    .ldc = D};
+    if (dhh)
+        list[count++] = product;
+    product.N = product.ldb = product.ldc = W;
+    product.K = rows;
+    product.B = gru->x[side] + part->at * (size_t)W;
+    product.M = 2 * D;
+    product.A = rz;
+    product.C = ih->grad;
+    if (ih->grad)
+        list[count++] = product;
+    product.M = D;
+    product.A = n;
+    product.C = ih->grad + last;
+    if (ih->grad)
+        list[count++] = product;
+    product = (struct sw_product_of){.M = rows,
+                                     .N = gru->dx_columns,
+                                     .K = 2 * D,
+                                     .A = rz,
+                                     .lda = row_size,
+                                     .B = ih->data + gru->dx_from,
+                                     .ldb = W,
+                                     .C = gru->dx[side],
+                                     .ldc = gru->dx_columns,
+                                     .K2 = D,
+                                     .A2 = n,
+                                     .B2 = ih->data + last + gru->dx_from};
+    if (gru->dx_columns)
+        list[count++] = product;
+    return count;
+}
+
+/* Biases take column sums: db_ih of r, z and n, db_hh of r, z and a. */
+static void biases_backward(const struct walk *walk, int side)
+{
     struct sw_compute *compute = walk->call->compute;
-    int D = walk->D, W = walk->gru->width, rows = part->rows;
-    const struct sw_tensor *weight = parameter(walk->call, side, WEIGHT_IH);
-    const struct sw_tensor *bias = parameter(walk->call, side, BIAS_IH);
-    size_t last = 2 * (size_t)D * (size_t)W; /* the rows of n come last in W_ih */
-    const float *x = walk->gru->x[side] + part->at * (size_t)W;
-    const float *dgates = walk->gru->dgates[side], *rz = dgates + SLOT_R * D,
-                *n = dgates + SLOT_N * D;
-    if (weight->grad) {
-        sw_gemm(compute, 1, 0, 2 * D, W, rows, 1, rz, SLOTS * D, x, W, 1, weight->grad, W);
-        sw_gemm(compute, 1, 0, D, W, rows, 1, n, SLOTS * D, x, W, 1, weight->grad + last, W);
+    int D = walk->D, rows = walk->part->rows;
+    size_t row_size = SLOTS * (size_t)D;
+    float *dih = parameter(walk->call, side, BIAS_IH)->grad;
+    float *dhh = parameter(walk->call, side, BIAS_HH)->grad;
+    const float *rz = walk->gru->dgates[side] + SLOT_R * D;
+    if (dih) {
+        sw_add_column_sums(compute, rows, 2 * D, rz, row_size, dih);
+        sw_add_column_sums(compute, rows, D, walk->gru->dgates[side] + SLOT_N * D, row_size,
+                           dih + 2 * D);
     }
-    if (bias->grad) {
-        sw_add_column_sums(compute, rows, 2 * D, rz, SLOTS * (size_t)D, bias->grad);
-        sw_add_column_sums(compute, rows, D, n, SLOTS * (size_t)D, bias->grad + 2 * D);
-    }
-    if (walk->call->in[WORDS]->grad) {
-        float *dx = walk->gru->dx;
-        sw_gemm(compute, 0, 0, rows, W, 2 * D, 1, rz, SLOTS * D, weight->data, W, 0, dx, W);
-        sw_gemm(compute, 0, 0, rows, W, D, 1, n, SLOTS * D, weight->data + last, W, 1, dx, W);
-        over_steps(walk, side, W, scatter_some);
+    if (dhh)
+        sw_add_column_sums(compute, rows, 3 * D, rz, row_size, dhh);
+}
+
+static void weights_backward(const struct walk *walk)
+{
+    struct sw_product_of list[4 * SW_GRU_SIDES];
+    int count = 0;
+    for (int side = 0; side < SW_GRU_SIDES; side++)
+        count += products_backward(walk, side, list + count);
+    sw_gemm_all(walk->call->compute, list, count);
+    for (int side = 0; side < SW_GRU_SIDES; side++) {
+        biases_backward(walk, side);
+        if (walk->gru->dx_columns)
+            over_steps(walk, side, walk->gru->dx_columns, scatter_some);
     }
 }
 
@@ -317,23 +403,6 @@ static void step_backward(const struct walk *walk, int side, int t, int from, in
     }
 }
 
-/* dW_hh += dgates^T h over all steps but the first, db_hh += column sums, of r, z and a */
-static void state_backward(const struct walk *walk, int side)
-{
-    const struct sw_gru_part *part = walk->part;
-    struct sw_compute *compute = walk->call->compute;
-    int D = walk->D, first = part->running[0];
-    float *dweight = parameter(walk->call, side, WEIGHT_HH)->grad;
-    float *dbias = parameter(walk->call, side, BIAS_HH)->grad;
-    size_t row_size = SLOTS * (size_t)D;
-    const float *dgates = walk->gru->dgates[side] + SLOT_R * D;
-    if (dweight)
-        sw_gemm(compute, 1, 0, 3 * D, D, part->rows - first, 1, dgates + (size_t)first * row_size,
-                SLOTS * D, walk->gru->h[side] + part->at * (size_t)D, D, 1, dweight, D);
-    if (dbias)
-        sw_add_column_sums(compute, part->rows, 3 * D, dgates, row_size, dbias);
-}
-
 /* ---- the operation ----------------------------------------------------------------------------
  */
 
@@ -362,16 +431,17 @@ static void join_some(const void *data, int from, int to)
 static void bigru_forward(const struct sw_call *call)
 {
     const struct sw_fragments *words = call->args->p;
-    struct sw_gru *gru = sw_gru_lay_out(call->saved, words, call->in[WORDS]->dim[1],
-                                        call->out->dim[1], call->out->grad != NULL);
+    struct sw_gru *gru =
+        sw_gru_lay_out(call->saved, words, call->in[WORDS]->dim[1], call->out->dim[1],
+                       call->out->grad != NULL, wanted_columns(call));
+    gru->dx_from = call->args->i[1] ? call->args->i[0] : 0;
     struct walk walk = new_walk(call, 0);
     walk.step = step_forward;
     for (int side = 0; side < SW_GRU_SIDES; side++)
         join_biases(&walk, side);
     for (int p = 0; p < gru->parts; p++) {
         walk.part = &gru->part[p];
-        for (int side = 0; side < SW_GRU_SIDES; side++)
-            input_forward(&walk, side);
+        input_forward(&walk);
         walk_steps(&walk);
         over_steps(&walk, 0, walk.D, join_some);
     }
@@ -385,10 +455,7 @@ static void bigru_backward(const struct sw_call *call)
     for (int p = 0; p < gru->parts; p++) {
         walk.part = &gru->part[p];
         walk_steps(&walk);
-        for (int side = 0; side < SW_GRU_SIDES; side++) {
-            input_backward(&walk, side);
-            state_backward(&walk, side);
-        }
+        weights_backward(&walk);
     }
 }
 
@@ -416,7 +483,7 @@ const struct sw_op sw_op_bigru = {
     .name = "bigru",
     .shapes = "(N,W),(3D,W),(3D,D),(3D),(3D),(3D,W),(3D,D),(3D),(3D)->(N,D)",
     .doc = "mean of a forward and a reverse GRU over captions of N words end to end; p: their "
-           "sw_fragments",
+           "sw_fragments; i1 columns of words from i0 on take a gradient, all when i1 is 0",
     .least_inputs = 9,
     .most_inputs = 9,
     .shape = bigru_shape,
