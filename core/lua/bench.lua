@@ -85,7 +85,7 @@ local function part_of(s, whole)
 end
 
 local function say_rows(rows)
-  for _, line in ipairs(text.columns(rows, { false, true, true, true })) do print(line) end
+  for _, line in ipairs(text.columns(rows, { false, true, true, true, true })) do print(line) end
 end
 
 local function floor_rows(rows, parts, whole)
@@ -126,13 +126,15 @@ end
 local function say_profile(r)
   print(string.format("a profiled step of %s: seconds of all threads, divided by their number",
     seconds(r.profile_step_s)))
-  local rows = { { "", "products", "rest", "share" } }
+  local rows = { { "", "products", "rest", "waiting", "share" } }
   for _, part in ipairs(r.profile) do
     if part.share >= 0.001 then
-      rows[#rows + 1] = {
-        "  " .. part.part, part.products_s > 0 and seconds(part.products_s) or "",
-        seconds(part.rest_s), string.format("%.1f %%", 100 * part.share),
-      }
+      local row = { "  " .. part.part }
+      for i, name in ipairs { "products_s", "rest_s", "waiting_s" } do
+        row[1 + i] = part[name] > 0 and seconds(part[name]) or ""
+      end
+      row[5] = string.format("%.1f %%", 100 * part.share)
+      rows[#rows + 1] = row
     end
   end
   say_rows(rows)

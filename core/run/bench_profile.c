@@ -14,13 +14,14 @@ int sw_bench_profile_begin(struct sw_bench *bench, struct sw_profile **out, stru
     return *out ? SW_OK : SW_FAILED;
 }
 
-static json_t *part_of(const char *name, double products, double rest, double whole)
+static json_t *part_of(const char *name, double products, double rest, double waiting, double whole)
 {
-    return json_pack("{s:s, s:f, s:f, s:f}", "part", name, "products_s", products, "rest_s", rest,
-                     "share", whole > 0 ? (products + rest) / whole : 0);
+    return json_pack("{s:s, s:f, s:f, s:f, s:f}", "part", name, "products_s", products, "rest_s",
+                     rest, "waiting_s", waiting, "share",
+                     whole > 0 ? (products + rest + waiting) / whole : 0);
 }
 
-/* Threads that had nothing to do are a part as well: the last one. */
+/* The last part is what is in none: threads that had nothing to do while one worked alone. */
 static json_t *parts_of(const struct sw_profile_part *part, int count, double each, double step)
 {
     json_t *list = json_array();
@@ -29,11 +30,12 @@ static json_t *parts_of(const struct sw_profile_part *part, int count, double ea
     for (int p = 0; p < count && !bad; p++) {
         char name[96];
         snprintf(name, sizeof name, "%s%s", part[p].name, part[p].backward ? ", back" : "");
-        known += (part[p].products + part[p].rest) * each;
-        bad = json_array_append_new(
-            list, part_of(name, part[p].products * each, part[p].rest * each, step));
+        known += (part[p].products + part[p].rest + part[p].waiting) * each;
+        bad =
+            json_array_append_new(list, part_of(name, part[p].products * each, part[p].rest * each,
+                                                part[p].waiting * each, step));
     }
-    if (bad || json_array_append_new(list, part_of("waiting", 0, step - known, step))) {
+    if (bad || json_array_append_new(list, part_of("one thread alone", 0, 0, step - known, step))) {
         json_decref(list);
         return NULL;
     }

@@ -178,7 +178,9 @@ static void measured_parallel(struct sw_compute *compute, int chunks,
 {
     struct measured m = {compute->profile, sw_profile_place(compute->profile, 0), work, data};
     sw_profile_switch(compute->profile, 0, (struct sw_place){0});
+    struct sw_profile_job job = sw_profile_job_begin(compute->profile);
     sw_pool_run(compute->pool, chunks, measured_chunk, &m);
+    sw_profile_job_end(compute->profile, job, m.place);
     sw_profile_switch(compute->profile, 0, m.place);
 }
 

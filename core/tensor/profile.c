@@ -9,7 +9,7 @@ enum { MOST_PARTS = 128 };
 
 /* One worker's; apart from its neighbour's cache lines. */
 struct clock {
-    double since;
+    double since, busy;
     struct sw_place at;
     int last; /* index of the part at hand */
     int count;
@@ -73,6 +73,7 @@ struct sw_place sw_profile_switch(struct sw_profile *profile, int worker, struct
     if (from.name) {
         struct sw_profile_part *part = &clock->part[clock->last = find(clock, from)];
         *(from.product ? &part->products : &part->rest) += now - clock->since;
+        clock->busy += now - clock->since;
     }
     clock->at = to;
     clock->since = now;
@@ -82,6 +83,28 @@ struct sw_place sw_profile_switch(struct sw_profile *profile, int worker, struct
 struct sw_place sw_profile_place(const struct sw_profile *profile, int worker)
 {
     return profile->clocks[worker].at;
+}
+
+static double busy(const struct sw_profile *profile)
+{
+    double sum = 0;
+    for (int w = 0; w < profile->threads; w++)
+        sum += profile->clocks[w].busy;
+    return sum;
+}
+
+struct sw_profile_job sw_profile_job_begin(const struct sw_profile *profile)
+{
+    return (struct sw_profile_job){.began = seconds(), .busy = busy(profile)};
+}
+
+void sw_profile_job_end(struct sw_profile *profile, struct sw_profile_job job,
+                        struct sw_place place)
+{
+    struct clock *clock = &profile->clocks[0];
+    if (place.name)
+        clock->part[find(clock, place)].waiting +=
+            (seconds() - job.began) * profile->threads - (busy(profile) - job.busy);
 }
 
 static int longest_first(const void *a, const void *b)
@@ -107,6 +130,7 @@ int sw_profile_parts(const struct sw_profile *profile, struct sw_profile_part **
                     (struct sw_profile_part){.name = part->name, .backward = part->backward};
             (*out)[at].products += part->products;
             (*out)[at].rest += part->rest;
+            (*out)[at].waiting += part->waiting;
         }
     if (!*out)
         return -1;

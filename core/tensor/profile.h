@@ -19,6 +19,7 @@ struct sw_profile_part {
     const char *name;
     int backward;
     double products, rest; /* seconds, summed over the threads */
+    double waiting;        /* for each other, in jobs of this part */
 };
 
 /* The parts of all threads, the longest first, in *out (release with free); their number, or -1
@@ -35,5 +36,14 @@ struct sw_place {
  * profile keeps 128 parts of a worker; the time of others counts to the last. */
 struct sw_place sw_profile_switch(struct sw_profile *profile, int worker, struct sw_place to);
 struct sw_place sw_profile_place(const struct sw_profile *profile, int worker);
+
+/* Around a job that worker 0 calls from `place`, when no other worker is in a part: what the
+ * threads spent in no part from one to the other is that part's waiting. */
+struct sw_profile_job {
+    double began, busy;
+};
+struct sw_profile_job sw_profile_job_begin(const struct sw_profile *profile);
+void sw_profile_job_end(struct sw_profile *profile, struct sw_profile_job job,
+                        struct sw_place place);
 
 #endif
