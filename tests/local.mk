@@ -163,3 +163,7 @@ test_data += tests/cli/explain.py
 # The report, as markup and in a browser.
 script_tests += tests/lua/check_report.lua tests/cli/report_browser.sh
 test_data += tests/cli/report_browser.py tests/cli/dot.png
+# gathering batches, and the profile of a step
+unit_programs += tests/unit/check_gather tests/unit/check_profile
+tests_unit_check_gather_SOURCES = tests/unit/check_gather.c tests/unit/runs.h tests/unit/unit.h
+tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h

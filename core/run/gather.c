@@ -1,5 +1,5 @@
 /* gather.c -- see gather.h. */
-#include "run/gather.h"
+#include "run/gather_ahead.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@ int sw_gather_new(struct sw_gather *out, const struct sw_dataset *data, struct s
 {
     *out = (struct sw_gather){
         .data = data, .compute = compute, .images = images, .captions = captions};
+    size_t threads = compute ? (size_t)sw_compute_threads(compute) : 1;
     size_t blocks = ((size_t)images + L - 1) / L, one = 0, all = 0, rows = 0;
     int bad = __builtin_mul_overflow(data->regions, data->features, &one) ||
               __builtin_mul_overflow(blocks * L, data->regions, &rows) ||
@@ -25,8 +26,10 @@ int sw_gather_new(struct sw_gather *out, const struct sw_dataset *data, struct s
             "%s: a batch of %d images with %zu regions of %zu features, or of %d captions "
             "of up to %zu words, is too large",
             data->path, images, data->regions, data->features, captions, data->longest);
-    out->features = calloc(all + 1, sizeof *out->features);
-    out->rows = malloc((one + 1) * sizeof(float) * (size_t)sw_compute_threads(compute));
+    out->arena = sw_arena_new();
+    if (out->arena)
+        out->features = sw_arena_zeroed(out->arena, all * sizeof *out->features);
+    out->rows = malloc((one + 1) * sizeof(float) * threads);
     out->count = calloc(blocks * L + 1, sizeof *out->count);
     out->row = calloc(blocks * L + 1, sizeof *out->row);
     out->errors = calloc(blocks + 1, sizeof *out->errors);
@@ -43,7 +46,8 @@ int sw_gather_new(struct sw_gather *out, const struct sw_dataset *data, struct s
 
 void sw_gather_free(struct sw_gather *gather)
 {
-    free(gather->features);
+    sw_gather_ahead_free(gather->ahead);
+    sw_arena_free(gather->arena);
     free(gather->rows);
     free(gather->count);
     free(gather->row);
@@ -84,7 +88,10 @@ static int fill_images(struct sw_gather *g, int count, struct sw_error *error)
     g->examples.k = (int)g->data->regions;
     g->examples.features = g->features;
     memset(g->errors, 0, sizeof *g->errors * ((size_t)blocks + 1));
-    sw_parallel(g->compute, blocks, fill_block, g);
+    if (g->compute)
+        sw_parallel(g->compute, blocks, fill_block, g);
+    for (int block = 0; !g->compute && block < blocks; block++)
+        fill_block(g, block, 0);
     for (int block = 0; block < blocks; block++)
         if (g->errors[block].status != SW_OK)
             return sw_fail(error, g->errors[block].status, "%s", g->errors[block].text);
@@ -119,6 +126,9 @@ static void begin(struct sw_gather *g, int captions)
 int sw_gather_pairs(struct sw_gather *gather, const uint32_t *caption, int count,
                     struct sw_error *error)
 {
+    int status;
+    if (gather->ahead && sw_gather_ahead_take(gather, caption, count, &status, error))
+        return status;
     begin(gather, count);
     for (int i = 0; i < count; i++) {
         add_caption(gather, i, caption[i]);

@@ -35,7 +35,7 @@ struct sw_event {
     double lr;
     double seconds; /* of this step or evaluation */
     double samples_per_second;
-    double data_seconds; /* the part of `seconds` that went into gathering the batch */
+    double data_seconds; /* the part of `seconds` that was spent waiting for the batch */
     /* EVALUATED: dev; DONE: test when has_test (computed with the best checkpoint) */
     struct sw_metrics metrics;
     int best; /* EVALUATED: the best dev rsum so far */

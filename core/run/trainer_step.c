@@ -29,29 +29,37 @@ static const uint32_t *batch_of(const struct sw_trainer *t, int64_t position, in
     return t->order + first;
 }
 
-/* The rows of the step after this one are asked for while this one computes. */
-static void prefetch_next(const struct sw_trainer *t)
+static void shuffle(struct sw_trainer *t, int64_t epoch)
 {
-    int count;
-    if (t->progress.position + 1 >= t->steps_in_epoch)
+    if (t->order_epoch == epoch)
         return;
-    const uint32_t *next = batch_of(t, t->progress.position + 1, &count);
-    for (int i = 0; i < count; i++)
-        sw_dataset_prefetch(&t->inputs.train, sw_dataset_caption_row(&t->inputs.train, next[i]));
+    sw_order(t->settings.seed, (uint64_t)epoch, (uint32_t)t->inputs.train.captions, t->order);
+    t->order_epoch = epoch;
+}
+
+/* The batch of the step after this one is made while this one computes; behind the last step of an
+ * epoch that is the first of the next. */
+static int gather_next(struct sw_trainer *t, struct sw_error *error)
+{
+    const struct sw_progress *p = &t->progress;
+    int64_t next = p->position + 1;
+    int count;
+    if (p->step + 1 >= t->total_steps)
+        return SW_OK;
+    if (next == t->steps_in_epoch) {
+        next = 0;
+        shuffle(t, p->epoch + 1);
+    }
+    const uint32_t *captions = batch_of(t, next, &count);
+    return sw_gather_ahead(&t->gather, captions, count, error);
 }
 
 static int gather(struct sw_trainer *t, int *count, struct sw_error *error)
 {
-    if (t->order_epoch != t->progress.epoch) {
-        sw_order(t->settings.seed, (uint64_t)t->progress.epoch, (uint32_t)t->inputs.train.captions,
-                 t->order);
-        t->order_epoch = t->progress.epoch;
-    }
+    shuffle(t, t->progress.epoch);
     const uint32_t *captions = batch_of(t, t->progress.position, count);
     int status = sw_gather_pairs(&t->gather, captions, *count, error);
-    if (status == SW_OK)
-        prefetch_next(t);
-    return status;
+    return status == SW_OK ? gather_next(t, error) : status;
 }
 
 /* S, eq. 17 and the way back; the gradients are those of the summed loss. */

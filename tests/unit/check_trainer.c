@@ -2,6 +2,7 @@
 #include "runs.h"
 
 #include "data/npy.h"
+#include "data/order.h"
 
 #include <math.h>
 #include <signal.h>
@@ -392,6 +393,42 @@ START_TEST(not_finite)
 }
 END_TEST
 
+/* A batch is made while the step before it computes; a row that cannot be read stops the run at the
+ * step that needs it, and not a step early. */
+START_TEST(a_bad_row_stops_its_own_step)
+{
+    enum { CAPTIONS = 60, BATCH = 8, ROW_BYTES = 5 * 16 * 4 };
+    json_t *config = runs_config(session, data, "");
+    uint32_t order[CAPTIONS];
+    sw_order(5, 0, CAPTIONS, order);
+    int step_of_row[CAPTIONS / 5] = {0}, last = 0;
+    for (int i = CAPTIONS - 1; i >= 0; i--)
+        step_of_row[order[i] / 5] = i / BATCH + 1;
+    for (int row = 0; row < CAPTIONS / 5; row++)
+        if (step_of_row[row] > step_of_row[last])
+            last = row;
+    ck_assert_int_gt(step_of_row[last], 1);
+    char *path = unit_path(data, "train_ims.npy"), named[64];
+    FILE *file = fopen(path, "r+b");
+    float nan_value = NAN;
+    ck_assert(file && fseek(file, -(long)(CAPTIONS / 5 - last) * ROW_BYTES, SEEK_END) == 0);
+    ck_assert_uint_eq(fwrite(&nan_value, sizeof nan_value, 1, file), 1);
+    fclose(file);
+    struct sw_trainer *trainer = runs_open(session, config, run, 0);
+    struct sw_error error = {0};
+    struct sw_event event = runs_until(trainer, step_of_row[last] - 1);
+    ck_assert_int_eq(event.step, step_of_row[last] - 1);
+    ck_assert_int_eq(sw_trainer_next(trainer, &event, &error), SW_FAILED);
+    snprintf(named, sizeof named, "row %d, region 0, feature 0", last);
+    ck_assert_msg(strstr(error.text, named) != NULL, "%s", error.text);
+    snprintf(named, sizeof named, "step %d: ", step_of_row[last]);
+    ck_assert_msg(strncmp(error.text, named, strlen(named)) == 0, "%s", error.text);
+    sw_trainer_close(trainer);
+    free(path);
+    json_decref(config);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_checked_fixture(tests, begin, end);
@@ -407,6 +444,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, margin_and_clip);
     tcase_add_test(tests, collapse_is_told);
     tcase_add_test(tests, not_finite);
+    tcase_add_test(tests, a_bad_row_stops_its_own_step);
 }
 
 UNIT_MAIN("trainer", add_tests)
