@@ -12,7 +12,6 @@ core_sources += core/run/claim.c core/run/claim.h core/run/identity.c core/run/i
 core_sources += core/run/bench_evaluate.c core/run/bench_parts.h core/run/floor.c core/run/floor.h
 core_sources += core/run/explain.c core/run/explain.h core/run/query.c core/run/query.h
 core_sources += core/run/search.c core/run/search.h
-core_sources += core/run/bench_profile.c
 core_sources += core/run/bench_profile.c core/run/gather_ahead.c core/run/gather_ahead.h
 
 # Which commit a build is of, for the provenance of its runs; empty outside a repository. The header
