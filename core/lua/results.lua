@@ -41,7 +41,7 @@ local function check_plan(plan, path)
   expect(type(plan.data) == "string", "the data folder's name")
   plan.note, plan.reference = optional(plan.note, "string"), optional(plan.reference, "string")
   plan.generated = plan.generated == true
-  local slugs, folders = {}, {}
+  local slugs, folders, seeds = {}, {}, {}
   for i, row in ipairs(plan.rows) do
     expect(type(row) == "table" and type(row.name) == "string" and type(row.slug) == "string",
       "a name and a slug in row " .. i)
@@ -50,7 +50,7 @@ local function check_plan(plan, path)
     row.paper = optional(row.paper, "table")
     local changes = core.json_array {}
     for _, change in ipairs(optional(row.changes, "table") or {}) do
-      changes[#changes + 1] = tostring(change)
+      changes[#changes + 1] = optional(change, "string")
     end
     row.changes = changes
   end
@@ -60,7 +60,9 @@ local function check_plan(plan, path)
     expect(type(run.folder) == "string" and run.folder:find("^[^/]+$")
       and not run.folder:find("^%.+$"), "a folder of this one in run " .. i)
     expect(not folders[run.folder], "one run '" .. run.folder .. "'")
-    folders[run.folder] = true
+    local twin = run.row .. " " .. run.seed -- a seed that counts twice would narrow the intervals
+    expect(not seeds[twin], string.format("one run of row '%s' and seed %d", run.row, run.seed))
+    folders[run.folder], seeds[twin] = true, true
   end
 end
 

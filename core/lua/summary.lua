@@ -27,6 +27,17 @@ local function paper_value(paper, metric)
   return type(value) == "number" and value or nil
 end
 
+-- The metrics beside which the paper's numbers stand: rsum, or where no row has that, all it has.
+local function metrics_with_paper(rows)
+  local has = {}
+  for _, row in ipairs(rows) do
+    for _, metric in ipairs(layout.metrics) do
+      if paper_value(row.paper, metric[1]) then has[metric[1]] = true end
+    end
+  end
+  return has.rsum and { rsum = true } or has
+end
+
 -- Failures of one reason together: {{reason =, seeds = {..}}..}
 local function by_reason(failures)
   local list, at = {}, {}
@@ -90,11 +101,10 @@ end
 
 local function notes_of(results)
   local plan, notes = results.plan, {}
-  local least, most, finished, paper = math.huge, 0, 0, false
+  local least, most, finished = math.huge, 0, 0
   for _, row in ipairs(results.rows) do
     if #row.runs > 0 then least = math.min(least, #row.runs) end
     most, finished = math.max(most, #row.runs), finished + #row.runs
-    paper = paper or row.paper ~= nil
   end
   local function note(format, ...) notes[#notes + 1] = string.format(format, ...) end
   if plan.generated then
@@ -113,7 +123,7 @@ local function notes_of(results)
   if results.without_ranks > 0 and results.without_ranks < finished then
     note("%s of %d without ranks of queries.", text.plural(results.without_ranks, "run"), finished)
   end
-  if paper then
+  if next(metrics_with_paper(results.rows)) then
     note("paper: one run a row, without spread; on its own data. All its numbers: --format csv.")
   end
   for _, row in ipairs(results.rows) do
@@ -147,17 +157,6 @@ local function instead_of_numbers(row)
   local cut = utf8.offset(reason, LONGEST_REASON + 1)
   if cut and cut <= #reason then reason = reason:sub(1, cut - 1) .. "…" end
   return "failed: " .. reason
-end
-
--- The metrics beside which the paper's numbers stand: rsum, or where no row has that, all it has.
-local function metrics_with_paper(rows)
-  local has = {}
-  for _, row in ipairs(rows) do
-    for _, metric in ipairs(layout.metrics) do
-      if paper_value(row.paper, metric[1]) then has[metric[1]] = true end
-    end
-  end
-  return has.rsum and { rsum = true } or has
 end
 
 -- Marks the cells of the highest mean as it is printed, when there is something to choose from.

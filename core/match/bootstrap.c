@@ -26,8 +26,10 @@ int sw_hits_of(struct sw_hits *out, const struct sw_ranks *ranks, struct sw_erro
         int16_t *image = text + (SW_RECALLS / 2) * ranks->images;
         for (size_t i = 0; i < ranks->images; i++)
             text[i] = ranks->text[i] < limits[m];
-        for (size_t c = 0; c < ranks->captions; c++)
-            image[c / ranks->per_image] += ranks->image[c] < limits[m];
+        for (size_t c = 0; c < ranks->captions; c++) {
+            int16_t *count = &image[c / ranks->per_image];
+            *count = (int16_t)(*count + (ranks->image[c] < limits[m]));
+        }
     }
     return SW_OK;
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """How often two rows that do not differ are called different at p < 0.05: the reason for the rule
-that core/lua/compare.lua has. Prints one line a setting; takes minutes. Needs python3-scipy.
+that core/lua/compare.lua has. Prints one line a setting; a setting takes minutes.
+
+simulate_differences.py [TABLES [SPREAD [SEEDS]]]; needs Debian's python3-scipy.
 
 Made up are ranks of 1000 images with five captions. A run scales all ranks of its seed by
 exp(N(0, spread)); an image is as hard for every run.
@@ -11,6 +13,8 @@ from scipy import stats
 
 IMAGES, CAPTIONS, DRAWS = 1000, 5, 1000
 TABLES = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+SPREADS = [float(sys.argv[2])] if len(sys.argv) > 2 else [0.06, 0.15, 0.4]
+SEEDS = [int(sys.argv[3])] if len(sys.argv) > 3 else [2, 3, 5]
 
 
 def rsum_parts(ranks):
@@ -23,8 +27,8 @@ def p_of(values):
     return min(1, 2 * (1 + least) / (DRAWS + 1))
 
 
-for spread in (0.06, 0.15, 0.4):
-    for n in (2, 3, 5):
+for spread in SPREADS:
+    for n in SEEDS:
         drawn = numpy.random.default_rng(2)
         wrong = dict.fromkeys(("bootstrap not stretched", "bootstrap", "t", "both"), 0)
         seeds_part = []

@@ -248,6 +248,7 @@ unit.test("a plan that names files elsewhere, or no rows it has, is refused in o
   refused("a name and a slug in row 2", function(p) p.rows[2].name = 7 end)
   refused("a seed in run 3", function(p) p.runs[3].seed = "x" end)
   refused("one run 'base-seed0'", function(p) p.runs[2].folder = "base-seed0" end)
+  refused("one run of row 'base' and seed 0", function(p) p.runs[2].seed = 0 end)
   refused("one row 'base'", function(p) p.rows[2].slug = "base" end)
   refused("a title", function(p) p.title = nil end)
 end)
