@@ -8,6 +8,10 @@
 -- A difference counts when both call it real: p is the larger of the two, the interval covers both.
 -- That needs no correction of its own: whichever of the two null hypotheses is true, its own test
 -- has to err. One seed has no t, so there nothing is ever called separable.
+--
+-- Tried on 1000 made-up tables whose rows do not differ (tests/golden/simulate_differences.py,
+-- spread 0.15): at three seeds the bootstrap called 13.8 % of them different at p < 0.05, without
+-- its stretch 18.9 %, t 4.9 %, both together 4.8 %; at two seeds 19.7, 28.2, 5.1 and 3.8 %.
 local core = require "stepwise.core"
 local layout = require "stepwise.layout"
 local statistics = require "stepwise.statistics"

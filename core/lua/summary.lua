@@ -221,7 +221,9 @@ local function changes_block(results)
       rsum and rsum.low and string.format("[%+.1f, %+.1f]", rsum.low, rsum.high) or "",
       p_cell(rsum and rsum.p_holm), verdict(rsum),
     }
-    for c, cell in ipairs(rows[i]) do columns[c] = columns[c] or c == 1 or cell ~= "" end
+    for c, cell in ipairs(rows[i]) do
+      columns[c] = columns[c] or c == 1 or cell ~= "" and cell ~= "reference"
+    end
   end
   local block = { head = {}, words = {}, rows = {} }
   for i in ipairs(rows) do block.rows[i] = {} end
@@ -233,7 +235,7 @@ local function changes_block(results)
     end
   end
   if #block.head == 1 then return nil end
-  block.title = reference and "Against '" .. reference.name .. "':" or "What the rows change:"
+  block.title = columns[3] and "Against '" .. reference.name .. "':" or "What the rows change:"
   return block
 end
 
