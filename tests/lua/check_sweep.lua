@@ -376,7 +376,8 @@ unit.test("a run alone waits for a machine that may still work on it", function(
   foreign(folder .. "/waits/claim.1", "process 1 5 on elsewhere boot pid:[1]")
   local status_of, said = shell('"$STEPWISE" train clean/configs/all-seed0.json --out waits '
     .. "--resume >waits.out & p=$!; until grep -q 'in the hands of process 1 on elsewhere' "
-    .. "waits.out; do sleep 0.05; done; printf '%-511s\\n' free >waits/claim.1; wait $p; cat waits.out")
+    .. "waits.out; do sleep 0.05; done; printf '%-511s\\n' free >waits/claim.1; "
+    .. "wait $p; cat waits.out")
   unit.equal(status_of, 0, said)
   unit.equal(exists "waits/result.json", true)
 end)
