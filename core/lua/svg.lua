@@ -1,10 +1,16 @@
 -- svg.lua: what gnuplot writes as SVG, made smaller, and fit to stand in a page with others.
 local M = {}
 
--- gnuplot opens a group for each of its states, most of which stay empty, and names each curve by
--- its own expression, which browsers show as a tip.
+-- gnuplot names each curve by its own expression, which browsers show as a tip, and numbers them
+-- anew in each panel, so that ids come twice.
+local function without_names(svg)
+  svg = svg:gsub('<g id="gnuplot_plot_[^"<>]*" ?>%s*<title>[^<]*</title>', "<g>")
+  return (svg:gsub('<g id="gnuplot_plot_[^"<>]*" ?>', "<g>"))
+end
+
+-- gnuplot opens a group for each of its states, most of which stay empty.
 function M.tidy(svg)
-  svg = svg:gsub('(<g id="gnuplot_plot_[%w]+" ?)><title>[^<]*</title>', "%1>")
+  svg = without_names(svg)
   repeat
     local count
     svg, count = svg:gsub("<g [^<>]*>%s*</g>\n?", "")
@@ -41,7 +47,7 @@ end
 -- themed: its colours follow the page, else it keeps its white ground.
 function M.inline(svg, prefix, label, themed)
   local width, height = svg:match('width="(%d+)" height="(%d+)"')
-  local body = svg:match("<svg.->(.*)</svg>") or ""
+  local body = without_names(svg:match("<svg.->(.*)</svg>") or "")
   body = body:gsub("^%s*<title>[^<]*</title>%s*", ""):gsub("^%s*<desc>[^<]*</desc>%s*", "")
   body = body:gsub("(%s)id=(['\"])(.-)%2", function(space, quote, id)
     return space .. "id=" .. quote .. prefix .. id .. quote

@@ -220,6 +220,7 @@ unit.test("an SVG for a page has ids of its own, and colours that follow the pag
 <title>Gnuplot</title>
 <g id="gnuplot_canvas"><rect x="0" y="0" width="30" height="20" fill="#ffffff"/>
 <path id='gpPt1' stroke='rgb(  0, 114, 178)'/>
+<g id="gnuplot_plot_1" ><title>NaN</title><path/></g><g id="gnuplot_plot_1" ><path/></g>
 <use xlink:href='#gpPt1' fill='url(#gpPt1)'/></g></svg>]]
   local found = svg.inline(drawing, "loss-", "a label", true)
   unit.contains(found, "id='loss-gpPt1' stroke='var(--hue1)'")
@@ -227,6 +228,7 @@ unit.test("an SVG for a page has ids of its own, and colours that follow the pag
   unit.contains(found, 'aria-label="a label"')
   unit.equal(found:find("#ffffff", 1, true), nil)
   unit.equal(found:find("<title>", 1, true), nil)
+  unit.equal(found:find("gnuplot_plot", 1, true), nil, "an id that comes twice")
   unit.contains(svg.inline(drawing, "x", "", false), "#ffffff")
 end)
 
