@@ -218,6 +218,13 @@ end
 -- ---- a table's rows
 -- ------------------------------------------------------------------------------
 
+-- The rsum of a row of results.object(), {mean =, std =, values =, paper =}; nil when none of its
+-- runs is done, though the paper may have one.
+function M.rsum(row)
+  local rsum = row.metrics.rsum
+  return rsum and rsum.mean and rsum or nil
+end
+
 -- What a row of results.object() says of its distance to the base: mean, low, high, separable.
 local function distance(row)
   local delta = type(row.delta) == "table" and row.delta.rsum
@@ -237,7 +244,7 @@ end
 function M.of_rows(object)
   local base, base_at, of_seed = nil, 0, {}
   for y, row in ipairs(object.rows) do
-    if row.name == object.reference and row.metrics.rsum then
+    if row.name == object.reference and M.rsum(row) then
       base, base_at = row, y
       for _, run in ipairs(row.runs) do of_seed[run.seed] = run.metrics.rsum end
     end
@@ -250,7 +257,7 @@ function M.of_rows(object)
   local function paper_of(row) return not object.generated and row.metrics.rsum.paper or nil end
   local rows, dots = {}, {}
   for y, row in ipairs(object.rows) do
-    local rsum, other = row.metrics.rsum, row ~= base and base
+    local rsum, other = M.rsum(row), row ~= base and base
     if rsum then
       local mean, low, high, separable = distance(row)
       local paper, base_paper = paper_of(row), other and paper_of(base)

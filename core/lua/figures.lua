@@ -145,7 +145,7 @@ end
 local function axis(object)
   local least, most, paper_least, paper_most = math.huge, 0, math.huge, 0
   for _, row in ipairs(object.rows) do
-    local rsum = row.metrics.rsum
+    local rsum = curves.rsum(row)
     if rsum then
       for _, value in ipairs(rsum.values) do least, most = math.min(least, value),
         math.max(most, value) end

@@ -82,6 +82,9 @@ local function of_table(dir)
   end
   for _, planned in ipairs(plan.runs) do
     local at = row_of[planned.row]
+    if not at then
+      core.fail(1, string.format("%s/plan.json: the run '%s' is of no row", dir, planned.folder))
+    end
     local run = read_run(dir .. "/" .. planned.folder, planned.folder, problems)
     run.row, run.seed = plan.rows[at].name, planned.seed
     if not next(run.config) then run.config = planned.config end

@@ -14,7 +14,7 @@ local element = html.element
 local QUERIES <const> = 3 -- of each kind: best and worst, images and captions
 local FOUND <const> = 3
 local MOST_PICTURE <const> = 600 * 1000 -- bytes of one picture
-local MOST_BYTES <const> = 4 * 1000 * 1000 -- of all pictures of a page
+local MOST_BYTES <const> = 3500 * 1000 -- of all pictures of a page
 local MOST_LIST <const> = 64 * 1000 * 1000
 
 -- ---- what is there -----------------------------------------------------------------------------
@@ -313,7 +313,7 @@ function M.attention(look)
   look.session = look.session or core.session {}
   local count = 0
   for _, at in ipairs(shown_images(look)) do
-    if look.bytes > MOST_BYTES then break end
+    if look.bytes > MOST_BYTES then break end -- a page stays below some 5 MB
     local fine, figure, reason = pcall(draw, look, attention, at, count + 1)
     if not fine then figure, reason = nil, figure end
     if not figure then return none(tostring(reason)) end

@@ -1,5 +1,6 @@
 -- report_page.lua: a report as one HTML file that needs nothing else: no script, no network.
 local core = require "stepwise.core"
+local curves = require "stepwise.curves"
 local data_of = require "stepwise.report_data"
 local figures = require "stepwise.figures"
 local html = require "stepwise.html"
@@ -91,7 +92,7 @@ local function in_short(model)
   local object = model.object
   local best, sure, unsure = nil, {}, {}
   for _, row in ipairs(object.rows) do
-    local rsum = row.metrics.rsum
+    local rsum = curves.rsum(row)
     if rsum and (not best or rsum.mean > best.metrics.rsum.mean) then best = row end
     local mean, low, high, _, separable = distance(row)
     if mean then
@@ -143,8 +144,9 @@ end
 local function best_means(object)
   local best = {}
   for _, row in ipairs(object.rows) do
-    for name, metric in pairs(row.metrics) do best[name] = math.max(best[name] or -math.huge,
-      metric.mean) end
+    for name, metric in pairs(row.metrics) do
+      if metric.mean then best[name] = math.max(best[name] or -math.huge, metric.mean) end
+    end
   end
   return best
 end
@@ -154,7 +156,7 @@ local function table_row(model, row, best)
   local paper, has_paper = { element("td", {}, "paper") }, false
   for i, metric in ipairs(layout.metrics) do
     local found = row.metrics[metric[1]]
-    if found then
+    if found and found.mean then
       cells[i + 1] = element("td", { class = #object.rows > 1 and found.mean == best[metric[1]]
         and "best" },
         string.format("%.1f", found.mean),
