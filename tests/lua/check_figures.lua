@@ -136,7 +136,8 @@ end
 local function object()
   return { title = "t", reference = "base", rows = {
     row("a_b^{2}", { 220, 224 }, 500, { mean = -7, low = -12, high = -2, separable = true }),
-    { name = "none", n = 0, runs = {}, failed = {}, metrics = { rsum = { paper = 505, values = {} } } },
+    { name = "none", n = 0, runs = {}, failed = {},
+      metrics = { rsum = { paper = 505, values = {} } } },
     row("base", { 228, 230 }, 510),
   } }
 end
