@@ -1,8 +1,10 @@
 /* encode.c -- images and captions to regions and words (eq. 1, 2), and S of a training batch. */
 #include "match/internal.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { L = SW_LANES };
 
@@ -172,20 +174,46 @@ void sw_encoded_free(struct sw_encoded *encoded)
     *encoded = (struct sw_encoded){0};
 }
 
+/* Rows lie on large pages where the kernel gives them, see tensor/arena.c. */
+int sw_encoded_reserve(struct sw_encoded *encoded, size_t rows, int dim, struct sw_error *error)
+{
+    enum { PAGE = 2 << 20 };
+    size_t bytes, D = (size_t)dim;
+    float *room = NULL;
+    if (rows <= encoded->room)
+        return SW_OK;
+    if (!__builtin_mul_overflow(rows, D * sizeof(float), &bytes) && bytes < PTRDIFF_MAX - PAGE) {
+        bytes = (bytes + PAGE - 1) / PAGE * PAGE;
+        room = aligned_alloc(PAGE, bytes);
+    }
+    if (!room)
+        return sw_fail(error, SW_FAILED, "out of memory for %zu encoded rows of %d numbers", rows,
+                       dim);
+    madvise(room, bytes, MADV_HUGEPAGE);
+    if (encoded->rows)
+        memcpy(room, encoded->rows, encoded->room * D * sizeof(float));
+    free(encoded->rows);
+    encoded->rows = room;
+    encoded->room = rows;
+    return SW_OK;
+}
+
 /* Makes room for more groups and rows behind those that are there. */
 static int grow(struct sw_encoded *out, size_t have_rows, size_t more_rows, int more_groups,
                 int dim, struct sw_error *error)
 {
     size_t groups = (size_t)out->groups + (size_t)more_groups;
-    float *rows = realloc(out->rows, sizeof(float) * ((have_rows + more_rows) * (size_t)dim + 1));
-    out->rows = rows ? rows : out->rows;
+    size_t rows = have_rows + more_rows, twice = out->room * 2;
+    if (rows > out->room &&
+        sw_encoded_reserve(out, out->room && rows < twice ? twice : rows, dim, error) != SW_OK)
+        return SW_FAILED;
     int *count = realloc(out->count, sizeof(int) * (groups + 1));
     out->count = count ? count : out->count;
     int *first = realloc(out->first, sizeof(int) * (groups + 1));
     out->first = first ? first : out->first;
-    if (!rows || !count || !first)
-        return sw_fail(error, SW_FAILED, "out of memory for %zu encoded rows of %d numbers",
-                       have_rows + more_rows, dim);
+    if (!count || !first)
+        return sw_fail(error, SW_FAILED, "out of memory for %zu encoded images or captions",
+                       groups);
     return SW_OK;
 }
 
@@ -267,31 +295,47 @@ static struct sw_whole_batch *encoded_batch(struct sw_model *model, const struct
  * and what is prepared stays below some hundred MB. */
 enum { BLOCK_IMAGES = 512, BLOCK_CAPTIONS = 2560 };
 
-int sw_score_block(struct sw_model *model, const struct sw_encoded *images,
-                   const struct sw_encoded *captions, int first_image, int count, float *out,
-                   const struct sw_pair_options *options, struct sw_error *error)
+static int least(int a, int b)
 {
-    if (first_image % L != 0 || first_image < 0 || count < 0 ||
-        first_image + count > images->groups)
+    return a < b ? a : b;
+}
+
+int sw_score_rectangle(struct sw_model *model, const struct sw_encoded *images,
+                       const struct sw_encoded *captions, int first_image, int image_count,
+                       int first_caption, int caption_count, float *out, size_t stride,
+                       const struct sw_pair_options *options, struct sw_error *error)
+{
+    if (first_image % L != 0 || first_image < 0 || image_count < 0 ||
+        first_image + image_count > images->groups)
         return sw_fail(error, SW_FAILED,
                        "images %d to %d: expected a start that is a multiple of %d below %d",
-                       first_image, first_image + count, L, images->groups);
-    for (int i = 0; i < count; i += BLOCK_IMAGES)
-        for (int c = 0; c < captions->groups; c += BLOCK_CAPTIONS) {
-            int block_images = count - i < BLOCK_IMAGES ? count - i : BLOCK_IMAGES;
-            int block_captions =
-                captions->groups - c < BLOCK_CAPTIONS ? captions->groups - c : BLOCK_CAPTIONS;
-            struct sw_whole_batch *batch = encoded_batch(
-                model, images, first_image + i, block_images, captions, c, block_captions, options);
+                       first_image, first_image + image_count, L, images->groups);
+    if (first_caption < 0 || caption_count < 0 || first_caption + caption_count > captions->groups)
+        return sw_fail(error, SW_FAILED, "captions %d to %d: expected a range below %d",
+                       first_caption, first_caption + caption_count, captions->groups);
+    for (int i = 0; i < image_count; i += BLOCK_IMAGES)
+        for (int c = 0; c < caption_count; c += BLOCK_CAPTIONS) {
+            int some_images = least(image_count - i, BLOCK_IMAGES);
+            int some_captions = least(caption_count - c, BLOCK_CAPTIONS);
+            struct sw_whole_batch *batch =
+                encoded_batch(model, images, first_image + i, some_images, captions,
+                              first_caption + c, some_captions, options);
             if (!batch)
                 return sw_fail(error, sw_graph_error(model->encoder)->status, "%s",
                                sw_graph_error(model->encoder)->text);
-            int status = sw_pairs_score(batch, out + (size_t)i * captions->groups + c,
-                                        captions->groups, error);
+            int status = sw_pairs_score(batch, out + (size_t)i * stride + c, stride, error);
             if (status != SW_OK)
                 return status;
         }
     return SW_OK;
+}
+
+int sw_score_block(struct sw_model *model, const struct sw_encoded *images,
+                   const struct sw_encoded *captions, int first_image, int count, float *out,
+                   const struct sw_pair_options *options, struct sw_error *error)
+{
+    return sw_score_rectangle(model, images, captions, first_image, count, 0, captions->groups, out,
+                              (size_t)captions->groups, options, error);
 }
 
 int sw_show_pair(struct sw_model *model, const struct sw_encoded *images,

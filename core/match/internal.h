@@ -191,7 +191,7 @@ struct sw_tensor *sw_vectors_numbers(struct sw_tile *tile, struct sw_vectors *x)
  */
 
 /* S (I,C), row stride `stride`: every pair of the batch, without a tape. */
-int sw_pairs_score(const struct sw_whole_batch *batch, float *out, int stride,
+int sw_pairs_score(const struct sw_whole_batch *batch, float *out, size_t stride,
                    struct sw_error *error);
 /* From dS (I,C) to the gradients of the batch's inputs. */
 int sw_pairs_backward(const struct sw_whole_batch *batch, const float *score_grad,

@@ -92,8 +92,7 @@ static void rank_images(struct fold fold, const float *restrict row, const float
     }
 }
 
-static int refuse_nan(const float *row, size_t first, size_t end, size_t image,
-                      struct sw_error *error)
+int sw_refuse_nan(const float *row, size_t first, size_t end, size_t image, struct sw_error *error)
 {
     int found = 0;
     for (size_t c = first; c < end; c++)
@@ -114,7 +113,7 @@ int sw_ranks_rows(struct sw_ranks *ranks, const float *own, const float *block, 
     for (size_t image = first; image < first + rows; image++) {
         const float *row = block + (image - first) * stride;
         struct fold fold = fold_of(ranks, image);
-        int status = refuse_nan(row, fold.first, fold.end, image, error);
+        int status = sw_refuse_nan(row, fold.first, fold.end, image, error);
         if (status)
             return status;
         rank_texts(fold, row, &ranks->text[image], &ranks->text_equal[image]);
@@ -209,7 +208,7 @@ int sw_metrics_of_matrix(struct sw_metrics *out, struct sw_ranks *ranks, const f
         status =
             sw_fail(error, SW_FAILED, "metrics: out of memory for %zu captions", kept.captions);
     for (size_t i = 0; !status && folds > 1 && i < images; i++)
-        status = refuse_nan(S + i * kept.captions, 0, kept.captions, i, error);
+        status = sw_refuse_nan(S + i * kept.captions, 0, kept.captions, i, error);
     for (size_t c = 0; !status && c < kept.captions; c++)
         own[c] = S[c / per_image * kept.captions + c];
     if (!status)

@@ -49,6 +49,9 @@ void sw_ranks_free(struct sw_ranks *ranks);
 int sw_ranks_rows(struct sw_ranks *ranks, const float *own, const float *block, size_t stride,
                   size_t first, size_t rows, struct sw_error *error);
 
+/* Refuses a NaN in columns [first, end) of one image's row of S, with its pair. */
+int sw_refuse_nan(const float *row, size_t first, size_t end, size_t image, struct sw_error *error);
+
 /* The metrics of complete ranks: each one averaged over the folds; ties are added up. */
 int sw_metrics_of(struct sw_metrics *out, const struct sw_ranks *ranks, struct sw_error *error);
 

@@ -113,8 +113,13 @@ struct sw_encoded {
     int groups, k; /* images or captions; k regions an image (0 for captions) */
     int *count;    /* (groups) fragments of each */
     int *first;    /* (groups + 1) first row, for captions only */
+    size_t room;   /* rows there is room for */
 };
 void sw_encoded_free(struct sw_encoded *encoded);
+
+/* Room for so many region rows (sw_region_rows) or words of D numbers; without it, room grows as it
+ * is needed. */
+int sw_encoded_reserve(struct sw_encoded *encoded, size_t rows, int dim, struct sw_error *error);
 
 /* Encodes all images (captions) of examples; the other side may be empty (captions or images = 0).
  * May be called for consecutive parts: the result is appended to *out, which starts zeroed. For
@@ -129,6 +134,13 @@ int sw_encode_captions(struct sw_model *model, const struct sw_examples *example
 int sw_score_block(struct sw_model *model, const struct sw_encoded *images,
                    const struct sw_encoded *captions, int first_image, int count, float *out,
                    const struct sw_pair_options *options, struct sw_error *error);
+
+/* The same with captions [first_caption, first_caption + captions) only; rows of out are `stride`
+ * apart. */
+int sw_score_rectangle(struct sw_model *model, const struct sw_encoded *images,
+                       const struct sw_encoded *captions, int first_image, int image_count,
+                       int first_caption, int caption_count, float *out, size_t stride,
+                       const struct sw_pair_options *options, struct sw_error *error);
 
 /* Attention weights that the stages show (sw_host.show) for one pair: calls seen() for each name
  * with weights (rows, columns), row-major. */

@@ -12,7 +12,8 @@ enum { L = SW_LANES, UNIT_CAPTIONS = 64 };
 struct scoring {
     const struct sw_whole_batch *batch;
     float *out;
-    int stride, caption_units;
+    size_t stride;
+    int caption_units;
 };
 
 /* The unit's products, P = Y X_block^T (words, k*L). */
@@ -69,7 +70,7 @@ static void score_unit(void *data, int chunk, int worker_index)
     sw_worker_keep_error(worker, chunk);
 }
 
-int sw_pairs_score(const struct sw_whole_batch *batch, float *out, int stride,
+int sw_pairs_score(const struct sw_whole_batch *batch, float *out, size_t stride,
                    struct sw_error *error)
 {
     if (batch->regions.groups < 1 || batch->words.groups < 1)
@@ -101,7 +102,8 @@ static int scores_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 static void scores_forward(const struct sw_call *call)
 {
     const struct sw_whole_batch *batch = batch_of(call);
-    sw_pairs_score(batch, call->out->data, call->out->dim[1], sw_graph_error(batch->shown.graph));
+    sw_pairs_score(batch, call->out->data, (size_t)call->out->dim[1],
+                   sw_graph_error(batch->shown.graph));
 }
 
 static void scores_backward(const struct sw_call *call)

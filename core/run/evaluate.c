@@ -7,10 +7,13 @@
 #include "run/checkpoint.h"
 #include "run/gather.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* Images are read and encoded in parts, and scored in chunks: a chunk's encoded regions and the
- * captions' words are what is held. */
+/* Images are read and encoded in parts of PART, captions of CHUNK; pairs are scored and ranked in
+ * chunks of images. What is held: all encoded fragments, a chunk's rows of S, and of each chunk the
+ * scores with its own images' captions. */
 enum { FOLDS = 5, FOLD_IMAGES = 1000, PART = 64, CHUNK = 512 };
 
 struct evaluation {
@@ -19,8 +22,12 @@ struct evaluation {
     int count;
     const struct sw_evaluate_options *options;
     size_t images, captions, per_image, folds; /* in use */
-    float *S;                                  /* (images, captions) */
-    float *block;                              /* (CHUNK, captions of a fold) */
+    struct sw_encoded *regions, *words;        /* (count): of the part at hand */
+    float *own;                                /* (captions): S[c / per_image][c] */
+    float *diagonal; /* (images of a part, CHUNK * per_image), see score_own */
+    float *rows;     /* (CHUNK, captions) */
+    float *more;     /* the same, for the second model and on */
+    struct sw_npy_writer writer;
 };
 
 static int check_views(struct evaluation *e, struct sw_error *error)
@@ -60,21 +67,47 @@ static int check_views(struct evaluation *e, struct sw_error *error)
     return SW_OK;
 }
 
-/* S is kept whole: ranks need each row and each column. Pages that no fold writes cost nothing. */
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The whole of S is only worth its time when it is asked for. */
+static size_t parts_of(const struct evaluation *e)
+{
+    return e->options->sims ? 1 : e->folds;
+}
+
 static int make_room(struct evaluation *e, struct sw_error *error)
 {
-    size_t all, block;
-    if (__builtin_mul_overflow(e->images, e->captions, &all) ||
-        __builtin_mul_overflow((size_t)CHUNK, e->captions, &block) ||
-        all > SIZE_MAX / sizeof(float) || block > SIZE_MAX / sizeof(float))
+    size_t chunk, diagonal, images = e->images / parts_of(e);
+    if (__builtin_mul_overflow(least(CHUNK, e->images), e->captions, &chunk) ||
+        __builtin_mul_overflow(images, CHUNK * e->per_image, &diagonal) ||
+        chunk > SIZE_MAX / sizeof(float) || diagonal > SIZE_MAX / sizeof(float) ||
+        e->captions > INT_MAX)
         return sw_fail(error, SW_FAILED, "%zu x %zu similarities are too many", e->images,
                        e->captions);
-    e->S = calloc(all, sizeof *e->S);
-    e->block = malloc(block * sizeof *e->block);
-    if (!e->S || !e->block)
-        return sw_fail(error, SW_FAILED, "out of memory for %zu x %zu similarities", e->images,
-                       e->captions);
+    e->regions = calloc((size_t)e->count, sizeof *e->regions);
+    e->words = calloc((size_t)e->count, sizeof *e->words);
+    e->own = calloc(e->captions, sizeof *e->own);
+    e->diagonal = malloc(diagonal * sizeof *e->diagonal);
+    e->rows = malloc(chunk * sizeof *e->rows);
+    e->more = e->count > 1 ? malloc(chunk * sizeof *e->more) : e->rows;
+    if (!e->regions || !e->words || !e->own || !e->diagonal || !e->rows || !e->more)
+        return sw_fail(error, SW_FAILED, "out of memory for scores of %zu images and %zu captions",
+                       e->images, e->captions);
     return SW_OK;
+}
+
+static void release(struct evaluation *e)
+{
+    free(e->regions);
+    free(e->words);
+    free(e->own);
+    free(e->diagonal);
+    if (e->more != e->rows)
+        free(e->more);
+    free(e->rows);
 }
 
 static int encode_images(struct sw_model *model, struct sw_gather *gather, size_t first,
@@ -102,63 +135,135 @@ static int encode_captions(struct sw_model *model, struct sw_gather *gather, siz
     return status;
 }
 
-/* Adds one model's scores of images [image, image + images) with captions [caption, ..) to S. */
-static int score_part(struct evaluation *e, const struct sw_view *view, size_t image, size_t images,
-                      size_t caption, size_t captions, struct sw_error *error)
+/* Images [image, image + images) and their captions as one model sees them. */
+static int encode_part(struct evaluation *e, int view, size_t image, size_t images,
+                       struct sw_error *error)
 {
-    struct sw_encoded words = {0};
+    const struct sw_dataset *data = e->views[view].data;
+    struct sw_model *model = e->views[view].model;
+    size_t caption = image * e->per_image, captions = images * e->per_image;
+    int dim = sw_model_plan_of(model)->dim;
     struct sw_gather gather;
-    int status = sw_gather_new(&gather, view->data, e->session->compute, PART, CHUNK, error);
+    int status = sw_gather_new(&gather, data, e->session->compute, PART, CHUNK, error);
     if (status != SW_OK)
         return status;
-    status = encode_captions(view->model, &gather, caption, captions, &words, error);
-    for (size_t at = 0; at < images && status == SW_OK; at += CHUNK) {
-        size_t part = images - at < CHUNK ? images - at : CHUNK;
-        struct sw_encoded regions = {0};
-        status = encode_images(view->model, &gather, image + at, part, &regions, error);
-        if (status == SW_OK)
-            status = sw_score_block(view->model, &regions, &words, 0, (int)part, e->block,
-                                    &e->options->pairs, error);
-        sw_encoded_free(&regions);
-        for (size_t i = 0; i < part && status == SW_OK; i++) {
-            float *row = e->S + (image + at + i) * e->captions + caption;
-            for (size_t c = 0; c < captions; c++)
-                row[c] += e->block[i * captions + c];
-        }
-    }
-    sw_encoded_free(&words);
+    status = sw_encoded_reserve(
+        &e->words[view], data->offsets[caption + captions] - data->offsets[caption], dim, error);
+    if (status == SW_OK)
+        status = sw_encoded_reserve(&e->regions[view],
+                                    (images + SW_LANES - 1) / SW_LANES * SW_LANES * data->regions,
+                                    dim, error);
+    if (status == SW_OK)
+        status = encode_captions(model, &gather, caption, captions, &e->words[view], error);
+    if (status == SW_OK)
+        status = encode_images(model, &gather, image, images, &e->regions[view], error);
     sw_gather_free(&gather);
     return status;
 }
 
-static int score_all(struct evaluation *e, struct sw_error *error)
+/* out (images, captions), rows `stride` apart: the mean of the models' scores of a rectangle of the
+ * part at hand. */
+static int score(struct evaluation *e, size_t image, size_t images, size_t caption, size_t captions,
+                 float *out, size_t stride, struct sw_error *error)
 {
-    /* The whole of S is only worth its time when it is asked for. */
-    size_t parts = e->options->sims ? 1 : e->folds, images = e->images / parts;
-    size_t captions = images * e->per_image;
-    for (int v = 0; v < e->count; v++)
-        for (size_t p = 0; p < parts; p++) {
-            int status =
-                score_part(e, &e->views[v], p * images, images, p * captions, captions, error);
-            if (status != SW_OK)
-                return status;
-        }
-    if (e->count > 1)
-        for (size_t i = 0; i < e->images * e->captions; i++)
-            e->S[i] /= (float)e->count;
+    for (int v = 0; v < e->count && captions; v++) {
+        float *to = v ? e->more : out;
+        size_t step = v ? captions : stride;
+        int status = sw_score_rectangle(e->views[v].model, &e->regions[v], &e->words[v], (int)image,
+                                        (int)images, (int)caption, (int)captions, to, step,
+                                        &e->options->pairs, error);
+        if (status != SW_OK)
+            return status;
+        for (size_t i = 0; v && i < images; i++)
+            for (size_t c = 0; c < captions; c++)
+                out[i * stride + c] += e->more[i * captions + c];
+    }
+    for (size_t i = 0; e->count > 1 && i < images; i++)
+        for (size_t c = 0; c < captions; c++)
+            out[i * stride + c] /= (float)e->count;
     return SW_OK;
 }
 
-static int write_scores(const struct evaluation *e, struct sw_error *error)
+/* A rank needs the score of the right pair before any other, so each chunk's images are scored with
+ * their own captions first; these scores are kept, and every pair is scored once. */
+static int score_own(struct evaluation *e, size_t first, size_t images, struct sw_error *error)
 {
-    struct sw_npy_writer writer;
-    size_t shape[2] = {e->images, e->captions};
-    int status = sw_npy_begin(&writer, e->options->sims, SW_FLOAT32, 2, shape, error);
+    for (size_t at = 0; at < images; at += CHUNK) {
+        size_t part = least(CHUNK, images - at), captions = part * e->per_image;
+        float *kept = e->diagonal + at * CHUNK * e->per_image;
+        int status =
+            score(e, at, part, at * e->per_image, captions, kept, CHUNK * e->per_image, error);
+        if (status != SW_OK)
+            return status;
+        for (size_t c = 0; c < captions; c++)
+            e->own[(first + at) * e->per_image + c] =
+                kept[c / e->per_image * CHUNK * e->per_image + c];
+    }
+    return SW_OK;
+}
+
+/* The rows of one chunk: what is kept, and the captions before and behind. Columns of other parts
+ * are left as they are; nobody reads them. */
+static int score_chunk(struct evaluation *e, size_t first, size_t images, size_t at, size_t part,
+                       struct sw_error *error)
+{
+    size_t begin = at * e->per_image, end = (at + part) * e->per_image;
+    size_t captions = images * e->per_image, kept_stride = CHUNK * e->per_image;
+    float *rows = e->rows + first * e->per_image;
+    const float *kept = e->diagonal + at * kept_stride;
+    for (size_t i = 0; i < part; i++)
+        memcpy(rows + i * e->captions + begin, kept + i * kept_stride,
+               (end - begin) * sizeof *rows);
+    int status = score(e, at, part, 0, begin, rows, e->captions, error);
     if (status == SW_OK)
-        status = sw_npy_append(&writer, e->S, e->images, error);
+        status = score(e, at, part, end, captions - end, rows + end, e->captions, error);
+    return status;
+}
+
+static int write_rows(struct evaluation *e, size_t first, size_t count, struct sw_error *error)
+{
+    int status = SW_OK;
+    for (size_t i = 0; i < count && status == SW_OK; i++)
+        status = sw_refuse_nan(e->rows + i * e->captions, 0, e->captions, first + i, error);
+    return status == SW_OK ? sw_npy_append(&e->writer, e->rows, count, error) : status;
+}
+
+static int rank_part(struct evaluation *e, size_t first, size_t images, struct sw_ranks *ranks,
+                     struct sw_error *error)
+{
+    int status = SW_OK;
+    for (int v = 0; v < e->count && status == SW_OK; v++)
+        status = encode_part(e, v, first, images, error);
     if (status == SW_OK)
-        status = sw_npy_commit(&writer, error);
-    sw_npy_discard(&writer);
+        status = score_own(e, first, images, error);
+    for (size_t at = 0; at < images && status == SW_OK; at += CHUNK) {
+        size_t part = least(CHUNK, images - at);
+        status = score_chunk(e, first, images, at, part, error);
+        if (status == SW_OK)
+            status = sw_ranks_rows(ranks, e->own, e->rows, e->captions, first + at, part, error);
+        if (status == SW_OK && e->options->sims)
+            status = write_rows(e, first + at, part, error);
+    }
+    for (int v = 0; v < e->count; v++) {
+        sw_encoded_free(&e->regions[v]);
+        sw_encoded_free(&e->words[v]);
+    }
+    return status;
+}
+
+static int rank_all(struct evaluation *e, struct sw_ranks *ranks, struct sw_error *error)
+{
+    size_t parts = parts_of(e), images = e->images / parts, shape[2] = {e->images, e->captions};
+    int status = SW_OK;
+    if (e->options->sims)
+        status = sw_npy_begin(&e->writer, e->options->sims, SW_FLOAT32, 2, shape, error);
+    for (size_t p = 0; p < parts && status == SW_OK; p++)
+        status = rank_part(e, p * images, images, ranks, error);
+    if (e->options->sims) {
+        if (status == SW_OK)
+            status = sw_npy_commit(&e->writer, error);
+        sw_npy_discard(&e->writer);
+    }
     return status;
 }
 
@@ -173,20 +278,21 @@ int sw_evaluate(const struct sw_session *session, const struct sw_view *views, i
                            .options = options ? options : &ordinary};
     if (count < 1)
         return sw_fail(error, SW_MISUSE, "expected a model to evaluate, found none");
+    struct sw_ranks all = {0};
     int status = check_views(&e, error);
+    if (status == SW_OK)
+        status = sw_ranks_new(&all, e.images, e.per_image, e.folds, error);
     if (status == SW_OK)
         status = make_room(&e, error);
     if (status == SW_OK)
-        status = score_all(&e, error);
+        status = rank_all(&e, &all, error);
     if (status == SW_OK)
-        status = sw_metrics_of_matrix(out, ranks, e.S, e.images, e.per_image, e.folds, error);
-    if (status == SW_OK && e.options->sims) {
-        status = write_scores(&e, error);
-        if (status != SW_OK && ranks)
-            sw_ranks_free(ranks);
-    }
-    free(e.S);
-    free(e.block);
+        status = sw_metrics_of(out, &all, error);
+    release(&e);
+    if (ranks && status == SW_OK)
+        *ranks = all;
+    else
+        sw_ranks_free(&all);
     return status;
 }
 

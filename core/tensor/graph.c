@@ -15,6 +15,13 @@ struct node {
     struct sw_tensor *in[];
 };
 
+/* Where a name was found last: a step asks for some thirty names thousands of times. */
+enum { MOST_FOUND = 128 };
+struct found {
+    const char *name; /* by its address; what stands there is compared, too */
+    const struct sw_op *op;
+};
+
 struct sw_graph {
     const struct sw_host *host;
     struct sw_compute *compute;
@@ -23,6 +30,7 @@ struct sw_graph {
     struct node *last;
     int record;
     struct sw_error error;
+    struct found found[MOST_FOUND];
 };
 
 struct sw_graph *sw_graph_new(const struct sw_host *host, struct sw_compute *compute,
@@ -308,13 +316,24 @@ static void fail_unknown(struct sw_graph *graph, const char *name)
     sw_fail(&graph->error, SW_MISUSE, "no operation '%s'%s", name, hint);
 }
 
+static const struct sw_op *find(struct sw_graph *graph, const char *name)
+{
+    struct found *found = &graph->found[((uintptr_t)name ^ (uintptr_t)name >> 7) % MOST_FOUND];
+    if (name && found->name == name && strcmp(found->op->name, name) == 0)
+        return found->op;
+    const struct sw_op *op = sw_ops_find(graph->ops, name);
+    if (op)
+        *found = (struct found){name, op};
+    return op;
+}
+
 struct sw_tensor *sw_graph_apply_named(struct sw_graph *graph, const char *name,
                                        struct sw_tensor *const *in, int inputs,
                                        const struct sw_args *args)
 {
     if (!graph || graph->error.status != SW_OK)
         return NULL;
-    const struct sw_op *op = sw_ops_find(graph->ops, name);
+    const struct sw_op *op = find(graph, name);
     if (!op)
         fail_unknown(graph, name ? name : "");
     return sw_graph_apply(graph, op, in, inputs, args);

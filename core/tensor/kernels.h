@@ -59,18 +59,16 @@ struct sw_kernels {
     void (*adam)(size_t count, float *p, const float *grad, float *m, float *v,
                  const struct sw_adam_step *step);
 
-    /* One step of PyTorch's GRU cell for one sample. ax (3D) = W_ih x + b_ih and
-     * ah (3D) = W_hh h + b_hh, both in the order r, z, n. r = sigmoid(ax_r + ah_r),
-     * z = sigmoid(ax_z + ah_z), n = tanh(ax_n + r ah_n), h = (1-z) n + z h_prev.
-     * r, z, n, h (D) are written; h may be h_prev. */
-    void (*gru_forward)(int D, const float *ax, const float *ah, const float *h_prev, float *r,
-                        float *z, float *n, float *h);
-    /* From dh (D): writes dax (3D) and dah (3D); dh_prev += dh z (the part through W_hh is the
-     * caller's). ah_n (D) is the last third of forward's ah. dh may be dh_prev only when the caller
-     * wants dh_prev = dh + dh z. */
-    void (*gru_backward)(int D, const float *dh, const float *r, const float *z, const float *n,
-                         const float *ah_n, const float *h_prev, float *dax, float *dah,
-                         float *dh_prev);
+    /* One step of PyTorch's GRU cell for one sample. gates: four slots of D numbers, `step` apart:
+     * n = W_in x + b_in, r = W_ir x + b_ir + W_hr h + b_hr, z likewise, a = W_hn h + b_hn. They
+     * become n = tanh(n + r a), r = sigmoid(r), z = sigmoid(z) and stay a;
+     * h (D) = (1-z) n + z h_prev, and may be h_prev. */
+    void (*gru_forward)(int D, float *gates, size_t step, const float *h_prev, float *h);
+    /* From gates as forward left them and dh + share dout =: d, the gradient of h: writes the
+     * gradient of what the slots were into dgates, in the same order; dh = d z (the part through
+     * W_hh is the caller's). */
+    void (*gru_backward)(int D, const float *gates, float *dgates, size_t step, const float *h_prev,
+                         float share, const float *dout, float *dh);
 
     /* ---- lane tensors ---- */
 

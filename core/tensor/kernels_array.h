@@ -207,61 +207,54 @@ static void array_adam(size_t count, float *p, const float *grad, float *m, floa
 
 /* ---- GRU ---- */
 
-SW_INLINE void gru_step(size_t left, int D, const float *ax, const float *ah, const float *h_prev,
-                        float *r, float *z, float *n, float *h)
+/* Slots, `s` apart: n, r, z, a. */
+SW_INLINE void gru_step(size_t left, float *g, size_t s, const float *h_prev, float *h)
 {
-    sw_v vr = sigmoid_v(load_some(ax, left) + load_some(ah, left));
-    sw_v vz = sigmoid_v(load_some(ax + D, left) + load_some(ah + D, left));
-    sw_v vn = tanh_v(load_some(ax + 2 * D, left) + vr * load_some(ah + 2 * D, left));
+    sw_v vr = sigmoid_v(load_some(g + s, left)), vz = sigmoid_v(load_some(g + 2 * s, left));
+    sw_v vn = tanh_v(load_some(g, left) + vr * load_some(g + 3 * s, left));
     sw_v vh = (1.0f - vz) * vn + vz * load_some(h_prev, left);
-    store_some(r, vr, left);
-    store_some(z, vz, left);
-    store_some(n, vn, left);
+    store_some(g, vn, left);
+    store_some(g + s, vr, left);
+    store_some(g + 2 * s, vz, left);
     store_some(h, vh, left);
 }
 
-static void array_gru_forward(int D, const float *ax, const float *ah, const float *h_prev,
-                              float *r, float *z, float *n, float *h)
+static void array_gru_forward(int D, float *gates, size_t step, const float *h_prev, float *h)
 {
     int i = 0;
     for (; i + SW_WIDTH <= D; i += SW_WIDTH)
-        gru_step(SW_WIDTH, D, ax + i, ah + i, h_prev + i, r + i, z + i, n + i, h + i);
+        gru_step(SW_WIDTH, gates + i, step, h_prev + i, h + i);
     if (i < D)
-        gru_step((size_t)(D - i), D, ax + i, ah + i, h_prev + i, r + i, z + i, n + i, h + i);
+        gru_step((size_t)(D - i), gates + i, step, h_prev + i, h + i);
 }
 
-/* From h = (1-z) n + z h_prev and n = tanh(ax_n + r ah_n):
- * to tanh's argument dh (1-z) (1-n^2) =: s; to r: s ah_n; to z: dh (h_prev - n); both then through
- * the sigmoid, y (1-y). ah_n gets s r, ax_n gets s. */
-SW_INLINE void gru_backward_step(size_t left, int D, const float *dh, const float *r,
-                                 const float *z, const float *n, const float *ah_n,
-                                 const float *h_prev, float *dax, float *dah, float *dh_prev)
+/* From h = (1-z) n + z h_prev and n = tanh(x_n + r a):
+ * to tanh's argument d (1-z) (1-n^2) =: to_n; to r: to_n a; to z: d (h_prev - n); both then through
+ * the sigmoid, y (1-y). a gets to_n r. */
+SW_INLINE void gru_backward_step(size_t left, const float *g, float *dg, size_t s,
+                                 const float *h_prev, sw_v share, const float *dout, float *dh)
 {
-    sw_v d = load_some(dh, left), vr = load_some(r, left), vz = load_some(z, left),
-         vn = load_some(n, left);
-    sw_v s = d * (1.0f - vz) * (1.0f - vn * vn);
-    sw_v to_r = s * load_some(ah_n, left) * (vr * (1.0f - vr));
-    sw_v to_z = d * (load_some(h_prev, left) - vn) * (vz * (1.0f - vz));
-    store_some(dax, to_r, left);
-    store_some(dax + D, to_z, left);
-    store_some(dax + 2 * D, s, left);
-    store_some(dah, to_r, left);
-    store_some(dah + D, to_z, left);
-    store_some(dah + 2 * D, s * vr, left);
-    store_some(dh_prev, load_some(dh_prev, left) + d * vz, left);
+    sw_v d = load_some(dh, left) + share * load_some(dout, left);
+    sw_v vn = load_some(g, left), vr = load_some(g + s, left), vz = load_some(g + 2 * s, left);
+    sw_v to_n = d * (1.0f - vz) * (1.0f - vn * vn);
+    store_some(dg, to_n, left);
+    store_some(dg + s, to_n * load_some(g + 3 * s, left) * (vr * (1.0f - vr)), left);
+    store_some(dg + 2 * s, d * (load_some(h_prev, left) - vn) * (vz * (1.0f - vz)), left);
+    store_some(dg + 3 * s, to_n * vr, left);
+    store_some(dh, d * vz, left);
 }
 
-static void array_gru_backward(int D, const float *dh, const float *r, const float *z,
-                               const float *n, const float *ah_n, const float *h_prev, float *dax,
-                               float *dah, float *dh_prev)
+static void array_gru_backward(int D, const float *gates, float *dgates, size_t step,
+                               const float *h_prev, float share, const float *dout, float *dh)
 {
+    sw_v vshare = splat(share);
     int i = 0;
     for (; i + SW_WIDTH <= D; i += SW_WIDTH)
-        gru_backward_step(SW_WIDTH, D, dh + i, r + i, z + i, n + i, ah_n + i, h_prev + i, dax + i,
-                          dah + i, dh_prev + i);
+        gru_backward_step(SW_WIDTH, gates + i, dgates + i, step, h_prev + i, vshare, dout + i,
+                          dh + i);
     if (i < D)
-        gru_backward_step((size_t)(D - i), D, dh + i, r + i, z + i, n + i, ah_n + i, h_prev + i,
-                          dax + i, dah + i, dh_prev + i);
+        gru_backward_step((size_t)(D - i), gates + i, dgates + i, step, h_prev + i, vshare,
+                          dout + i, dh + i);
 }
 
 #endif

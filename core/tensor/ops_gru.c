@@ -337,7 +337,6 @@ static void step_forward(const struct walk *walk, int side, int t, int from, int
 {
     const struct sw_gru_part *part = walk->part;
     int D = walk->D, running = part->running[t];
-    size_t U = (size_t)units;
     float *gates = gates_row(walk, walk->gru->gates, side, part->at + (size_t)part->start[t]);
     if (t > 0) {
         const float *weight = parameter(walk->call, side, WEIGHT_HH)->data;
@@ -351,18 +350,11 @@ static void step_forward(const struct walk *walk, int side, int t, int from, int
                             weight + (size_t)(gate * D + from) * (size_t)D, D, 1,
                             gates + (SLOT_R + gate) * D + from, SLOTS * D);
     }
-    float ax[3 * MOST_UNITS], ah[3 * MOST_UNITS] = {0}; /* r, z, n; r and z are in ax whole */
-    for (int i = 0; i < running; i++) {
-        float *row = gates + (size_t)i * SLOTS * (size_t)D + from;
-        float *n = row + SLOT_N * D, *r = row + SLOT_R * D, *z = row + SLOT_Z * D;
-        memcpy(ax, r, U * sizeof *r);
-        memcpy(ax + U, z, U * sizeof *z);
-        memcpy(ax + 2 * U, n, U * sizeof *n);
-        memcpy(ah + 2 * U, row + SLOT_A * D, U * sizeof *row);
-        walk->kernels->gru_forward(
-            units, ax, ah, state_before(walk, side, t, i) + (t ? from : 0), r, z, n,
-            walk->gru->h[side] + sw_gru_state(part, t, i) * (size_t)D + from);
-    }
+    for (int i = 0; i < running; i++)
+        walk->kernels->gru_forward(units, gates + (size_t)i * SLOTS * (size_t)D + from, (size_t)D,
+                                   state_before(walk, side, t, i) + (t ? from : 0),
+                                   walk->gru->h[side] + sw_gru_state(part, t, i) * (size_t)D +
+                                       from);
 }
 
 /* The gradient of h after step t is what later steps ask for, dgates(t+1) W_hh and z dh, and half
@@ -382,24 +374,13 @@ static void step_backward(const struct walk *walk, int side, int t, int from, in
                     gru->dgates[side] + (size_t)part->start[t + 1] * row_size + SLOT_R * D,
                     SLOTS * D, parameter(walk->call, side, WEIGHT_HH)->data + from, D, 1, carried,
                     D);
-    float dh[MOST_UNITS], dax[3 * MOST_UNITS], dah[3 * MOST_UNITS];
     for (int i = 0; i < running; i++) {
         size_t row = (size_t)(part->start[t] + i);
         const float *gates = gates_row(walk, gru->gates, side, part->at + row) + from;
         const float *dout = walk->call->out->grad + sw_gru_word(gru, part, side, t, i) * (size_t)D;
-        float *dh_before = carried + (size_t)i * (size_t)D;
-        memcpy(dh, dh_before, U * sizeof *dh);
-        memset(dh_before, 0, U * sizeof *dh);
-        walk->kernels->axpy(U, 0.5f, dout + from, dh);
-        walk->kernels->gru_backward(units, dh, gates + SLOT_R * D, gates + SLOT_Z * D,
-                                    gates + SLOT_N * D, gates + SLOT_A * D,
-                                    state_before(walk, side, t, i) + (t ? from : 0), dax, dah,
-                                    dh_before);
-        float *dgates = gru->dgates[side] + row * row_size + from;
-        memcpy(dgates + SLOT_N * D, dax + 2 * U, U * sizeof *dax);
-        memcpy(dgates + SLOT_R * D, dax, U * sizeof *dax);
-        memcpy(dgates + SLOT_Z * D, dax + U, U * sizeof *dax);
-        memcpy(dgates + SLOT_A * D, dah + 2 * U, U * sizeof *dah);
+        walk->kernels->gru_backward(units, gates, gru->dgates[side] + row * row_size + from,
+                                    (size_t)D, state_before(walk, side, t, i) + (t ? from : 0),
+                                    0.5f, dout + from, carried + (size_t)i * (size_t)D);
     }
 }
 

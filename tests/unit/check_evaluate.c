@@ -9,6 +9,7 @@
 #include "run/inspect.h"
 
 #include <math.h>
+#include <unistd.h>
 
 static char *folder, *data, *run, *best, *sims;
 static struct sw_session *session;
@@ -212,6 +213,9 @@ START_TEST(parts_of_a_large_split)
     struct sw_metrics metrics = evaluated(models, 1, &options);
     ck_assert_uint_eq(metrics.images, IMAGES);
     float *S = read_sims(IMAGES, CAPTIONS);
+    struct sw_metrics whole;
+    ck_assert_int_eq(sw_metrics_of_matrix(&whole, NULL, S, IMAGES, 5, 1, NULL), SW_OK);
+    same_metrics(&metrics, &whole); /* ranks are counted chunk by chunk, S is never whole */
     struct sw_matcher *matcher;
     struct sw_vocabulary vocabulary;
     struct sw_dataset dev;
@@ -242,6 +246,40 @@ START_TEST(parts_of_a_large_split)
     sw_vocabulary_free(&vocabulary);
     sw_matcher_free(matcher);
     free(S);
+}
+END_TEST
+
+/* Scores go to the file while they are made: a full disk, or a NaN in a late chunk, must not
+ * leave half a file under the name that was asked for, nor spoil one that was there. */
+START_TEST(similarities_are_whole_or_not_there)
+{
+    const char *const models[] = {best};
+    struct sw_evaluate_options options = {.sims = sims};
+    struct sw_matcher *matcher;
+    struct sw_vocabulary vocabulary;
+    struct sw_dataset dev;
+    struct sw_metrics metrics;
+    struct sw_error error = {0};
+    evaluated(models, 1, &options);
+    float *before = read_sims(10, 50);
+    ck_assert_int_eq(sw_checkpoint_load(&matcher, NULL, session, best, &error), SW_OK);
+    int words = sw_model_plan_of(matcher->model)->vocabulary;
+    ck_assert_int_eq(sw_checkpoint_vocabulary(&vocabulary, best, NULL, words, &error), SW_OK);
+    ck_assert_int_eq(sw_dataset_open(data, "dev", &vocabulary, NULL, &dev, &error), SW_OK);
+    sw_model_find_parameter(matcher->model, "image.fc.bias")->tensor->data[0] = NAN;
+    struct sw_view view = {matcher->model, &dev};
+    ck_assert_int_eq(sw_evaluate(session, &view, 1, &options, &metrics, NULL, &error), SW_FAILED);
+    ck_assert_str_eq(error.text, "the score of image 0 and caption 0 is NaN");
+    float *after = read_sims(10, 50);
+    ck_assert_mem_eq(before, after, 500 * sizeof *before);
+    unlink(sims);
+    ck_assert_int_eq(sw_evaluate(session, &view, 1, &options, &metrics, NULL, &error), SW_FAILED);
+    ck_assert_int_ne(access(sims, F_OK), 0);
+    sw_dataset_close(&dev);
+    sw_vocabulary_free(&vocabulary);
+    sw_matcher_free(matcher);
+    free(before);
+    free(after);
 }
 END_TEST
 
@@ -352,6 +390,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, first_images);
     tcase_add_loop_test(tests, wrong_requests, 0, sizeof wrong / sizeof *wrong);
     tcase_add_test(tests, parts_of_a_large_split);
+    tcase_add_test(tests, similarities_are_whole_or_not_there);
     tcase_add_test(tests, composition);
     tcase_add_test(tests, gradients_of_a_batch);
 }

@@ -315,49 +315,50 @@ START_TEST(adam_is_pytorchs)
 }
 END_TEST
 
-/* h of one cell in double, and its gates. */
-static double gru_cell(const double a[3], const double b[3], double h)
+/* h of one cell in double, from what its slots hold: n, r, z, a. */
+static double gru_cell(const double x[4], double h)
 {
-    double r = exact_sigmoid(a[0] + b[0]), z = exact_sigmoid(a[1] + b[1]),
-           n = tanh(a[2] + r * b[2]);
+    double r = exact_sigmoid(x[1]), z = exact_sigmoid(x[2]), n = tanh(x[0] + r * x[3]);
     return (1 - z) * n + z * h;
 }
 
-/* The cell and its derivatives by each of its seven inputs, for widths that end inside a vector. */
+/* The cell and its derivatives by each of its five inputs, for widths that end inside a vector. */
 START_TEST(gru_cell_and_its_gradient)
 {
+    enum { SLOTS = 4 };
+    const float share = 0.5f;
     const struct sw_kernels *kernels = set(_i);
     if (!kernels)
         return;
     for (int D = 1; D <= 35; D += 2) {
-        const size_t d = (size_t)D;
-        float *ax = filled(3 * d, 1, -2, 2), *ah = filled(3 * d, 2, -2, 2),
-              *h = filled(d, 3, -1, 1), *dh = filled(d, 4, -1, 1), *gates = filled(4 * d, 5, 0, 0),
-              *dax = filled(3 * d, 6, 9, 9), *dah = filled(3 * d, 7, 9, 9),
-              *dprev = filled(d, 8, 0.5f, 0.5f);
-        kernels->gru_forward(D, ax, ah, h, gates, gates + d, gates + 2 * d, gates + 3 * d);
-        kernels->gru_backward(D, dh, gates, gates + d, gates + 2 * d, ah + 2 * d, h, dax, dah,
-                              dprev);
+        const size_t d = (size_t)D, step = d + 3; /* slots need not touch */
+        float *x = filled(SLOTS * step, 1, -2, 2), *gates = filled(SLOTS * step, 1, -2, 2),
+              *h_prev = filled(d, 3, -1, 1), *later = filled(d, 4, -1, 1),
+              *dh = filled(d, 4, -1, 1), *dout = filled(d, 5, -1, 1), *h = filled(d, 6, 0, 0),
+              *dgates = filled(SLOTS * step, 7, 9, 9);
+        kernels->gru_forward(D, gates, step, h_prev, h);
+        kernels->gru_backward(D, gates, dgates, step, h_prev, share, dout, dh);
         for (size_t i = 0; i < d; i++) {
-            double a[3] = {ax[i], ax[d + i], ax[2 * d + i]},
-                   b[3] = {ah[i], ah[d + i], ah[2 * d + i]};
-            assert_near(gates[3 * d + i], gru_cell(a, b, h[i]), 1e-6, "h");
-            const double e = 1e-5;
-            for (int j = 0; j < 3; j++) {
-                double up[3], down[3];
-                memcpy(up, a, sizeof a), memcpy(down, a, sizeof a);
+            const double e = 1e-5, whole = later[i] + share * dout[i];
+            double at[SLOTS];
+            for (size_t j = 0; j < SLOTS; j++)
+                at[j] = x[j * step + i];
+            assert_near(h[i], gru_cell(at, h_prev[i]), 1e-6, "h");
+            for (size_t j = 0; j < SLOTS; j++) {
+                double up[SLOTS], down[SLOTS];
+                memcpy(up, at, sizeof at), memcpy(down, at, sizeof at);
                 up[j] += e, down[j] -= e;
-                double slope = (gru_cell(up, b, h[i]) - gru_cell(down, b, h[i])) / (2 * e);
-                assert_near(dax[(size_t)j * d + i], dh[i] * slope, 2e-6, "dax");
-                memcpy(up, b, sizeof b), memcpy(down, b, sizeof b);
-                up[j] += e, down[j] -= e;
-                slope = (gru_cell(a, up, h[i]) - gru_cell(a, down, h[i])) / (2 * e);
-                assert_near(dah[(size_t)j * d + i], dh[i] * slope, 2e-6, "dah");
+                double slope = (gru_cell(up, h_prev[i]) - gru_cell(down, h_prev[i])) / (2 * e);
+                assert_near(dgates[j * step + i], whole * slope, 2e-6, "dgates");
             }
-            double slope = (gru_cell(a, b, h[i] + e) - gru_cell(a, b, h[i] - e)) / (2 * e);
-            assert_near(dprev[i], 0.5 + dh[i] * slope, 2e-6, "dh_prev");
+            double slope = (gru_cell(at, h_prev[i] + e) - gru_cell(at, h_prev[i] - e)) / (2 * e);
+            assert_near(dh[i], whole * slope, 2e-6, "dh");
         }
-        free(ax), free(ah), free(h), free(dh), free(gates), free(dax), free(dah), free(dprev);
+        for (size_t j = 0; j < SLOTS; j++) /* between the slots nothing is written */
+            for (size_t i = d; i < step; i++)
+                ck_assert(gates[j * step + i] == x[j * step + i] && dgates[j * step + i] == 9);
+        free(x), free(gates), free(h_prev), free(later), free(dh), free(dout), free(h),
+            free(dgates);
     }
 }
 END_TEST
