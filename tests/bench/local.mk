@@ -1,10 +1,12 @@
-# make bench [BENCH_THREADS=N] [BENCH_STEPS=K]: training steps of a few shapes beside their floors,
+# make bench [BENCH_THREADS=N] [BENCH_STEPS=K] [BENCH_RUNS=R]: training steps of a few shapes beside their floors,
 # and beside the reference in PyTorch where that is there. It asserts nothing.
 BENCH_THREADS = 0
 BENCH_STEPS = 5
+BENCH_RUNS = 5
 .PHONY: bench
 bench: all
-	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/bench.sh $(BENCH_THREADS) $(BENCH_STEPS)
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/bench.sh $(BENCH_THREADS) $(BENCH_STEPS) \
+		$(BENCH_RUNS)
 EXTRA_DIST += tests/bench/bench.sh tests/bench/README.md tests/bench/recorded/step.txt tests/bench/recorded/growth.txt
 
 # make bench-growth: the same against one size after the other.
