@@ -348,10 +348,10 @@ unit.test("Ctrl-C ends a sweep, and its runs are saved and gone on with", functi
 end)
 
 unit.test("the runs of a sweep that was killed save and end, and hold nobody up", function()
-  local found, said = shell(endless "orphans" .. "kill -9 $p; wait $p; n=0; "
-    .. "until grep -q 'and saved' orphans/logs/all-seed0.log && "
-    .. "grep -q 'and saved' orphans/logs/l2l-x-seed0.log; do "
-    .. "n=$((n + 1)); [ $n -lt 1200 ] || break; sleep 0.05; done")
+  local saved = "grep -q 'and saved' orphans/logs/all-seed0.log "
+    .. "&& grep -q 'and saved' orphans/logs/l2l-x-seed0.log"
+  local found, said = shell(endless "orphans" .. "kill -9 $p; wait $p; n=0; until " .. saved
+    .. "; do n=$((n + 1)); [ $n -lt 1200 ] || break; sleep 0.05; done; " .. saved)
   unit.equal(found, 0, said)
   unit.equal(core.claim_state(folder .. "/orphans/claims/all-seed0").kind, "dead")
 end)
