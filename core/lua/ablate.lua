@@ -117,13 +117,13 @@ local function plan_for(given, arguments)
 end
 
 local function finish(dir, failed, interrupted, hint)
-  local page = results_of.render(results_of.read(dir), "md")
-  core.write_file(dir .. "/table.md", page)
+  local page = results_of.write(results_of.read(dir), dir)
   if interrupted then
     print("interrupted; " .. hint)
     return 128 + interrupted
   end
-  io.write("\n", page, "\n", dir, "/table.md\n")
+  io.write("\n", page, "\n", dir, "/table.md, .tex, .csv, .json; as a page with its pictures: ",
+    text.command { "stepwise", "report", dir }, "\n")
   return failed == 0 and 0 or 1
 end
 

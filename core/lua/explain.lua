@@ -1,7 +1,6 @@
 -- explain.lua: stepwise explain
 local attention = require "stepwise.attention"
 local core = require "stepwise.core"
-local gnuplot = require "stepwise.gnuplot"
 local text = require "stepwise.text"
 
 local M = {
@@ -55,7 +54,7 @@ end
 
 -- What goes to JSON has to be UTF-8.
 function M.readable(value)
-  if type(value) == "string" then return gnuplot.readable(value) end
+  if type(value) == "string" then return text.readable(value) end
   if type(value) == "table" then
     for key, item in pairs(value) do value[key] = M.readable(item) end
   end

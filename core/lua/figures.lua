@@ -1,11 +1,10 @@
 -- figures.lua: from numbers to pictures, by the scripts in plots/.
 --
 -- A figure: {name =, script = "loss", wide =, high =, data = TSV, set = {variable = number or
--- text},
--- arrays = {variable = texts}, says = a caption in plain words}.
+-- text}, arrays = {variable = texts}, says = a caption in plain words}.
 local core = require "stepwise.core"
 local curves = require "stepwise.curves"
-local html = require "stepwise.html"
+local gnuplot = require "stepwise.gnuplot"
 local svg = require "stepwise.svg"
 local text = require "stepwise.text"
 
@@ -13,44 +12,24 @@ local M = {}
 
 local WIDE <const> = 900
 
--- A gnuplot string in single quotes, in which nothing is special but the quote.
-local function quoted(s)
-  return "'" .. text.plain(html.readable(s)):gsub("'", "''") .. "'"
-end
-
--- A file name that gnuplot cannot take for a command ("< cmd", "| cmd") or for a special file.
-local function as_file(path)
-  if path:find("%c") then
-    core.fail(1, text.plain(path) .. ": a name with control characters cannot be drawn")
-  end
-  return quoted(path:sub(1, 1) == "/" and path or "./" .. path)
-end
-
--- At most `most` characters; what is cut is shown to be.
-local function short(s, most)
-  s = text.plain(s)
-  if text.width(s) <= most then return s end
-  local cut = utf8.len(s) and utf8.offset(s, most) or most
-  return s:sub(1, cut - 1) .. "…"
-end
-
 -- The script that draws `figure` to `output`: all of it, with its numbers, so that gnuplot reads
 -- no other file.
 function M.script(figure, format, output)
   local lines = {
-    string.format("format = '%s'\noutput = %s\nwide = %d\nhigh = %d\ndata = '$data'", format,
-      as_file(output), figure.wide, figure.high),
+    gnuplot.head(format, output, figure.wide, figure.high) .. "data = '$data'",
     "$data << END_OF_DATA\n" .. figure.data .. "END_OF_DATA",
   }
   for _, name in ipairs(text.sorted_keys(figure.set)) do
     local value = figure.set[name]
     lines[#lines + 1] = string.format("%s = %s", name,
-      type(value) == "string" and quoted(value) or text.number(value))
+      type(value) == "string" and gnuplot.quoted(text.readable(value)) or text.number(value))
   end
   for _, name in ipairs(text.sorted_keys(figure.arrays or {})) do
     local items = {}
-    for i, item in ipairs(figure.arrays[name]) do items[i] = quoted(item) end
-    lines[#lines + 1] = string.format("array %s = [%s]", name, table.concat(items, ", "))
+    for i, item in ipairs(figure.arrays[name]) do
+      items[i] = gnuplot.quoted(text.readable(item))
+    end
+    lines[#lines + 1] = gnuplot.array(name, items)
   end
   lines[#lines + 1] = core.built_in("style.gp") .. core.built_in(figure.script .. ".gp")
   return table.concat(lines, "\n")
@@ -59,7 +38,9 @@ end
 -- Draws a figure to DIR/NAME.FORMAT; the file's name, or nil and the reason.
 function M.draw(figure, format, dir)
   local output = string.format("%s/%s.%s", dir, figure.name, format)
-  local drawn, reason = core.run_gnuplot(M.script(figure, format, output))
+  local drawn, reason = gnuplot.draw(function(drawing)
+    return M.script(figure, format, drawing)
+  end, format, output)
   if not drawn then return nil, reason end
   if format == "svg" then core.write_file(output, svg.tidy(core.read_file(output))) end
   return output
@@ -71,7 +52,7 @@ end
 local function with_key(figure, names)
   local longest = 1
   for i, name in ipairs(names) do
-    names[i] = short(name, 60)
+    names[i] = gnuplot.shorten(name, 60)
     longest = math.max(longest, text.width(names[i]))
   end
   local columns = math.max(1, math.min(#names, (WIDE - 30) // (longest * 7.5 + 50)))
@@ -176,7 +157,7 @@ function M.of_table(object)
   local names, longest, least, most = {}, 1, math.huge, 0
   for i, row in ipairs(object.rows) do
     if row.n > 0 then least, most = math.min(least, row.n), math.max(most, row.n) end
-    names[i] = short(row.name, 34)
+    names[i] = gnuplot.shorten(row.name, 34)
   end
   for i, row in ipairs(object.rows) do
     if least ~= most then names[i] = string.format("%s (n = %d)", names[i], row.n) end
@@ -199,7 +180,7 @@ function M.of_table(object)
     set = {
       count = #names, strip = based and 20 or 0, from = from, to = to,
       base = distances.base, least = distances.least - margin, most = distances.most + margin,
-      against = based and short(object.reference, 30) or "",
+      against = based and gnuplot.shorten(object.reference, 30) or "",
       papers = papers and 1 or 0, inside = inside and 1 or 0,
       left = math.ceil(longest * 7.4) + 24, key_columns = 1,
       runs = least == most and string.format(least > 1 and "rsum, mean ± deviation, n = %d"

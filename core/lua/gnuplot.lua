@@ -4,18 +4,9 @@ local text = require "stepwise.text"
 
 local M = {}
 
--- s as valid UTF-8: a byte that is none becomes '?', so that an SVG stays one.
-function M.readable(s)
-  while true do
-    local _, bad = utf8.len(s)
-    if not bad then return s end
-    s = s:sub(1, bad - 1) .. "?" .. s:sub(bad + 1)
-  end
-end
-
 -- At most so many letters of s, readable and without control characters.
 function M.shorten(s, most)
-  s = M.readable(text.plain(s))
+  s = text.readable(text.plain(s))
   if utf8.len(s) <= most then return s end
   return s:sub(1, utf8.offset(s, most) - 1) .. "…"
 end
@@ -39,10 +30,10 @@ function M.array(name, items)
   return string.format("array %s = [%s]\n", name, table.concat(items, ", "))
 end
 
--- What style.gp wants to know.
+-- What style.gp wants to know; a count of what is drawn, for scripts that ask for it.
 function M.head(format, output, wide, high, count)
-  return string.format("format = '%s'\noutput = %s\nwide = %d\nhigh = %d\ncount = %d\n", format,
-    M.as_file(output), wide, high, count)
+  return string.format("format = '%s'\noutput = %s\nwide = %d\nhigh = %d\n", format,
+    M.as_file(output), wide, high) .. (count and string.format("count = %d\n", count) or "")
 end
 
 -- A name for data, so that pictures of several SVGs in one page are told apart.
@@ -87,7 +78,7 @@ function M.draw(script, format, output)
   local picture = core.read_file(drawing)
   if format == "svg" then picture = M.share_images(picture) end
   core.write_file(output, picture)
-  said = text.plain(M.readable(said)):match("^%s*(.-)%s*$")
+  said = text.plain(text.readable(said)):match("^%s*(.-)%s*$")
   return true, said ~= "" and "gnuplot: " .. said or nil
 end
 

@@ -1,27 +1,17 @@
 -- html.lua: elements of a page. A string is text and is escaped; only what these functions made, or
 -- raw() was given, is markup.
+local text = require "stepwise.text"
+
 local M = {}
 
 local Node = {}
-
--- s as valid UTF-8: a byte that is none becomes U+FFFD.
-function M.readable(s)
-  local parts, from = {}, 1
-  while true do
-    local _, bad = utf8.len(s, from)
-    if not bad then break end
-    parts[#parts + 1] = s:sub(from, bad - 1) .. "\u{fffd}"
-    from = bad + 1
-  end
-  return #parts == 0 and s or table.concat(parts) .. s:sub(from)
-end
 
 local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;",
   ["'"] = "&#39;" }
 
 -- Text that is no markup, neither between tags nor in a quoted attribute.
 function M.escape(s)
-  s = M.readable(tostring(s)):gsub("[%z\1-\8\11-\31\127]", " ")
+  s = text.readable(tostring(s)):gsub("[%z\1-\8\11-\31\127]", " ")
   return (s:gsub("[&<>\"']", entities))
 end
 

@@ -10,7 +10,7 @@ local M = {}
 -- What an explanation is of, in one line.
 function M.title(found)
   local of = found.text or table.concat(found.words, " ", 2, #found.words - 1)
-  return (text.plain(gnuplot.readable(of)):match("^%s*(.-)%s*$"))
+  return (text.plain(text.readable(of)):match("^%s*(.-)%s*$"))
 end
 
 -- ---- panels ------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ local function script(found, sections, places, picture, how, folder, output)
   end
   local titles, heights = {}, {}
   for i, section in ipairs(sections) do
-    titles[i] = gnuplot.quoted(gnuplot.readable(section.title))
+    titles[i] = gnuplot.quoted(text.readable(section.title))
     heights[i] = string.format("%.6f", 1 - (section.y + 0.7 * ABOVE) / high)
   end
   parts[#parts + 1] = gnuplot.array("section_title", titles)
@@ -262,7 +262,7 @@ function M.draw_matrix(found, how)
       local path = string.format("%s/matrix%d.tsv", folder:path(), #files + 1)
       core.write_file(path, table.concat(lines))
       files[#files + 1] = gnuplot.as_file(path)
-      names[#names + 1] = gnuplot.quoted(gnuplot.readable(map.name) .. (map.kind == "word"
+      names[#names + 1] = gnuplot.quoted(text.readable(map.name) .. (map.kind == "word"
         and ": each word over the regions" or ": each region over the words"))
     end
   end

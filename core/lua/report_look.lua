@@ -1,9 +1,11 @@
 -- report_look.lua: the parts of a report that look through a run's own model: where it looks, and
 -- what it finds best and worst.
+local attention = require "stepwise.attention"
 local core = require "stepwise.core"
 local data_of = require "stepwise.report_data"
 local html = require "stepwise.html"
 local npy = require "stepwise.npy"
+local pictures = require "stepwise.pictures"
 local svg = require "stepwise.svg"
 local text = require "stepwise.text"
 
@@ -91,28 +93,17 @@ end
 
 -- ---- pictures ----------------------------------------------------------------------------------
 
-local function kind_of(bytes)
-  if bytes:sub(1, 3) == "\255\216\255" then return "image/jpeg" end
-  if bytes:sub(1, 8) == "\137PNG\r\n\26\n" then return "image/png" end
-end
+local media = { jpg = "image/jpeg", png = "image/png" }
 
 -- The picture of an image as an element that holds it, or nil.
 local function picture(look, image)
   local id = look.pictures and look.id(image)
-  if not id or id == "" or id:find("%c") or ("/" .. id .. "/"):find("/../", 1,
-    true) then return nil end
-  local base = look.pictures:gsub("(.)/+$", "%1") .. "/" .. id
-  for _, path in ipairs { base, base .. ".jpg", base .. ".jpeg", base .. ".png" } do
-    if core.file_kind(path) == "file" then
-      local bytes = core.read_file(path)
-      local kind = kind_of(bytes)
-      if not kind or #bytes > MOST_PICTURE or look.bytes + #bytes > MOST_BYTES then return nil end
-      look.bytes = look.bytes + #bytes
-      return element("img", { alt = "image " .. id, src = "data:" .. kind .. ";base64,"
-        .. html.base64(bytes) })
-    end
-  end
-  return nil
+  local found = pictures.find(look.pictures, id)
+  local bytes = found and core.read_file(found.path)
+  if not bytes or #bytes > MOST_PICTURE or look.bytes + #bytes > MOST_BYTES then return nil end
+  look.bytes = look.bytes + #bytes
+  return element("img", { alt = "image " .. id, src = "data:" .. media[found.kind] .. ";base64,"
+    .. html.base64(bytes) })
 end
 
 local function image_name(look, image)
@@ -156,12 +147,7 @@ end
 -- What the model finds for a query; nil and the reason where it cannot be asked.
 local function ask(look, request)
   if not look.checkpoint or not look.captions then return nil end
-  if not look.session then
-    look.session = core.session {}
-    local fine, search = pcall(function() return look.session.search end)
-    look.can_search = fine and search ~= nil
-  end
-  if not look.can_search then return nil end
+  look.session = look.session or core.session {}
   request.checkpoint, request.data, request.split = look.checkpoint, look.data, look.model.split
   request.vocab, request.top = look.vocab, FOUND
   local fine, found = pcall(look.session.search, look.session, request)
@@ -279,7 +265,7 @@ local function shown_images(look)
   return list
 end
 
-local function draw(look, attention, at, number)
+local function draw(look, at, number)
   local explanation = attention.explain(look.session, {
     checkpoint = look.checkpoint, data = look.data, split = look.model.split, vocab = look.vocab,
     image = at.image, caption = at.caption,
@@ -301,12 +287,10 @@ end
 -- The section of attention pictures.
 function M.attention(look)
   local parts = { element("h2", { id = "attention" }, "Where the words look") }
-  local there, attention = pcall(require, "stepwise.attention")
   local function none(reason)
     parts[#parts + 1] = element("p", { class = "notes" }, "No attention pictures: ", reason)
     return parts
   end
-  if not there then return none("this build cannot draw them.") end
   if not look.checkpoint or not look.captions or not look.ranks then
     return none(table.concat(look.missing, " "))
   end
@@ -314,7 +298,7 @@ function M.attention(look)
   local count = 0
   for _, at in ipairs(shown_images(look)) do
     if look.bytes > MOST_BYTES then break end -- a page stays below some 5 MB
-    local fine, figure, reason = pcall(draw, look, attention, at, count + 1)
+    local fine, figure, reason = pcall(draw, look, at, count + 1)
     if not fine then figure, reason = nil, figure end
     if not figure then return none(tostring(reason)) end
     count = count + 1

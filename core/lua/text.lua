@@ -67,6 +67,18 @@ function M.columns(rows, right, gap)
   return lines
 end
 
+-- s as valid UTF-8: a byte that is none becomes U+FFFD, so that pages and pictures stay readable.
+function M.readable(s)
+  local parts, from = {}, 1
+  while true do
+    local _, bad = utf8.len(s, from)
+    if not bad then break end
+    parts[#parts + 1] = s:sub(from, bad - 1) .. "\u{fffd}"
+    from = bad + 1
+  end
+  return #parts == 0 and s or table.concat(parts) .. s:sub(from)
+end
+
 -- One line without control characters: what comes from a file may hold any.
 function M.plain(s)
   return (s:gsub("%c", " "))

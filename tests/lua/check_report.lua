@@ -177,7 +177,7 @@ end)
 
 -- ---- retrievals --------------------------------------------------------------------------------
 
-local png = "\137PNG\r\n\26\n" .. ("x"):rep(40)
+local png = unit.read(unit.source .. "/tests/cli/dot.png")
 
 unit.test("best and worst are those of ranks-test.npy, with captions and pictures as they are",
   function()
