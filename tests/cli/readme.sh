@@ -30,6 +30,8 @@ END
 chmod +x stepwise bootstrap
 "$STEPWISE" scenes data/f30k_precomp --train 40 --dev 16 --test 16 >/dev/null
 cp data/f30k_precomp/scenes.glove.txt data/glove.txt
+mkdir data/images
+cp "$STEPWISE_SOURCE/tests/cli/dot.png" "data/images/$(sed -n 1p data/f30k_precomp/test_ids.txt).png"
 
 awk '/^```/ { inside = !inside; lua = ($0 == "```lua"); next } inside && !lua' \
     "$STEPWISE_SOURCE/README.md" >commands
