@@ -110,6 +110,8 @@ struct sw_block {
     float *rows_grad[MOST_INPUTS];
     float
         *word_grad[MOST_INPUTS]; /* (word rows, m): this block's part of the word side's gradient */
+    unsigned char
+        word_used[MOST_INPUTS];      /* of vectors: word_grad is cleared when first asked for */
     float *shared_grad[MOST_INPUTS]; /* cleared, and used[] set, when a tile first asks for it */
     unsigned char shared_used[MOST_INPUTS];
     float *mask; /* (k,L), or NULL */

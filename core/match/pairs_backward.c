@@ -8,6 +8,7 @@
  * pairs_dense.c walks whole blocks instead. */
 #include "match/pairs_dense.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ struct going_back {
     int count;
     float *stash[MOST_INPUTS]; /* shares of one input, pair after pair; NULL: no gradient wanted */
     size_t *at[MOST_INPUTS];   /* (count) where a pair's share begins */
-    unsigned char *used[MOST_INPUTS]; /* (tiles) of a shared input: whether a tile has a share */
+    unsigned char *used[MOST_INPUTS]; /* (tiles): whether a tile asked for the input */
     const int *of[2], *from[2]; /* pairs of each image and caption: of[from[g] .. from[g+1]) */
     enum sw_side side;          /* the pass at hand */
 };
@@ -93,10 +94,10 @@ static void keep_shares(const struct going_back *g, const struct sw_whole_tile *
         const struct sw_input_def *input = &batch->inputs[h];
         if (!leaf || !leaf->grad || !g->stash[h])
             continue;
+        g->used[h][chunk] = 1;
         if (input->kind == SW_IN_SHARED) {
             size_t count = sw_tensor_count(leaf);
             memcpy(g->stash[h] + (size_t)chunk * count, leaf->grad, count * sizeof(float));
-            g->used[h][chunk] = 1;
             continue;
         }
         for (int l = 0; l < tile->pairs; l++) {
@@ -178,6 +179,8 @@ static void add_up_group(void *data, int group, int worker)
             continue;
         for (int p = from[group]; p < from[group + 1]; p++) {
             int index = g->of[g->side][p];
+            if (!g->used[h][index / L])
+                continue;
             const float *share = g->stash[h] + g->at[h][index];
             if (input->kind == SW_IN_PRODUCT)
                 add_product(batch, input, &g->pairs[index], share, g->side);
@@ -202,14 +205,19 @@ static void add_up_shared(const struct going_back *g, int tiles)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-/* A shared input may be a whole weight matrix that no tile asks for: its shares are not cleared, so
- * that untouched pages cost nothing; a tile that has one writes all of it and says so in used[]. */
-static void set_up_shared(struct going_back *g, struct sw_graph *graph, int h, int tiles)
+/* Room for `count` numbers, not cleared: an input may be a whole weight matrix, or all fragments as
+ * vectors, and no tile asks for it. Untouched pages cost nothing; a tile that asks for an input
+ * writes all of its share and says so in used[]. */
+static float *not_cleared(struct sw_graph *graph, size_t count)
 {
-    size_t count = sw_tensor_count(g->batch->inputs[h].x);
-    struct sw_tensor *shares = sw_graph_tensor(graph, 2, (int[]){tiles, (int)count}, NULL, 0);
-    g->used[h] = sw_graph_scratch(graph, (size_t)tiles);
-    g->stash[h] = shares ? shares->data : NULL;
+    enum { ROW = 1 << 16 };
+    if (count / ROW >= INT_MAX) {
+        sw_fail(sw_graph_error(graph), SW_FAILED, "out of memory for %zu shares", count);
+        return NULL;
+    }
+    struct sw_tensor *room =
+        sw_graph_tensor(graph, 2, (int[]){(int)(count / ROW) + 1, ROW}, NULL, 0);
+    return room ? room->data : NULL;
 }
 
 static int set_up_stash(struct going_back *g, struct sw_graph *graph, int tiles)
@@ -219,17 +227,18 @@ static int set_up_stash(struct going_back *g, struct sw_graph *graph, int tiles)
         const struct sw_input_def *input = &batch->inputs[h];
         if (!input->x->grad && !(input->y && input->y->grad))
             continue;
-        if (input->kind == SW_IN_SHARED) {
-            set_up_shared(g, graph, h, tiles);
-            continue;
-        }
         size_t used = 0;
-        g->at[h] = sw_graph_scratch(graph, sizeof(size_t) * (size_t)g->count);
-        for (int p = 0; g->at[h] && p < g->count; p++) {
-            g->at[h][p] = used;
-            used += share_size(batch, input, &g->pairs[p]);
+        if (input->kind == SW_IN_SHARED) {
+            used = sw_tensor_count(input->x) * (size_t)tiles;
+        } else {
+            g->at[h] = sw_graph_scratch(graph, sizeof(size_t) * (size_t)g->count);
+            for (int p = 0; g->at[h] && p < g->count; p++) {
+                g->at[h][p] = used;
+                used += share_size(batch, input, &g->pairs[p]);
+            }
         }
-        g->stash[h] = sw_graph_scratch(graph, sizeof(float) * (used + 1));
+        g->used[h] = sw_graph_scratch(graph, (size_t)tiles);
+        g->stash[h] = not_cleared(graph, used);
     }
     return sw_graph_error(graph)->status;
 }

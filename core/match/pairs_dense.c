@@ -15,6 +15,7 @@ struct dense {
     float *word_grad[MOST_INPUTS];           /* (blocks, word rows, m) */
     float *shared_grad[MOST_INPUTS];         /* (blocks, count); cleared when a tile first asks */
     unsigned char *shared_used[MOST_INPUTS]; /* (blocks) */
+    unsigned char *word_used[MOST_INPUTS];   /* (blocks), of vectors; NULL: word_grad is whole */
     int input;                               /* the one that is added up at hand */
 };
 
@@ -150,9 +151,12 @@ static void walk_block(void *data, int chunk, int worker_index)
     }
     if (status == SW_OK)
         finish_regions(d, &block);
-    for (int h = 0; h < batch->input_count; h++)
+    for (int h = 0; h < batch->input_count; h++) {
         if (d->shared_used[h])
             d->shared_used[h][chunk] = block.shared_used[h];
+        if (d->word_used[h])
+            d->word_used[h][chunk] = block.word_used[h];
+    }
     sw_worker_keep_error(worker, chunk);
 }
 
@@ -171,6 +175,8 @@ static void add_up_rows(void *data, int chunk, int worker)
         last = rows * width;
     for (int b = 0; b < d->blocks; b++) {
         const float *part = d->word_grad[d->input] + (size_t)b * rows * width;
+        if (d->word_used[d->input] && !d->word_used[d->input][b])
+            continue;
         for (size_t i = first; i < last; i++)
             input->x->grad[i] += part[i];
     }
@@ -220,7 +226,14 @@ int sw_pairs_backward_dense(const struct sw_whole_batch *batch, const float *sco
             d.shared_grad[h] = parts ? parts->data : NULL;
             d.shared_used[h] = sw_graph_scratch(graph, blocks);
         } else if (input->kind != SW_IN_PRODUCT && input->side == SW_WORDS && input->x->grad) {
-            d.word_grad[h] = sw_graph_scratch(graph, sizeof(float) * blocks * words * width);
+            if (input->kind == SW_IN_VECTORS) {
+                struct sw_tensor *parts =
+                    sw_graph_tensor(graph, 3, (int[]){d.blocks, (int)words, (int)width}, NULL, 0);
+                d.word_grad[h] = parts ? parts->data : NULL;
+                d.word_used[h] = sw_graph_scratch(graph, blocks);
+            } else {
+                d.word_grad[h] = sw_graph_scratch(graph, sizeof(float) * blocks * words * width);
+            }
         }
     }
     int status = sw_graph_error(graph)->status;

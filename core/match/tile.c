@@ -169,6 +169,10 @@ static struct sw_tensor *block_input(struct sw_whole_tile *tile, int handle)
         size_t width = (size_t)input->x->dim[1];
         size_t row = input->side == SW_REGIONS ? (size_t)block->block * k * L : (size_t)word;
         float *grad = input->side == SW_REGIONS ? input->x->grad : block->word_grad[handle];
+        if (input->side == SW_WORDS && grad && !block->word_used[handle]) {
+            memset(grad, 0, sizeof *grad * (size_t)tile->batch->words.rows * width);
+            block->word_used[handle] = 1;
+        }
         return leaf(tile, input->side == SW_REGIONS ? k : n, input->side == SW_REGIONS ? L : 1,
                     (int)width, input->x->data + row * width, grad ? grad + row * width : NULL);
     }

@@ -172,10 +172,10 @@ static struct sw_tensor *make(struct sw_graph *graph, const char *who, int ndim,
     size_t count = checked_count(graph, who, ndim, dim);
     if (count == SIZE_MAX)
         return NULL;
-    struct sw_tensor *tensor = take(graph, sizeof *tensor, 1);
+    struct sw_tensor *tensor = take(graph, sizeof *tensor, 0);
     if (!tensor)
         return NULL;
-    tensor->ndim = ndim;
+    *tensor = (struct sw_tensor){.ndim = ndim};
     memcpy(tensor->dim, dim, (size_t)ndim * sizeof *dim);
     tensor->data = data ? data : take(graph, count * sizeof(float), 0);
     if (tensor->data && with_grad)
