@@ -21,6 +21,7 @@ series() {
     for size in $sizes; do
         "$STEPWISE" bench "$@" "--$option" "$size" --json >"$folder/result.json"
         now=$(number "$time") ratio=$(number ratio) peak=$(number "$memory")
+        [ -n "$ratio" ] || ratio=$(number eval_ratio)
         LC_ALL=C awk -v size="$size" -v before="$before" -v now="$now" -v was="$time_before" \
             -v ratio="${ratio:--}" -v peak="${peak:--}" 'BEGIN {
                 exponent = was > 0 ? sprintf("%.2f", log(now / was) / log(size / before)) : "-"
@@ -37,7 +38,7 @@ small="--regions 768 --words 100 --threads $threads --steps $steps"
     series 'D (batch 64)' dim step_s peak_rss_mb '64 128 256 512 1024' $small --batch 64
     series 'k (D 256, batch 64)' region-count step_s peak_rss_mb '9 18 36 72' $small --dim 256 --batch 64
     series 'n (D 256, batch 64)' caption-words step_s peak_rss_mb '7 14 28 56' $small --dim 256 --batch 64
-    series 'captions, 500 images' captions eval_s - '500 1000 2000 4000' --dim 256 --regions 768 \
+    series 'captions, 500 images' captions eval_s peak_rss_mb '500 1000 2000 4000' --dim 256 --regions 768 \
         --words 100 --threads "$threads" --steps 0 --images 500
     series 'threads (D 256)' threads step_s peak_rss_mb '1 2' --dim 256 --regions 768 --words 100 \
         --batch 128 --steps "$steps"

@@ -1,5 +1,5 @@
-# make bench [BENCH_THREADS=N] [BENCH_STEPS=K] [BENCH_RUNS=R]: training steps of a few shapes beside their floors,
-# and beside the reference in PyTorch where that is there. It asserts nothing.
+# make bench [BENCH_THREADS=N] [BENCH_STEPS=K] [BENCH_RUNS=R]: training steps of a few shapes beside their
+# floors, and beside the reference in PyTorch where that is there. It asserts nothing.
 BENCH_THREADS = 0
 BENCH_STEPS = 5
 BENCH_RUNS = 5
