@@ -75,6 +75,21 @@ positive more.json $steps warmup_step_s warmup_ratio warmup_peak_rss_mb eval_s e
 [ -n "$(part more.json 'pair mixes')" ] || fail 'gate_vector needs mixes'
 [ -z "$(part gate.json 'pair mixes')" ] || fail 'gate needs no mixes'
 
+# A profile that leaves time out, or counts it twice, points at the wrong part.
+# shellcheck disable=SC2086
+"$STEPWISE" bench $tiny --json --profile >profile.json || fail 'it does not run with --profile'
+for word in bigru 'bigru, back' linear pair_scores 'pair_scores, back' lane_softmax hinge adam norm clear \
+    'one thread alone'; do
+    grep -q "\"part\": \"$word\"" profile.json || fail "the profile has no part '$word'"
+done
+sed -n 's/^ *"share": \([^,]*\),*$/\1/p' profile.json |
+    awk '{ sum += $1; below += $1 < 0 } END { exit !(NR > 20 && !below && sum > 0.999 && sum < 1.001) }' ||
+    fail 'the shares of the parts are not one step'
+grep -q profile gate.json && fail 'a profile that nobody asked for'
+# shellcheck disable=SC2086
+"$STEPWISE" bench $tiny --profile >people.txt || fail 'it does not run with --profile'
+grep -q 'waiting' people.txt || fail 'no profile for people'
+
 # shellcheck disable=SC2086
 "$STEPWISE" bench $tiny --warmup --images 16 >people.txt || fail 'it does not run without --json'
 for word in encode score backward update step floor ratio memory evaluation; do
