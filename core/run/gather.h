@@ -40,7 +40,8 @@ void sw_gather_free(struct sw_gather *gather);
 /* Has a thread of the gather's own prepare the captions caption[0..count), which are copied, in a
  * second buffer while others compute. The next sw_gather_pairs takes them from there when it asks
  * for these same captions, and waits where they are not ready yet; what went wrong is told then.
- * Errors here: memory, a thread that does not start. */
+ * A gather of one thread only asks the system for the pages. Errors here: too many captions,
+ * memory, a thread that does not start. */
 int sw_gather_ahead(struct sw_gather *gather, const uint32_t *caption, int count,
                     struct sw_error *error);
 

@@ -103,6 +103,11 @@ int sw_gather_ahead(struct sw_gather *gather, const uint32_t *caption, int count
     if (count < 0 || count > gather->captions || count > gather->images)
         return sw_fail(error, SW_FAILED, "a batch of %d captions: expected at most %d", count,
                        gather->captions);
+    if (!gather->compute || sw_compute_threads(gather->compute) == 1) {
+        for (int i = 0; i < count; i++)
+            sw_dataset_prefetch(gather->data, sw_dataset_caption_row(gather->data, caption[i]));
+        return SW_OK;
+    }
     int status = gather->ahead ? SW_OK : set_up(gather, error);
     if (status != SW_OK)
         return status;

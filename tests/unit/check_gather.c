@@ -132,6 +132,24 @@ START_TEST(freed_while_a_batch_is_made)
 }
 END_TEST
 
+/* Who asks for one thread gets one. */
+START_TEST(one_thread)
+{
+    struct sw_session *one = runs_session(1);
+    struct sw_gather g = gather_of(one->compute);
+    struct sw_error error = {0};
+    uint32_t caption[B];
+    int count = some(0, caption);
+    ck_assert_int_eq(sw_gather_ahead(&g, caption, count, &error), SW_OK);
+    ck_assert_ptr_null(g.ahead);
+    gathered(&g, caption, count);
+    gathered(&plain, caption, count);
+    same(&g, &plain);
+    sw_gather_free(&g);
+    sw_session_free(one);
+}
+END_TEST
+
 START_TEST(too_many_captions)
 {
     static uint32_t caption[B + 1];
@@ -147,6 +165,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, ahead_is_the_same);
     tcase_add_test(tests, another_batch_than_the_one_ahead);
     tcase_add_test(tests, freed_while_a_batch_is_made);
+    tcase_add_test(tests, one_thread);
     tcase_add_test(tests, too_many_captions);
 }
 
