@@ -11,7 +11,7 @@ cd "$folder"
 count=0
 for plan in experiments/results/*/*/plan.json; do
     dir=$(dirname "$plan")
-    for format in md csv tex; do
+    for format in md csv tex json; do
         "$STEPWISE" table "$dir" --format $format >again
         cmp -s again "$dir/table.$format" ||
             { echo "FAILED: $dir/table.$format is not what its runs say:"; diff "$dir/table.$format" again | head -n 6; exit 1; }
@@ -22,6 +22,11 @@ for plan in experiments/results/*/*/plan.json; do
         "$dir/table.md" experiments/results/README.md || { echo "FAILED: README.md has another table than $dir"; exit 1; }
 done
 [ "$count" -gt 0 ] || { echo 'FAILED: no recorded table'; exit 1; }
+# So does the front page, of Table 3: its block of numbers, up to the second empty line.
+awk '/^$/ { empty++; next } empty < 2' experiments/results/flickr8k/table3/table.md >block
+while IFS= read -r line; do
+    grep -Fxq -e "$line" "$STEPWISE_SOURCE/README.md" || { echo "FAILED: the README's Table 3 has not the line: $line"; exit 1; }
+done <block
 for result in experiments/results/*/*/*/result.json experiments/results/*/*/result.json; do
     [ ! -e "$result" ] || [ -s "$(dirname "$result")/provenance.json" ] || { echo "FAILED: $result has no provenance"; exit 1; }
 done
