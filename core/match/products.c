@@ -95,6 +95,33 @@ static void list_linear(struct listing *l, const struct sw_call *call, int part)
         add(l, product);
 }
 
+/* out = x w */
+static void list_linear_back(struct listing *l, const struct sw_call *call, int part)
+{
+    const struct sw_tensor *x = call->in[0], *w = call->in[1];
+    int of_words = part == WORD_PROJECTIONS, rows = of_words ? l->words : l->regions;
+    int D = w->dim[0], F = w->dim[1];
+    struct sw_product product = {.part = linear_parts[part],
+                                 .per = of_words ? SW_PER_WORD : SW_PER_REGION,
+                                 .M = rows,
+                                 .N = F,
+                                 .K = D};
+    add(l, product);
+    product.backward = 1;
+    product.transpose_b = 1;
+    product.N = D;
+    product.K = F;
+    if (x->grad)
+        add(l, product);
+    product.transpose_a = 1;
+    product.transpose_b = 0;
+    product.M = D;
+    product.N = F;
+    product.K = rows;
+    if (w->grad)
+        add(l, product);
+}
+
 static void list_linears(struct listing *l, int part)
 {
     const void *at = NULL;
@@ -104,6 +131,8 @@ static void list_linears(struct listing *l, int part)
         if (strcmp(op->name, "linear") == 0 && call->in[1]->dim[0] > 1 &&
             linear_part(l, call->in[0]) == part)
             list_linear(l, call, part);
+        else if (strcmp(op->name, "linear_back") == 0 && linear_part(l, call->in[0]) == part)
+            list_linear_back(l, call, part);
 }
 
 /* Columns of a row of word vectors that a gradient is wanted for: those of the trained tables. */

@@ -462,6 +462,15 @@ static inline struct sw_tensor *sw_linear(struct sw_batch *b, struct sw_tensor *
     return b->host->apply(b->graph, "linear", in, bias ? 3 : 2, &none);
 }
 
+/* y = x W for each row of x, on the batch's graph: x . W v = (x W) . v */
+static inline struct sw_tensor *sw_linear_back(struct sw_batch *b, struct sw_tensor *x,
+                                               struct sw_tensor *weight)
+{
+    struct sw_tensor *in[2] = {x, weight};
+    struct sw_args none = {{0}, {0}, NULL};
+    return b->host->apply(b->graph, "linear_back", in, 2, &none);
+}
+
 /* columns [first, first + count) of a matrix, on the batch's graph */
 static inline struct sw_tensor *sw_columns(struct sw_batch *b, struct sw_tensor *x, int first,
                                            int count)

@@ -105,6 +105,80 @@ static const struct sw_op linear = {
     .sample_count = sizeof linear_samples / sizeof *linear_samples,
 };
 
+/* ---- linear_back ------------------------------------------------------------------------------
+ */
+
+static int linear_back_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
+{
+    const struct sw_tensor *x = call->in[0], *w = call->in[1];
+    if (x->ndim != 2 || w->ndim != 2 || x->dim[1] != w->dim[0])
+        return -1;
+    out_dim[0] = x->dim[0];
+    out_dim[1] = w->dim[1];
+    return 2;
+}
+
+/* out = x w */
+static void linear_back_forward(const struct sw_call *call)
+{
+    const struct sw_tensor *x = call->in[0], *w = call->in[1];
+    int N = x->dim[0], D = w->dim[0], F = w->dim[1];
+    sw_gemm(call->compute, 0, 0, N, F, D, 1, x->data, D, w->data, F, 0, call->out->data, F);
+}
+
+/* dx += dout w^T;  dw += x^T dout */
+static void linear_back_backward(const struct sw_call *call)
+{
+    const struct sw_tensor *x = call->in[0], *w = call->in[1];
+    int N = x->dim[0], D = w->dim[0], F = w->dim[1];
+    const float *dout = call->out->grad;
+    struct sw_product_of list[2];
+    int count = 0;
+    if (w->grad)
+        list[count++] = (struct sw_product_of){.transpose_a = 1,
+                                               .M = D,
+                                               .N = F,
+                                               .K = N,
+                                               .A = x->data,
+                                               .lda = D,
+                                               .B = dout,
+                                               .ldb = F,
+                                               .beta = 1,
+                                               .C = w->grad,
+                                               .ldc = F};
+    if (x->grad)
+        list[count++] = (struct sw_product_of){.transpose_b = 1,
+                                               .M = N,
+                                               .N = D,
+                                               .K = F,
+                                               .A = dout,
+                                               .lda = F,
+                                               .B = w->data,
+                                               .ldb = F,
+                                               .beta = 1,
+                                               .C = x->grad,
+                                               .ldc = D};
+    sw_gemm_all(call->compute, list, count);
+}
+
+static const struct sw_sample linear_back_samples[] = {
+    {2, {{2, {5, 3}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}}, {{0}, {0}, NULL}},
+    {2, {{2, {70, 2}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, {{0}, {0}, NULL}},
+};
+
+static const struct sw_op linear_back = {
+    .name = "linear_back",
+    .shapes = "(N,D),(D,F)->(N,F)",
+    .doc = "x w for each row of x: what linear's weight does from its other side",
+    .least_inputs = 2,
+    .most_inputs = 2,
+    .shape = linear_back_shape,
+    .forward = linear_back_forward,
+    .backward = linear_back_backward,
+    .samples = linear_back_samples,
+    .sample_count = sizeof linear_back_samples / sizeof *linear_back_samples,
+};
+
 /* ---- l2norm -----------------------------------------------------------------------------------
  */
 
@@ -337,6 +411,6 @@ static const struct sw_op concat = {
 };
 
 const struct sw_op *const sw_ops_dense[] = {
-    &linear,     &l2norm,      &embedding,   &concat, &sw_op_row_dots,
-    &sw_op_gram, &sw_op_bigru, &sw_op_hinge, NULL,
+    &linear,         &linear_back, &l2norm,      &embedding,   &concat,
+    &sw_op_row_dots, &sw_op_gram,  &sw_op_bigru, &sw_op_hinge, NULL,
 };

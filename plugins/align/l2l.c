@@ -53,11 +53,15 @@ static void prepare(struct sw_batch *batch, const void *self, void *prepared)
 {
     const struct l2l *s = self;
     struct prepared *p = prepared;
-    struct sw_tensor *image = sw_linear(batch, batch->regions, s->image_key, NULL);
+    struct sw_tensor *image = batch->regions;
     struct sw_tensor *text = sw_linear(batch, batch->words, s->text_key, NULL);
     if (s->norm == COSINE) {
-        image = sw_l2norm(batch, image);
+        image = sw_l2norm(batch, sw_linear(batch, image, s->image_key, NULL));
         text = sw_l2norm(batch, text);
+    } else {
+        /* (W~v v) . (W~t t) = v . (W~t t W~v): a product over the words, which are fewer than the
+         * regions, for the one over these */
+        text = sw_linear_back(batch, text, s->image_key);
     }
     p->affinity = batch->host->pair_product(batch, image, text);
 }

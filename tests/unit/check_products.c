@@ -39,12 +39,15 @@ static double regions_of(const struct pairs_unit *u)
 
 static const struct {
     const char *model;
-    int keys, maps, mixes; /* keys and maps are square, so many of each side */
+    /* square ones: keys of regions and of words (both keys act on the words where the affinity is a
+     * plain product), and maps, so many of each side */
+    int region_keys, word_keys, maps, mixes;
 } cases[] = {
-    {"{'direction':'both'}", 1, 0, 0},
-    {"{'stages':['l2l',{'plugin':'g2l','fusion':'gate_vector'},'g2g']}", 1, 2, 4},
-    {"{'stages':['l2l',{'plugin':'g2l','fusion':'concat'},'g2g']}", 1, 2, 2},
-    {"{'direction':'t2i','stages':['l2l',{'plugin':'g2l','fusion':'gate_vector'}]}", 1, 1, 2},
+    {"{'direction':'both'}", 0, 2, 0, 0},
+    {"{'stages':[{'plugin':'l2l','attention_norm':'cosine'},'g2l','g2g']}", 1, 1, 0, 0},
+    {"{'stages':['l2l',{'plugin':'g2l','fusion':'gate_vector'},'g2g']}", 0, 2, 2, 4},
+    {"{'stages':['l2l',{'plugin':'g2l','fusion':'concat'},'g2g']}", 0, 2, 2, 2},
+    {"{'direction':'t2i','stages':['l2l',{'plugin':'g2l','fusion':'gate_vector'}]}", 0, 2, 1, 2},
 };
 
 /* A floor that counts what a step could do without flatters the step; one that forgets blames it.
@@ -58,12 +61,14 @@ START_TEST(the_products_are_those_of_the_equations)
     struct pairs_unit *u = pu_new(model, 1, 1);
     struct sw_products products = products_of(u);
     double R = regions_of(u), N = u->caption_start[PU_IMAGES], D = PU_DIM, W = PU_WORDS;
-    double square = 3 * (cases[_i].keys + cases[_i].maps) * D * D; /* forward and two gradients */
+    double square = 3 * D * D; /* forward and two gradients */
+    int of_regions = cases[_i].region_keys + cases[_i].maps;
+    int of_words = cases[_i].word_keys + cases[_i].maps;
     double steps = 2 * (N - PU_IMAGES) * 3 * D * D; /* no product before the second word */
     ck_assert_double_eq(size_of(&products, "image layer", 0), 2 * R * PU_FEATURES * D);
     ck_assert_double_eq(size_of(&products, "image layer", 1), R * PU_FEATURES * D);
-    ck_assert_double_eq(size_of(&products, "region projections", 0), R * square);
-    ck_assert_double_eq(size_of(&products, "word projections", 0), N * square);
+    ck_assert_double_eq(size_of(&products, "region projections", 0), R * of_regions * square);
+    ck_assert_double_eq(size_of(&products, "word projections", 0), N * of_words * square);
     ck_assert_double_eq(size_of(&products, "gru inputs", 0), 3 * 2 * N * W * 3 * D);
     ck_assert_double_eq(size_of(&products, "gru steps", 0), 3 * steps);
     ck_assert_double_eq(size_of(&products, "gru steps", 1), 2 * steps);
