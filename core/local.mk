@@ -40,6 +40,14 @@ libsw_kernels_avx512_la_CPPFLAGS = $(AM_CPPFLAGS) -DSW_KERNELS=sw_kernels_avx512
 libsw_kernels_avx512_la_CFLAGS = $(AM_CFLAGS) $(SW_KERNEL_CFLAGS) $(SW_AVX512_CFLAGS)
 endif
 
+if AMX_KERNELS
+noinst_LTLIBRARIES += libsw_kernels_amx.la
+libsw_core_la_LIBADD += libsw_kernels_amx.la
+libsw_kernels_amx_la_SOURCES = $(kernel_sources)
+libsw_kernels_amx_la_CPPFLAGS = $(AM_CPPFLAGS) -DSW_KERNELS=sw_kernels_amx
+libsw_kernels_amx_la_CFLAGS = $(AM_CFLAGS) $(SW_KERNEL_CFLAGS) $(SW_AVX512_CFLAGS) $(SW_AMX_CFLAGS)
+endif
+
 # The binding, and the Lua files as bytes.
 libsw_lua_la_SOURCES = $(lua_sources) core/lua/modules.h
 nodist_libsw_lua_la_SOURCES = core/lua/modules.c

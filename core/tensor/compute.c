@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* CPU_ALLOC */
 #endif
 #include "tensor/compute.h"
+#include "tensor/arena.h"
 #include "tensor/kernels.h"
 #include "tensor/pool.h"
 
@@ -18,6 +19,8 @@ struct sw_compute {
     const struct sw_kernels *kernels;
     struct sw_pool *pool;
     struct sw_profile *profile; /* NULL: nobody measures */
+    struct sw_arena *arena;     /* holds the rooms */
+    char *rooms;                /* (threads, product_room), or NULL */
 };
 
 /* CPUs that this process may run on. */
@@ -54,7 +57,7 @@ static const struct sw_kernels *choose_kernels(struct sw_error *error)
     const struct sw_kernels *kernels = sw_kernels_select(want);
     if (kernels)
         return kernels;
-    static const char *const names[] = {"baseline", "avx2", "avx512"};
+    static const char *const names[] = {"baseline", "avx2", "avx512", "amx"};
     char hint[128];
     for (size_t i = 0; want && i < sizeof names / sizeof *names; i++)
         if (strcmp(want, names[i]) == 0) {
@@ -92,11 +95,23 @@ struct sw_compute *sw_compute_new(int threads, struct sw_error *error)
     }
     compute->kernels = kernels;
     compute->threads = threads ? threads : allowed_cpus();
+    if (kernels->product) {
+        compute->arena = sw_arena_new();
+        if (compute->arena)
+            compute->rooms =
+                sw_arena_alloc(compute->arena, (size_t)compute->threads * kernels->product_room);
+        if (!compute->rooms) {
+            sw_fail(error, SW_FAILED, "out of memory for the products of %d threads",
+                    compute->threads);
+            sw_compute_free(compute);
+            return NULL;
+        }
+    }
     /* The OpenMP flavour keeps a count for each thread that calls it. */
     int openmp = openblas_get_parallel() == OPENBLAS_OPENMP;
     compute->pool = sw_pool_new(compute->threads, openmp ? one_blas_thread : NULL, error);
     if (!compute->pool) {
-        free(compute);
+        sw_compute_free(compute);
         return NULL;
     }
     return compute;
@@ -107,6 +122,7 @@ void sw_compute_free(struct sw_compute *compute)
     if (!compute)
         return;
     sw_pool_free(compute->pool);
+    sw_arena_free(compute->arena);
     free(compute);
 }
 
@@ -123,6 +139,12 @@ const struct sw_kernels *sw_compute_kernels(const struct sw_compute *compute)
 const char *sw_compute_cpu(const struct sw_compute *compute)
 {
     return compute->kernels->name;
+}
+
+void *sw_compute_room(const struct sw_compute *compute)
+{
+    size_t worker = (size_t)sw_pool_worker(compute->pool);
+    return compute->rooms + worker * compute->kernels->product_room;
 }
 
 /* ---- measured work ------------------------------------------------------------------------------

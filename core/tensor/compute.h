@@ -21,7 +21,8 @@ void sw_compute_free(struct sw_compute *compute);
 
 int sw_compute_threads(const struct sw_compute *compute);
 const struct sw_kernels *sw_compute_kernels(const struct sw_compute *compute);
-const char *sw_compute_cpu(const struct sw_compute *compute); /* "baseline", "avx2" or "avx512" */
+const char *
+sw_compute_cpu(const struct sw_compute *compute); /* "baseline", "avx2", "avx512", "amx" */
 
 /* Calls work(data, chunk, worker) for every chunk in [0, chunks), on all threads; worker is in
  * [0, threads). A call from inside a chunk runs its chunks in turn on the calling thread. */
@@ -38,6 +39,9 @@ struct sw_place sw_part_begin(struct sw_compute *compute, const char *name, int 
 void sw_part_end(struct sw_compute *compute, struct sw_place before);
 /* The same for a matrix product inside whatever part the thread is in. */
 struct sw_place sw_product_begin(struct sw_compute *compute);
+
+/* The calling thread's room for the kernels' own product, where they have one. */
+void *sw_compute_room(const struct sw_compute *compute);
 
 /* ---- matrix products ---- */
 

@@ -1,5 +1,7 @@
-/* gemm.c -- matrix products: large ones in chunks of fixed bounds, each one call of OpenBLAS. */
+/* gemm.c -- matrix products: large ones in chunks of fixed bounds, each one call of OpenBLAS or of
+ * the kernels' own product. */
 #include "tensor/compute.h"
+#include "tensor/kernels.h"
 
 #include <assert.h>
 #include <cblas.h>
@@ -15,6 +17,13 @@ static void scale_only(int M, int N, float beta, float *C, int ldc)
     }
 }
 
+/* Whether the kernels' own product is worth it: lines and sums fill its tiles of 32 well enough. */
+static int is_for_tiles(int M, int N, int K)
+{
+    enum { FEW = 24, STEP = 32 };
+    return M >= FEW && N >= FEW && K >= STEP;
+}
+
 void sw_gemm_one(struct sw_compute *compute, int transpose_a, int transpose_b, int M, int N, int K,
                  float alpha, const float *A, int lda, const float *B, int ldb, float beta,
                  float *C, int ldc)
@@ -28,6 +37,15 @@ void sw_gemm_one(struct sw_compute *compute, int transpose_a, int transpose_b, i
     }
     assert(lda >= (transpose_a ? M : K) && ldb >= (transpose_b ? K : N));
     struct sw_place before = sw_product_begin(compute);
+    const struct sw_kernels *kernels = sw_compute_kernels(compute);
+    if (kernels->product && alpha == 1 && is_for_tiles(M, N, K)) {
+        if (beta != 0 && beta != 1)
+            scale_only(M, N, beta, C, ldc);
+        kernels->product(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, beta != 0, C, ldc,
+                         sw_compute_room(compute));
+        sw_part_end(compute, before);
+        return;
+    }
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, M, N, K, alpha, A, lda, B, ldb, beta, C,
                 ldc);

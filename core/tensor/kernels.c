@@ -9,12 +9,17 @@
 #include "tensor/kernels_array.h"
 #include "tensor/kernels_lane.h"
 #include "tensor/kernels_product.h"
+#ifdef __AMX_BF16__
+#include "tensor/kernels_amx.h"
+#endif
 
 #ifndef SW_KERNELS
 #define SW_KERNELS sw_kernels_baseline
 #endif
 
-#if SW_WIDTH == 16
+#if defined(__AMX_BF16__)
+#define SW_KERNELS_NAME "amx"
+#elif SW_WIDTH == 16
 #define SW_KERNELS_NAME "avx512"
 #elif SW_WIDTH == 8
 #define SW_KERNELS_NAME "avx2"
@@ -54,4 +59,8 @@ const struct sw_kernels SW_KERNELS = {
     .lane_cosine_backward = lane_cosine_backward,
     .lane_l2norm = lane_l2norm,
     .lane_l2norm_backward = lane_l2norm_backward,
+#ifdef __AMX_BF16__
+    .product = amx_product,
+    .product_room = (ROOM_A + ROOM_B) * sizeof(uint32_t),
+#endif
 };

@@ -21,7 +21,7 @@ struct sw_adam_step {
 };
 
 struct sw_kernels {
-    const char *name; /* "baseline", "avx2" or "avx512" */
+    const char *name; /* "baseline", "avx2", "avx512" or "amx" */
 
     /* ---- arrays of `count` numbers ---- */
 
@@ -111,6 +111,15 @@ struct sw_kernels {
     void (*lane_l2norm_backward)(int groups, int entries, const float *x, const float *dy,
                                  ptrdiff_t group_step, ptrdiff_t entry_step, const float *mask,
                                  float *dx);
+
+    /* ---- matrix products ---- */
+
+    /* C (M,N) = op(A) op(B), or +=, row-major, M, N and K above 0; room: product_room bytes,
+     * 64-byte aligned, whose contents are of no use to anybody. NULL in sets that have none of
+     * their own. */
+    void (*product)(int transpose_a, int transpose_b, int M, int N, int K, const float *A, int lda,
+                    const float *B, int ldb, int accumulate, float *C, int ldc, void *room);
+    size_t product_room;
 };
 
 /* The set named `want`, or with NULL the best that this build has and this CPU runs. NULL when
@@ -118,6 +127,7 @@ struct sw_kernels {
 const struct sw_kernels *sw_kernels_select(const char *want);
 
 /* The copies of kernels.c. Only sw_kernels_select may name one: the CPU must be asked first. */
-extern const struct sw_kernels sw_kernels_baseline, sw_kernels_avx2, sw_kernels_avx512;
+extern const struct sw_kernels sw_kernels_baseline, sw_kernels_avx2, sw_kernels_avx512,
+    sw_kernels_amx;
 
 #endif

@@ -209,7 +209,7 @@ START_TEST(settings_that_cannot_be_are_refused)
     error = (struct sw_error){0};
     setenv("STEPWISE_CPU", "quantum", 1);
     ck_assert_ptr_null(sw_compute_new(1, &error));
-    ck_assert_msg(strstr(error.text, "baseline, avx2, avx512") != NULL, "%s", error.text);
+    ck_assert_msg(strstr(error.text, "baseline, avx2, avx512, amx") != NULL, "%s", error.text);
     unsetenv("STEPWISE_CPU");
     sw_compute_free(NULL);
 }

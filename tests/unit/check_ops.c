@@ -50,8 +50,8 @@ static void end(struct fixture f)
  * kernels has a backward of its own. */
 START_TEST(gradient_of_each_operation)
 {
-    static const char *const sets[] = {"baseline", "avx2", "avx512"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const sets[] = {"baseline", "avx2", "avx512", "amx"};
+    for (int i = 0; i < 4; i++) {
         if (!sw_kernels_select(sets[i]))
             continue;
         setenv("STEPWISE_CPU", sets[i], 1);

@@ -10,8 +10,8 @@
 
 #include <math.h>
 
-enum { L = SW_LANES, SETS = 3 };
-static const char *const set_names[SETS] = {"baseline", "avx2", "avx512"};
+enum { L = SW_LANES, SETS = 4 };
+static const char *const set_names[SETS] = {"baseline", "avx2", "avx512", "amx"};
 
 /* The set of a looped test, or NULL after a line that says why it is skipped. */
 static inline const struct sw_kernels *set(int i)
