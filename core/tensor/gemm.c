@@ -52,6 +52,23 @@ void sw_gemm_one(struct sw_compute *compute, int transpose_a, int transpose_b, i
     sw_part_end(compute, before);
 }
 
+void sw_gemm_split(struct sw_compute *compute, int transpose_b, int K, int N, const float *B,
+                   int ldb, void *split)
+{
+    struct sw_place before = sw_product_begin(compute);
+    sw_compute_kernels(compute)->split(transpose_b, K, N, B, ldb, split);
+    sw_part_end(compute, before);
+}
+
+void sw_gemm_by_split(struct sw_compute *compute, int M, int K, const float *A, int lda,
+                      const struct sw_split_product *list, int count, int ldc)
+{
+    struct sw_place before = sw_product_begin(compute);
+    sw_compute_kernels(compute)->product_split(M, K, A, lda, list, count, ldc,
+                                               sw_compute_room(compute));
+    sw_part_end(compute, before);
+}
+
 enum { MOST_PRODUCTS = 16 };
 
 struct cut {

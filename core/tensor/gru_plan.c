@@ -45,16 +45,17 @@ struct tables {
 
 /* Fills *gru and *tables but for what depends on the order; returns how many bytes all take, with
  * the struct itself at their head. */
-static size_t carve_all(char *base, const struct sw_fragments *words, int width, int dim,
-                        int records, int dx_columns, struct sw_gru *gru, struct tables *tables)
+static size_t carve_all(char *base, const struct sw_fragments *words,
+                        const struct sw_gru_sizes *sizes, struct sw_gru *gru, struct tables *tables)
 {
     size_t used = 0, steps = (size_t)longest(words) + 1;
     size_t parts = ((size_t)words->groups + SW_GRU_PART - 1) / SW_GRU_PART;
     size_t part_rows = (size_t)least(SW_GRU_PART * (steps - 1), words->rows);
-    size_t rows = records ? (size_t)words->rows : part_rows;
-    size_t W = (size_t)width * sizeof(float), D = (size_t)dim * sizeof(float);
+    size_t rows = sizes->records ? (size_t)words->rows : part_rows;
+    size_t W = (size_t)sizes->width * sizeof(float), D = (size_t)sizes->dim * sizeof(float);
     carve(base, &used, 1, sizeof *gru);
-    *gru = (struct sw_gru){.words = words, .width = width, .dim = dim, .parts = (int)parts};
+    *gru = (struct sw_gru){
+        .words = words, .width = sizes->width, .dim = sizes->dim, .parts = (int)parts};
     gru->part = carve(base, &used, parts, sizeof *gru->part);
     tables->order = carve(base, &used, (size_t)words->groups, sizeof(int));
     tables->before = carve(base, &used, steps, sizeof(int));
@@ -65,21 +66,22 @@ static size_t carve_all(char *base, const struct sw_fragments *words, int width,
         gru->gates[side] = carve(base, &used, rows, 4 * D);
         gru->h[side] = carve(base, &used, rows, D);
         gru->bias[side] = carve(base, &used, 4, D);
-        if (!records)
+        if (sizes->split_bytes)
+            gru->split[side] = carve(base, &used, sizes->split_bytes, 1);
+        if (!sizes->records)
             continue;
         gru->dgates[side] = carve(base, &used, part_rows, 4 * D);
-        gru->dx[side] = carve(base, &used, part_rows, (size_t)dx_columns * sizeof(float));
+        gru->dx[side] = carve(base, &used, part_rows, (size_t)sizes->dx_columns * sizeof(float));
     }
-    gru->dx_columns = dx_columns;
+    gru->dx_columns = sizes->dx_columns;
     return used;
 }
 
-size_t sw_gru_bytes(const struct sw_fragments *words, int width, int dim, int records,
-                    int dx_columns)
+size_t sw_gru_bytes(const struct sw_fragments *words, const struct sw_gru_sizes *sizes)
 {
     struct sw_gru gru;
     struct tables tables;
-    return carve_all(NULL, words, width, dim, records, dx_columns, &gru, &tables);
+    return carve_all(NULL, words, sizes, &gru, &tables);
 }
 
 /* order = captions by falling length, ties by rising index: a counting sort. */
@@ -113,19 +115,20 @@ static void plan_part(struct sw_gru_part *part, const struct sw_fragments *words
     }
 }
 
-struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words, int width, int dim,
-                              int records, int dx_columns)
+struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words,
+                              const struct sw_gru_sizes *sizes)
 {
     struct sw_gru *gru = memory;
     struct tables tables;
-    carve_all(memory, words, width, dim, records, dx_columns, gru, &tables);
+    carve_all(memory, words, sizes, gru, &tables);
     int most = longest(words);
     sort(words, most, tables.before, tables.order);
     size_t at = 0;
     for (int p = 0; p < gru->parts; p++) {
         struct sw_gru_part *part = &gru->part[p];
         int first = p * SW_GRU_PART;
-        *part = (struct sw_gru_part){.caption = tables.order + first, .at = records ? at : 0};
+        *part =
+            (struct sw_gru_part){.caption = tables.order + first, .at = sizes->records ? at : 0};
         part->captions = least(SW_GRU_PART, words->groups - first);
         size_t table = (size_t)p * ((size_t)most + 1);
         plan_part(part, words, tables.running + table, tables.start + table);

@@ -45,19 +45,26 @@ struct sw_gru {
     float *dgates[SW_GRU_SIDES]; /* (rows, 4 D) */
     float *dx[SW_GRU_SIDES];     /* (rows, dx_columns) */
     int dx_from, dx_columns;     /* the columns of x that take a gradient */
+    char *split[SW_GRU_SIDES];   /* W_hh as the kernels split it, or NULL */
 };
 
 /* 1 when `words` are captions end to end over exactly `rows` rows. */
 int sw_gru_fits(const struct sw_fragments *words, int rows);
 
-/* Bytes that sw_gru_lay_out needs. records: gradients will be asked for; dx_columns: of so many
- * columns of x. */
-size_t sw_gru_bytes(const struct sw_fragments *words, int width, int dim, int records,
-                    int dx_columns);
+/* What a plan makes room for. */
+struct sw_gru_sizes {
+    int width, dim;     /* W, D */
+    int records;        /* gradients will be asked for */
+    int dx_columns;     /* of so many columns of x */
+    size_t split_bytes; /* of a direction's W_hh as the kernels split it, or 0 */
+};
+
+/* Bytes that sw_gru_lay_out needs. */
+size_t sw_gru_bytes(const struct sw_fragments *words, const struct sw_gru_sizes *sizes);
 
 /* Lays the plan and its arrays out in `memory`; the arrays are not filled. */
-struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words, int width, int dim,
-                              int records, int dx_columns);
+struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words,
+                              const struct sw_gru_sizes *sizes);
 
 /* Row of x of the word that caption i of a part takes at step t. */
 static inline size_t sw_gru_word(const struct sw_gru *gru, const struct sw_gru_part *part, int side,

@@ -62,5 +62,8 @@ const struct sw_kernels SW_KERNELS = {
 #ifdef __AMX_BF16__
     .product = amx_product,
     .product_room = (ROOM_A + ROOM_B) * sizeof(uint32_t),
+    .split_size = amx_split_size,
+    .split = amx_split,
+    .product_split = amx_product_split,
 #endif
 };

@@ -20,6 +20,13 @@ struct sw_adam_step {
     double gradient_scale;           /* multiplies g first, for clipping by the global norm */
 };
 
+/* One of the products of an A that multiplies several B: C (M,N) += A B. */
+struct sw_split_product {
+    const void *split; /* B (K,N), as the kernels' split left it */
+    int N;
+    float *C;
+};
+
 struct sw_kernels {
     const char *name; /* "baseline", "avx2", "avx512" or "amx" */
 
@@ -120,6 +127,14 @@ struct sw_kernels {
     void (*product)(int transpose_a, int transpose_b, int M, int N, int K, const float *A, int lda,
                     const float *B, int ldb, int accumulate, float *C, int ldc, void *room);
     size_t product_room;
+
+    /* For an operand of many products, which product() would prepare anew each time: split writes
+     * op(B) (K,N) to `out`, split_size(K, N) bytes, 64-byte aligned. product_split gives the bits
+     * that product gives. NULL where product is. */
+    size_t (*split_size)(int K, int N);
+    void (*split)(int transpose_b, int K, int N, const float *B, int ldb, void *out);
+    void (*product_split)(int M, int K, const float *A, int lda,
+                          const struct sw_split_product *list, int count, int ldc, void *room);
 };
 
 /* The set named `want`, or with NULL the best that this build has and this CPU runs. NULL when

@@ -337,36 +337,95 @@ static void configure_tiles(void)
     _tile_loadconfig(&tiles);
 }
 
+/* C (lines of A, N) = a b, or +=, of panels over the same K. */
+static void multiply_lines(const struct split_operand *a, const uint32_t *panels_a, int N,
+                           const uint32_t *panels_b, int accumulate, float *C, size_t ldc)
+{
+    int steps = (a->K - 1) / STEP + 1;
+    for (int i = 0; i < a->lines; i += BLOCK_M)
+        multiply_block(smaller(BLOCK_M, a->lines - i), N, steps,
+                       panels_a + (size_t)(i / PANEL * steps) * PANEL_STEP, panels_b, accumulate,
+                       C + (size_t)i * ldc, ldc);
+}
+
+/* Lines of an operand from `line` on and BLOCK_K of its K from k on. */
+static struct split_operand part_of(const float *x, int ld, int k_is_contiguous, int line,
+                                    int lines, int k, int K)
+{
+    size_t step = (size_t)ld, l = (size_t)line, from = (size_t)k;
+    return (struct split_operand){.x = x + (k_is_contiguous ? l * step + from : from * step + l),
+                                  .step = step,
+                                  .lines = lines,
+                                  .K = smaller(BLOCK_K, K - k)};
+}
+
 static void amx_product(int transpose_a, int transpose_b, int M, int N, int K, const float *A,
                         int lda, const float *B, int ldb, int accumulate, float *C, int ldc,
                         void *room)
 {
     uint32_t *panels_a = room, *panels_b = panels_a + ROOM_A;
-    size_t a_step = (size_t)lda, b_step = (size_t)ldb, c_step = (size_t)ldc;
+    size_t c_step = (size_t)ldc;
     configure_tiles();
     for (int m = 0; m < M; m += MOST_M)
         for (int k = 0; k < K; k += BLOCK_K) {
-            size_t m_at = (size_t)m, k_at = (size_t)k;
-            struct split_operand a = {
-                .x = A + (transpose_a ? k_at * a_step + m_at : m_at * a_step + k_at),
-                .step = a_step,
-                .lines = smaller(MOST_M, M - m),
-                .K = smaller(BLOCK_K, K - k)};
-            int steps = (a.K - 1) / STEP + 1;
+            struct split_operand a = part_of(A, lda, !transpose_a, m, smaller(MOST_M, M - m), k, K);
             (transpose_a ? split_rows_turned : split_rows)(&a, panels_a);
             for (int n = 0; n < N; n += BLOCK_N) {
-                size_t n_at = (size_t)n;
-                struct split_operand b = {
-                    .x = B + (transpose_b ? n_at * b_step + k_at : k_at * b_step + n_at),
-                    .step = b_step,
-                    .lines = smaller(BLOCK_N, N - n),
-                    .K = a.K};
+                struct split_operand b =
+                    part_of(B, ldb, transpose_b, n, smaller(BLOCK_N, N - n), k, K);
                 (transpose_b ? split_columns_turned : split_columns)(&b, panels_b);
-                for (int i = 0; i < a.lines; i += BLOCK_M)
-                    multiply_block(smaller(BLOCK_M, a.lines - i), b.lines, steps,
-                                   panels_a + (size_t)(i / PANEL * steps) * PANEL_STEP, panels_b,
-                                   accumulate || k > 0, C + (m_at + (size_t)i) * c_step + n_at,
-                                   c_step);
+                multiply_lines(&a, panels_a, b.lines, panels_b, accumulate || k > 0,
+                               C + (size_t)m * c_step + n, c_step);
+            }
+        }
+    _tile_release();
+}
+
+/* ---- operands that are split once for many products ------------------------------------------ */
+
+/* Words of N columns over K: all panels of one BLOCK_K, then those of the next. */
+SW_INLINE size_t split_words(int K, int N)
+{
+    size_t steps = (size_t)(K - 1) / STEP + 1, panels = (size_t)(N - 1) / PANEL + 1;
+    return steps * panels * PANEL_STEP;
+}
+
+/* k: a multiple of BLOCK_K. */
+SW_INLINE size_t words_before(int k, int N)
+{
+    return k ? split_words(k, N) : 0;
+}
+
+static size_t amx_split_size(int K, int N)
+{
+    return split_words(K, N) * sizeof(uint32_t);
+}
+
+static void amx_split(int transpose_b, int K, int N, const float *B, int ldb, void *out)
+{
+    for (int k = 0; k < K; k += BLOCK_K) {
+        struct split_operand b = part_of(B, ldb, transpose_b, 0, N, k, K);
+        (transpose_b ? split_columns_turned : split_columns)(&b,
+                                                             (uint32_t *)out + words_before(k, N));
+    }
+}
+
+static void amx_product_split(int M, int K, const float *A, int lda,
+                              const struct sw_split_product *list, int count, int ldc, void *room)
+{
+    uint32_t *panels_a = room;
+    configure_tiles();
+    for (int m = 0; m < M; m += MOST_M)
+        for (int k = 0; k < K; k += BLOCK_K) {
+            struct split_operand a = part_of(A, lda, 1, m, smaller(MOST_M, M - m), k, K);
+            split_rows(&a, panels_a);
+            for (int p = 0; p < count; p++) {
+                int N = list[p].N, steps = (a.K - 1) / STEP + 1;
+                const uint32_t *panels = (const uint32_t *)list[p].split + words_before(k, N);
+                for (int n = 0; n < N; n += BLOCK_N)
+                    multiply_lines(&a, panels_a, smaller(BLOCK_N, N - n),
+                                   panels + (size_t)(n / PANEL * steps) * PANEL_STEP, 1,
+                                   list[p].C + (size_t)m * (size_t)ldc + n, (size_t)ldc);
             }
         }
     _tile_release();

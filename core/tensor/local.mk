@@ -10,6 +10,7 @@ core_sources += core/tensor/compute.c core/tensor/compute.h core/tensor/random.c
 core_sources += core/tensor/graph.c core/tensor/graph.h core/tensor/ops.c
 core_sources += core/tensor/gradcheck.c core/tensor/gradcheck.h core/tensor/fragments.h
 core_sources += core/tensor/ops_dense.c core/tensor/ops_gram.c core/tensor/ops_gram.h core/tensor/ops_gru.c core/tensor/ops_gru.h
+core_sources += core/tensor/gru_recurrent.c core/tensor/gru_recurrent.h
 core_sources += core/tensor/gru_plan.c core/tensor/gru_plan.h core/tensor/ops_loss.c core/tensor/ops_loss.h core/tensor/loss.h
 core_sources += core/tensor/rows.c core/tensor/rows.h
 core_sources += core/tensor/ops_parts.c

@@ -5,6 +5,7 @@
 #include "tensor/ops_gru.h"
 #include "tensor/compute.h"
 #include "tensor/gru_plan.h"
+#include "tensor/gru_recurrent.h"
 #include "tensor/kernels.h"
 #include "tensor/rows.h"
 
@@ -54,35 +55,36 @@ static int wanted_columns(const struct sw_call *call)
     return !x->grad ? 0 : call->args->i[1] ? call->args->i[1] : x->dim[1];
 }
 
+static struct sw_gru_sizes sizes_of(const struct sw_call *call)
+{
+    int D = call->out->dim[1];
+    return (struct sw_gru_sizes){.width = call->in[WORDS]->dim[1],
+                                 .dim = D,
+                                 .records = call->out->grad != NULL,
+                                 .dx_columns = wanted_columns(call),
+                                 .split_bytes = sw_gru_split_bytes(call->compute, D)};
+}
+
 static size_t bigru_saved_size(const struct sw_call *call)
 {
-    return sw_gru_bytes(call->args->p, call->in[WORDS]->dim[1], call->out->dim[1],
-                        call->out->grad != NULL, wanted_columns(call));
+    struct sw_gru_sizes sizes = sizes_of(call);
+    return sw_gru_bytes(call->args->p, &sizes);
 }
 
 /* ---- the walk through the steps ---------------------------------------------------------------
  */
-
-/* Units of a block: the products of a step are cut by these, so a chunk packs its own weights only.
- */
-enum { MOST_UNITS = 512, UNIT_STEP = 16 };
 
 struct walk {
     const struct sw_call *call;
     const struct sw_kernels *kernels;
     const struct sw_gru *gru;
     const struct sw_gru_part *part;
-    void (*step)(const struct walk *walk, int side, int t, int from, int units);
+    struct sw_gru_recurrent recurrent;
+    void (*step)(const struct walk *walk, int side, int t, int block);
     int backwards; /* from the last step to the first */
-    int D, units, blocks;
+    int D;
     int t; /* of the chunks that run, where chunks are single steps */
 };
-
-static void walk_block(const struct walk *walk, int side, int t, int block)
-{
-    int from = block * walk->units, left = walk->D - from;
-    walk->step(walk, side, t, from, left < walk->units ? left : walk->units);
-}
 
 static int step_at(const struct walk *walk, int count)
 {
@@ -94,27 +96,28 @@ static void walk_side(void *data, int side, int worker)
     (void)worker;
     const struct walk *walk = data;
     for (int count = 0; count < walk->part->steps; count++)
-        for (int block = 0; block < walk->blocks; block++)
-            walk_block(walk, side, step_at(walk, count), block);
+        for (int block = 0; block < walk->recurrent.blocks; block++)
+            walk->step(walk, side, step_at(walk, count), block);
 }
 
 static void walk_chunk(void *data, int chunk, int worker)
 {
     (void)worker;
     const struct walk *walk = data;
-    walk_block(walk, chunk / walk->blocks, walk->t, chunk % walk->blocks);
+    int blocks = walk->recurrent.blocks;
+    walk->step(walk, chunk / blocks, walk->t, chunk % blocks);
 }
 
 static void walk_steps(struct walk *walk)
 {
     struct sw_compute *compute = walk->call->compute;
-    if (walk->blocks == 1 || sw_compute_threads(compute) <= SW_GRU_SIDES) {
+    if (walk->recurrent.blocks == 1 || sw_compute_threads(compute) <= SW_GRU_SIDES) {
         sw_parallel(compute, SW_GRU_SIDES, walk_side, walk);
         return;
     }
     for (int count = 0; count < walk->part->steps; count++) {
         walk->t = step_at(walk, count);
-        sw_parallel(compute, SW_GRU_SIDES * walk->blocks, walk_chunk, walk);
+        sw_parallel(compute, SW_GRU_SIDES * walk->recurrent.blocks, walk_chunk, walk);
     }
 }
 
@@ -126,10 +129,11 @@ static struct walk new_walk(const struct sw_call *call, int backwards)
                         .gru = call->saved,
                         .backwards = backwards,
                         .D = D};
-    walk.blocks = (D - 1) / MOST_UNITS + 1;
-    int units = (D - 1) / walk.blocks + 1;
-    walk.units = (units + UNIT_STEP - 1) / UNIT_STEP * UNIT_STEP;
-    walk.blocks = (D - 1) / walk.units + 1;
+    sw_gru_recurrent_init(&walk.recurrent, call->compute, D, backwards);
+    for (int side = 0; side < SW_GRU_SIDES; side++) {
+        walk.recurrent.weight[side] = parameter(call, side, WEIGHT_HH)->data;
+        walk.recurrent.split[side] = walk.gru->split[side];
+    }
     return walk;
 }
 
@@ -142,7 +146,7 @@ static float *gates_row(const struct walk *walk, float *const gates[SW_GRU_SIDES
 /* The state that caption i starts step t from: zero at the first. */
 static const float *state_before(const struct walk *walk, int side, int t, int i)
 {
-    static const float zero[MOST_UNITS];
+    static const float zero[SW_GRU_UNITS];
     if (t == 0)
         return zero;
     return walk->gru->h[side] + sw_gru_state(walk->part, t - 1, i) * (size_t)walk->D;
@@ -331,25 +335,18 @@ static void weights_backward(const struct walk *walk)
 /* ---- a step -----------------------------------------------------------------------------------
  */
 
-/* r, z, a += h W_hh^T, then the cell, for units [from, from + units) of one step:
+/* r, z, a += h W_hh^T, then the cell, for the units of a block in one step:
  * r = sigmoid(r), z = sigmoid(z), n = tanh(n + r a), h = (1 - z) n + z h. */
-static void step_forward(const struct walk *walk, int side, int t, int from, int units)
+static void step_forward(const struct walk *walk, int side, int t, int block)
 {
+    const struct sw_gru_recurrent *recurrent = &walk->recurrent;
     const struct sw_gru_part *part = walk->part;
     int D = walk->D, running = part->running[t];
+    int from = block * recurrent->units, units = sw_gru_units(recurrent, block);
     float *gates = gates_row(walk, walk->gru->gates, side, part->at + (size_t)part->start[t]);
-    if (t > 0) {
-        const float *weight = parameter(walk->call, side, WEIGHT_HH)->data;
-        const float *h = state_before(walk, side, t, 0);
-        if (walk->blocks == 1)
-            sw_gemm_one(walk->call->compute, 0, 1, running, 3 * D, D, 1, h, D, weight, D, 1,
+    if (t > 0)
+        sw_gru_multiply(recurrent, side, block, running, state_before(walk, side, t, 0),
                         gates + SLOT_R * D, SLOTS * D);
-        else
-            for (int gate = 0; gate < 3; gate++)
-                sw_gemm_one(walk->call->compute, 0, 1, running, units, D, 1, h, D,
-                            weight + (size_t)(gate * D + from) * (size_t)D, D, 1,
-                            gates + (SLOT_R + gate) * D + from, SLOTS * D);
-    }
     for (int i = 0; i < running; i++)
         walk->kernels->gru_forward(units, gates + (size_t)i * SLOTS * (size_t)D + from, (size_t)D,
                                    state_before(walk, side, t, i) + (t ? from : 0),
@@ -359,21 +356,23 @@ static void step_forward(const struct walk *walk, int side, int t, int from, int
 
 /* The gradient of h after step t is what later steps ask for, dgates(t+1) W_hh and z dh, and half
  * that of the result. It is carried in the rows of the last states, which forward is done with. */
-static void step_backward(const struct walk *walk, int side, int t, int from, int units)
+static void step_backward(const struct walk *walk, int side, int t, int block)
 {
+    const struct sw_gru_recurrent *recurrent = &walk->recurrent;
     const struct sw_gru_part *part = walk->part;
     const struct sw_gru *gru = walk->gru;
     int D = walk->D, running = part->running[t], later = part->running[t + 1];
+    int from = block * recurrent->units, units = sw_gru_units(recurrent, block);
     size_t U = (size_t)units, row_size = SLOTS * (size_t)D;
-    float *carried = gru->h[side] + sw_gru_state(part, part->steps - 1, 0) * (size_t)D + from;
+    float *dh = gru->h[side] + sw_gru_state(part, part->steps - 1, 0) * (size_t)D;
+    float *carried = dh + from;
     if (later == 0)
         for (int i = 0; i < part->running[0]; i++)
             memset(carried + (size_t)i * (size_t)D, 0, U * sizeof *carried);
     else
-        sw_gemm_one(walk->call->compute, 0, 0, later, units, 3 * D, 1,
-                    gru->dgates[side] + (size_t)part->start[t + 1] * row_size + SLOT_R * D,
-                    SLOTS * D, parameter(walk->call, side, WEIGHT_HH)->data + from, D, 1, carried,
-                    D);
+        sw_gru_multiply_back(recurrent, side, block, later,
+                             gru->dgates[side] + (size_t)part->start[t + 1] * row_size + SLOT_R * D,
+                             SLOTS * D, dh);
     for (int i = 0; i < running; i++) {
         size_t row = (size_t)(part->start[t] + i);
         const float *gates = gates_row(walk, gru->gates, side, part->at + row) + from;
@@ -412,12 +411,12 @@ static void join_some(const void *data, int from, int to)
 static void bigru_forward(const struct sw_call *call)
 {
     const struct sw_fragments *words = call->args->p;
-    struct sw_gru *gru =
-        sw_gru_lay_out(call->saved, words, call->in[WORDS]->dim[1], call->out->dim[1],
-                       call->out->grad != NULL, wanted_columns(call));
+    struct sw_gru_sizes sizes = sizes_of(call);
+    struct sw_gru *gru = sw_gru_lay_out(call->saved, words, &sizes);
     gru->dx_from = call->args->i[1] ? call->args->i[0] : 0;
     struct walk walk = new_walk(call, 0);
     walk.step = step_forward;
+    sw_gru_split(&walk.recurrent);
     for (int side = 0; side < SW_GRU_SIDES; side++)
         join_biases(&walk, side);
     for (int p = 0; p < gru->parts; p++) {
@@ -433,6 +432,7 @@ static void bigru_backward(const struct sw_call *call)
     const struct sw_gru *gru = call->saved;
     struct walk walk = new_walk(call, 1);
     walk.step = step_backward;
+    sw_gru_split(&walk.recurrent);
     for (int p = 0; p < gru->parts; p++) {
         walk.part = &gru->part[p];
         walk_steps(&walk);

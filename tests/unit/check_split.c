@@ -216,6 +216,47 @@ START_TEST(an_element_does_not_know_its_neighbours)
 }
 END_TEST
 
+/* The steps of a GRU take their weights split once: were these others than what a product makes of
+ * them, training would go by two models. */
+START_TEST(split_once_is_split_each_time)
+{
+    const struct sw_kernels *kernels = set_with_product(_i);
+    for (int s = 0; s < SHAPES && kernels; s++)
+        for (int tb = 0; tb < 2; tb++) {
+            struct product p =
+                product_of(kernels, 0, tb, shapes[s][0], shapes[s][1], shapes[s][2], -1);
+            enum { PIECES = 2 };
+            size_t bytes = kernels->split_size(p.K, p.N), room = (bytes + 63) / 64 * 64;
+            size_t numbers = (size_t)p.M * (size_t)p.ldc;
+            char *split = aligned_alloc(64, PIECES * room);
+            float *out[PIECES];
+            struct sw_split_product list[PIECES];
+            memset(split, 0xff, PIECES * room);
+            for (int i = 0; i < PIECES; i++) { /* the second time without its first column */
+                out[i] = malloc(numbers * sizeof *out[i]);
+                memcpy(out[i], p.C, numbers * sizeof *out[i]);
+                list[i] = (struct sw_split_product){split + (size_t)i * room, p.N - i, out[i]};
+                if (list[i].N > 0)
+                    kernels->split(tb, p.K, list[i].N, p.B + i * (tb ? p.ldb : 1), p.ldb,
+                                   split + (size_t)i * room);
+            }
+            kernels->product_split(p.M, p.K, p.A, p.lda, list, p.N > 1 ? PIECES : 1, p.ldc, p.room);
+            run(kernels, &p, 1);
+            ck_assert_mem_eq(out[0], p.C, numbers * sizeof *p.C);
+            float *first = filled(numbers, 3, -1, 1); /* as C was */
+            struct product shifted = p;
+            shifted.N--, shifted.B += tb ? p.ldb : 1, shifted.C = first;
+            if (shifted.N > 0)
+                run(kernels, &shifted, 1);
+            ck_assert_mem_eq(out[1], first, numbers * sizeof *first);
+            for (int i = 0; i < PIECES; i++)
+                free(out[i]);
+            free(first), free(split);
+            end(p);
+        }
+}
+END_TEST
+
 /* Beta of any size, and a factor: what goes to the kernels and what to OpenBLAS mean the same. */
 START_TEST(gemm_means_the_same_whoever_computes)
 {
@@ -252,6 +293,7 @@ static void add_tests(TCase *tests)
     tcase_add_loop_test(tests, every_bit_of_a_number_arrives, 0, SETS);
     tcase_add_loop_test(tests, what_is_not_finite_stays_so, 0, SETS);
     tcase_add_loop_test(tests, an_element_does_not_know_its_neighbours, 0, SETS);
+    tcase_add_loop_test(tests, split_once_is_split_each_time, 0, SETS);
     tcase_add_loop_test(tests, gemm_means_the_same_whoever_computes, 0, SETS);
 }
 
