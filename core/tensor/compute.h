@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 struct sw_kernels;
-struct sw_split_product;
+struct sw_prepared_product;
 struct sw_compute;
 
 /* threads: 1..256, or 0 for the number of CPUs this process may use. */
@@ -77,11 +77,12 @@ void sw_gemm_one(struct sw_compute *compute, int transpose_a, int transpose_b, i
                  float alpha, const float *A, int lda, const float *B, int ldb, float beta,
                  float *C, int ldc);
 
-/* Where the kernels split operands (kernels->split is there): prepares op(B) (K,N) for products to
- * come, and C += A B of one A (M,K) by each B of a list. In one thread, for use inside chunks. */
-void sw_gemm_split(struct sw_compute *compute, int transpose_b, int K, int N, const float *B,
-                   int ldb, void *split);
-void sw_gemm_by_split(struct sw_compute *compute, int M, int K, const float *A, int lda,
-                      const struct sw_split_product *list, int count, int ldc);
+/* For a B of many products (tensor/kernels.h): lays op(B) (K,N) out in `prepared`, of the kernels'
+ * prepared_size; and C += A B of one A (M,K) by each prepared B of a list. In one thread, for use
+ * inside chunks. */
+void sw_gemm_prepare(struct sw_compute *compute, int transpose_b, int K, int N, const float *B,
+                     int ldb, void *prepared);
+void sw_gemm_prepared(struct sw_compute *compute, int M, int K, const float *A, int lda,
+                      const struct sw_prepared_product *list, int count, int ldc);
 
 #endif

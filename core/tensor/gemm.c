@@ -17,11 +17,20 @@ static void scale_only(int M, int N, float beta, float *C, int ldc)
     }
 }
 
-/* Whether the kernels' own product is worth it: lines and sums fill its tiles of 32 well enough. */
+static double padded(int x, int to)
+{
+    return (x - 1) / to * to + to;
+}
+
+/* Whether the kernels' own product is worth it: tiles of 16 lines and 32 of K are full enough. From
+ * 32 x 32 x 32 on it is as fast as OpenBLAS, from 64 x 64 x 64 on 1.5 times; at half-empty tiles it
+ * is slower. */
 static int is_for_tiles(int M, int N, int K)
 {
-    enum { FEW = 24, STEP = 32 };
-    return M >= FEW && N >= FEW && K >= STEP;
+    enum { LEAST = 32, LINES = 16, STEP = 32 };
+    const double full_enough = 5.0 / 8;
+    return M >= LEAST && N >= LEAST && K >= LEAST &&
+           (double)M * N * K >= full_enough * padded(M, LINES) * padded(N, LINES) * padded(K, STEP);
 }
 
 void sw_gemm_one(struct sw_compute *compute, int transpose_a, int transpose_b, int M, int N, int K,
@@ -52,20 +61,20 @@ void sw_gemm_one(struct sw_compute *compute, int transpose_a, int transpose_b, i
     sw_part_end(compute, before);
 }
 
-void sw_gemm_split(struct sw_compute *compute, int transpose_b, int K, int N, const float *B,
-                   int ldb, void *split)
+void sw_gemm_prepare(struct sw_compute *compute, int transpose_b, int K, int N, const float *B,
+                     int ldb, void *prepared)
 {
     struct sw_place before = sw_product_begin(compute);
-    sw_compute_kernels(compute)->split(transpose_b, K, N, B, ldb, split);
+    sw_compute_kernels(compute)->prepare(transpose_b, K, N, B, ldb, prepared);
     sw_part_end(compute, before);
 }
 
-void sw_gemm_by_split(struct sw_compute *compute, int M, int K, const float *A, int lda,
-                      const struct sw_split_product *list, int count, int ldc)
+void sw_gemm_prepared(struct sw_compute *compute, int M, int K, const float *A, int lda,
+                      const struct sw_prepared_product *list, int count, int ldc)
 {
     struct sw_place before = sw_product_begin(compute);
-    sw_compute_kernels(compute)->product_split(M, K, A, lda, list, count, ldc,
-                                               sw_compute_room(compute));
+    sw_compute_kernels(compute)->product_prepared(M, K, A, lda, list, count, ldc,
+                                                  sw_compute_room(compute));
     sw_part_end(compute, before);
 }
 

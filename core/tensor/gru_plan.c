@@ -66,8 +66,7 @@ static size_t carve_all(char *base, const struct sw_fragments *words,
         gru->gates[side] = carve(base, &used, rows, 4 * D);
         gru->h[side] = carve(base, &used, rows, D);
         gru->bias[side] = carve(base, &used, 4, D);
-        if (sizes->split_bytes)
-            gru->split[side] = carve(base, &used, sizes->split_bytes, 1);
+        gru->prepared[side] = carve(base, &used, sizes->prepared_bytes, 1);
         if (!sizes->records)
             continue;
         gru->dgates[side] = carve(base, &used, part_rows, 4 * D);

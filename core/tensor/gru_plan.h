@@ -42,10 +42,10 @@ struct sw_gru {
     float *h[SW_GRU_SIDES];     /* (rows, D): see sw_gru_state */
     float *bias[SW_GRU_SIDES];  /* (4 D): what the slots of gates begin with */
     /* Of one part, for backward; NULL without gradients. */
-    float *dgates[SW_GRU_SIDES]; /* (rows, 4 D) */
-    float *dx[SW_GRU_SIDES];     /* (rows, dx_columns) */
-    int dx_from, dx_columns;     /* the columns of x that take a gradient */
-    char *split[SW_GRU_SIDES];   /* W_hh as the kernels split it, or NULL */
+    float *dgates[SW_GRU_SIDES];  /* (rows, 4 D) */
+    float *dx[SW_GRU_SIDES];      /* (rows, dx_columns) */
+    int dx_from, dx_columns;      /* the columns of x that take a gradient */
+    char *prepared[SW_GRU_SIDES]; /* W_hh, see gru_recurrent.h */
 };
 
 /* 1 when `words` are captions end to end over exactly `rows` rows. */
@@ -53,10 +53,10 @@ int sw_gru_fits(const struct sw_fragments *words, int rows);
 
 /* What a plan makes room for. */
 struct sw_gru_sizes {
-    int width, dim;     /* W, D */
-    int records;        /* gradients will be asked for */
-    int dx_columns;     /* of so many columns of x */
-    size_t split_bytes; /* of a direction's W_hh as the kernels split it, or 0 */
+    int width, dim;        /* W, D */
+    int records;           /* gradients will be asked for */
+    int dx_columns;        /* of so many columns of x */
+    size_t prepared_bytes; /* of a direction's W_hh, see gru_recurrent.h */
 };
 
 /* Bytes that sw_gru_lay_out needs. */

@@ -22,104 +22,77 @@ int sw_gru_units(const struct sw_gru_recurrent *r, int block)
     return left < r->units ? left : r->units;
 }
 
-/* ---- split weights --------------------------------------------------------------------------- */
+/* ---- prepared weights ------------------------------------------------------------------------ */
 
-/* Forward a block multiplies by the rows of W_hh of its units of each gate; back, by the columns of
- * its units. */
-static size_t block_bytes(const struct sw_gru_recurrent *r)
+/* Forward a block multiplies by the rows of W_hh of its units, gate by gate; back, by the columns
+ * of its units. */
+static size_t gate_bytes(const struct sw_gru_recurrent *r)
 {
-    return r->backward ? r->kernels->split_size(GATES * r->D, r->units)
-                       : GATES * r->kernels->split_size(r->D, r->units);
+    return (r->kernels->prepared_size(r->D, r->units) + 63) / 64 * 64;
 }
 
-size_t sw_gru_split_bytes(struct sw_compute *compute, int D)
+static size_t block_bytes(const struct sw_gru_recurrent *r)
+{
+    return r->backward ? (r->kernels->prepared_size(GATES * r->D, r->units) + 63) / 64 * 64
+                       : GATES * gate_bytes(r);
+}
+
+size_t sw_gru_prepared_bytes(struct sw_compute *compute, int D)
 {
     size_t most = 0;
     for (int backward = 0; backward < 2; backward++) {
         struct sw_gru_recurrent r;
         sw_gru_recurrent_init(&r, compute, D, backward);
-        size_t bytes = r.kernels->split ? (size_t)r.blocks * block_bytes(&r) : 0;
+        size_t bytes = (size_t)r.blocks * block_bytes(&r);
         most = bytes > most ? bytes : most;
     }
     return most;
 }
 
-static char *split_of(const struct sw_gru_recurrent *r, int side, int block, int gate)
+static char *prepared_of(const struct sw_gru_recurrent *r, int side, int block, int gate)
 {
-    size_t bytes = block_bytes(r);
-    return r->split[side] + (size_t)block * bytes + (size_t)gate * (bytes / GATES);
+    return r->prepared[side] + (size_t)block * block_bytes(r) + (size_t)gate * gate_bytes(r);
 }
 
-static const float *rows_of(const struct sw_gru_recurrent *r, int side, int block, int gate)
-{
-    return r->weight[side] + (size_t)(gate * r->D + block * r->units) * (size_t)r->D;
-}
-
-static const float *columns_of(const struct sw_gru_recurrent *r, int side, int block)
-{
-    return r->weight[side] + block * r->units;
-}
-
-static void split_block(void *data, int chunk, int worker)
+static void prepare_block(void *data, int chunk, int worker)
 {
     (void)worker;
     const struct sw_gru_recurrent *r = data;
-    int side = chunk / r->blocks, block = chunk % r->blocks, units = sw_gru_units(r, block);
+    int side = chunk / r->blocks, block = chunk % r->blocks, D = r->D;
+    int from = block * r->units, units = sw_gru_units(r, block);
+    const float *weight = r->weight[side];
     if (r->backward)
-        sw_gemm_split(r->compute, 0, GATES * r->D, units, columns_of(r, side, block), r->D,
-                      split_of(r, side, block, 0));
+        sw_gemm_prepare(r->compute, 0, GATES * D, units, weight + from, D,
+                        prepared_of(r, side, block, 0));
     else
         for (int gate = 0; gate < GATES; gate++)
-            sw_gemm_split(r->compute, 1, r->D, units, rows_of(r, side, block, gate), r->D,
-                          split_of(r, side, block, gate));
+            sw_gemm_prepare(r->compute, 1, D, units, weight + (size_t)(gate * D + from) * (size_t)D,
+                            D, prepared_of(r, side, block, gate));
 }
 
-void sw_gru_split(struct sw_gru_recurrent *r)
+void sw_gru_prepare(struct sw_gru_recurrent *r)
 {
-    if (r->kernels->split)
-        sw_parallel(r->compute, SW_GRU_SIDES * r->blocks, split_block, r);
+    sw_parallel(r->compute, SW_GRU_SIDES * r->blocks, prepare_block, r);
 }
 
 /* ---- products -------------------------------------------------------------------------------- */
 
-static void multiply_split(const struct sw_gru_recurrent *r, int side, int block, int rows,
-                           const float *h, float *out, int step)
-{
-    struct sw_split_product list[GATES];
-    for (int gate = 0; gate < GATES; gate++)
-        list[gate] = (struct sw_split_product){.split = split_of(r, side, block, gate),
-                                               .N = sw_gru_units(r, block),
-                                               .C = out + gate * r->D + block * r->units};
-    sw_gemm_by_split(r->compute, rows, r->D, h, r->D, list, GATES, step);
-}
-
 void sw_gru_multiply(const struct sw_gru_recurrent *r, int side, int block, int rows,
                      const float *h, float *out, int step)
 {
-    int D = r->D;
-    if (r->kernels->split)
-        multiply_split(r, side, block, rows, h, out, step);
-    else if (r->blocks == 1)
-        sw_gemm_one(r->compute, 0, 1, rows, GATES * D, D, 1, h, D, r->weight[side], D, 1, out,
-                    step);
-    else
-        for (int gate = 0; gate < GATES; gate++)
-            sw_gemm_one(r->compute, 0, 1, rows, sw_gru_units(r, block), D, 1, h, D,
-                        rows_of(r, side, block, gate), D, 1, out + gate * D + block * r->units,
-                        step);
+    struct sw_prepared_product list[GATES];
+    for (int gate = 0; gate < GATES; gate++)
+        list[gate] = (struct sw_prepared_product){.prepared = prepared_of(r, side, block, gate),
+                                                  .N = sw_gru_units(r, block),
+                                                  .C = out + gate * r->D + block * r->units};
+    sw_gemm_prepared(r->compute, rows, r->D, h, r->D, list, GATES, step);
 }
 
 void sw_gru_multiply_back(const struct sw_gru_recurrent *r, int side, int block, int rows,
                           const float *dgates, int step, float *dh)
 {
-    int units = sw_gru_units(r, block), D = r->D;
-    float *out = dh + block * r->units;
-    if (r->kernels->split) {
-        struct sw_split_product product = {
-            .split = split_of(r, side, block, 0), .N = units, .C = out};
-        sw_gemm_by_split(r->compute, rows, GATES * D, dgates, step, &product, 1, D);
-    } else {
-        sw_gemm_one(r->compute, 0, 0, rows, units, GATES * D, 1, dgates, step,
-                    columns_of(r, side, block), D, 1, out, D);
-    }
+    struct sw_prepared_product product = {.prepared = prepared_of(r, side, block, 0),
+                                          .N = sw_gru_units(r, block),
+                                          .C = dh + block * r->units};
+    sw_gemm_prepared(r->compute, rows, GATES * r->D, dgates, step, &product, 1, r->D);
 }

@@ -11,6 +11,8 @@
 #include "tensor/kernels_product.h"
 #ifdef __AMX_BF16__
 #include "tensor/kernels_amx.h"
+#else
+#include "tensor/kernels_prepared.h"
 #endif
 
 #ifndef SW_KERNELS
@@ -60,10 +62,14 @@ const struct sw_kernels SW_KERNELS = {
     .lane_l2norm = lane_l2norm,
     .lane_l2norm_backward = lane_l2norm_backward,
 #ifdef __AMX_BF16__
+    .prepared_size = amx_prepared_size,
+    .prepare = amx_prepare,
+    .product_prepared = amx_product_prepared,
     .product = amx_product,
     .product_room = (ROOM_A + ROOM_B) * sizeof(uint32_t),
-    .split_size = amx_split_size,
-    .split = amx_split,
-    .product_split = amx_product_split,
+#else
+    .prepared_size = array_prepared_size,
+    .prepare = array_prepare,
+    .product_prepared = array_product_prepared,
 #endif
 };

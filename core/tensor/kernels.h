@@ -21,8 +21,8 @@ struct sw_adam_step {
 };
 
 /* One of the products of an A that multiplies several B: C (M,N) += A B. */
-struct sw_split_product {
-    const void *split; /* B (K,N), as the kernels' split left it */
+struct sw_prepared_product {
+    const void *prepared; /* B (K,N), as the kernels' prepare left it */
     int N;
     float *C;
 };
@@ -121,20 +121,21 @@ struct sw_kernels {
 
     /* ---- matrix products ---- */
 
+    /* For an operand of many products, which BLAS would lay out anew each time: prepare writes
+     * op(B) (K,N) to `out`, prepared_size(K, N) bytes, 64-byte aligned. product_prepared takes a
+     * room as product does; where both are there they give the same bits. */
+    size_t (*prepared_size)(int K, int N);
+    void (*prepare)(int transpose_b, int K, int N, const float *B, int ldb, void *out);
+    void (*product_prepared)(int M, int K, const float *A, int lda,
+                             const struct sw_prepared_product *list, int count, int ldc,
+                             void *room);
+
     /* C (M,N) = op(A) op(B), or +=, row-major, M, N and K above 0; room: product_room bytes,
      * 64-byte aligned, whose contents are of no use to anybody. NULL in sets that have none of
      * their own. */
     void (*product)(int transpose_a, int transpose_b, int M, int N, int K, const float *A, int lda,
                     const float *B, int ldb, int accumulate, float *C, int ldc, void *room);
     size_t product_room;
-
-    /* For an operand of many products, which product() would prepare anew each time: split writes
-     * op(B) (K,N) to `out`, split_size(K, N) bytes, 64-byte aligned. product_split gives the bits
-     * that product gives. NULL where product is. */
-    size_t (*split_size)(int K, int N);
-    void (*split)(int transpose_b, int K, int N, const float *B, int ldb, void *out);
-    void (*product_split)(int M, int K, const float *A, int lda,
-                          const struct sw_split_product *list, int count, int ldc, void *room);
 };
 
 /* The set named `want`, or with NULL the best that this build has and this CPU runs. NULL when

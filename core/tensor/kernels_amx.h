@@ -42,12 +42,6 @@ enum {
     ROOM_B = BLOCK_N / PANEL * (BLOCK_K / STEP) * PANEL_STEP
 };
 
-#ifdef __clang__
-#define SW_UNROLL_16 _Pragma("unroll")
-#else
-#define SW_UNROLL_16 _Pragma("GCC unroll 16")
-#endif
-
 /* The compiler does not see what the tile instructions read and write. */
 #define SW_MEMORY_IS_READ __asm__ volatile("" ::: "memory")
 
@@ -396,12 +390,12 @@ SW_INLINE size_t words_before(int k, int N)
     return k ? split_words(k, N) : 0;
 }
 
-static size_t amx_split_size(int K, int N)
+static size_t amx_prepared_size(int K, int N)
 {
     return split_words(K, N) * sizeof(uint32_t);
 }
 
-static void amx_split(int transpose_b, int K, int N, const float *B, int ldb, void *out)
+static void amx_prepare(int transpose_b, int K, int N, const float *B, int ldb, void *out)
 {
     for (int k = 0; k < K; k += BLOCK_K) {
         struct split_operand b = part_of(B, ldb, transpose_b, 0, N, k, K);
@@ -410,8 +404,9 @@ static void amx_split(int transpose_b, int K, int N, const float *B, int ldb, vo
     }
 }
 
-static void amx_product_split(int M, int K, const float *A, int lda,
-                              const struct sw_split_product *list, int count, int ldc, void *room)
+static void amx_product_prepared(int M, int K, const float *A, int lda,
+                                 const struct sw_prepared_product *list, int count, int ldc,
+                                 void *room)
 {
     uint32_t *panels_a = room;
     configure_tiles();
@@ -421,7 +416,7 @@ static void amx_product_split(int M, int K, const float *A, int lda,
             split_rows(&a, panels_a);
             for (int p = 0; p < count; p++) {
                 int N = list[p].N, steps = (a.K - 1) / STEP + 1;
-                const uint32_t *panels = (const uint32_t *)list[p].split + words_before(k, N);
+                const uint32_t *panels = (const uint32_t *)list[p].prepared + words_before(k, N);
                 for (int n = 0; n < N; n += BLOCK_N)
                     multiply_lines(&a, panels_a, smaller(BLOCK_N, N - n),
                                    panels + (size_t)(n / PANEL * steps) * PANEL_STEP, 1,

@@ -29,8 +29,10 @@
 /* Before a loop with a constant count of at most 8, whose arrays must end up in registers. */
 #ifdef __clang__
 #define SW_UNROLL _Pragma("unroll")
+#define SW_UNROLL_16 SW_UNROLL
 #else
 #define SW_UNROLL _Pragma("GCC unroll 8")
+#define SW_UNROLL_16 _Pragma("GCC unroll 16") /* of at most 16 */
 #endif
 
 typedef float sw_v __attribute__((vector_size(SW_VECTOR_BYTES), may_alias));

@@ -1,7 +1,7 @@
 # core/tensor: its files as core_sources += ...; compiled once for each instruction set: kernel_sources += ...
 core_sources += core/tensor/kernels.h core/tensor/kernels_select.c core/tensor/core_ops.h \
 	core/tensor/kernels_vector.h core/tensor/kernels_math.h core/tensor/kernels_array.h core/tensor/kernels_lane.h \
-	core/tensor/kernels_product.h core/tensor/kernels_amx.h core/tensor/ops_lane.c core/tensor/ops_lane_norm.c core/tensor/ops_lane_norm.h \
+	core/tensor/kernels_product.h core/tensor/kernels_prepared.h core/tensor/kernels_amx.h core/tensor/ops_lane.c core/tensor/ops_lane_norm.c core/tensor/ops_lane_norm.h \
 	core/tensor/ops_vector.c core/tensor/ops_vector_product.c \
 	core/tensor/ops_vector_product.h core/tensor/ops_elementwise.c core/tensor/ops_shared.h
 kernel_sources += core/tensor/kernels.c

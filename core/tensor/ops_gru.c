@@ -62,7 +62,7 @@ static struct sw_gru_sizes sizes_of(const struct sw_call *call)
                                  .dim = D,
                                  .records = call->out->grad != NULL,
                                  .dx_columns = wanted_columns(call),
-                                 .split_bytes = sw_gru_split_bytes(call->compute, D)};
+                                 .prepared_bytes = sw_gru_prepared_bytes(call->compute, D)};
 }
 
 static size_t bigru_saved_size(const struct sw_call *call)
@@ -132,7 +132,7 @@ static struct walk new_walk(const struct sw_call *call, int backwards)
     sw_gru_recurrent_init(&walk.recurrent, call->compute, D, backwards);
     for (int side = 0; side < SW_GRU_SIDES; side++) {
         walk.recurrent.weight[side] = parameter(call, side, WEIGHT_HH)->data;
-        walk.recurrent.split[side] = walk.gru->split[side];
+        walk.recurrent.prepared[side] = walk.gru->prepared[side];
     }
     return walk;
 }
@@ -416,7 +416,7 @@ static void bigru_forward(const struct sw_call *call)
     gru->dx_from = call->args->i[1] ? call->args->i[0] : 0;
     struct walk walk = new_walk(call, 0);
     walk.step = step_forward;
-    sw_gru_split(&walk.recurrent);
+    sw_gru_prepare(&walk.recurrent);
     for (int side = 0; side < SW_GRU_SIDES; side++)
         join_biases(&walk, side);
     for (int p = 0; p < gru->parts; p++) {
@@ -432,7 +432,7 @@ static void bigru_backward(const struct sw_call *call)
     const struct sw_gru *gru = call->saved;
     struct walk walk = new_walk(call, 1);
     walk.step = step_backward;
-    sw_gru_split(&walk.recurrent);
+    sw_gru_prepare(&walk.recurrent);
     for (int p = 0; p < gru->parts; p++) {
         walk.part = &gru->part[p];
         walk_steps(&walk);
