@@ -134,7 +134,7 @@ tests_bad_no_symbol_la_LDFLAGS = $(test_module_ldflags)
 tests_bad_taken_la_LDFLAGS = $(test_module_ldflags)
 tests_bad_taken_la_CPPFLAGS = $(plugin_cppflags)
 
-script_tests += tests/cli/bench.sh
+script_tests += tests/cli/bench.sh tests/cli/kernels.sh
 unit_programs += tests/unit/check_products
 tests_unit_check_products_SOURCES = tests/unit/check_products.c tests/unit/pairs_unit.h tests/unit/unit.h
 include $(srcdir)/tests/bench/local.mk

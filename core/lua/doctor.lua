@@ -6,6 +6,10 @@ local M = {
   name = "doctor",
   summary = "Checks libraries, matrix products and plugins, and says what is missing.",
   usage = "",
+  details = [[
+What the environment may set: STEPWISE_CPU (baseline, avx2, avx512 or amx) the kernels, else the best
+that this CPU has; OPENBLAS_CORETYPE the same for OpenBLAS; STEPWISE_PLUGIN_PATH where plugins are.
+Results of different kernels differ in their last bits.]],
   arguments = { 0, 0 },
   options = {},
 }
@@ -29,7 +33,7 @@ local function wrong(name, format, ...)
   say(name, "WRONG: " .. format, ...)
 end
 
-local function check_blas(session, libraries, machine)
+local function check_blas(session, kernels, libraries, machine)
   say("OpenBLAS", "%s", libraries.blas)
   local forced = os.getenv("OPENBLAS_CORETYPE")
   say("BLAS core", "%s%s", libraries.blas_core,
@@ -42,7 +46,8 @@ local function check_blas(session, libraries, machine)
   end
   local worst, problem = session:check_products()
   if worst then
-    say("products", "right to %.1e of a plain sum", worst)
+    say("products", "right to %.1e of a plain sum%s", worst,
+      kernels == "amx" and "; large ones on AMX tiles, the others by OpenBLAS" or "")
   else
     wrong("products", "%s; try another core, as OPENBLAS_CORETYPE=Haswell", problem)
   end
@@ -101,9 +106,9 @@ function M.run()
   local session <close> = core.session()
   local threads, kernels = session:threads()
   say("CPU", "%s, %.1f GB of memory, vector kernels: %s", text.plural(machine.cpus, "core"),
-    machine.memory / 1e9, kernels)
+    machine.memory / 1e9, kernels .. (os.getenv("STEPWISE_CPU") and " (STEPWISE_CPU)" or ""))
   say("threads", "%d", threads)
-  check_blas(session, libraries, machine)
+  check_blas(session, kernels, libraries, machine)
   check_plugins(session)
   check_gnuplot()
   if problems > 0 then

@@ -3,7 +3,7 @@
  * Work is cut into chunks whose bounds depend on shapes only, never on the number of threads; which
  * thread takes a chunk does not matter, since chunks write to places of their own and whatever is
  * reduced over chunks is reduced in chunk order. OpenBLAS is held at one thread and called from
- * chunks. */
+ * chunks; where the kernels have a product of their own, large ones go there. */
 #ifndef SW_TENSOR_COMPUTE_H
 #define SW_TENSOR_COMPUTE_H
 

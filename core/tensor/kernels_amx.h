@@ -9,7 +9,7 @@
  * The three left out are below 2^-23 |a b| together, of both signs, about 2^-26 by root mean
  * square: less than float32's own rounding of a product (Henry, Tang and Heinecke 2019 count the
  * same way). One tile instruction sums 32 products before it touches the result, so a long sum is
- * rounded seldom. tests/unit/check_products.c holds both to their bounds.
+ * rounded seldom. tests/unit/check_matrix_kernels.c holds both to their bounds.
  *
  * The unit takes 8192 products in 16 cycles, so six of them leave 2.7 times what two AVX-512 units
  * multiply. What stands in the way is memory: a number is split once for each chunk of a product
@@ -52,11 +52,16 @@ static int smaller(int a, int b)
 
 /* ---- splitting ------------------------------------------------------------------------------- */
 
-/* x to the nearest bf16, as a float32; ties away from zero. */
+SW_INLINE __m512i upper_half(__m512i x)
+{
+    return _mm512_and_si512(x, _mm512_set1_epi32((int)0xffff0000));
+}
+
+/* x to the nearest bf16, as a float32; ties away from zero. Some NaN become 0. */
 SW_INLINE __m512i to_bf16(__m512 x)
 {
-    const __m512i half = _mm512_set1_epi32(0x8000), top = _mm512_set1_epi32((int)0xffff0000);
-    return _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), half), top);
+    const __m512i half = _mm512_set1_epi32(0x8000);
+    return upper_half(_mm512_add_epi32(_mm512_castps_si512(x), half));
 }
 
 SW_INLINE void store_pairs(uint32_t *out, __m512i low, __m512i high)
@@ -64,15 +69,17 @@ SW_INLINE void store_pairs(uint32_t *out, __m512i low, __m512i high)
     _mm512_store_si512(out, _mm512_or_si512(_mm512_srli_epi32(low, 16), high));
 }
 
-/* One row of a tile in each of the three parts; x0 and x1 are 16 of k apart. */
+/* One row of a tile in each of the three parts; x0 and x1 are 16 of k apart. The last part has 8
+ * bits as it is, or is NaN where x was. */
 SW_INLINE void split(__m512 x0, __m512 x1, uint32_t *out)
 {
-    for (int part = 0; part < PARTS; part++, out += PART) {
+    for (int part = 0; part < PARTS - 1; part++, out += PART) {
         __m512i b0 = to_bf16(x0), b1 = to_bf16(x1);
         store_pairs(out, b0, b1);
         x0 = _mm512_sub_ps(x0, _mm512_castsi512_ps(b0));
         x1 = _mm512_sub_ps(x1, _mm512_castsi512_ps(b1));
     }
+    store_pairs(out, upper_half(_mm512_castps_si512(x0)), upper_half(_mm512_castps_si512(x1)));
 }
 
 /* One operand: `lines` rows of A or columns of B. Where k is contiguous, x[line step + k]; else

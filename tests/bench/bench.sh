@@ -41,10 +41,22 @@ reference() {
                     "  the reference in PyTorch", value["encode"], value["score"],
                     value["backward"], value["step"], value["total"], value["total"] / step }' \
                 "$folder/reference.txt"
+            reference_s=$(sed -n 's/.* total \([0-9.]*\) s.*/\1/p' "$folder/reference.txt" | tail -n 1)
             return
         fi
     done
     echo '  (the reference needs PyTorch and NumPy; on Debian: python3-torch python3-numpy)'
+}
+
+# without_tiles OPTION..: the same shape with OpenBLAS's products, where ours go to the tile unit
+without_tiles() {
+    [ "$(number cpu)" = amx ] || return 0
+    STEPWISE_CPU=avx512
+    export STEPWISE_CPU
+    row '  with AVX-512 and OpenBLAS alone' "$@"
+    [ -z "$reference_s" ] || LC_ALL=C awk -v step="$(number step_s)" -v reference="$reference_s" \
+        'BEGIN { printf "%-74s %8.3f   %.1f times that step\n", "  the same reference", reference,
+            reference / step }'
 }
 
 # spread OPTION..: the ratio of several runs, each of which is a median of its own
@@ -64,7 +76,9 @@ printf '%-38s %8s %8s %8s %8s %8s %8s %6s %8s %8s\n' 'seconds (medians)' encode 
 row 'batch 128, D 128, F 768, W 100' --batch 128 --dim 128 --regions 768 --words 100
 row 'batch 128, D 256, F 768, W 100' --batch 128 --dim 256 --regions 768 --words 100
 row 'batch 64, D 1024, F 2048, W 300' --batch 64
+reference_s=
 reference gate 2
+(without_tiles --batch 64)
 row 'batch 64, D 1024, gate_vector' --batch 64 --fusion gate_vector
 reference gate_vector 1
 row 'batch 128, D 1024, F 2048, W 300' --batch 128 --warmup
@@ -73,6 +87,8 @@ LC_ALL=C awk -v step="$(number warmup_step_s)" -v ratio="$(number warmup_ratio)"
         printf "%-74s %8.3f %24.0f MB, %.2f times a step\n", "  with all negatives (warm-up)", step,
             peak, ratio }'
 spread --batch 128
+reference_s=
+(without_tiles --batch 128 && [ "$(number cpu)" = avx512 ] && spread --batch 128)
 "$STEPWISE" bench --images 1000 --captions 5000 --steps 0 --threads "$threads" --json \
     >"$folder/result.json"
 LC_ALL=C awk -v encode="$(number eval_encode_s)" -v score="$(number eval_score_s)" \
