@@ -11,7 +11,8 @@ local M = {
 Steps run on random data. The floor is the time of the matrix products that the step cannot do
 without, as bare calls of OpenBLAS on all threads, measured in turn with the steps; the ratio says
 how much the rest costs. On a CPU with AMX large products run on its tiles, faster than OpenBLAS,
-and the ratio may be below 1; STEPWISE_CPU=avx512 leaves them to OpenBLAS. With --images and --captions also an evaluation: all encoded once, all pairs scored.
+and the ratio may be below 1; STEPWISE_CPU=avx512 leaves them to OpenBLAS. With --images and
+--captions also an evaluation: all encoded once, all pairs scored.
 key=value changes the model or the training, as in stepwise train.]],
   arguments = { 0, math.huge },
   options = {

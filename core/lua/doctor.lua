@@ -7,9 +7,9 @@ local M = {
   summary = "Checks libraries, matrix products and plugins, and says what is missing.",
   usage = "",
   details = [[
-What the environment may set: STEPWISE_CPU (baseline, avx2, avx512 or amx) the kernels, else the best
-that this CPU has; OPENBLAS_CORETYPE the same for OpenBLAS; STEPWISE_PLUGIN_PATH where plugins are.
-Results of different kernels differ in their last bits.]],
+What the environment may set: STEPWISE_CPU (baseline, avx2, avx512 or amx) the kernels, else the
+best that this CPU has; OPENBLAS_CORETYPE the same for OpenBLAS; STEPWISE_PLUGIN_PATH where plugins
+are. Results of different kernels differ in their last bits.]],
   arguments = { 0, 0 },
   options = {},
 }
