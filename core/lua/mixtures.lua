@@ -21,12 +21,19 @@ local function plugin_hashes(provenance)
   return result
 end
 
--- The different values that `of` gives, as sorted words.
+-- The different values that `of` gives of runs and of their parts, as sorted words. A part, a run
+-- that was gone on with, names only what is not as it was when the run began.
 local function distinct(provenances, of)
   local seen = {}
-  for _, provenance in ipairs(provenances) do
+  local function note(provenance)
     local value = of(provenance)
     if value ~= nil then seen[tostring(value)] = true end
+  end
+  for _, provenance in ipairs(provenances) do
+    note(provenance)
+    for _, part in ipairs(type(provenance.parts) == "table" and provenance.parts or {}) do
+      if type(part) == "table" then note(part) end
+    end
   end
   return text.sorted_keys(seen)
 end
@@ -44,7 +51,8 @@ function M.notes(provenances)
   compare("OpenBLAS cores, which give other last digits", function(p) return at(p, "blas.core") end)
   compare("vector kernels, which give other last digits", function(p) return at(p, "cpu") end)
   compare("versions of stepwise", function(p)
-    return string.format("%s %s", at(p, "program.version"), at(p, "program.git") or "")
+    local version = at(p, "program.version")
+    return version and string.format("%s %s", version, at(p, "program.git") or "")
   end)
   local names = {}
   for _, provenance in ipairs(provenances) do

@@ -186,10 +186,10 @@ unit.test("a failed run is in the table with its reason, and the rest still coun
 end)
 
 unit.test("runs that were not made alike are told apart", function()
-  local function provenance(run, fingerprint, blas)
+  local function provenance(run, fingerprint, blas, parts)
     unit.write(dir .. "/" .. run .. "/provenance.json", sw.json_encode {
       data = { train = fingerprint }, blas = { core = blas }, cpu = "avx2",
-      plugins = { { name = "l2l", hash = blas .. "1" } },
+      plugins = { { name = "l2l", hash = blas .. "1" } }, parts = parts,
     })
   end
   provenance("a-seed0", "d1", "Haswell")
@@ -202,6 +202,11 @@ unit.test("runs that were not made alike are told apart", function()
   unit.contains(page, "Haswell, SkylakeX")
   unit.contains(page, "builds of the plugin l2l")
   unit.equal(page:find("vector kernels", 1, true), nil)
+  -- a run that another machine went on with
+  provenance("a-seed1", "d1", "Haswell", { { host = "one" }, { host = "two", cpu = "amx" } })
+  page = results.render(results.read(dir), "md")
+  unit.contains(page, "The runs mix vector kernels, which give other last digits: amx, avx2.")
+  unit.equal(page:find("The runs mix data", 1, true), nil)
 end)
 
 unit.test("another format is misuse", function()
