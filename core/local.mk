@@ -44,7 +44,7 @@ if AMX_KERNELS
 noinst_LTLIBRARIES += libsw_kernels_amx.la
 libsw_core_la_LIBADD += libsw_kernels_amx.la
 libsw_kernels_amx_la_SOURCES = $(kernel_sources)
-libsw_kernels_amx_la_CPPFLAGS = $(AM_CPPFLAGS) -DSW_KERNELS=sw_kernels_amx
+libsw_kernels_amx_la_CPPFLAGS = $(AM_CPPFLAGS) -DSW_KERNELS=sw_kernels_amx -DSW_ON_AMX
 libsw_kernels_amx_la_CFLAGS = $(AM_CFLAGS) $(SW_KERNEL_CFLAGS) $(SW_AVX512_CFLAGS) $(SW_AMX_CFLAGS)
 endif
 

@@ -1,5 +1,6 @@
 /* kernels.c -- one set of kernels. The build compiles this file once for each instruction set, with
- * the flags of that set and SW_KERNELS as the name of the table; all else here is static.
+ * the flags of that set and SW_KERNELS as the name of the table; all else here is static. SW_ON_AMX
+ * stands for AMX, which compilers have different names for.
  *
  * Multiply-adds may be contracted to FMA where the set has it (-ffp-contract=fast, GCC's default,
  * or clang's `on`). Nothing may be reassociated: no -ffast-math, so that the order of every sum is
@@ -9,7 +10,7 @@
 #include "tensor/kernels_array.h"
 #include "tensor/kernels_lane.h"
 #include "tensor/kernels_product.h"
-#ifdef __AMX_BF16__
+#ifdef SW_ON_AMX
 #include "tensor/kernels_amx.h"
 #else
 #include "tensor/kernels_prepared.h"
@@ -19,7 +20,7 @@
 #define SW_KERNELS sw_kernels_baseline
 #endif
 
-#if defined(__AMX_BF16__)
+#if defined(SW_ON_AMX)
 #define SW_KERNELS_NAME "amx"
 #elif SW_WIDTH == 16
 #define SW_KERNELS_NAME "avx512"
@@ -61,7 +62,7 @@ const struct sw_kernels SW_KERNELS = {
     .lane_cosine_backward = lane_cosine_backward,
     .lane_l2norm = lane_l2norm,
     .lane_l2norm_backward = lane_l2norm_backward,
-#ifdef __AMX_BF16__
+#ifdef SW_ON_AMX
     .prepared_size = amx_prepared_size,
     .prepare = amx_prepare,
     .product_prepared = amx_product_prepared,
