@@ -177,12 +177,12 @@ START_TEST(other_configs)
 {
     static const char *const texts[] = {
         "{\"model\": {\"dim\": 6, \"embedding\": {\"plugin\": \"glove_random\", \"word_dim\": 4}}}",
-        "{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}, \"stages\": [{\"plugin\": "
-        "\"l2l\", \"lambda\": 15.0, \"mu\": 0.3, \"attention_norm\": \"none\"}, {\"plugin\": "
-        "\"g2l\", \"lambda\": 1, \"mu\": 0.5, \"fusion\": {\"plugin\": \"gate\"}}, {\"plugin\": "
-        "\"g2g\"}]}}",
-        "{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}}, \"later\": 1, "
-        "\"train\": {\"unheard\": 2}}",
+        ("{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}, \"stages\": [{\"plugin\": "
+         "\"l2l\", \"lambda\": 15.0, \"mu\": 0.3, \"attention_norm\": \"none\"}, {\"plugin\": "
+         "\"g2l\", \"lambda\": 1, \"mu\": 0.5, \"fusion\": {\"plugin\": \"gate\"}}, {\"plugin\": "
+         "\"g2g\"}]}}"),
+        ("{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}}, \"later\": 1, "
+         "\"train\": {\"unheard\": 2}}"),
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct sw_matcher *loaded;
