@@ -34,15 +34,25 @@ static size_t array_prepared_size(int K, int N)
     return prepared_numbers(K, N) * sizeof(float);
 }
 
-/* out (K, PREPARED_COLUMNS) = columns of op(B), zeros behind the last */
+/* out (K, PREPARED_COLUMNS) = columns of op(B), zeros behind the last. A transposed B is turned in
+ * pieces that the first cache holds. */
 static void prepare_panel(int transpose_b, int K, int columns, const float *B, size_t ldb,
                           float *out)
 {
-    size_t across = transpose_b ? ldb : 1, down = transpose_b ? 1 : ldb;
-    for (int j = 0; j < PREPARED_COLUMNS; j++)
-        for (int k = 0; k < K; k++)
-            out[k * PREPARED_COLUMNS + j] =
-                j < columns ? B[(size_t)j * across + (size_t)k * down] : 0;
+    enum { PIECE = 64 };
+    if (columns < PREPARED_COLUMNS)
+        memset(out, 0, (size_t)K * PREPARED_COLUMNS * sizeof *out);
+    for (int from = 0; from < K; from += PIECE) {
+        int to = least_of(K, from + PIECE);
+        if (transpose_b)
+            for (int j = 0; j < columns; j++)
+                for (int k = from; k < to; k++)
+                    out[k * PREPARED_COLUMNS + j] = B[(size_t)j * ldb + (size_t)k];
+        else
+            for (int k = from; k < to; k++)
+                memcpy(out + k * PREPARED_COLUMNS, B + (size_t)k * ldb,
+                       (size_t)columns * sizeof *out);
+    }
 }
 
 /* All panels of one PREPARED_K, then those of the next. */
