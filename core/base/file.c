@@ -9,6 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What is in the place of a file, when it is none. */
+static const char *kind_of(const struct stat *about)
+{
+    return S_ISDIR(about->st_mode) ? "folder" : "device or pipe";
+}
+
 int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error)
 {
     *out = (struct sw_mapping){(const unsigned char *)"", 0};
@@ -23,7 +29,7 @@ int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error)
     if (!S_ISREG(about.st_mode)) {
         close(fd);
         return sw_fail(error, SW_FAILED, "cannot read %s: expected a file, found a %s", path,
-                       S_ISDIR(about.st_mode) ? "folder" : "device or pipe");
+                       kind_of(&about));
     }
     if (about.st_size == 0) {
         close(fd);
@@ -56,6 +62,10 @@ int sw_new_file_begin(struct sw_new_file *file, const char *path, struct sw_erro
 {
     *file = (struct sw_new_file){0};
     size_t length = strlen(path);
+    struct stat about;
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode))
+        return sw_fail(error, SW_FAILED, "cannot write %s: expected a file, found a %s", path,
+                       kind_of(&about));
     file->path = strdup(path);
     file->beside = malloc(length + 8);
     if (!file->path || !file->beside) {

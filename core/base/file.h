@@ -18,7 +18,8 @@ int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error);
 void sw_unmap(struct sw_mapping *mapping);
 
 /* A file that appears whole or not at all: written beside `path` under another name, then fsync,
- * rename, fsync of the folder. Between begin and commit or discard, write to ->stream. */
+ * rename, fsync of the folder. Between begin and commit or discard, write to ->stream. What is
+ * there at `path` and no file (a folder, a device, a pipe) is refused at the beginning. */
 struct sw_new_file {
     FILE *stream;
     char *path, *beside;

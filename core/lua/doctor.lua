@@ -105,8 +105,9 @@ function M.run()
   say("Jansson", "%s", libraries.jansson)
   local session <close> = core.session()
   local threads, kernels = session:threads()
+  local asked = os.getenv("STEPWISE_CPU") or ""
   say("CPU", "%s, %.1f GB of memory, vector kernels: %s", text.plural(machine.cpus, "core"),
-    machine.memory / 1e9, kernels .. (os.getenv("STEPWISE_CPU") and " (STEPWISE_CPU)" or ""))
+    machine.memory / 1e9, kernels .. (asked ~= "" and " (STEPWISE_CPU)" or ""))
   say("threads", "%d", threads)
   check_blas(session, kernels, libraries, machine)
   check_plugins(session)

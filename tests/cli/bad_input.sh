@@ -112,6 +112,15 @@ cp $checkpoint nan.safetensors
 printf '\000\000\300\177' | dd of=nan.safetensors bs=1 seek=$(($(wc -c <$checkpoint) - 8)) conv=notrunc 2>/dev/null
 refused 1 'NaN|nan|finite' "$STEPWISE" eval nan.safetensors --vocab vocab.json --data good --split test
 
+# Results where no file can be: told before the work is done, and what was there stays what it is.
+mkfifo pipe
+mkdir sims.npy
+refused 1 'cannot write pipe: expected a file, found a device or pipe' \
+    "$STEPWISE" eval $checkpoint --data good --split test --sims pipe
+refused 1 'cannot write sims\.npy: expected a file, found a folder' \
+    "$STEPWISE" eval $checkpoint --data good --split test --sims sims.npy
+[ -p pipe ] || { echo 'FAILED: a pipe was replaced by a file'; failed=$((failed + 1)); }
+
 # A run folder that is there already is not written over.
 refused 1 'run: is there already' "$STEPWISE" train tiny.lua --data good --out run
 
