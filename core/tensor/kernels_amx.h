@@ -45,11 +45,6 @@ enum {
 /* The compiler does not see what the tile instructions read and write. */
 #define SW_MEMORY_IS_READ __asm__ volatile("" ::: "memory")
 
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
-
 /* ---- splitting ------------------------------------------------------------------------------- */
 
 SW_INLINE __m512i upper_half(__m512i x)

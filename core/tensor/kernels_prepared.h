@@ -19,11 +19,6 @@ enum {
     PREPARED_ROWS = SW_WIDTH == 16 ? 12 : 6 /* so that sums, B and A fit 32 or 16 registers */
 };
 
-static int least_of(int a, int b)
-{
-    return a < b ? a : b;
-}
-
 static size_t prepared_numbers(int K, int N)
 {
     return (size_t)K * (size_t)((N - 1) / PREPARED_COLUMNS + 1) * PREPARED_COLUMNS;
@@ -43,7 +38,7 @@ static void prepare_panel(int transpose_b, int K, int columns, const float *B, s
     if (columns < PREPARED_COLUMNS)
         memset(out, 0, (size_t)K * PREPARED_COLUMNS * sizeof *out);
     for (int from = 0; from < K; from += PIECE) {
-        int to = least_of(K, from + PIECE);
+        int to = smaller(K, from + PIECE);
         if (transpose_b)
             for (int j = 0; j < columns; j++)
                 for (int k = from; k < to; k++)
@@ -62,9 +57,9 @@ static void array_prepare(int transpose_b, int K, int N, const float *B, int ldb
     size_t step = (size_t)ldb;
     for (int k = 0; k < K; k += PREPARED_K)
         for (int n = 0; n < N; n += PREPARED_COLUMNS) {
-            int depth = least_of(PREPARED_K, K - k);
+            int depth = smaller(PREPARED_K, K - k);
             size_t at = transpose_b ? (size_t)n * step + (size_t)k : (size_t)k * step + (size_t)n;
-            prepare_panel(transpose_b, depth, least_of(PREPARED_COLUMNS, N - n), B + at, step, out);
+            prepare_panel(transpose_b, depth, smaller(PREPARED_COLUMNS, N - n), B + at, step, out);
             out += (size_t)depth * PREPARED_COLUMNS;
         }
 }
@@ -137,10 +132,10 @@ static void array_product_prepared(int M, int K, const float *A, int lda,
         const float *panel = list[p].prepared;
         for (int k = 0; k < K; k += PREPARED_K)
             for (int n = 0; n < list[p].N; n += PREPARED_COLUMNS) {
-                int depth = least_of(PREPARED_K, K - k);
-                int columns = least_of(PREPARED_COLUMNS, list[p].N - n);
+                int depth = smaller(PREPARED_K, K - k);
+                int columns = smaller(PREPARED_COLUMNS, list[p].N - n);
                 for (int m = 0; m < M; m += most)
-                    multiply_some(least_of(most, M - m), depth, A + (size_t)m * a_step + k, a_step,
+                    multiply_some(smaller(most, M - m), depth, A + (size_t)m * a_step + k, a_step,
                                   panel, columns, list[p].C + (size_t)m * c_step + n, c_step);
                 panel += (size_t)depth * PREPARED_COLUMNS;
             }

@@ -39,6 +39,11 @@ typedef float sw_v __attribute__((vector_size(SW_VECTOR_BYTES), may_alias));
 typedef uint32_t sw_bits __attribute__((vector_size(SW_VECTOR_BYTES), may_alias));
 typedef float sw_v_unaligned __attribute__((vector_size(SW_VECTOR_BYTES), aligned(4), may_alias));
 
+SW_INLINE int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 /* Aligned, for lane tensors. */
 SW_INLINE sw_v load(const float *p)
 {
