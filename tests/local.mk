@@ -169,3 +169,6 @@ test_data += tests/cli/report_browser.py tests/cli/dot.png
 unit_programs += tests/unit/check_gather tests/unit/check_profile
 tests_unit_check_gather_SOURCES = tests/unit/check_gather.c tests/unit/runs.h tests/unit/unit.h
 tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
+# Two small runs, byte for byte: what code that only moves must not change.
+script_tests += tests/cli/golden.sh
+test_data += tests/golden/runs.tsv
