@@ -80,6 +80,9 @@ const char *sw_dataset_caption(const struct sw_dataset *data, size_t caption, si
 /* The name of an image, not ended by a NUL; NULL when the folder has no names. */
 const char *sw_dataset_name(const struct sw_dataset *data, size_t image, size_t *length);
 
+/* Whether README.txt in `dir` says that Stepwise generated the data there. */
+bool sw_dataset_is_generated(const char *dir);
+
 /* XXH3 of what the files hold: sizes, header and evenly spread pages of the features, and captions
  * and region counts whole. It does not depend on the options that choose a part. */
 uint64_t sw_dataset_fingerprint(const struct sw_dataset *data);

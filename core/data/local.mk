@@ -1,6 +1,5 @@
 # core/data: its files, as core_sources += ...
 core_sources += core/data/safetensors.c core/data/safetensors.h
-core_sources += core/data/scenes.c core/data/scenes.h core/data/scenes_draw.c core/data/scenes_parts.h core/data/scenes_text.c
 core_sources += \
 	core/data/dataset.c core/data/dataset.h \
 	core/data/dataset_captions.c core/data/dataset_captions.h \

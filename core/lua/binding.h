@@ -76,6 +76,7 @@ void sw_lua_open_session(lua_State *L);
 void sw_lua_open_trainer(lua_State *L);
 void sw_lua_open_work(lua_State *L);
 void sw_lua_open_data(lua_State *L);
+void sw_lua_open_arrays(lua_State *L);
 void sw_lua_open_doctor(lua_State *L);
 void sw_lua_open_bench(lua_State *L);
 void sw_lua_open_statistics(lua_State *L);

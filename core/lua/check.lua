@@ -1,6 +1,7 @@
 -- check.lua: a plugin file on trial: its operations' gradients, and each of its parts in a small
 -- model that is trained for a few steps.
 local core = require "stepwise.core"
+local scenes = require "stepwise.scenes_folder"
 
 local M = {}
 
@@ -76,7 +77,7 @@ end
 -- Tries every part of `plugin` in every direction, with runs in the empty `folder`; say(line) is
 -- told. How many do not work.
 function M.parts(session, plugin, folder, say)
-  core.scenes(folder .. "/scenes", SCENES)
+  scenes.write(folder .. "/scenes", SCENES)
   local wrong, number = 0, 0
   for _, trial in ipairs(trials(session, plugin)) do
     local what, models = trial[1], trial[2]

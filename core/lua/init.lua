@@ -1,6 +1,7 @@
 -- init.lua: the module that `require "stepwise"` gives.
 local core = require "stepwise.core"
 local describe = require "stepwise.describe"
+local scenes = require "stepwise.scenes_folder"
 
 return {
   version = core.version,
@@ -16,8 +17,8 @@ return {
   config_keys = core.config_keys,
   -- data
   dataset = core.dataset,
-  scenes = core.scenes,
-  scenes_defaults = core.scenes_defaults,
+  scenes = core.door(scenes.write),
+  scenes_defaults = scenes.defaults,
   is_generated = core.is_generated,
   tokenize = core.tokenize,
   -- help for everyone who writes a tool

@@ -20,6 +20,10 @@ lua_modules += \
 # and what gnuplot reads.
 lua_modules += plots/style.gp plots/loss.gp plots/recall.gp
 
+# generated scenes
+lua_sources += core/lua/lua_arrays.c
+lua_modules += core/lua/scenes_draw.lua core/lua/scenes_folder.lua core/lua/scenes_words.lua
+
 # stepwise bench
 lua_sources += core/lua/lua_bench.c
 lua_modules += core/lua/bench.lua

@@ -2,7 +2,6 @@
 #include "lua/binding.h"
 
 #include "data/dataset.h"
-#include "data/scenes.h"
 #include "data/vocabulary.h"
 
 #include <stdlib.h>
@@ -104,71 +103,10 @@ static int vocabulary_size(lua_State *L)
     return 1;
 }
 
-/* ---- scenes
- * -------------------------------------------------------------------------------------- */
-
-enum { SCENES_COUNTS = 6 };
-static const char *const count_names[SCENES_COUNTS] = {"train",   "dev",      "test",
-                                                       "regions", "features", "word_dim"};
-
-static void scenes_counts(struct sw_scenes_options *o, size_t *counts[SCENES_COUNTS])
-{
-    counts[0] = &o->train_images;
-    counts[1] = &o->dev_images;
-    counts[2] = &o->test_images;
-    counts[3] = &o->regions;
-    counts[4] = &o->features;
-    counts[5] = &o->word_dim;
-}
-
-/* scenes_defaults(): {seed =, train =, dev =, test =, regions =, features =, word_dim =, noise =}
- */
-static int scenes_defaults(lua_State *L)
-{
-    struct sw_scenes_options options = sw_scenes_defaults();
-    size_t *counts[SCENES_COUNTS];
-    scenes_counts(&options, counts);
-    lua_createtable(L, 0, SCENES_COUNTS + 2);
-    for (int i = 0; i < SCENES_COUNTS; i++)
-        set_count(L, count_names[i], *counts[i]);
-    set_count(L, "seed", (size_t)options.seed);
-    lua_pushnumber(L, options.noise);
-    lua_setfield(L, -2, "noise");
-    return 1;
-}
-
-/* scenes(dir [, options]): writes the generated data set; the ranges are checked there. */
-static int scenes(lua_State *L)
-{
-    struct sw_error error = {0};
-    struct sw_scenes_options options = sw_scenes_defaults();
-    const char *dir = luaL_checkstring(L, 1);
-    if (!lua_isnoneornil(L, 2)) {
-        size_t *counts[SCENES_COUNTS];
-        scenes_counts(&options, counts);
-        luaL_checktype(L, 2, LUA_TTABLE);
-        options.seed = (uint64_t)sw_lua_integer_field(L, 2, "seed", (lua_Integer)options.seed, 0,
-                                                      LUA_MAXINTEGER);
-        for (int i = 0; i < SCENES_COUNTS; i++)
-            *counts[i] = (size_t)sw_lua_integer_field(L, 2, count_names[i], (lua_Integer)*counts[i],
-                                                      0, 1 << 30);
-        int type = lua_getfield(L, 2, "noise");
-        if (type != LUA_TNIL && type != LUA_TNUMBER)
-            return sw_lua_fail(L, SW_MISUSE, "noise: expected a number, found %s",
-                               lua_typename(L, type));
-        if (type == LUA_TNUMBER)
-            options.noise = (float)lua_tonumber(L, -1);
-        lua_pop(L, 1);
-    }
-    if (sw_scenes_write(dir, &options, &error) != SW_OK)
-        return sw_lua_raise(L, &error);
-    return 0;
-}
-
 /* is_generated(dir): whether Stepwise generated the data there. */
 static int is_generated(lua_State *L)
 {
-    lua_pushboolean(L, sw_scenes_are_generated(luaL_checkstring(L, 1)));
+    lua_pushboolean(L, sw_dataset_is_generated(luaL_checkstring(L, 1)));
     return 1;
 }
 
@@ -176,8 +114,6 @@ void sw_lua_open_data(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"dataset", dataset},
                                          {"vocabulary_size", vocabulary_size},
-                                         {"scenes", scenes},
-                                         {"scenes_defaults", scenes_defaults},
                                          {"is_generated", is_generated},
                                          {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);

@@ -117,6 +117,7 @@ static int open_core(lua_State *L)
     sw_lua_open_trainer(L);
     sw_lua_open_work(L);
     sw_lua_open_data(L);
+    sw_lua_open_arrays(L);
     sw_lua_open_plugins(L);
     sw_lua_open_doctor(L);
     sw_lua_open_bench(L);

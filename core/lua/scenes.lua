@@ -1,8 +1,9 @@
 -- scenes.lua: stepwise scenes
 local core = require "stepwise.core"
+local folder = require "stepwise.scenes_folder"
 local text = require "stepwise.text"
 
-local defaults = core.scenes_defaults()
+local defaults = folder.defaults
 
 local function size(name, doc)
   return { name:gsub("_", "-"), "N", doc .. " (" .. defaults[name] .. ")", kind = "integer" }
@@ -43,7 +44,7 @@ function M.run(given, arguments)
   end
   local made, reason = core.make_folders(arguments[1])
   if not made then core.fail(1, reason) end
-  core.scenes(arguments[1], options)
+  folder.write(arguments[1], options)
   for name in pairs(defaults) do options[name] = options[name] or defaults[name] end
   print(string.format("%s: generated scenes, %d train, %d dev, %d test images, five captions each, "
     .. "seed %d", arguments[1], options.train, options.dev, options.test, options.seed))

@@ -1,6 +1,7 @@
 -- setup.lua: from a script and the command line to a config, and the data it is for.
 local core = require "stepwise.core"
 local describe = require "stepwise.describe"
+local scenes = require "stepwise.scenes_folder"
 local script = require "stepwise.script"
 
 local M = {}
@@ -88,7 +89,7 @@ function M.ensure_scenes(dir, say)
     if not made then core.fail(1, reason) end
   end
   say("no data given: writing generated scenes to " .. dir)
-  core.scenes(dir)
+  scenes.write(dir)
 end
 
 local function override_all(config, assignments)

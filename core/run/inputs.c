@@ -2,7 +2,6 @@
 #include "run/inputs.h"
 
 #include "data/glove.h"
-#include "data/scenes.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -83,7 +82,7 @@ int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, co
         sw_inputs_close(out);
         return status;
     }
-    out->generated = sw_scenes_are_generated(settings->dir);
+    out->generated = sw_dataset_is_generated(settings->dir);
     out->train_fingerprint = sw_dataset_fingerprint(&out->train);
     out->dev_fingerprint = out->has_dev ? sw_dataset_fingerprint(&out->dev) : 0;
     return SW_OK;

@@ -8,6 +8,7 @@
 #include "run/search.h"
 
 #include <math.h>
+#include <sys/stat.h>
 
 enum { K = 5, D = 8, IMAGES = 10, EACH = 5 };
 
@@ -424,15 +425,11 @@ END_TEST
 START_TEST(large_split)
 {
     enum { MANY = 530 };
-    struct sw_error error = {0};
-    char *large = unit_path(folder, "large");
-    struct sw_scenes_options options = sw_scenes_defaults();
-    options.train_images = options.dev_images = 8;
-    options.test_images = MANY;
-    options.regions = K;
-    options.features = 16;
-    options.word_dim = 4;
-    ck_assert_msg(sw_scenes_write(large, &options, &error) == SW_OK, "%s", error.text);
+    char *elsewhere = unit_path(folder, "large");
+    ck_assert_int_eq(mkdir(elsewhere, 0777), 0);
+    char *large = runs_scenes(
+        elsewhere, "--train 8 --dev 8 --test 530 --regions 5 --features 16 --word-dim 4");
+    free(elsewhere);
     free(data);
     data = large;
     json_t *found = searched("a red ball", NULL, MANY),

@@ -5,24 +5,31 @@
 #include "unit.h"
 
 #include "base/file.h"
-#include "data/scenes.h"
 #include "run/config.h"
 #include "run/trainer.h"
 
-/* 12 train images (60 captions), 10 of dev and of test, in `folder`/data. */
+#include <stdlib.h>
+
+/* Generated scenes in `folder`/data, made by the program under test; the caller frees the path. */
+static inline char *runs_scenes(const char *folder, const char *options)
+{
+    char *command, *dir = unit_path(folder, "data");
+    const char *program = getenv("STEPWISE");
+    ck_assert_int_gt(asprintf(&command, "'%s' scenes '%s' %s >'%s.log' 2>&1",
+                              program ? program : "./stepwise", dir, options, dir),
+                     0);
+    ck_assert_msg(system(command) == 0, "failed: %s", command);
+    free(command);
+    return dir;
+}
+
+/* 12 train images (60 captions), 10 of test, 5 regions of 16 features. */
 static inline char *runs_data(const char *folder, size_t dev_images)
 {
-    struct sw_scenes_options options = sw_scenes_defaults();
-    struct sw_error error = {0};
-    char *dir = unit_path(folder, "data");
-    options.train_images = 12;
-    options.dev_images = dev_images;
-    options.test_images = 10;
-    options.regions = 5;
-    options.features = 16;
-    options.word_dim = 4;
-    ck_assert_msg(sw_scenes_write(dir, &options, &error) == SW_OK, "%s", error.text);
-    return dir;
+    char options[128];
+    snprintf(options, sizeof options,
+             "--train 12 --dev %zu --test 10 --regions 5 --features 16 --word-dim 4", dev_images);
+    return runs_scenes(folder, options);
 }
 
 static inline struct sw_session *runs_session(int threads)
