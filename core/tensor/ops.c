@@ -1,5 +1,5 @@
 /* ops.c -- operations by name. */
-#include "tensor/core_ops.h"
+#include "tensor/ops.h"
 #include "tensor/graph.h"
 
 #include <math.h>

@@ -1,11 +1,5 @@
 /* ops_dense.c -- operations over a batch's rows: linear, l2norm, embedding, concat. */
-#include "tensor/compute.h"
-#include "tensor/core_ops.h"
-#include "tensor/kernels.h"
-#include "tensor/ops_gram.h"
-#include "tensor/ops_gru.h"
-#include "tensor/ops_loss.h"
-#include "tensor/ops_row_dots.h"
+#include "tensor/ops.h"
 #include "tensor/rows.h"
 
 #include <math.h>

@@ -1,6 +1,5 @@
 /* ops_elementwise.c -- operations number by number, on tensors of any shape. */
-#include "tensor/core_ops.h"
-#include "tensor/ops_shared.h"
+#include "tensor/ops.h"
 
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* ops_gram.c -- G = X X^T within each group of rows. */
-#include "tensor/ops_gram.h"
-#include "tensor/compute.h"
+#include "tensor/ops.h"
 #include "tensor/fragments.h"
 #include "tensor/rows.h"
 

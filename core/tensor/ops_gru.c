@@ -2,11 +2,9 @@
  *
  * The two directions are two chunks of work, or, where there are threads for more, twice the blocks
  * of at most 256 units a step; either way the same products run on the same numbers. */
-#include "tensor/ops_gru.h"
-#include "tensor/compute.h"
+#include "tensor/ops.h"
 #include "tensor/gru_plan.h"
 #include "tensor/gru_recurrent.h"
-#include "tensor/kernels.h"
 #include "tensor/rows.h"
 
 #include <string.h>

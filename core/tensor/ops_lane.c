@@ -1,8 +1,6 @@
 /* ops_lane.c -- products of lane tensors: SW_LANES pairs side by side, the last index is the pair.
  */
-#include "tensor/core_ops.h"
-#include "tensor/ops_lane_norm.h"
-#include "tensor/ops_shared.h"
+#include "tensor/ops.h"
 
 /* ---- lane_matmul: C = X Y ---- */
 

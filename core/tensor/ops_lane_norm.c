@@ -1,6 +1,5 @@
 /* ops_lane_norm.c -- softmax, cosine, mean and l2 norm of lane tensors. */
-#include "tensor/ops_lane_norm.h"
-#include "tensor/ops_shared.h"
+#include "tensor/ops.h"
 
 /* ---- lane_softmax ---- */
 

@@ -1,5 +1,5 @@
 /* ops_loss.c -- eq. 17: the hinge with hardest, or all, negatives of the batch. */
-#include "tensor/ops_loss.h"
+#include "tensor/ops.h"
 #include "tensor/loss.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* ops_parts.c -- columns of a matrix, and one number added to all. */
-#include "tensor/core_ops.h"
+#include "tensor/ops.h"
 #include "tensor/graph.h"
 
 #include <string.h>

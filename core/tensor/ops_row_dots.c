@@ -1,8 +1,6 @@
 /* ops_row_dots.c -- the scalar products of every row with each of a few vectors, in one sweep over
  * the rows: they are read from memory once (and their gradient once more), however many vectors. */
-#include "tensor/ops_row_dots.h"
-#include "tensor/compute.h"
-#include "tensor/kernels.h"
+#include "tensor/ops.h"
 
 #include <string.h>
 

@@ -2,9 +2,7 @@
  *
  * (R, L, D): row r of pair l is D numbers end to end. Where all pairs share a row it is (R, 1, D),
  * and Lx below is L or 1. Sums that belong to all pairs are added in the order of the lanes. */
-#include "tensor/core_ops.h"
-#include "tensor/ops_shared.h"
-#include "tensor/ops_vector_product.h"
+#include "tensor/ops.h"
 
 enum { L = SW_LANES };
 

@@ -5,8 +5,7 @@
  * where Y_l is the same for all pairs when Ly = 1. A lane tensor has its pairs innermost, so W is
  * repacked beside the call: as (R,L,K) when Y is shared, which makes one product of all pairs, and
  * as (L,R,K) when each pair multiplies by a Y of its own. */
-#include "tensor/ops_vector_product.h"
-#include "tensor/ops_shared.h"
+#include "tensor/ops.h"
 
 /* The sizes of such a product. */
 struct product {

@@ -1,12 +1,27 @@
-/* ops_shared.h -- what the files of operations on pairs share. */
-#ifndef SW_TENSOR_OPS_SHARED_H
-#define SW_TENSOR_OPS_SHARED_H
+/* ops.h -- the core's own operations, and what their files share. */
+#ifndef SW_TENSOR_OPS_H
+#define SW_TENSOR_OPS_H
 
 #include "stepwise/plugin.h"
 #include "tensor/compute.h"
 #include "tensor/kernels.h"
 
+#include <limits.h>
 #include <stddef.h>
+
+/* One list a family, each ended by NULL. */
+extern const struct sw_op *const sw_ops_lane[];        /* over pairs side by side */
+extern const struct sw_op *const sw_ops_vector[];      /* over explicit vectors of pairs, (R,L,D) */
+extern const struct sw_op *const sw_ops_elementwise[]; /* number by number, any shape */
+extern const struct sw_op *const sw_ops_dense[];       /* over a batch's rows, and the loss */
+extern const struct sw_op *const sw_ops_parts[];       /* pieces of a tensor, one number for all */
+
+/* Operations that stand in a file of their own, for the lists. */
+extern const struct sw_op sw_op_bigru, sw_op_gram, sw_op_hinge, sw_op_row_dots;
+extern const struct sw_op sw_op_lane_softmax, sw_op_lane_cosine, sw_op_lane_mean, sw_op_lane_l2norm;
+extern const struct sw_op sw_op_mix, sw_op_vec_dots;
+
+enum { SW_MOST_ROW_DOTS = 9 }; /* vectors of one call of row_dots */
 
 static inline const struct sw_kernels *sw_kernels_of(const struct sw_call *call)
 {
@@ -43,6 +58,13 @@ static inline int sw_lanes_shape(int out_dim[SW_MAX_DIM], int rows, int columns)
     out_dim[1] = columns;
     out_dim[2] = SW_LANES;
     return 3;
+}
+
+/* (R, L or 1, D); rows times lanes and lanes times D fit an int, as matrix products want it. */
+static inline int sw_is_vectors(const struct sw_tensor *x)
+{
+    return x->ndim == 3 && (x->dim[1] == 1 || x->dim[1] == SW_LANES) && x->dim[0] > 0 &&
+           x->dim[2] > 0 && x->dim[0] <= INT_MAX / SW_LANES && x->dim[2] <= INT_MAX / SW_LANES;
 }
 
 /* A sample's input, for the tables of samples. */
