@@ -114,11 +114,11 @@ script_tests += tests/cli/tokens_nltk.sh
 unit_programs += tests/unit/check_compose tests/unit/check_config tests/unit/check_checkpoint
 unit_programs += tests/unit/check_trainer tests/unit/check_evaluate tests/unit/check_run_folder
 tests_unit_check_compose_SOURCES = tests/unit/check_compose.c tests/unit/unit.h
-tests_unit_check_config_SOURCES = tests/unit/check_config.c tests/unit/unit.h
-tests_unit_check_checkpoint_SOURCES = tests/unit/check_checkpoint.c tests/unit/unit.h
-tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h tests/unit/unit.h
-tests_unit_check_run_folder_SOURCES = tests/unit/check_run_folder.c tests/unit/runs.h tests/unit/unit.h
-tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/unit.h
+tests_unit_check_config_SOURCES = tests/unit/check_config.c tests/unit/configs.h tests/unit/unit.h
+tests_unit_check_checkpoint_SOURCES = tests/unit/check_checkpoint.c tests/unit/configs.h tests/unit/unit.h
+tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
+tests_unit_check_run_folder_SOURCES = tests/unit/check_run_folder.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
+tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
 script_tests += tests/cli/bad_input.sh
 
 # Plugins that must be refused.
@@ -155,7 +155,7 @@ tests_bad_crashes_la_LDFLAGS = $(test_module_ldflags)
 tests_bad_crashes_la_CPPFLAGS = $(plugin_cppflags)
 # stepwise explain and stepwise search
 unit_programs += tests/unit/check_explain
-tests_unit_check_explain_SOURCES = tests/unit/check_explain.c tests/unit/runs.h tests/unit/unit.h
+tests_unit_check_explain_SOURCES = tests/unit/check_explain.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
 script_tests += tests/lua/check_explain.lua
 script_tests += tests/cli/explain.sh
 test_data += tests/cli/explain.py
@@ -164,7 +164,7 @@ script_tests += tests/lua/check_report.lua tests/cli/report_browser.sh
 test_data += tests/cli/report_browser.py tests/cli/dot.png
 # gathering batches, and the profile of a step
 unit_programs += tests/unit/check_gather tests/unit/check_profile
-tests_unit_check_gather_SOURCES = tests/unit/check_gather.c tests/unit/runs.h tests/unit/unit.h
+tests_unit_check_gather_SOURCES = tests/unit/check_gather.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
 tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
 # Two small runs, byte for byte: what code that only moves must not change.
 script_tests += tests/cli/golden.sh

@@ -1,7 +1,9 @@
 -- init.lua: the module that `require "stepwise"` gives.
 local core = require "stepwise.core"
+local keys = require "stepwise.config_keys"
 local describe = require "stepwise.describe"
 local scenes = require "stepwise.scenes_folder"
+require "stepwise.sessions"
 
 return {
   version = core.version,
@@ -14,7 +16,7 @@ return {
   load = core.door(describe.load),
   -- sessions: configs, training, evaluation, inspection
   session = core.session,
-  config_keys = core.config_keys,
+  config_keys = function() return keys end,
   -- data
   dataset = core.dataset,
   scenes = core.door(scenes.write),

@@ -20,6 +20,11 @@ lua_modules += \
 # and what gnuplot reads.
 lua_modules += plots/style.gp plots/loss.gp plots/recall.gp
 
+# configs
+lua_modules += \
+	core/lua/config.lua core/lua/config_keys.lua core/lua/config_model.lua core/lua/config_values.lua \
+	core/lua/json_text.lua core/lua/sessions.lua plugins/preset.lua
+
 # generated scenes
 lua_sources += core/lua/lua_arrays.c
 lua_modules += core/lua/scenes_draw.lua core/lua/scenes_folder.lua core/lua/scenes_words.lua

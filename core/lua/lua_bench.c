@@ -14,7 +14,7 @@ static int bench(lua_State *L)
 {
     struct sw_error error = {0};
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
-    struct sw_lua_config *config = sw_lua_config_at(L, 2);
+    const json_t *config = sw_lua_config_json(L, 2, "text");
     luaL_checktype(L, 3, LUA_TTABLE);
     struct sw_bench_request request = {
         .features = (int)sw_lua_integer_field(L, 3, "features", 2048, 1, 1 << 20),
@@ -29,7 +29,7 @@ static int bench(lua_State *L)
     if (!request.images != !request.captions)
         return sw_lua_fail(L, SW_MISUSE, "an evaluation needs both images and captions");
     struct sw_lua_box *box = sw_lua_box(L, release_json);
-    box->value = sw_bench(session->session, config->config, &request, &error);
+    box->value = sw_bench(session->session, config, &request, &error);
     if (!box->value)
         return sw_lua_raise(L, &error);
     sw_lua_push_json(L, box->value);

@@ -99,58 +99,28 @@ static void release_json(void *value)
     json_decref(value);
 }
 
-/* config:sources(): the fingerprints of the data it reads, and the hashes of its plugins. */
+/* session:sources(config): the fingerprints of the data that it reads. */
 static int sources(lua_State *L)
 {
     struct sw_error error = {0};
-    struct sw_lua_config *config = sw_lua_config_at(L, 1);
-    lua_getiuservalue(L, 1, 1);
-    const struct sw_lua_session *session = sw_lua_session_at(L, -1);
+    const struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    const json_t *config = sw_lua_config_json(L, 2, "text");
     struct sw_lua_box *box = sw_lua_box(L, release_json);
-    box->value = sw_identity_data(session->session, config->config, NULL, &error);
+    box->value = sw_identity_data(session->session, config, NULL, &error);
     if (!box->value)
         return sw_lua_raise(L, &error);
     sw_lua_push_json(L, box->value);
     sw_lua_box_empty(box);
-    return 1;
-}
-
-/* config:plugins(): {name = hash} of those it uses. */
-static int plugins(lua_State *L)
-{
-    struct sw_lua_config *config = sw_lua_config_at(L, 1);
-    lua_getiuservalue(L, 1, 1);
-    const struct sw_lua_session *session = sw_lua_session_at(L, -1);
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
-    box->value = sw_identity_plugins(session->session, config->config);
-    if (!box->value)
-        return sw_lua_fail(L, SW_FAILED, "out of memory for a run's id");
-    sw_lua_push_json(L, box->value);
-    sw_lua_box_empty(box);
-    return 1;
-}
-
-/* config:id(sources, plugins) */
-static int id_of(lua_State *L)
-{
-    char id[33];
-    struct sw_error error = {0};
-    struct sw_lua_config *config = sw_lua_config_at(L, 1);
-    const json_t *data = sw_lua_to_json(L, 2), *used = sw_lua_to_json(L, 3);
-    if (sw_identity(config->config, data, used, id, &error) != SW_OK)
-        return sw_lua_raise(L, &error);
-    lua_pushstring(L, id);
     return 1;
 }
 
 void sw_lua_open_claims(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"release", release}, {"lost", is_lost}, {NULL, NULL}};
-    static const luaL_Reg of_config[] = {
-        {"sources", sources}, {"plugins", plugins}, {"id", id_of}, {NULL, NULL}};
+    static const luaL_Reg of_session[] = {{"sources", sources}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
         {"claim", take_claim}, {"claim_state", claim_state}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     sw_lua_class(L, CLAIM, methods, finish);
-    sw_lua_add_methods(L, SW_LUA_CONFIG, of_config);
+    sw_lua_add_methods(L, SW_LUA_SESSION, of_session);
 }

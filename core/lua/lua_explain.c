@@ -16,13 +16,16 @@ static const char *needed(lua_State *L, const char *name)
 static struct sw_query_source source_of(lua_State *L)
 {
     luaL_checktype(L, 2, LUA_TTABLE);
-    return (struct sw_query_source){
+    struct sw_query_source source = {
         .checkpoint = needed(L, "checkpoint"),
         .dir = needed(L, "data"),
         .split = needed(L, "split"),
         .vocab = sw_lua_text_field(L, 2, "vocab", NULL),
         .precaps = sw_lua_switch_field(L, 2, "precaps", 0),
     };
+    lua_getfield(L, 2, "config");
+    source.config = sw_lua_config_json(L, -1, "text");
+    return source;
 }
 
 /* The field "text" with its length, which the table keeps; NULL when there is none. */
@@ -66,8 +69,9 @@ static int push_answer(lua_State *L, struct sw_lua_box *box, const struct sw_err
     return 1;
 }
 
-/* session:explain{checkpoint =, data =, split =, vocab =, precaps =, image =, caption = or text =}:
- * see run/explain.h; image is a name or a number, caption (0 when there is no text) one of its own.
+/* session:explain{checkpoint =, config =, data =, split =, vocab =, precaps =, image =, caption =
+ * or text =}: see run/explain.h; image is a name or a number, caption (0 when there is no text) one
+ * of its own.
  */
 static int explain(lua_State *L)
 {
@@ -87,8 +91,8 @@ static int explain(lua_State *L)
 
 enum { TOP = 5 };
 
-/* session:find{checkpoint =, data =, split =, vocab =, precaps =, text = or image =, top =}: see
- * run/search.h */
+/* session:find{checkpoint =, config =, data =, split =, vocab =, precaps =, text = or image =, top
+ * =}: see run/search.h */
 static int find(lua_State *L)
 {
     struct sw_error error = {0};
@@ -109,34 +113,8 @@ static int find(lua_State *L)
     return push_answer(L, box, &error);
 }
 
-/* Field `from` of the table on the top as its field `to`; null becomes nil. */
-static void move_text(lua_State *L, const char *from, const char *to)
-{
-    if (lua_getfield(L, -1, from) != LUA_TSTRING) {
-        lua_pop(L, 1);
-        lua_pushnil(L);
-    }
-    lua_setfield(L, -2, to);
-}
-
-/* session:search{..}: the results of find as a list, {index =, id =, score =, caption = its text,
- * ..}; id and caption are nil where there is none. */
-static int search(lua_State *L)
-{
-    find(L);
-    lua_getfield(L, -1, "results");
-    for (lua_Integer i = 1; lua_rawgeti(L, -1, i) == LUA_TTABLE; i++) {
-        move_text(L, "text", "caption");
-        move_text(L, "id", "id");
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-    return 1;
-}
-
 void sw_lua_open_explain(lua_State *L)
 {
-    static const luaL_Reg of_session[] = {
-        {"explain", explain}, {"find", find}, {"search", search}, {NULL, NULL}};
+    static const luaL_Reg of_session[] = {{"explain", explain}, {"find", find}, {NULL, NULL}};
     sw_lua_add_methods(L, SW_LUA_SESSION, of_session);
 }

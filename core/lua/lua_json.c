@@ -235,10 +235,24 @@ static int array(lua_State *L)
     return 1;
 }
 
+/* is_array(table): whether it is a list, that is, has elements or is marked by json_array */
+static int is_list(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_getmetatable(L, array_name);
+    struct conversion to = {.L = L, .array = lua_topointer(L, -1)};
+    lua_pop(L, 1);
+    lua_pushboolean(L, is_array(&to, 1));
+    return 1;
+}
+
 void sw_lua_open_json(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"json_encode", encode}, {"json_decode", decode}, {"json_array", array}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"json_encode", encode},
+                                         {"json_decode", decode},
+                                         {"json_array", array},
+                                         {"is_array", is_list},
+                                         {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, -2, "json_null");

@@ -83,6 +83,48 @@ static void push_contents(lua_State *L, const struct sw_plugin *plugin)
     lua_setfield(L, -2, "ops");
 }
 
+/* session:part(kind, name): {name, doc, options} of a stage, a fusion or an embedding; an error has
+ * the near miss. */
+static int part(lua_State *L)
+{
+    static const char *const kinds[] = {"stage", "fusion", "embedding", NULL};
+    struct sw_error error = {0};
+    const struct sw_plugins *all = sw_lua_session_at(L, 1)->session->plugins;
+    int kind = luaL_checkoption(L, 2, NULL, kinds);
+    const char *name = luaL_checkstring(L, 3);
+    const struct sw_stage *stage = kind == 0 ? sw_plugins_stage(all, name, &error) : NULL;
+    const struct sw_fusion *fusion = kind == 1 ? sw_plugins_fusion(all, name, &error) : NULL;
+    const struct sw_embedding *words = kind == 2 ? sw_plugins_embedding(all, name, &error) : NULL;
+    lua_newtable(L);
+    if (stage)
+        append_part(L, stage->name, stage->doc, stage->options);
+    else if (fusion)
+        append_part(L, fusion->name, fusion->doc, fusion->options);
+    else if (words)
+        append_part(L, words->name, words->doc, words->options);
+    else
+        return sw_lua_raise(L, &error);
+    lua_rawgeti(L, -1, 1);
+    return 1;
+}
+
+/* session:origin(name): {name, version, hash, file} of the plugin that brought it, or nil. */
+static int origin(lua_State *L)
+{
+    const struct sw_plugins *all = sw_lua_session_at(L, 1)->session->plugins;
+    const struct sw_loaded_plugin *loaded = sw_plugins_origin(all, luaL_checkstring(L, 2));
+    if (!loaded || !loaded->plugin)
+        return 0;
+    char hash[17];
+    snprintf(hash, sizeof hash, "%016" PRIx64, loaded->hash);
+    lua_createtable(L, 0, 4);
+    set_text(L, "name", loaded->plugin->name);
+    set_text(L, "version", loaded->plugin->version);
+    set_text(L, "hash", hash);
+    set_text(L, "file", loaded->file);
+    return 1;
+}
+
 static void push_plugin(lua_State *L, const struct sw_loaded_plugin *loaded)
 {
     char hash[17];
@@ -179,11 +221,10 @@ static int plugin_path(lua_State *L)
 void sw_lua_open_plugins(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"plugin_path", plugin_path}, {NULL, NULL}};
-    static const luaL_Reg methods[] = {{"plugins", plugins},
-                                       {"add_plugin", add_plugin},
-                                       {"gradcheck", gradcheck},
-                                       {"ops", ops},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"plugins", plugins}, {"add_plugin", add_plugin}, {"part", part},
+        {"origin", origin},   {"gradcheck", gradcheck},   {"ops", ops},
+        {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     sw_lua_add_methods(L, SW_LUA_SESSION, methods);
 }

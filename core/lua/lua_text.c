@@ -4,7 +4,9 @@
 #include "config.h"
 #include "data/tokens.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <xxhash.h>
 
 static void release_tokens(void *value)
 {
@@ -73,10 +75,26 @@ static int suggest(lua_State *L)
     return 1;
 }
 
+/* hash128(text): XXH3-128 as 32 hex digits */
+static int hash128(lua_State *L)
+{
+    size_t length;
+    char hex[33];
+    const char *text = luaL_checklstring(L, 1, &length);
+    XXH128_hash_t hash = XXH3_128bits(text, length);
+    snprintf(hex, sizeof hex, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
+    lua_pushstring(L, hex);
+    return 1;
+}
+
 void sw_lua_open_text(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"tokenize", tokenize}, {"near_miss", near_miss}, {"suggest", suggest}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"tokenize", tokenize},
+                                         {"near_miss", near_miss},
+                                         {"suggest", suggest},
+                                         {"hash128", hash128},
+                                         {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     lua_pushliteral(L, PACKAGE_VERSION);
     lua_setfield(L, -2, "version");

@@ -26,7 +26,8 @@ static int open_trainer(lua_State *L)
     struct sw_error error = {0};
     struct sw_train_options options = {0};
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
-    struct sw_lua_config *config = sw_lua_config_at(L, 2);
+    lua_settop(L, 4);
+    const json_t *config = sw_lua_config_json(L, 2, "text");
     const char *run = luaL_checkstring(L, 3);
     if (!lua_isnoneornil(L, 4)) {
         luaL_checktype(L, 4, LUA_TTABLE);
@@ -34,13 +35,14 @@ static int open_trainer(lua_State *L)
         options.command = sw_lua_text_field(L, 4, "command", NULL);
         options.id = sw_lua_text_field(L, 4, "id", NULL);
     }
+    options.portable = sw_lua_config_json(L, 2, "portable_text");
     struct lua_trainer *trainer = lua_newuserdatauv(L, sizeof *trainer, 1);
     *trainer = (struct lua_trainer){.session = session};
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
     luaL_setmetatable(L, TRAINER);
-    if (sw_trainer_open(&trainer->trainer, session->session, config->config, run, &options,
-                        &error) != SW_OK)
+    if (sw_trainer_open(&trainer->trainer, session->session, config, run, &options, &error) !=
+        SW_OK)
         return sw_lua_raise(L, &error);
     session->users++;
     return 1;

@@ -7,6 +7,8 @@
 #include "run/inputs.h"
 #include "run/inspect.h"
 
+#include <stdlib.h>
+
 void sw_lua_push_metrics(lua_State *L, const struct sw_metrics *m)
 {
     const struct {
@@ -47,8 +49,8 @@ static const char *needed_text(lua_State *L, int index, const char *name)
 
 enum { MOST_CHECKPOINTS = 64 };
 
-/* session:evaluate{checkpoints = {..}, data =, split =, vocab =, images =, fold5 =, sims =,
- * all_dev_captions =, precaps =} */
+/* session:evaluate{checkpoints = {..}, configs = {..}, data =, split =, vocab =, images =, fold5 =,
+ * sims =, all_dev_captions =, precaps =} */
 static int evaluate(lua_State *L)
 {
     struct sw_error error = {0};
@@ -64,7 +66,7 @@ static int evaluate(lua_State *L)
     options.precaps = sw_lua_switch_field(L, 2, "precaps", 0);
     options.sims = sw_lua_text_field(L, 2, "sims", NULL);
 
-    const char *checkpoints[MOST_CHECKPOINTS];
+    struct sw_named_model models[MOST_CHECKPOINTS];
     if (lua_getfield(L, 2, "checkpoints") != LUA_TTABLE)
         return sw_lua_fail(L, SW_MISUSE, "checkpoints: expected a list");
     lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
@@ -74,10 +76,17 @@ static int evaluate(lua_State *L)
     for (lua_Integer i = 0; i < count; i++) {
         if (lua_rawgeti(L, -1, i + 1) != LUA_TSTRING)
             return sw_lua_fail(L, SW_MISUSE, "checkpoints: expected file names");
-        checkpoints[i] = lua_tostring(L, -1); /* the list keeps it */
+        models[i].checkpoint = lua_tostring(L, -1); /* the list keeps it */
         lua_pop(L, 1);
     }
-    if (sw_evaluate_files(session->session, checkpoints, (int)count, dir, split, vocab, &options,
+    lua_getfield(L, 2, "configs");
+    luaL_checkstack(L, 3 * MOST_CHECKPOINTS, "too many checkpoints");
+    int configs = lua_gettop(L);
+    for (lua_Integer i = 0; i < count; i++) {
+        lua_rawgeti(L, configs, i + 1);
+        models[i].config = sw_lua_config_json(L, -1, "text");
+    }
+    if (sw_evaluate_files(session->session, models, (int)count, dir, split, vocab, &options,
                           &metrics, NULL, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     sw_lua_push_metrics(L, &metrics);
@@ -104,40 +113,41 @@ static int describe(lua_State *L)
 {
     struct sw_error error = {0};
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
-    struct sw_lua_config *config = sw_lua_config_at(L, 2);
     lua_Integer features = luaL_optinteger(L, 3, 0), vocabulary = luaL_optinteger(L, 4, 0);
     luaL_argcheck(L, features >= 0 && features < 1 << 24, 3, "out of range");
     luaL_argcheck(L, vocabulary >= 0 && vocabulary < 1 << 28, 4, "out of range");
+    const json_t *config = sw_lua_config_json(L, 2, "text");
     struct sw_lua_box *box = sw_lua_box(L, release_json);
     box->value =
-        sw_inspect_config(session->session, config->config, (int)features, (int)vocabulary, &error);
+        sw_inspect_config(session->session, config, (int)features, (int)vocabulary, &error);
     return push_description(L, box, &error);
 }
 
-/* session:describe_checkpoint(path) */
+/* session:describe_checkpoint(path, config) */
 static int describe_checkpoint(lua_State *L)
 {
     struct sw_error error = {0};
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
     const char *path = luaL_checkstring(L, 2);
+    const json_t *config = sw_lua_config_json(L, 3, "text");
     struct sw_lua_box *box = sw_lua_box(L, release_json);
-    box->value = sw_inspect_checkpoint(session->session, path, &error);
+    box->value = sw_inspect_checkpoint(session->session, path, config, &error);
     return push_description(L, box, &error);
 }
 
-/* session:checkpoint_config(path): the resolved config of a checkpoint, as a plain table. */
-static int checkpoint_config(lua_State *L)
+/* checkpoint_text(path): the config that a checkpoint holds, as it stands there. */
+static int checkpoint_text(lua_State *L)
 {
     struct sw_error error = {0};
-    struct sw_checkpoint checkpoint = {0};
-    struct sw_lua_session *session = sw_lua_session_at(L, 1);
-    const char *path = luaL_checkstring(L, 2);
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
-    if (sw_checkpoint_open(&checkpoint, session->session, path, &error) != SW_OK)
+    const char *path = luaL_checkstring(L, 1);
+    struct sw_lua_box *box = sw_lua_box(L, free);
+    char *text;
+    if (sw_checkpoint_config(path, &text, &error) != SW_OK)
         return sw_lua_raise(L, &error);
-    box->value = json_incref(checkpoint.config);
-    sw_checkpoint_close(&checkpoint);
-    return push_description(L, box, &error);
+    box->value = text;
+    lua_pushstring(L, text);
+    sw_lua_box_empty(box);
+    return 1;
 }
 
 /* session:needs_glove(config): whether its embedding starts from a GloVe file. */
@@ -146,14 +156,14 @@ static int needs_glove(lua_State *L)
     int needs = 0;
     struct sw_error error = {0};
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
-    struct sw_lua_config *config = sw_lua_config_at(L, 2);
-    if (sw_inputs_need_glove(session->session, config->config, &needs, &error) != SW_OK)
+    const json_t *config = sw_lua_config_json(L, 2, "text");
+    if (sw_inputs_need_glove(session->session, config, &needs, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     lua_pushboolean(L, needs);
     return 1;
 }
 
-/* session:gradients{checkpoint =, data =, split =, vocab =, batch =, out =}: the loss */
+/* session:gradients{checkpoint =, config =, data =, split =, vocab =, batch =, out =}: the loss */
 static int gradients(lua_State *L)
 {
     double loss = 0;
@@ -168,6 +178,8 @@ static int gradients(lua_State *L)
         .batch = (int)sw_lua_integer_field(L, 2, "batch", 16, 2, 65536),
         .out = needed_text(L, 2, "out"),
     };
+    lua_getfield(L, 2, "config");
+    request.config = sw_lua_config_json(L, -1, "text");
     if (sw_inspect_gradients(session->session, &request, &loss, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     lua_pushnumber(L, loss);
@@ -179,9 +191,10 @@ void sw_lua_open_work(lua_State *L)
     static const luaL_Reg of_session[] = {{"evaluate", evaluate},
                                           {"describe", describe},
                                           {"describe_checkpoint", describe_checkpoint},
-                                          {"checkpoint_config", checkpoint_config},
                                           {"needs_glove", needs_glove},
                                           {"gradients", gradients},
                                           {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"checkpoint_text", checkpoint_text}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
     sw_lua_add_methods(L, SW_LUA_SESSION, of_session);
 }

@@ -1,4 +1,4 @@
-/* session.h -- sessions and configs as userdata, for the files of the binding. */
+/* session.h -- sessions as userdata, and configs, for the files of the binding. */
 #ifndef SW_LUA_SESSION_H
 #define SW_LUA_SESSION_H
 
@@ -7,7 +7,6 @@
 #include "run/session.h"
 
 #define SW_LUA_SESSION "stepwise.session"
-#define SW_LUA_CONFIG "stepwise.config"
 
 /* `users` counts what was made with it and is still open; a session with users cannot be closed. */
 struct sw_lua_session {
@@ -18,10 +17,8 @@ struct sw_lua_session {
 /* The open session at `index`; raises when it is none or is closed. */
 struct sw_lua_session *sw_lua_session_at(lua_State *L, int index);
 
-/* A resolved config; its user value 1 is its session. */
-struct sw_lua_config {
-    json_t *config; /* NULL: closed */
-};
-struct sw_lua_config *sw_lua_config_at(lua_State *L, int index);
+/* The JSON form of the resolved config (config.lua) at `index`, in a box that is pushed; raises
+ * when it is none. method: "text", or "portable_text" for what decides the run's numbers. */
+json_t *sw_lua_config_json(lua_State *L, int index, const char *method);
 
 #endif

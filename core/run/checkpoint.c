@@ -16,6 +16,12 @@ static const char image_weight[] = "image.fc.weight";
 static const char recurrent_weight[] = "text.gru.weight_hh_l0";
 static const char tables[] = "embedding.";
 
+struct checkpoint {
+    struct sw_safetensors file;
+    const json_t *config;
+    int dim, features, vocabulary; /* D, F, V, from the tensors */
+};
+
 static void shape_text(char *out, size_t size, int ndim, const size_t *shape)
 {
     size_t used = 0;
@@ -26,7 +32,7 @@ static void shape_text(char *out, size_t size, int ndim, const size_t *shape)
         snprintf(out, size, "a scalar");
 }
 
-static const struct sw_safetensors_entry *need(const struct sw_checkpoint *c, const char *name,
+static const struct sw_safetensors_entry *need(const struct checkpoint *c, const char *name,
                                                struct sw_error *error)
 {
     const struct sw_safetensors_entry *entry = sw_safetensors_find(&c->file, name);
@@ -47,7 +53,7 @@ static const struct sw_safetensors_entry *need(const struct sw_checkpoint *c, co
 
 /* The file must hold about as many numbers as the config's model: a small file cannot ask for
  * gigabytes. */
-static int read_sizes(struct sw_checkpoint *c, struct sw_error *error)
+static int read_sizes(struct checkpoint *c, struct sw_error *error)
 {
     const char *path = c->file.path;
     const struct sw_safetensors_entry *image = need(c, image_weight, error);
@@ -82,65 +88,27 @@ static int read_sizes(struct sw_checkpoint *c, struct sw_error *error)
                    tables);
 }
 
-/* What was trained with another version may have other keys besides "model"; only that one is
- * needed to know the model, so only that one has to be right. */
-static json_t *read_config(const struct sw_session *session, const char *text,
-                           struct sw_error *error)
+int sw_checkpoint_config(const char *path, char **text, struct sw_error *error)
 {
-    json_error_t wrong;
-    json_t *given = json_loads(text, JSON_REJECT_DUPLICATES, &wrong);
-    if (!json_is_object(given)) {
-        json_decref(given);
-        sw_fail(error, SW_FAILED, "its config is not a JSON object: %s", given ? "" : wrong.text);
-        return NULL;
-    }
-    json_t *config = sw_config_resolve(session->plugins, given, NULL);
-    if (!config) {
-        json_t *model = json_object_get(given, "model");
-        json_t *least = model ? json_pack("{s:O}", "model", model) : json_object();
-        struct sw_error own = {0};
-        config = least ? sw_config_resolve(session->plugins, least, &own) : NULL;
-        json_decref(least);
-        if (!config) /* the file is wrong, not what the user typed */
-            sw_fail(error, SW_FAILED, "its config: %s", own.status ? own.text : "out of memory");
-    }
-    json_decref(given);
-    return config;
-}
-
-int sw_checkpoint_open(struct sw_checkpoint *out, const struct sw_session *session,
-                       const char *path, struct sw_error *error)
-{
-    *out = (struct sw_checkpoint){0};
-    int status = sw_safetensors_open(&out->file, path, error);
+    struct sw_safetensors file;
+    *text = NULL;
+    int status = sw_safetensors_open(&file, path, error);
     if (status != SW_OK)
         return status;
-    const char *text = sw_safetensors_string(&out->file, "stepwise");
-    if (!text) {
+    const char *found = sw_safetensors_string(&file, "stepwise");
+    if (!found)
         status =
             sw_fail(error, SW_FAILED,
                     "%s: expected the config as 'stepwise' in __metadata__, found none; is it a "
                     "model of Stepwise?",
                     path);
-    } else {
-        struct sw_error own = {0};
-        out->config = read_config(session, text, &own);
-        status = out->config ? read_sizes(out, error)
-                             : sw_fail(error, own.status, "%s: %s", path, own.text);
-    }
-    if (status != SW_OK)
-        sw_checkpoint_close(out);
+    else if (!(*text = strdup(found)))
+        status = sw_fail(error, SW_FAILED, "%s: out of memory for its config", path);
+    sw_safetensors_close(&file);
     return status;
 }
 
-void sw_checkpoint_close(struct sw_checkpoint *checkpoint)
-{
-    sw_safetensors_close(&checkpoint->file);
-    json_decref(checkpoint->config);
-    *checkpoint = (struct sw_checkpoint){0};
-}
-
-static int all_finite(const struct sw_checkpoint *c, const struct sw_parameter *parameter,
+static int all_finite(const struct checkpoint *c, const struct sw_parameter *parameter,
                       struct sw_error *error)
 {
     const struct sw_tensor *t = parameter->tensor;
@@ -153,7 +121,7 @@ static int all_finite(const struct sw_checkpoint *c, const struct sw_parameter *
     return SW_OK;
 }
 
-static int fill(const struct sw_checkpoint *c, const struct sw_model *model, struct sw_error *error)
+static int fill(const struct checkpoint *c, const struct sw_model *model, struct sw_error *error)
 {
     int count = sw_model_parameters(model);
     const char **names = calloc((size_t)count + 1, sizeof *names);
@@ -184,20 +152,23 @@ static int fill(const struct sw_checkpoint *c, const struct sw_model *model, str
     return status;
 }
 
-int sw_checkpoint_model(struct sw_matcher **out, const struct sw_session *session,
-                        const struct sw_checkpoint *checkpoint, struct sw_error *error)
+int sw_checkpoint_load(struct sw_matcher **out, const struct sw_session *session, const char *path,
+                       const json_t *config, struct sw_error *error)
 {
-    struct sw_matcher_inputs inputs = {
-        .features = checkpoint->features,
-        .vocabulary = checkpoint->vocabulary,
-        .values_follow = 1,
-    };
+    struct checkpoint c = {.config = config};
+    struct sw_matcher *matcher = NULL;
     *out = NULL;
-    struct sw_matcher *matcher;
-    int status = sw_matcher_new(&matcher, session, checkpoint->config, &inputs, error);
+    int status = sw_safetensors_open(&c.file, path, error);
     if (status != SW_OK)
         return status;
-    status = fill(checkpoint, matcher->model, error);
+    status = read_sizes(&c, error);
+    struct sw_matcher_inputs inputs = {
+        .features = c.features, .vocabulary = c.vocabulary, .values_follow = 1};
+    if (status == SW_OK)
+        status = sw_matcher_new(&matcher, session, config, &inputs, error);
+    if (status == SW_OK)
+        status = fill(&c, matcher->model, error);
+    sw_safetensors_close(&c.file);
     if (status != SW_OK)
         sw_matcher_free(matcher);
     else
@@ -205,30 +176,12 @@ int sw_checkpoint_model(struct sw_matcher **out, const struct sw_session *sessio
     return status;
 }
 
-int sw_checkpoint_load(struct sw_matcher **out, json_t **config, const struct sw_session *session,
-                       const char *path, struct sw_error *error)
-{
-    struct sw_checkpoint checkpoint;
-    *out = NULL;
-    if (config)
-        *config = NULL;
-    int status = sw_checkpoint_open(&checkpoint, session, path, error);
-    if (status != SW_OK)
-        return status;
-    status = sw_checkpoint_model(out, session, &checkpoint, error);
-    if (status == SW_OK && config)
-        *config = json_incref(checkpoint.config);
-    sw_checkpoint_close(&checkpoint);
-    return status;
-}
-
-int sw_checkpoint_save(const char *path, const struct sw_model *model, const json_t *config,
+int sw_checkpoint_save(const char *path, const struct sw_model *model, const json_t *portable,
                        struct sw_error *error)
 {
     int count = sw_model_parameters(model);
     struct sw_safetensors_entry *entries = calloc((size_t)count + 1, sizeof *entries);
-    json_t *portable = sw_config_portable(config);
-    char *text = portable ? sw_config_text(portable, 0) : NULL;
+    char *text = sw_config_text(portable, 0);
     json_t *metadata = text ? json_pack("{s:s}", "stepwise", text) : NULL;
     int status;
     if (!entries || !metadata) {
@@ -245,7 +198,6 @@ int sw_checkpoint_save(const char *path, const struct sw_model *model, const jso
         status = sw_safetensors_write(path, entries, (size_t)count, metadata, error);
     }
     json_decref(metadata);
-    json_decref(portable);
     free(text);
     free(entries);
     return status;

@@ -13,33 +13,23 @@
 
 struct sw_vocabulary;
 
-struct sw_checkpoint {
-    struct sw_safetensors file;
-    json_t *config;                /* resolved: what the file does not say has its default */
-    int dim, features, vocabulary; /* D, F, V, from the tensors */
-};
+/* The config that the file holds, as its text; free() it. Errors: the file's, or that it has none.
+ */
+int sw_checkpoint_config(const char *path, char **text, struct sw_error *error);
 
-/* Opens `path` and reads its config and sizes. On failure *out is empty and may be closed. */
-int sw_checkpoint_open(struct sw_checkpoint *out, const struct sw_session *session,
-                       const char *path, struct sw_error *error);
-void sw_checkpoint_close(struct sw_checkpoint *checkpoint);
-
-/* Builds the model and fills every parameter. Errors name a tensor that is missing, not expected
- * (with the near miss), of another shape, or that holds a NaN or an infinity. */
-int sw_checkpoint_model(struct sw_matcher **out, const struct sw_session *session,
-                        const struct sw_checkpoint *checkpoint, struct sw_error *error);
-
-/* Open, model and close in one. config (may be NULL) gets a new reference. */
-int sw_checkpoint_load(struct sw_matcher **out, json_t **config, const struct sw_session *session,
-                       const char *path, struct sw_error *error);
+/* Builds the model of `config`, which is what the file's own config says, resolved, and fills every
+ * parameter. Errors name a tensor that is missing, not expected (with the near miss), of another
+ * shape, or that holds a NaN or an infinity. */
+int sw_checkpoint_load(struct sw_matcher **out, const struct sw_session *session, const char *path,
+                       const json_t *config, struct sw_error *error);
 
 /* The vocabulary that goes with a checkpoint: the file `vocab`, or vocab.json beside the checkpoint
  * when that is NULL. It must have `expected` words (V). */
 int sw_checkpoint_vocabulary(struct sw_vocabulary *out, const char *checkpoint, const char *vocab,
                              int expected, struct sw_error *error);
 
-/* Writes the model and its resolved config to `path`, whole or not at all. */
-int sw_checkpoint_save(const char *path, const struct sw_model *model, const json_t *config,
+/* Writes the model and its portable config to `path`, whole or not at all. */
+int sw_checkpoint_save(const char *path, const struct sw_model *model, const json_t *portable,
                        struct sw_error *error);
 
 #endif

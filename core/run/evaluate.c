@@ -305,15 +305,16 @@ struct opened {
     int has_vocabulary, has_data;
 };
 
-static int open_one(struct opened *o, const struct sw_session *session, const char *checkpoint,
-                    const char *dir, const char *split, const char *vocab,
-                    const struct sw_evaluate_options *options, struct sw_error *error)
+static int open_one(struct opened *o, const struct sw_session *session,
+                    const struct sw_named_model *model, const char *dir, const char *split,
+                    const char *vocab, const struct sw_evaluate_options *options,
+                    struct sw_error *error)
 {
-    int status = sw_checkpoint_load(&o->matcher, NULL, session, checkpoint, error);
+    int status = sw_checkpoint_load(&o->matcher, session, model->checkpoint, model->config, error);
     if (status != SW_OK)
         return status;
     int words = sw_model_plan_of(o->matcher->model)->vocabulary;
-    status = sw_checkpoint_vocabulary(&o->vocabulary, checkpoint, vocab, words, error);
+    status = sw_checkpoint_vocabulary(&o->vocabulary, model->checkpoint, vocab, words, error);
     o->has_vocabulary = status == SW_OK;
     if (status != SW_OK)
         return status;
@@ -330,8 +331,8 @@ static int open_one(struct opened *o, const struct sw_session *session, const ch
     return status;
 }
 
-int sw_evaluate_files(const struct sw_session *session, const char *const *checkpoints, int count,
-                      const char *dir, const char *split, const char *vocab,
+int sw_evaluate_files(const struct sw_session *session, const struct sw_named_model *models,
+                      int count, const char *dir, const char *split, const char *vocab,
                       const struct sw_evaluate_options *options, struct sw_metrics *out,
                       struct sw_ranks *ranks, struct sw_error *error)
 {
@@ -345,7 +346,7 @@ int sw_evaluate_files(const struct sw_session *session, const char *const *check
     int status =
         opened && views ? SW_OK : sw_fail(error, SW_FAILED, "out of memory for %d models", count);
     for (int i = 0; i < count && status == SW_OK; i++) {
-        status = open_one(&opened[i], session, checkpoints[i], dir, split, vocab, options, error);
+        status = open_one(&opened[i], session, &models[i], dir, split, vocab, options, error);
         if (status == SW_OK)
             views[i] = (struct sw_view){opened[i].matcher->model, &opened[i].data};
     }

@@ -32,10 +32,16 @@ int sw_evaluate(const struct sw_session *session, const struct sw_view *views, i
                 const struct sw_evaluate_options *options, struct sw_metrics *out,
                 struct sw_ranks *ranks, struct sw_error *error);
 
+/* A checkpoint and its resolved config. */
+struct sw_named_model {
+    const char *checkpoint;
+    const json_t *config;
+};
+
 /* The same from files: each checkpoint with `vocab`, or with the vocab.json beside it when that is
  * NULL. */
-int sw_evaluate_files(const struct sw_session *session, const char *const *checkpoints, int count,
-                      const char *dir, const char *split, const char *vocab,
+int sw_evaluate_files(const struct sw_session *session, const struct sw_named_model *models,
+                      int count, const char *dir, const char *split, const char *vocab,
                       const struct sw_evaluate_options *options, struct sw_metrics *out,
                       struct sw_ranks *ranks, struct sw_error *error);
 

@@ -130,13 +130,13 @@ json_t *sw_identity_plugins(const struct sw_session *session, const json_t *conf
     return result;
 }
 
-int sw_identity(const json_t *config, const json_t *data, const json_t *plugins, char out[33],
+int sw_identity(const json_t *portable, const json_t *data, const json_t *plugins, char out[33],
                 struct sw_error *error)
 {
     json_t *sources = json_pack("{s:O, s:O}", "data", (json_t *)(size_t)data, "plugins",
                                 (json_t *)(size_t)plugins);
     char *text = sources ? json_dumps(sources, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    int status = text ? sw_config_hash(config, text, out, error)
+    int status = text ? sw_config_hash(portable, text, out, error)
                       : sw_fail(error, SW_FAILED, "out of memory for a run's id");
     free(text);
     json_decref(sources);

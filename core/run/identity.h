@@ -18,7 +18,7 @@ json_t *sw_identity_plugins(const struct sw_session *session, const json_t *conf
 
 /* The id: 32 hex digits and a NUL of config (seed included; without what belongs to one machine),
  * data and plugins. */
-int sw_identity(const json_t *config, const json_t *data, const json_t *plugins, char out[33],
+int sw_identity(const json_t *portable, const json_t *data, const json_t *plugins, char out[33],
                 struct sw_error *error);
 
 #endif

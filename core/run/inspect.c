@@ -74,15 +74,13 @@ json_t *sw_inspect_config(const struct sw_session *session, const json_t *config
 }
 
 json_t *sw_inspect_checkpoint(const struct sw_session *session, const char *path,
-                              struct sw_error *error)
+                              const json_t *config, struct sw_error *error)
 {
     struct sw_matcher *matcher;
-    json_t *config, *out;
-    if (sw_checkpoint_load(&matcher, &config, session, path, error) != SW_OK)
+    if (sw_checkpoint_load(&matcher, session, path, config, error) != SW_OK)
         return NULL;
-    out = describe(matcher->model, config, 0, error);
+    json_t *out = describe(matcher->model, config, 0, error);
     sw_matcher_free(matcher);
-    json_decref(config);
     return out;
 }
 
@@ -199,7 +197,8 @@ int sw_inspect_gradients(const struct sw_session *session,
     if (request->batch < 2 || request->batch > 65536)
         return sw_fail(error, SW_MISUSE, "--batch: expected 2 to 65536 images, found %d",
                        request->batch);
-    int status = sw_checkpoint_load(&w.matcher, NULL, session, request->checkpoint, error);
+    int status =
+        sw_checkpoint_load(&w.matcher, session, request->checkpoint, request->config, error);
     if (status == SW_OK)
         status = open_data(&w, error);
     if (status == SW_OK)

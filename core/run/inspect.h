@@ -14,13 +14,14 @@
 json_t *sw_inspect_config(const struct sw_session *session, const json_t *config, int features,
                           int vocabulary, struct sw_error *error);
 json_t *sw_inspect_checkpoint(const struct sw_session *session, const char *path,
-                              struct sw_error *error);
+                              const json_t *config, struct sw_error *error);
 
 struct sw_gradient_request {
     const char *checkpoint, *dir, *split;
-    const char *vocab; /* NULL: vocab.json beside the checkpoint */
-    int batch;         /* B: the first B images, each with its first caption */
-    const char *out;   /* .safetensors: "loss" (1) and the gradient of every trained parameter */
+    const json_t *config; /* of the checkpoint, resolved */
+    const char *vocab;    /* NULL: vocab.json beside the checkpoint */
+    int batch;            /* B: the first B images, each with its first caption */
+    const char *out;      /* .safetensors: "loss" (1) and the gradient of every trained parameter */
     struct sw_pair_options pairs;
 };
 

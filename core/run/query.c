@@ -9,7 +9,8 @@
 static int open_all(struct sw_query *q, const struct sw_query_source *source, int images,
                     int captions, struct sw_error *error)
 {
-    int status = sw_checkpoint_load(&q->matcher, NULL, q->session, source->checkpoint, error);
+    int status =
+        sw_checkpoint_load(&q->matcher, q->session, source->checkpoint, source->config, error);
     if (status != SW_OK)
         return status;
     const struct sw_model_plan *plan = sw_model_plan_of(q->matcher->model);

@@ -18,8 +18,9 @@ enum { SW_MOST_QUERY_WORDS = 1000 };
 /* Where a question is put. */
 struct sw_query_source {
     const char *checkpoint, *dir, *split;
-    const char *vocab; /* NULL: vocab.json beside the checkpoint */
-    int precaps;       /* word ids of the split's captions from {split}_precaps.txt */
+    const json_t *config; /* of the checkpoint, resolved */
+    const char *vocab;    /* NULL: vocab.json beside the checkpoint */
+    int precaps;          /* word ids of the split's captions from {split}_precaps.txt */
 };
 
 struct sw_query {

@@ -49,6 +49,7 @@ struct sw_event {
 };
 
 struct sw_train_options {
+    const json_t *portable; /* the config without what does not decide the numbers */
     int resume;          /* go on where the folder's state is, from the start when there is none */
     const char *command; /* the command line, for provenance; may be NULL */
     const char *id;      /* what sw_identity must give for this run; NULL: whatever it gives */
@@ -56,9 +57,10 @@ struct sw_train_options {
 
 struct sw_trainer;
 
-/* config: resolved. run: path of the run folder, made by this call. Reads the data, makes or loads
- * the vocabulary, builds the model, writes config.json, vocab.json and provenance.json. A folder
- * that is done gives a trainer whose first event is DONE. */
+/* config: resolved; options: not NULL, with a portable config. run: path of the run folder, made by
+ * this call. Reads the data, makes or loads the vocabulary, builds the model, writes config.json,
+ * vocab.json and provenance.json. A folder that is done gives a trainer whose first event is DONE.
+ */
 int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const json_t *config,
                     const char *run, const struct sw_train_options *options,
                     struct sw_error *error);

@@ -19,7 +19,7 @@ static int save_model(const struct sw_trainer *t, const char *name, struct sw_er
     char *path = sw_folder_file(t->folder, name);
     if (!path)
         return sw_fail(error, SW_FAILED, "out of memory for saving %s", name);
-    int status = sw_checkpoint_save(path, t->matcher->model, t->config, error);
+    int status = sw_checkpoint_save(path, t->matcher->model, t->portable, error);
     free(path);
     return status;
 }
@@ -117,7 +117,7 @@ static int test(struct sw_trainer *t, struct sw_metrics *out, int *has, struct s
                                              .all_captions = s->all_dev_captions,
                                              .precaps = s->precaps,
                                              .sequential = true};
-        status = sw_checkpoint_load(&matcher, NULL, t->session, best, error);
+        status = sw_checkpoint_load(&matcher, t->session, best, t->config, error);
         if (status == SW_OK) {
             status = sw_dataset_open(s->dir, s->test_split, &t->inputs.vocabulary, &options, &data,
                                      error);

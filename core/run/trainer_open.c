@@ -10,28 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The folder's own config, where there is one, must decide the same numbers as the one given. */
-static int check_config(const struct sw_trainer *t, struct sw_error *error)
-{
-    char difference[512];
-    if (!sw_folder_has(t->folder, "config.json"))
-        return SW_OK;
-    json_t *there = sw_folder_read_json(t->folder, "config.json", error);
-    if (!there)
-        return SW_FAILED;
-    json_t *resolved = sw_config_resolve(t->session->plugins, there, error);
-    json_decref(there);
-    if (!resolved) {
-        sw_error_within(error, "%s/config.json", sw_folder_path(t->folder));
-        return SW_FAILED;
-    }
-    int equal = sw_config_same(resolved, t->config, difference, sizeof difference);
-    json_decref(resolved);
-    return equal ? SW_OK
-                 : sw_fail(error, SW_FAILED, "cannot go on with %s under another config: %s",
-                           sw_folder_path(t->folder), difference);
-}
-
 /* Which run this is, and whether it is the one that was asked for. */
 static int identify(struct sw_trainer *t, const char *expected, struct sw_error *error)
 {
@@ -43,7 +21,7 @@ static int identify(struct sw_trainer *t, const char *expected, struct sw_error 
             json_decref(data);
         return sw_fail(error, SW_FAILED, "out of memory for a run's id");
     }
-    int status = sw_identity(t->config, data, plugins, t->id, error);
+    int status = sw_identity(t->portable, data, plugins, t->id, error);
     if (status == SW_OK && expected && strcmp(expected, t->id) != 0)
         status = sw_fail(error, SW_FAILED,
                          "the run was planned with other data, plugins or config: expected id "
@@ -68,7 +46,7 @@ static int open_inputs(struct sw_trainer *t, struct sw_error *error)
     char data[96];
     snprintf(data, sizeof data, "train %016" PRIx64 " dev %016" PRIx64, t->inputs.train_fingerprint,
              t->inputs.dev_fingerprint);
-    return sw_config_hash(t->config, data, t->key, error);
+    return sw_config_hash(t->portable, data, t->key, error);
 }
 
 /* What a step needs, all of it now: a running step takes no memory from the system. */
@@ -223,8 +201,6 @@ static int open_new(struct sw_trainer *t, const char *run, const char *id, struc
 static int open_again(struct sw_trainer *t, const char *run, const char *id, struct sw_error *error)
 {
     int status = sw_folder_open(&t->folder, run, 1, error);
-    if (status == SW_OK)
-        status = check_config(t, error);
     if (status == SW_OK && sw_folder_has(t->folder, "result.json"))
         return sw_trainer_recall(t, error);
     if (status == SW_OK)
@@ -246,17 +222,17 @@ int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const j
         return sw_fail(error, SW_FAILED, "out of memory for a run");
     t->session = session;
     t->config = json_deep_copy(config);
-    if (!t->config)
+    t->portable = json_deep_copy(options->portable);
+    if (!t->config || !t->portable)
         sw_fail(&own, SW_FAILED, "out of memory for a run");
     else
         sw_config_settings(t->config, &t->settings);
     int status = own.status;
-    const char *id = options ? options->id : NULL;
+    const char *id = options->id;
     if (status == SW_OK)
-        status =
-            options && options->resume ? open_again(t, run, id, &own) : open_new(t, run, id, &own);
+        status = options->resume ? open_again(t, run, id, &own) : open_new(t, run, id, &own);
     if (status == SW_OK && !t->done)
-        status = begin(t, options ? options->command : NULL, &own);
+        status = begin(t, options->command, &own);
     if (status != SW_OK) {
         sw_folder_abandon(t->folder);
         t->folder = NULL;
@@ -280,6 +256,7 @@ void sw_trainer_close(struct sw_trainer *t)
     json_decref(t->provenance);
     json_decref(t->sources);
     json_decref(t->config);
+    json_decref(t->portable);
     free(t->first);
     free(t->second);
     free(t->order);

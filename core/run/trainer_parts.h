@@ -11,7 +11,7 @@
 
 struct sw_trainer {
     struct sw_session *session;
-    json_t *config;
+    json_t *config, *portable;
     struct sw_settings settings;
     struct sw_folder *folder;
     char key[33];    /* names this run's numbers: config and data */

@@ -1,6 +1,7 @@
 -- Training, resuming, evaluating and inspecting from a stock Lua.
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
+local core = require "stepwise.core"
 
 local folder = unit.folder()
 local data = folder .. "/scenes"
@@ -132,6 +133,63 @@ unit.test("the same options generate the same bytes", function()
   for _, file in ipairs { "train_ims.npy", "train_caps.txt", "scenes.glove.txt" } do
     unit.equal(unit.read(again .. "/" .. file) == unit.read(data .. "/" .. file), true, file)
   end
+end)
+
+-- The checkpoint `path` once more, with another text as its config; nil: none.
+local function with_config(path, text)
+  local bytes = unit.read(path)
+  local size = string.unpack("<I8", bytes)
+  local header = sw.json_decode(bytes:sub(9, 8 + size))
+  header.__metadata__ = text and { stepwise = text } or nil
+  local new = sw.json_encode(header)
+  new = new .. (" "):rep(-#new % 8)
+  return unit.write(folder .. "/other.safetensors",
+    string.pack("<I8", #new) .. new .. bytes:sub(9 + size))
+end
+
+unit.test("a checkpoint of another tool or version needs no more than its model", function()
+  local best = folder .. "/whole/checkpoint.safetensors"
+  local whole = sw.json_decode(core.checkpoint_text(best))
+  local model = sw.json_encode(whole.model)
+  for _, text in ipairs {
+    string.format('{"model": %s}', model),
+    '{"model": {"dim": 8, "embedding": {"word_dim": 6}}}',
+    string.format('{"model": %s, "later": 1, "train": {"unheard": 2}}', model),
+  } do
+    unit.equal(session:describe_checkpoint(with_config(best, text)).dim, 8)
+  end
+end)
+
+for text, message in pairs {
+  ["{"] = "its config",
+  ["[1]"] = "its config is not a JSON object",
+  ['{"model": {"dmi": 6}}'] = "no option 'dmi' in model; did you mean 'dim'?",
+  ['{"model": 6}'] = "model: expected a table, found 6",
+  ['{"model": {"embedding": {"word_dim": 6}}}'] =
+    "image.fc.weight: expected 1024 x F as the config's dim is 1024, found 8 x 16",
+  ['{"model": {"dim": 8, "embedding": {"word_dim": 3}}}'] = "expected shape 24 x 6, found 24 x 12",
+  ['{"model": {"dim": 8, "embedding": {"plugin": "glove", "word_dim": 6}}}'] =
+    "text.gru.weight_ih_l0",
+  ['{"model": {"dim": 8, "embedding": {"word_dim": 6}, "stages": ["l2l"]}}'] =
+    "is not a parameter of its model",
+  ['{"model": {"dim": 8, "embedding": {"word_dim": 6}, "stages": ["l2l", {"plugin": "g2l", '
+    .. '"fusion": "gate_vector"}, "g2g"]}}'] = "g2l.fusion.image.weight",
+} do
+  unit.test("a checkpoint with a wrong config names itself and what is wrong: " .. text, function()
+    local path = with_config(folder .. "/whole/checkpoint.safetensors", text)
+    unit.fails(1, { path, message }, session.describe_checkpoint, session, path)
+  end)
+end
+
+unit.test("a model file without a config says that it is none of ours", function()
+  local path = with_config(folder .. "/whole/checkpoint.safetensors", nil)
+  unit.fails(1, "expected the config as 'stepwise' in __metadata__, found none",
+    session.describe_checkpoint, session, path)
+end)
+
+unit.test("a run is not resumed under another config", function()
+  unit.fails(1, "under another config: train.lr is 0.001 there and 0.5 here", session.train,
+    session, config { "lr=0.5" }, folder .. "/whole", { resume = true })
 end)
 
 unit.finish()

@@ -1,9 +1,8 @@
 /* check_checkpoint.c -- models and training states in files. */
+#include "configs.h"
 #include "unit.h"
 
 #include "data/vocabulary.h"
-#include "run/checkpoint.h"
-#include "run/config.h"
 #include "run/state.h"
 
 #include <math.h>
@@ -17,14 +16,13 @@ static char *folder, *path;
 
 static void begin(void)
 {
-    static const char *const set[] = {"dim=6", "word_dim=4", "data.dir=/a/folder", "threads=3",
+    static const char *const set[] = {"dim=6", "word_dim=4", "dir=/a/folder", "threads=3",
                                       "name=mine"};
     struct sw_error error = {0};
     ck_assert_msg(sw_session_new(&session, 1, NULL, &error) == SW_OK, "%s", error.text);
-    config = sw_config_resolve(session->plugins, NULL, &error);
-    ck_assert_msg(config != NULL, "%s", error.text);
+    config = configs_default();
     for (size_t i = 0; i < sizeof set / sizeof *set; i++)
-        ck_assert_int_eq(sw_config_override(session->plugins, config, set[i], NULL), SW_OK);
+        configs_set(config, set[i]);
     float glove[V * W];
     for (int i = 0; i < V * W; i++)
         glove[i] = (float)i / 7;
@@ -47,8 +45,7 @@ static void end(void)
 static void save(void)
 {
     struct sw_error error = {0};
-    ck_assert_msg(sw_checkpoint_save(path, matcher->model, config, &error) == SW_OK, "%s",
-                  error.text);
+    ck_assert_msg(configs_save(path, matcher->model, config, &error) == SW_OK, "%s", error.text);
 }
 
 /* Loading `path` must fail and say `message`. */
@@ -57,7 +54,7 @@ static void refused(const char *message)
     struct sw_error error = {0};
     struct sw_matcher *loaded;
     json_t *read;
-    ck_assert_int_eq(sw_checkpoint_load(&loaded, &read, session, path, &error), SW_FAILED);
+    ck_assert_int_eq(configs_load(&loaded, &read, session, path, &error), SW_FAILED);
     ck_assert_msg(strstr(error.text, message) != NULL, "%s\nexpected: %s", error.text, message);
     ck_assert_ptr_nonnull(strstr(error.text, path));
     ck_assert_ptr_null(loaded);
@@ -152,12 +149,12 @@ START_TEST(round_trip)
     struct sw_matcher *loaded;
     json_t *read;
     struct sw_error error = {0};
-    char difference[256];
     save();
-    ck_assert_msg(sw_checkpoint_load(&loaded, &read, session, path, &error) == SW_OK, "%s",
-                  error.text);
+    ck_assert_msg(configs_load(&loaded, &read, session, path, &error) == SW_OK, "%s", error.text);
     same_numbers(matcher->model, loaded->model);
-    ck_assert(sw_config_same(config, read, difference, sizeof difference));
+    json_t *portable = configs_portable(config);
+    ck_assert(json_equal(portable, read));
+    json_decref(portable);
     const struct sw_model_plan *plan = sw_model_plan_of(loaded->model);
     ck_assert_int_eq(plan->features, F);
     ck_assert_int_eq(plan->vocabulary, V);
@@ -169,59 +166,6 @@ START_TEST(round_trip)
     free(text);
     json_decref(read);
     sw_matcher_free(loaded);
-}
-END_TEST
-
-/* A file of another tool holds {"model": ..} and no more; a later version may add sections. */
-START_TEST(other_configs)
-{
-    static const char *const texts[] = {
-        "{\"model\": {\"dim\": 6, \"embedding\": {\"plugin\": \"glove_random\", \"word_dim\": 4}}}",
-        ("{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}, \"stages\": [{\"plugin\": "
-         "\"l2l\", \"lambda\": 15.0, \"mu\": 0.3, \"attention_norm\": \"none\"}, {\"plugin\": "
-         "\"g2l\", \"lambda\": 1, \"mu\": 0.5, \"fusion\": {\"plugin\": \"gate\"}}, {\"plugin\": "
-         "\"g2g\"}]}}"),
-        ("{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}}, \"later\": 1, "
-         "\"train\": {\"unheard\": 2}}"),
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        struct sw_matcher *loaded;
-        struct sw_error error = {0};
-        rewrite(NULL, texts[i]);
-        ck_assert_msg(sw_checkpoint_load(&loaded, NULL, session, path, &error) == SW_OK, "%s",
-                      error.text);
-        same_numbers(matcher->model, loaded->model);
-        sw_matcher_free(loaded);
-    }
-}
-END_TEST
-
-static const struct {
-    const char *text, *message;
-} configs[] = {
-    {"", "expected the config as 'stepwise' in __metadata__, found none"},
-    {"{", "its config is not a JSON object"},
-    {"[1]", "its config is not a JSON object"},
-    {"{\"model\": {\"dmi\": 6}}", "no option 'dmi' in model; did you mean 'dim'?"},
-    {"{\"model\": 6}", "model: expected a table, found 6"},
-    {"{\"model\": {\"embedding\": {\"word_dim\": 4}}}",
-     "image.fc.weight: expected 1024 x F as the config's dim is 1024, found 6 x 5"},
-    {"{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 3}}}",
-     "expected shape 18 x 6, found 18 x 8"},
-    {"{\"model\": {\"dim\": 6, \"embedding\": {\"plugin\": \"glove\", \"word_dim\": 4}}}",
-     "text.gru.weight_ih_l0"},
-    {"{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}, \"stages\": [\"l2l\"]}}",
-     "is not a parameter of its model"},
-    {"{\"model\": {\"dim\": 6, \"embedding\": {\"word_dim\": 4}, \"stages\": [\"l2l\", "
-     "{\"plugin\": "
-     "\"g2l\", \"fusion\": \"gate_vector\"}, \"g2g\"]}}",
-     "g2l.fusion.image.weight"},
-};
-
-START_TEST(wrong_configs)
-{
-    rewrite(NULL, configs[_i].text);
-    refused(configs[_i].message);
 }
 END_TEST
 
@@ -453,8 +397,6 @@ static void add_tests(TCase *tests)
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, names_and_shapes);
     tcase_add_test(tests, round_trip);
-    tcase_add_test(tests, other_configs);
-    tcase_add_loop_test(tests, wrong_configs, 0, sizeof configs / sizeof *configs);
     tcase_add_loop_test(tests, wrong_tensors, 0, sizeof changes / sizeof *changes);
     tcase_add_test(tests, vocabulary_must_fit);
     tcase_add_test(tests, state_round_trip);

@@ -23,7 +23,7 @@ static void start(size_t dev_images, const char *more)
     best = unit_path(run, "checkpoint.safetensors");
     sims = unit_path(folder, "sims.npy");
     session = runs_session(2);
-    json_t *config = runs_config(session, data, more);
+    json_t *config = runs_config(data, more);
     done = runs_whole(session, config, run);
     json_decref(config);
 }
@@ -48,8 +48,8 @@ static struct sw_metrics evaluated(const char *const *models, int count,
 {
     struct sw_metrics metrics;
     struct sw_error error = {0};
-    ck_assert_msg(sw_evaluate_files(session, models, count, data, "dev", NULL, options, &metrics,
-                                    NULL, &error) == SW_OK,
+    ck_assert_msg(configs_evaluate(session, models, count, data, "dev", NULL, options, &metrics,
+                                   NULL, &error) == SW_OK,
                   "%s", error.text);
     return metrics;
 }
@@ -84,7 +84,7 @@ START_TEST(the_same_numbers_everywhere)
     same_metrics(&metrics, &again);
     /* The test numbers of the run are those of the best model, not of the last. */
     ck_assert_int_eq(
-        sw_evaluate_files(session, models, 1, data, "test", NULL, NULL, &again, NULL, NULL), SW_OK);
+        configs_evaluate(session, models, 1, data, "test", NULL, NULL, &again, NULL, NULL), SW_OK);
     same_metrics(&done.metrics, &again);
     /* The mean of a model and itself is that model. */
     again = evaluated(models, 2, NULL);
@@ -99,21 +99,21 @@ START_TEST(mean_of_two)
     char *last = unit_path(folder, "other.safetensors");
     struct sw_matcher *matcher;
     json_t *config;
-    ck_assert_int_eq(sw_checkpoint_load(&matcher, &config, session, best, NULL), SW_OK);
+    ck_assert_int_eq(configs_load(&matcher, &config, session, best, NULL), SW_OK);
     float *values, *gradients;
     size_t count;
     sw_model_trained(matcher->model, &values, &gradients, &count);
     for (size_t i = 0; i < count; i++)
         values[i] *= i % 3 ? 1.5f : -0.5f;
-    ck_assert_int_eq(sw_checkpoint_save(last, matcher->model, config, NULL), SW_OK);
+    ck_assert_int_eq(configs_save(last, matcher->model, config, NULL), SW_OK);
     char *vocab = unit_path(run, "vocab.json");
     struct sw_evaluate_options options = {.sims = sims};
     const char *const models[] = {best, last};
     struct sw_metrics metrics;
     float *S[3];
     for (int i = 0; i < 3; i++) {
-        ck_assert_int_eq(sw_evaluate_files(session, models + (i == 1), i == 2 ? 2 : 1, data, "dev",
-                                           vocab, &options, &metrics, NULL, NULL),
+        ck_assert_int_eq(configs_evaluate(session, models + (i == 1), i == 2 ? 2 : 1, data, "dev",
+                                          vocab, &options, &metrics, NULL, NULL),
                          SW_OK);
         S[i] = read_sims(10, 50);
     }
@@ -149,7 +149,7 @@ START_TEST(five_folds)
     struct sw_error error = {0};
     options.images = 8;
     ck_assert_int_eq(
-        sw_evaluate_files(session, models, 1, data, "dev", NULL, &options, &again, NULL, &error),
+        configs_evaluate(session, models, 1, data, "dev", NULL, &options, &again, NULL, &error),
         SW_FAILED);
     ck_assert_ptr_nonnull(strstr(error.text, "a multiple of five images, found 8"));
 }
@@ -192,8 +192,8 @@ START_TEST(wrong_requests)
     unit_write(captions, "a\na\na\na\na\n", 10);
     struct sw_metrics metrics;
     struct sw_error error = {0};
-    ck_assert_int_eq(sw_evaluate_files(session, models, 1, data, wrong[_i].split, NULL, NULL,
-                                       &metrics, NULL, &error),
+    ck_assert_int_eq(configs_evaluate(session, models, 1, data, wrong[_i].split, NULL, NULL,
+                                      &metrics, NULL, &error),
                      SW_FAILED);
     ck_assert_msg(strstr(error.text, wrong[_i].message) != NULL, "%s", error.text);
     free(file);
@@ -221,7 +221,7 @@ START_TEST(parts_of_a_large_split)
     struct sw_dataset dev;
     struct sw_gather gather;
     struct sw_error error = {0};
-    ck_assert_int_eq(sw_checkpoint_load(&matcher, NULL, session, best, &error), SW_OK);
+    ck_assert_int_eq(configs_load(&matcher, NULL, session, best, &error), SW_OK);
     int words = sw_model_plan_of(matcher->model)->vocabulary;
     ck_assert_int_eq(sw_checkpoint_vocabulary(&vocabulary, best, NULL, words, &error), SW_OK);
     ck_assert_int_eq(sw_dataset_open(data, "dev", &vocabulary, NULL, &dev, &error), SW_OK);
@@ -262,7 +262,7 @@ START_TEST(similarities_are_whole_or_not_there)
     struct sw_error error = {0};
     evaluated(models, 1, &options);
     float *before = read_sims(10, 50);
-    ck_assert_int_eq(sw_checkpoint_load(&matcher, NULL, session, best, &error), SW_OK);
+    ck_assert_int_eq(configs_load(&matcher, NULL, session, best, &error), SW_OK);
     int words = sw_model_plan_of(matcher->model)->vocabulary;
     ck_assert_int_eq(sw_checkpoint_vocabulary(&vocabulary, best, NULL, words, &error), SW_OK);
     ck_assert_int_eq(sw_dataset_open(data, "dev", &vocabulary, NULL, &dev, &error), SW_OK);
@@ -290,7 +290,7 @@ END_TEST
 START_TEST(composition)
 {
     struct sw_error error = {0};
-    json_t *about = sw_inspect_checkpoint(session, best, &error);
+    json_t *about = configs_inspect(session, best, &error);
     ck_assert_msg(about != NULL, "%s", error.text);
     struct sw_safetensors file;
     ck_assert_int_eq(sw_safetensors_open(&file, best, NULL), SW_OK);
@@ -307,7 +307,7 @@ START_TEST(composition)
     ck_assert(json_is_false(json_object_get(about, "assumed")));
     sw_safetensors_close(&file);
     json_decref(about);
-    json_t *config = runs_config(session, data, "stages=l2l");
+    json_t *config = runs_config(data, "stages=l2l");
     about = sw_inspect_config(session, config, 0, 0, &error);
     ck_assert_int_eq(json_integer_value(json_object_get(about, "features")), 2048);
     ck_assert(json_is_true(json_object_get(about, "assumed")));
@@ -323,8 +323,9 @@ START_TEST(gradients_of_a_batch)
 {
     char *out = unit_path(folder, "g.safetensors"), *moved = unit_path(folder, "w.safetensors");
     char *vocab = unit_path(run, "vocab.json");
+    json_t *config = configs_of_checkpoint(best, NULL);
     struct sw_gradient_request request = {
-        .checkpoint = best, .dir = data, .split = "dev", .batch = 6, .out = out};
+        .config = config, .checkpoint = best, .dir = data, .split = "dev", .batch = 6, .out = out};
     struct sw_error error = {0};
     double loss, shifted[2], slope = 0;
     ck_assert_msg(sw_inspect_gradients(session, &request, &loss, &error) == SW_OK, "%s",
@@ -337,8 +338,7 @@ START_TEST(gradients_of_a_batch)
     ck_assert_double_gt(loss, 0.1);
     ck_assert_ptr_null(sw_safetensors_find(&file, "embedding.glove.weight"));
     struct sw_matcher *matcher;
-    json_t *config;
-    ck_assert_int_eq(sw_checkpoint_load(&matcher, &config, session, best, NULL), SW_OK);
+    ck_assert_int_eq(configs_load(&matcher, NULL, session, best, NULL), SW_OK);
     ck_assert_uint_eq(file.count, (size_t)sw_model_parameters(matcher->model));
     const float h = 1e-3f;
     for (int sign = 0; sign < 2; sign++) {
@@ -355,7 +355,7 @@ START_TEST(gradients_of_a_batch)
                 parameter->tensor->data[i] += sign ? -2 * h * d : h * d;
             }
         }
-        ck_assert_int_eq(sw_checkpoint_save(moved, matcher->model, config, NULL), SW_OK);
+        ck_assert_int_eq(configs_save(moved, matcher->model, config, NULL), SW_OK);
         struct sw_gradient_request again = request;
         char *ignored = unit_path(folder, "ignored.safetensors");
         again.checkpoint = moved;

@@ -14,6 +14,7 @@ enum { K = 5, D = 8, IMAGES = 10, EACH = 5 };
 
 static char *folder, *data, *run, *best;
 static struct sw_session *session;
+static json_t *model_config;
 
 static void start(const char *more)
 {
@@ -22,9 +23,10 @@ static void start(const char *more)
     run = unit_path(folder, "run");
     best = unit_path(run, "checkpoint.safetensors");
     session = runs_session(2);
-    json_t *config = runs_config(session, data, more);
+    json_t *config = runs_config(data, more);
     runs_whole(session, config, run);
     json_decref(config);
+    model_config = configs_of_checkpoint(best, NULL);
 }
 
 static void begin(void)
@@ -34,6 +36,7 @@ static void begin(void)
 
 static void end(void)
 {
+    json_decref(model_config);
     sw_session_free(session);
     char *paths[] = {data, run, best};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
@@ -43,7 +46,8 @@ static void end(void)
 
 static struct sw_query_source source(void)
 {
-    return (struct sw_query_source){.checkpoint = best, .dir = data, .split = "test"};
+    return (struct sw_query_source){
+        .checkpoint = best, .config = model_config, .dir = data, .split = "test"};
 }
 
 static json_t *explained(const char *image, size_t caption, const char *text)
@@ -109,7 +113,7 @@ static float *similarities(void)
     struct sw_npy file;
     const char *const models[] = {best};
     ck_assert_int_eq(
-        sw_evaluate_files(session, models, 1, data, "test", NULL, &options, &metrics, NULL, NULL),
+        configs_evaluate(session, models, 1, data, "test", NULL, &options, &metrics, NULL, NULL),
         SW_OK);
     ck_assert_int_eq(sw_npy_open(&file, sims, NULL), SW_OK);
     float *S = malloc(sizeof *S * IMAGES * IMAGES * EACH);

@@ -32,7 +32,7 @@ static void end(void)
 /* A run that does not learn the little there is to learn is broken somewhere. */
 START_TEST(learns)
 {
-    json_t *config = runs_config(session, data, "epochs=12 lr=0.02 warmup_epochs=12");
+    json_t *config = runs_config(data, "epochs=12 lr=0.02 warmup_epochs=12");
     struct sw_trainer *trainer = runs_open(session, config, run, 0);
     struct sw_event event = runs_next(trainer);
     ck_assert_int_eq(event.kind, SW_EVENT_STEP);
@@ -104,7 +104,7 @@ static void same_recalls(const char *name, const struct sw_metrics *m)
 
 START_TEST(ranks_are_kept)
 {
-    json_t *config = runs_config(session, data, "epochs=3 lr=0.02 warmup_epochs=3");
+    json_t *config = runs_config(data, "epochs=3 lr=0.02 warmup_epochs=3");
     struct sw_trainer *trainer = runs_open(session, config, run, 0);
     struct sw_event event;
     do {
@@ -123,7 +123,7 @@ END_TEST
 START_TEST(threads_do_not_matter)
 {
     static const int threads[] = {1, 3};
-    json_t *config = runs_config(session, data, "");
+    json_t *config = runs_config(data, "");
     runs_whole(session, config, run);
     for (size_t i = 0; i < 2; i++) {
         struct sw_session *mine = runs_session(threads[i]);
@@ -134,7 +134,7 @@ START_TEST(threads_do_not_matter)
         sw_session_free(mine);
     }
     /* The comparison sees a difference where there is one. */
-    runs_set(session, config, "seed", "6");
+    runs_set(config, "seed", "6");
     runs_whole(session, config, other);
     char *rows[2] = {runs_rows(run), runs_rows(other)};
     ck_assert_str_ne(rows[0], rows[1]);
@@ -148,7 +148,7 @@ END_TEST
  * was done and written between the save and the end must not be there twice. */
 START_TEST(stopped_after_each_step)
 {
-    json_t *config = runs_config(session, data, "eval_every=4");
+    json_t *config = runs_config(data, "eval_every=4");
     runs_whole(session, config, run);
     for (int64_t step = 0; step <= 16; step++) {
         char name[32];
@@ -181,7 +181,8 @@ static int killed_after(const json_t *config, const char *path, int events)
     if (child == 0) {
         struct sw_session *mine;
         struct sw_trainer *trainer;
-        struct sw_train_options options = {.resume = 1};
+        json_t *portable = configs_portable(config);
+        struct sw_train_options options = {.resume = 1, .portable = portable};
         struct sw_event event = {0};
         if (sw_session_new(&mine, 1, NULL, NULL) ||
             sw_trainer_open(&trainer, mine, config, path, &options, NULL))
@@ -202,7 +203,7 @@ static int killed_after(const json_t *config, const char *path, int events)
 /* kill -9, again and again, at moments that do not fit the saves: no row twice, none lost. */
 START_TEST(killed_again_and_again)
 {
-    json_t *config = runs_config(session, data, "eval_every=3 checkpoint_every=2");
+    json_t *config = runs_config(data, "eval_every=3 checkpoint_every=2");
     runs_whole(session, config, run);
     for (int events = 5; events <= 7; events++) {
         char name[32];
@@ -222,8 +223,7 @@ END_TEST
 /* The rate and the negatives of each epoch. */
 START_TEST(schedule)
 {
-    json_t *config =
-        runs_config(session, data, "epochs=5 lr=0.001 decay_epoch=2 decay=0.5 warmup_epochs=1");
+    json_t *config = runs_config(data, "epochs=5 lr=0.001 decay_epoch=2 decay=0.5 warmup_epochs=1");
     struct sw_trainer *trainer = runs_open(session, config, run, 0);
     struct sw_event event;
     while ((event = runs_next(trainer)).kind != SW_EVENT_DONE)
@@ -254,7 +254,7 @@ static const struct {
 /* The last batch of an epoch is kept where it has a negative, and one caption alone has none. */
 START_TEST(last_batch)
 {
-    json_t *config = runs_config(session, data, cuts[_i].set);
+    json_t *config = runs_config(data, cuts[_i].set);
     struct sw_trainer *trainer = runs_open(session, config, run, 0);
     struct sw_event event, step = {0};
     while ((event = runs_next(trainer)).kind != SW_EVENT_DONE)
@@ -272,13 +272,12 @@ END_TEST
 /* With same_image=exclude a batch of five captions of one image has no negatives at all. */
 START_TEST(captions_of_one_image)
 {
-    json_t *config = runs_config(session, data,
-                                 "train_images=1 batch=5 same_image=exclude "
-                                 "max_steps=1");
+    json_t *config = runs_config(data, "train_images=1 batch=5 same_image=exclude "
+                                       "max_steps=1");
     struct sw_trainer *trainer = runs_open(session, config, run, 0);
     ck_assert_double_eq(runs_next(trainer).loss, 0);
     sw_trainer_close(trainer);
-    runs_set(session, config, "same_image", "negative");
+    runs_set(config, "same_image", "negative");
     trainer = runs_open(session, config, other, 0);
     ck_assert_double_gt(runs_next(trainer).loss, 0);
     sw_trainer_close(trainer);
@@ -289,7 +288,7 @@ END_TEST
 /* Each epoch in an order of its own: the first losses, with a rate that changes nothing, differ. */
 START_TEST(epochs_are_shuffled)
 {
-    json_t *config = runs_config(session, data, "lr=1e-12 warmup_epochs=2");
+    json_t *config = runs_config(data, "lr=1e-12 warmup_epochs=2");
     struct sw_trainer *trainer = runs_open(session, config, run, 0);
     double loss[16];
     for (int i = 0; i < 16; i++)
@@ -320,7 +319,7 @@ START_TEST(margin_and_clip)
                                         "margin=0.5 warmup_epochs=0 clip=0"};
     double moved[2] = {0, 0};
     for (int i = 0; i < 2; i++) {
-        json_t *config = runs_config(session, data, clips[i]);
+        json_t *config = runs_config(data, clips[i]);
         char *path = unit_path(folder, i ? "b" : "a");
         struct sw_trainer *trainer = runs_open(session, config, path, 0);
         float *values, *gradients;
@@ -346,7 +345,7 @@ END_TEST
 /* The known collapse must be told while there is time, with what helps. */
 START_TEST(collapse_is_told)
 {
-    json_t *config = runs_config(session, data, "warmup_epochs=0 epochs=30 dev_split= test_split=");
+    json_t *config = runs_config(data, "warmup_epochs=0 epochs=30 dev_split= test_split=");
     struct sw_trainer *trainer = runs_open(session, config, run, 0);
     set_all(trainer, 0); /* all pairs score 0: the loss is twice the margin, its gradient zero */
     struct sw_event event;
@@ -368,7 +367,7 @@ END_TEST
  */
 START_TEST(not_finite)
 {
-    json_t *config = runs_config(session, data, "");
+    json_t *config = runs_config(data, "");
     struct sw_trainer *trainer = runs_open(session, config, run, 0);
     struct sw_error error = {0};
     struct sw_event event = runs_until(trainer, 9);
@@ -398,7 +397,7 @@ END_TEST
 START_TEST(a_bad_row_stops_its_own_step)
 {
     enum { CAPTIONS = 60, BATCH = 8, ROW_BYTES = 5 * 16 * 4 };
-    json_t *config = runs_config(session, data, "");
+    json_t *config = runs_config(data, "");
     uint32_t order[CAPTIONS];
     sw_order(5, 0, CAPTIONS, order);
     int step_of_row[CAPTIONS / 5] = {0}, last = 0;

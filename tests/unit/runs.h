@@ -2,10 +2,10 @@
 #ifndef SW_TESTS_UNIT_RUNS_H
 #define SW_TESTS_UNIT_RUNS_H
 
+#include "configs.h"
 #include "unit.h"
 
 #include "base/file.h"
-#include "run/config.h"
 #include "run/trainer.h"
 
 #include <stdlib.h>
@@ -40,36 +40,25 @@ static inline struct sw_session *runs_session(int threads)
     return session;
 }
 
-static inline void runs_set(const struct sw_session *session, json_t *config, const char *key,
-                            const char *value)
+static inline void runs_set(json_t *config, const char *key, const char *value)
 {
     char *text;
-    struct sw_error error = {0};
     ck_assert_int_gt(asprintf(&text, "%s=%s", key, value), 0);
-    ck_assert_msg(sw_config_override(session->plugins, config, text, &error) == SW_OK, "%s",
-                  error.text);
+    configs_set(config, text);
     free(text);
 }
 
 /* The whole model with 8 numbers a fragment, 8 steps an epoch (the last of 4 captions), 2 epochs;
  * `more` is a list of further assignments with spaces between. */
-static inline json_t *runs_config(const struct sw_session *session, const char *data,
-                                  const char *more)
+static inline json_t *runs_config(const char *data, const char *more)
 {
     static const char usual[] = "dim=8 word_dim=4 batch=8 epochs=2 lr=0.01 seed=5";
-    struct sw_error error = {0};
-    json_t *config = sw_config_resolve(session->plugins, NULL, &error);
-    ck_assert_msg(config != NULL, "%s", error.text);
-    char *text, *save = NULL, *glove = unit_path(data, "scenes.glove.txt");
-    ck_assert_int_gt(asprintf(&text, "%s %s", usual, more), 0);
-    runs_set(session, config, "dir", data);
-    runs_set(session, config, "glove", glove);
-    for (char *one = strtok_r(text, " ", &save); one; one = strtok_r(NULL, " ", &save)) {
-        char *equals = strchr(one, '=');
-        *equals = 0;
-        runs_set(session, config, one, equals + 1);
-    }
-    free(glove);
+    json_t *config = configs_default();
+    char *text, *save = NULL;
+    ck_assert_int_gt(
+        asprintf(&text, "dir=%s glove=%s/scenes.glove.txt %s %s", data, data, usual, more), 0);
+    for (char *one = strtok_r(text, " ", &save); one; one = strtok_r(NULL, " ", &save))
+        configs_set(config, one);
     free(text);
     return config;
 }
@@ -77,11 +66,13 @@ static inline json_t *runs_config(const struct sw_session *session, const char *
 static inline struct sw_trainer *runs_open(struct sw_session *session, const json_t *config,
                                            const char *run, int resume)
 {
-    struct sw_train_options options = {.resume = resume, .command = "a test"};
+    json_t *portable = configs_portable(config);
+    struct sw_train_options options = {.resume = resume, .command = "a test", .portable = portable};
     struct sw_trainer *trainer;
     struct sw_error error = {0};
     ck_assert_msg(sw_trainer_open(&trainer, session, config, run, &options, &error) == SW_OK, "%s",
                   error.text);
+    json_decref(portable);
     return trainer;
 }
 
