@@ -44,6 +44,42 @@ int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error)
     return SW_OK;
 }
 
+int sw_map_text(struct sw_mapping *out, size_t *begin, const char *path, struct sw_error *error)
+{
+    static const struct {
+        const char *magic;
+        size_t length;
+        const char *format, *convert; /* NULL: a byte order mark */
+    } starts[] = {
+        {"\xef\xbb\xbf", 3, NULL, NULL},
+        {"\xff\xfe", 2, "UTF-16", "iconv -f UTF-16 -t UTF-8"},
+        {"\xfe\xff", 2, "UTF-16", "iconv -f UTF-16 -t UTF-8"},
+        {"\x1f\x8b", 2, "a gzip file", "gunzip -c"},
+        {"PK\3\4", 4, "a zip archive", "unzip -p"},
+        {"BZh", 3, "a bzip2 file", "bunzip2 -c"},
+        {"\xfd"
+         "7zXZ",
+         5, "an xz file", "unxz -c"},
+        {"\x28\xb5\x2f\xfd", 4, "a zstd file", "unzstd -c"},
+    };
+    *begin = 0;
+    int status = sw_map(out, path, error);
+    for (size_t i = 0; !status && i < sizeof starts / sizeof *starts; i++) {
+        size_t length = starts[i].length;
+        if (out->size < length || memcmp(out->data, starts[i].magic, length) != 0)
+            continue;
+        if (!starts[i].format) {
+            *begin = length;
+            break;
+        }
+        sw_unmap(out);
+        status =
+            sw_fail(error, SW_FAILED, "%s: expected text in UTF-8, found %s; convert it with '%s'",
+                    path, starts[i].format, starts[i].convert);
+    }
+    return status;
+}
+
 void sw_unmap(struct sw_mapping *mapping)
 {
     if (mapping->size)

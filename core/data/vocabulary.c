@@ -185,11 +185,13 @@ int sw_vocabulary_load(struct sw_vocabulary *out, const char *path, struct sw_er
 {
     *out = (struct sw_vocabulary){0};
     struct sw_mapping file;
-    int status = sw_map(&file, path, error);
+    size_t begin;
+    int status = sw_map_text(&file, &begin, path, error);
     if (status)
         return status;
     json_error_t why;
-    json_t *root = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &why);
+    json_t *root = json_loadb((const char *)file.data + begin, file.size - begin,
+                              JSON_REJECT_DUPLICATES, &why);
     sw_unmap(&file);
     if (!root)
         return sw_fail(error, SW_FAILED, "%s: line %d: expected a vocabulary in JSON, found: %s",

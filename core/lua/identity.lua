@@ -59,7 +59,7 @@ end
 -- A JSON object, or nil when there is no such file.
 function M.read_json(path)
   if core.file_kind(path) ~= "file" then return nil end
-  local fine, value = pcall(core.json_decode, core.read_file(path))
+  local fine, value = pcall(core.json_decode, core.read_text(path))
   if not fine then core.fail_within(path, value) end
   if type(value) ~= "table" then core.fail(1, path .. ": expected an object") end
   return value

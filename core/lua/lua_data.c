@@ -2,6 +2,7 @@
 #include "lua/binding.h"
 
 #include "data/dataset.h"
+#include "data/glove.h"
 #include "data/vocabulary.h"
 
 #include <stdlib.h>
@@ -103,6 +104,17 @@ static int vocabulary_size(lua_State *L)
     return 1;
 }
 
+/* glove_width(path): how many numbers a word of a GloVe file has, from its first line only. */
+static int glove_width(lua_State *L)
+{
+    struct sw_error error = {0};
+    int width;
+    if (sw_glove_width(luaL_checkstring(L, 1), &width, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    lua_pushinteger(L, width);
+    return 1;
+}
+
 /* is_generated(dir): whether Stepwise generated the data there. */
 static int is_generated(lua_State *L)
 {
@@ -114,6 +126,7 @@ void sw_lua_open_data(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"dataset", dataset},
                                          {"vocabulary_size", vocabulary_size},
+                                         {"glove_width", glove_width},
                                          {"is_generated", is_generated},
                                          {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);

@@ -150,7 +150,7 @@ function M.read(dir)
   if core.file_kind(path) ~= "file" then
     core.fail(1, dir .. ": no plan.json; expected the --out folder of stepwise ablate")
   end
-  local fine, plan = pcall(core.json_decode, core.read_file(path))
+  local fine, plan = pcall(core.json_decode, core.read_text(path))
   if not fine then core.fail_within(path, plan) end
   if type(plan) ~= "table" or type(plan.rows) ~= "table" or type(plan.runs) ~= "table" then
     core.fail(1, path .. ": expected rows and runs")

@@ -12,7 +12,7 @@ local M = {}
 -- where it cannot be read.
 local function read_object(path)
   if core.file_kind(path) ~= "file" then return {} end
-  local fine, value = pcall(core.json_decode, core.read_file(path))
+  local fine, value = pcall(core.json_decode, core.read_text(path))
   if not fine or type(value) ~= "table" then
     return {}, path .. ": " .. (fine and "expected an object" or tostring(value))
   end

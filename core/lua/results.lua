@@ -17,7 +17,7 @@ end
 local function read_json(dir, run, name)
   local path = dir .. "/" .. run.folder .. "/" .. name
   if core.file_kind(path) ~= "file" then return nil end
-  local fine, result = pcall(function() return core.json_decode(core.read_file(path)) end)
+  local fine, result = pcall(function() return core.json_decode(core.read_text(path)) end)
   if not fine then return nil, name .. ": " .. reason_of(result) end
   if type(result) ~= "table" then return nil, name .. ": expected an object" end
   return result

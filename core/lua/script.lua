@@ -90,7 +90,7 @@ function M.run(path)
     core.fail(kind and 2 or 1, string.format("%s: %s", path,
       kind and "expected a script, found a " .. kind or "no such script"))
   end
-  local source = core.read_file(path)
+  local source = core.read_text(path)
   if source:sub(1, 1) == "\27" then
     core.fail(1, path .. ": compiled Lua is not accepted; give the script's text")
   end

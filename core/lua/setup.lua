@@ -33,7 +33,7 @@ end
 -- ---- sources ---------------------------------------------------------------------------------
 
 local function read_config(path)
-  local fine, config = pcall(core.json_decode, core.read_file(path))
+  local fine, config = pcall(core.json_decode, core.read_text(path))
   if not fine then core.fail_within(path, config) end
   if type(config) ~= "table" then core.fail(1, path .. ": expected a config") end
   return config

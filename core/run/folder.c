@@ -162,13 +162,15 @@ json_t *sw_folder_read_json(const struct sw_folder *folder, const char *name,
                             struct sw_error *error)
 {
     struct sw_mapping file;
+    size_t begin;
     char *path = sw_folder_file(folder, name);
     json_t *value = NULL;
     if (!path) {
         sw_fail(error, SW_FAILED, "out of memory for %s", name);
-    } else if (sw_map(&file, path, error) == SW_OK) {
+    } else if (sw_map_text(&file, &begin, path, error) == SW_OK) {
         json_error_t wrong;
-        value = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &wrong);
+        value = json_loadb((const char *)file.data + begin, file.size - begin,
+                           JSON_REJECT_DUPLICATES, &wrong);
         if (!value)
             sw_fail(error, SW_FAILED, "%s: line %d: expected JSON: %s", path, wrong.line,
                     wrong.text);

@@ -36,6 +36,11 @@ local sw = require "stepwise"
 return sw.experiment { train = { epoch = 3 } }]])
 end)
 
+unit.test("a script that begins with a byte order mark runs; one in UTF-16 is named", function()
+  unit.equal(run("\xEF\xBB\xBFreturn 7"), 7)
+  unit.fails(1, { "x.lua", "found UTF-16", "iconv" }, run, "\xFF\xFEr\0")
+end)
+
 unit.test("wrong kinds, ranges and names of plugins are refused", function()
   unit.fails(2, "l2m", sw.stage "l2m", {})
   unit.fails(2, "mu", sw.stage "l2l", { mu = 3 })

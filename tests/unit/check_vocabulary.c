@@ -69,6 +69,10 @@ START_TEST(other_forms)
              " \"word2idx\": {\"<pad>\": 0, \"<start>\": 1, \"<end>\": 2, \"<unk>\": 3}}");
     ck_assert_uint_eq(v.words.count, 4);
     sw_vocabulary_free(&v);
+    load(&v,
+         "\xef\xbb\xbf{\"word2idx\": {\"<pad>\": 0, \"<start>\": 1, \"<end>\": 2, \"<unk>\": 3}}");
+    ck_assert_uint_eq(v.words.count, 4);
+    sw_vocabulary_free(&v);
 }
 END_TEST
 
@@ -81,6 +85,7 @@ START_TEST(refused)
         const char *json, *says;
     } bad[] = {
         {"", "line"},
+        {"\xff\xfe{", "found UTF-16"},
         {"{\"word2idx\": {", "line 1"},
         {"[1]", "the key 'word2idx'"},
         {"{\"word2id\": {}}", "did you mean 'word2id'?"},
