@@ -9,8 +9,10 @@ core_sources += \
 	core/data/npy_header.c core/data/npy_header.h \
 	core/data/number.c core/data/number.h \
 	core/data/order.c core/data/order.h \
+	core/data/sentences.c core/data/sentences.h core/data/punkt_table.h \
 	core/data/tokens.c core/data/tokens.h \
+	core/data/treebank.c core/data/treebank.h \
 	core/data/unicode.c core/data/unicode.h core/data/unicode_table.h \
 	core/data/vocabulary.c core/data/vocabulary.h \
 	core/data/words.c core/data/words.h
-EXTRA_DIST += core/data/unicode_table.py
+EXTRA_DIST += core/data/punkt_table.py core/data/unicode_table.py
