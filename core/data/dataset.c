@@ -149,7 +149,8 @@ static int open_captions(struct opening *o, const struct sw_vocabulary *vocabula
     if (!status)
         status = divide(o, precaps ? ids : text);
     if (!status && vocabulary)
-        status = sw_dataset_read_captions(d, vocabulary, precaps ? ids : text, o->error);
+        status = sw_dataset_read_captions(d, vocabulary, o->options.longest, precaps ? ids : text,
+                                          o->error);
     free(text);
     free(ids);
     return status;
@@ -250,6 +251,7 @@ void sw_dataset_close(struct sw_dataset *data)
     sw_lines_close(&data->text);
     sw_lines_close(&data->names);
     sw_lines_close(&data->precaps);
+    sw_word_use_free(&data->words);
     free(data->offsets);
     free(data->ids);
     free(data->path);

@@ -13,6 +13,7 @@
 #define SW_DATA_DATASET_H
 
 #include "base/error.h"
+#include "data/coverage.h"
 #include "data/lines.h"
 #include "data/npy.h"
 #include "data/vocabulary.h"
@@ -21,11 +22,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The longest caption of the field's data sets has some 80 words; one of thousands is a lost line
+ * end, and a batch with it would need gigabytes. */
+enum { SW_LONGEST_CAPTION = 1000 };
+
 struct sw_dataset_options {
     size_t images;     /* only the first N images, when there are more; 0: all */
     bool all_captions; /* the split "dev" is not held to its first 5000 captions */
     bool precaps;      /* word ids come from {split}_precaps.txt when that is there */
-    bool sequential;   /* rows will be read in order (evaluation), not at random (training) */
+    size_t longest;  /* most words of a caption, without <start> and <end>; 0: SW_LONGEST_CAPTION */
+    bool sequential; /* rows will be read in order (evaluation), not at random (training) */
 };
 
 struct sw_dataset {
@@ -36,6 +42,7 @@ struct sw_dataset {
     size_t longest;                   /* words of the longest caption */
     size_t *offsets;                  /* (C + 1): where each caption begins in ids */
     int32_t *ids;                     /* <start> w.. <end> of all captions, end to end */
+    struct sw_word_use words;         /* how often these captions have each word */
     bool has_boxes, has_text;
     /* the files */
     struct sw_npy file, boxes, counts;

@@ -17,7 +17,6 @@ struct reader {
     size_t width;   /* W */
     double *values; /* (W): of the line at hand */
     double *sums;   /* (W): of all lines */
-    bool *has;      /* (V) */
     struct sw_error *error;
 };
 
@@ -140,9 +139,9 @@ static int make_room(struct reader *r)
     bool fits = !__builtin_mul_overflow(words, r->width, &elements);
     r->values = malloc(r->width * sizeof *r->values);
     r->sums = calloc(r->width, sizeof *r->sums);
-    r->has = calloc(words + 1, sizeof *r->has);
+    r->out->has = calloc(words + 1, sizeof *r->out->has);
     r->out->rows = fits ? calloc(elements + 1, sizeof *r->out->rows) : NULL;
-    if (!r->values || !r->sums || !r->has || !r->out->rows)
+    if (!r->values || !r->sums || !r->out->has || !r->out->rows)
         return sw_fail(r->error, SW_FAILED, "%s: out of memory for %zu words of %zu numbers",
                        r->path, words, r->width);
     return SW_OK;
@@ -161,8 +160,8 @@ static void keep_line(struct reader *r, const struct line *line, const char *wor
         sw_words_find(&r->vocabulary->words, line->begin, (size_t)(word_end - line->begin));
     if (id == SW_NO_WORD || is_special(r->vocabulary, id))
         return;
-    r->out->found += !r->has[id];
-    r->has[id] = true;
+    r->out->found += !r->out->has[id];
+    r->out->has[id] = true;
     float *row = r->out->rows + (size_t)id * r->width;
     for (size_t i = 0; i < r->width; i++)
         row[i] = (float)r->values[i];
@@ -172,7 +171,7 @@ static void fill_missing(const struct reader *r)
 {
     const struct sw_vocabulary *v = r->vocabulary;
     for (size_t id = 0; id < v->words.count; id++) {
-        if (r->has[id] || ((int32_t)id != v->unk && is_special(v, (int32_t)id)))
+        if (r->out->has[id] || ((int32_t)id != v->unk && is_special(v, (int32_t)id)))
             continue;
         for (size_t i = 0; i < r->width; i++)
             r->out->rows[id * r->width + i] = (float)(r->sums[i] / (double)r->out->lines);
@@ -245,7 +244,6 @@ int sw_glove_read(const char *path, const struct sw_vocabulary *vocabulary, int 
     sw_unmap(&file);
     free(r.values);
     free(r.sums);
-    free(r.has);
     out->width = (int)r.width;
     if (status)
         sw_glove_free(out);
@@ -268,5 +266,6 @@ int sw_glove_width(const char *path, int *width, struct sw_error *error)
 void sw_glove_free(struct sw_glove *glove)
 {
     free(glove->rows);
+    free(glove->has);
     *glove = (struct sw_glove){0};
 }

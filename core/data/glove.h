@@ -5,10 +5,12 @@
 #include "base/error.h"
 #include "data/vocabulary.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct sw_glove {
     float *rows;  /* (V,W) */
+    bool *has;    /* (V): whether the file has the word; the four special ones count as not */
     int width;    /* W */
     size_t found; /* words of the vocabulary that the file has, the four special ones not counted */
     size_t lines; /* vectors in the file */

@@ -1,6 +1,7 @@
 # core/data: its files, as core_sources += ...
 core_sources += core/data/safetensors.c core/data/safetensors.h
 core_sources += \
+	core/data/coverage.c core/data/coverage.h \
 	core/data/dataset.c core/data/dataset.h \
 	core/data/dataset_captions.c core/data/dataset_captions.h \
 	core/data/glove.c core/data/glove.h \

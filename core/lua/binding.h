@@ -58,6 +58,9 @@ void sw_lua_add_methods(lua_State *L, const char *name, const luaL_Reg *methods)
  * stays one; null is the light userdata NULL. */
 void sw_lua_push_json(lua_State *L, const json_t *value);
 
+/* json_decref, as a box has it. */
+void sw_lua_release_json(void *value);
+
 /* Pushes a box that holds the JSON form of the value at `index`; raises when there is none. */
 json_t *sw_lua_to_json(lua_State *L, int index);
 

@@ -1,5 +1,6 @@
 -- eval.lua: stepwise eval
 local core = require "stepwise.core"
+local coverage = require "stepwise.coverage"
 local layout = require "stepwise.layout"
 
 local M = {
@@ -48,6 +49,11 @@ function M.run(given, arguments)
     images = given.images, fold5 = given.fold5, sims = given.sims,
     all_dev_captions = given["all-dev-captions"], precaps = given.precaps,
   }
+  for i, covered in ipairs(metrics.coverage) do
+    local warning = coverage.warning(covered, "the vocabulary of " .. checkpoints[i],
+      "the " .. given.split .. " captions", "are read as <unk>")
+    if warning then io.stderr:write("stepwise: ", warning, "\n") end
+  end
   local generated = core.is_generated(given.data)
   if given.json then
     metrics.checkpoints = checkpoints

@@ -94,11 +94,6 @@ static int is_lost(lua_State *L)
     return 1;
 }
 
-static void release_json(void *value)
-{
-    json_decref(value);
-}
-
 /* config:sources(): the fingerprints of the data it reads, and the hashes of its plugins. */
 static int sources(lua_State *L)
 {
@@ -106,7 +101,7 @@ static int sources(lua_State *L)
     struct sw_lua_config *config = sw_lua_config_at(L, 1);
     lua_getiuservalue(L, 1, 1);
     const struct sw_lua_session *session = sw_lua_session_at(L, -1);
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value = sw_identity_data(session->session, config->config, NULL, &error);
     if (!box->value)
         return sw_lua_raise(L, &error);
@@ -121,7 +116,7 @@ static int plugins(lua_State *L)
     struct sw_lua_config *config = sw_lua_config_at(L, 1);
     lua_getiuservalue(L, 1, 1);
     const struct sw_lua_session *session = sw_lua_session_at(L, -1);
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value = sw_identity_plugins(session->session, config->config);
     if (!box->value)
         return sw_lua_fail(L, SW_FAILED, "out of memory for a run's id");

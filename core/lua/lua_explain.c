@@ -52,11 +52,6 @@ static const char *image_of(lua_State *L, size_t *index)
     return NULL;
 }
 
-static void release_json(void *value)
-{
-    json_decref(value);
-}
-
 static int push_answer(lua_State *L, struct sw_lua_box *box, const struct sw_error *error)
 {
     if (!box->value)
@@ -80,7 +75,7 @@ static int explain(lua_State *L)
     if (request.text && caption >= 0)
         return sw_lua_fail(L, SW_MISUSE, "expected a caption or a text, found both");
     request.caption = caption < 0 ? 0 : (size_t)caption;
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value = sw_explain(session->session, &request, &error);
     return push_answer(L, box, &error);
 }
@@ -104,7 +99,7 @@ static int find(lua_State *L)
         return sw_lua_fail(L, SW_MISUSE, "expected a text or an image, found neither");
     if (!request.text)
         request.image = image_of(L, &request.index);
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value = sw_search(session->session, &request, &error);
     return push_answer(L, box, &error);
 }

@@ -8,7 +8,7 @@
 static const char array_name[] = "stepwise.array";
 enum { DEEPEST = 100 };
 
-static void release_json(void *value)
+void sw_lua_release_json(void *value)
 {
     json_decref(value);
 }
@@ -184,7 +184,7 @@ json_t *sw_lua_to_json(lua_State *L, int index)
     luaL_getmetatable(L, array_name);
     struct conversion to = {L, lua_topointer(L, -1), &error};
     lua_pop(L, 1);
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value = from_lua(&to, index, 0);
     if (!box->value)
         sw_lua_raise(L, &error);
@@ -216,7 +216,7 @@ static int decode(lua_State *L)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     json_error_t fault;
     box->value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
     if (!box->value)

@@ -148,6 +148,21 @@ static int path(lua_State *L)
     return 1;
 }
 
+/* trainer:words(): what its vocabulary and vectors cover, as in run/inputs.h; nil for a run that
+ * was done before. */
+static int words(lua_State *L)
+{
+    const struct lua_trainer *trainer = trainer_at(L);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
+    box->value = sw_trainer_words(trainer->trainer);
+    if (box->value)
+        sw_lua_push_json(L, box->value);
+    else
+        lua_pushnil(L);
+    sw_lua_box_empty(box);
+    return 1;
+}
+
 /* trainer:config(): a plain table */
 static int config_of(lua_State *L)
 {
@@ -157,9 +172,10 @@ static int config_of(lua_State *L)
 
 void sw_lua_open_trainer(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"next", next_event},     {"save", save},
-                                       {"close", close_trainer}, {"path", path},
-                                       {"config", config_of},    {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"next", next_event}, {"save", save},        {"close", close_trainer},
+        {"path", path},       {"config", config_of}, {"words", words},
+        {NULL, NULL}};
     static const luaL_Reg of_session[] = {{"train", open_trainer}, {NULL, NULL}};
     sw_lua_class(L, TRAINER, methods, close_trainer);
     sw_lua_add_methods(L, SW_LUA_SESSION, of_session);

@@ -48,7 +48,8 @@ static const char *needed_text(lua_State *L, int index, const char *name)
 enum { MOST_CHECKPOINTS = 64 };
 
 /* session:evaluate{checkpoints = {..}, data =, split =, vocab =, images =, fold5 =, sims =,
- * all_dev_captions =, precaps =} */
+ * all_dev_captions =, precaps =}: the metrics, and coverage = a list of each checkpoint's (data/
+ * coverage.h) */
 static int evaluate(lua_State *L)
 {
     struct sw_error error = {0};
@@ -63,6 +64,8 @@ static int evaluate(lua_State *L)
     options.all_dev_captions = sw_lua_switch_field(L, 2, "all_dev_captions", 0);
     options.precaps = sw_lua_switch_field(L, 2, "precaps", 0);
     options.sims = sw_lua_text_field(L, 2, "sims", NULL);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
+    box->value = options.coverage = json_array();
 
     const char *checkpoints[MOST_CHECKPOINTS];
     if (lua_getfield(L, 2, "checkpoints") != LUA_TTABLE)
@@ -81,12 +84,10 @@ static int evaluate(lua_State *L)
                           &metrics, NULL, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     sw_lua_push_metrics(L, &metrics);
+    sw_lua_push_json(L, options.coverage);
+    lua_setfield(L, -2, "coverage");
+    sw_lua_box_empty(box);
     return 1;
-}
-
-static void release_json(void *value)
-{
-    json_decref(value);
 }
 
 static int push_description(lua_State *L, struct sw_lua_box *box, const struct sw_error *error)
@@ -108,7 +109,7 @@ static int describe(lua_State *L)
     lua_Integer features = luaL_optinteger(L, 3, 0), vocabulary = luaL_optinteger(L, 4, 0);
     luaL_argcheck(L, features >= 0 && features < 1 << 24, 3, "out of range");
     luaL_argcheck(L, vocabulary >= 0 && vocabulary < 1 << 28, 4, "out of range");
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value =
         sw_inspect_config(session->session, config->config, (int)features, (int)vocabulary, &error);
     return push_description(L, box, &error);
@@ -120,7 +121,7 @@ static int describe_checkpoint(lua_State *L)
     struct sw_error error = {0};
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
     const char *path = luaL_checkstring(L, 2);
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value = sw_inspect_checkpoint(session->session, path, &error);
     return push_description(L, box, &error);
 }
@@ -132,12 +133,45 @@ static int checkpoint_config(lua_State *L)
     struct sw_checkpoint checkpoint = {0};
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
     const char *path = luaL_checkstring(L, 2);
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     if (sw_checkpoint_open(&checkpoint, session->session, path, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     box->value = json_incref(checkpoint.config);
     sw_checkpoint_close(&checkpoint);
     return push_description(L, box, &error);
+}
+
+static void release_inputs(void *value)
+{
+    sw_inputs_close(value);
+    free(value);
+}
+
+/* session:words(config [, vocab]): how much of the train captions the vocabulary (that of a run,
+ * when it is named) and the GloVe file, where the config names one, cover; see run/inputs.h.
+ * Everything is opened and checked as a run would. */
+static int words(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_settings settings;
+    struct sw_glove glove = {0};
+    sw_lua_session_at(L, 1);
+    struct sw_lua_config *config = sw_lua_config_at(L, 2);
+    const char *vocab = luaL_optstring(L, 3, NULL);
+    struct sw_lua_box *box = sw_lua_box(L, release_inputs);
+    struct sw_inputs *inputs = box->value = calloc(1, sizeof *inputs);
+    struct sw_lua_box *text = sw_lua_box(L, sw_lua_release_json);
+    if (!inputs)
+        return sw_lua_fail(L, SW_FAILED, "out of memory");
+    sw_config_settings(config->config, &settings);
+    int status = sw_inputs_open(inputs, &settings, vocab, &error);
+    if (status == SW_OK && *settings.glove)
+        status = sw_inputs_read_glove(inputs, &settings, 0, &glove, &error);
+    sw_glove_free(&glove);
+    if (status != SW_OK)
+        return sw_lua_raise(L, &error);
+    text->value = sw_inputs_words(inputs, &settings);
+    return push_description(L, text, &error);
 }
 
 /* session:needs_glove(config): whether its embedding starts from a GloVe file. */
@@ -181,6 +215,7 @@ void sw_lua_open_work(lua_State *L)
                                           {"describe_checkpoint", describe_checkpoint},
                                           {"checkpoint_config", checkpoint_config},
                                           {"needs_glove", needs_glove},
+                                          {"words", words},
                                           {"gradients", gradients},
                                           {NULL, NULL}};
     sw_lua_add_methods(L, SW_LUA_SESSION, of_session);

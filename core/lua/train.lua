@@ -1,6 +1,7 @@
 -- train.lua: stepwise train
 local claims = require "stepwise.claim"
 local core = require "stepwise.core"
+local coverage = require "stepwise.coverage"
 local layout = require "stepwise.layout"
 local progress = require "stepwise.progress"
 local setup = require "stepwise.setup"
@@ -84,7 +85,8 @@ end
 local function follow(session, config, run, about, options, out)
   core.catch_interrupts()
   local trainer <close> = session:train(config, run, options)
-  local clock, step = new_clock(), nil
+  local clock, step, words = new_clock(), nil, trainer:words()
+  for _, line in ipairs(words and coverage.lines(words) or {}) do out:say(line) end
   while true do
     local event = trainer:next()
     if event.kind == "step" then

@@ -59,6 +59,8 @@ static const struct sw_config_key keys[] = {
      .doc = "only the first N images; 0: all"},
     {"data", "all_dev_captions", SW_KEY_SWITCH, .preset = "false",
      .doc = "dev is not cut to its first 1000 images"},
+    {"data", "longest_caption", INTEGER(1, 1e6), .preset = "1000", .inert = 1,
+     .doc = "most words of a caption; a longer one is an error"},
     {"data", "precaps", SW_KEY_SWITCH, .preset = "false",
      .doc = "take word ids from SPLIT_precaps.txt where that is there"},
 };
@@ -325,6 +327,7 @@ void sw_config_settings(const json_t *config, struct sw_settings *out)
         .dev_images = whole(data, "dev_images"),
         .test_images = whole(data, "test_images"),
         .all_dev_captions = json_is_true(json_object_get(data, "all_dev_captions")),
+        .longest_caption = whole(data, "longest_caption"),
         .precaps = json_is_true(json_object_get(data, "precaps")),
         .dim = whole(model, "dim"),
         .word_dim = whole(embedding, "word_dim"),

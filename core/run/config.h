@@ -78,6 +78,7 @@ struct sw_settings {
     const char *dir, *glove, *vocab;
     const char *train_split, *dev_split, *test_split;
     int train_images, dev_images, test_images, all_dev_captions, precaps;
+    int longest_caption;
     int dim, word_dim;
     const char *embedding;
 };

@@ -305,6 +305,23 @@ struct opened {
     int has_vocabulary, has_data;
 };
 
+static int cover(const struct opened *o, const char *checkpoint, const char *dir, const char *split,
+                 const char *vocab, const struct sw_evaluate_options *options,
+                 struct sw_error *error)
+{
+    struct sw_coverage coverage;
+    char what[512], captions[512];
+    snprintf(what, sizeof what, "%s%s", vocab ? "" : "the vocabulary of ",
+             vocab ? vocab : checkpoint);
+    snprintf(captions, sizeof captions, "%s/%s_caps.txt", dir, split);
+    sw_coverage(&o->data.words, &o->vocabulary, NULL, &coverage);
+    int status = sw_coverage_check(&coverage, what, captions, error);
+    if (status == SW_OK && options->coverage &&
+        json_array_append_new(options->coverage, sw_coverage_json(&coverage)) != 0)
+        status = sw_fail(error, SW_FAILED, "out of memory for the coverage of %s", checkpoint);
+    return status;
+}
+
 static int open_one(struct opened *o, const struct sw_session *session, const char *checkpoint,
                     const char *dir, const char *split, const char *vocab,
                     const struct sw_evaluate_options *options, struct sw_error *error)
@@ -325,9 +342,11 @@ static int open_one(struct opened *o, const struct sw_session *session, const ch
     };
     status = sw_dataset_open(dir, split, &o->vocabulary, &how, &o->data, error);
     o->has_data = status == SW_OK;
-    if (status != SW_OK)
+    if (status != SW_OK) {
         sw_dataset_close(&o->data);
-    return status;
+        return status;
+    }
+    return cover(o, checkpoint, dir, split, vocab, options, error);
 }
 
 int sw_evaluate_files(const struct sw_session *session, const char *const *checkpoints, int count,

@@ -6,6 +6,8 @@
 #include "match/metrics.h"
 #include "run/session.h"
 
+#include <jansson.h>
+
 struct sw_dataset;
 
 struct sw_evaluate_options {
@@ -15,6 +17,7 @@ struct sw_evaluate_options {
     int fold5;            /* five consecutive folds, every metric averaged */
     const char *sims;     /* NULL, or where S goes: .npy, float32, (images, captions) */
     struct sw_pair_options pairs;
+    json_t *coverage; /* NULL, or an array that gets sw_coverage_json of each checkpoint's words */
 };
 
 /* One model with the data as its vocabulary reads it. */
@@ -33,7 +36,7 @@ int sw_evaluate(const struct sw_session *session, const struct sw_view *views, i
                 struct sw_ranks *ranks, struct sw_error *error);
 
 /* The same from files: each checkpoint with `vocab`, or with the vocab.json beside it when that is
- * NULL. */
+ * NULL; one that knows none of the captions' words is an error. */
 int sw_evaluate_files(const struct sw_session *session, const char *const *checkpoints, int count,
                       const char *dir, const char *split, const char *vocab,
                       const struct sw_evaluate_options *options, struct sw_metrics *out,

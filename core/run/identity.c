@@ -18,16 +18,6 @@ static json_t *hex(uint64_t x)
     return json_string(text);
 }
 
-static json_t *of_vocabulary(const struct sw_vocabulary *vocabulary)
-{
-    uint64_t so_far = vocabulary->words.count;
-    for (size_t i = 0; i < vocabulary->words.count; i++) {
-        const char *word = sw_vocabulary_word(vocabulary, (int32_t)i);
-        so_far = XXH3_64bits_withSeed(word, strlen(word) + 1, so_far);
-    }
-    return hex(so_far);
-}
-
 /* Size and pages: a file of word vectors may have gigabytes. */
 static json_t *of_file(const char *path, struct sw_error *error)
 {
@@ -78,6 +68,7 @@ static json_t *of_test(const json_t *config, const struct sw_inputs *inputs, str
     struct sw_dataset_options options = {.images = (size_t)s.test_images,
                                          .all_captions = s.all_dev_captions,
                                          .precaps = s.precaps,
+                                         .longest = (size_t)s.longest_caption,
                                          .sequential = true};
     int status = sw_dataset_open(s.dir, s.test_split, &inputs->vocabulary, &options, &data, error);
     json_t *result = status == SW_OK ? hex(sw_dataset_fingerprint(&data)) : NULL;
@@ -100,10 +91,10 @@ json_t *sw_identity_data(const struct sw_session *session, const json_t *config,
     json_t *glove = test ? of_glove(session, config, error) : NULL;
     json_t *result = NULL;
     if (glove) {
-        result =
-            json_pack("{s:o, s:o, s:o, s:o, s:o}", "train", hex(inputs->train_fingerprint), "dev",
-                      inputs->has_dev ? hex(inputs->dev_fingerprint) : json_null(), "test", test,
-                      "vocabulary", of_vocabulary(&inputs->vocabulary), "glove", glove);
+        result = json_pack("{s:o, s:o, s:o, s:o, s:o}", "train", hex(inputs->train_fingerprint),
+                           "dev", inputs->has_dev ? hex(inputs->dev_fingerprint) : json_null(),
+                           "test", test, "vocabulary",
+                           hex(sw_vocabulary_fingerprint(&inputs->vocabulary)), "glove", glove);
         if (!result)
             sw_fail(error, SW_FAILED, "out of memory for a run's id");
     } else {

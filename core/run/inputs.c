@@ -3,13 +3,16 @@
 
 #include "data/glove.h"
 
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 enum { LEAST_SEEN = 4 };
+static const char built[] = "built from the captions";
 
 /* The vocabulary: a file that was named, DIR/vocab.json, or the field's rule over the captions. */
 static int open_vocabulary(struct sw_inputs *in, const struct sw_settings *s, const char *vocab,
@@ -32,7 +35,7 @@ static int open_vocabulary(struct sw_inputs *in, const struct sw_settings *s, co
         free(path);
         status = sw_vocabulary_from_folder(&in->vocabulary, s->dir, splits, *s->dev_split ? 2 : 1,
                                            LEAST_SEEN, error);
-        in->vocabulary_from = strdup("built from the captions");
+        in->vocabulary_from = strdup(built);
     }
     in->has_vocabulary = status == SW_OK;
     return status;
@@ -46,6 +49,7 @@ static int open_split(struct sw_dataset *out, int *has, const struct sw_inputs *
         .images = (size_t)images,
         .all_captions = train || s->all_dev_captions,
         .precaps = s->precaps,
+        .longest = (size_t)s->longest_caption,
         .sequential = !train,
     };
     int status = sw_dataset_open(s->dir, split, &in->vocabulary, &options, out, error);
@@ -53,6 +57,16 @@ static int open_split(struct sw_dataset *out, int *has, const struct sw_inputs *
         sw_dataset_close(out);
     *has = status == SW_OK;
     return status;
+}
+
+/* Coverage of the train captions by `has` (NULL: by the vocabulary); none is an error. */
+static int cover(const struct sw_inputs *in, const struct sw_settings *s, const bool *has,
+                 const char *what, struct sw_coverage *out, struct sw_error *error)
+{
+    char captions[512];
+    snprintf(captions, sizeof captions, "%s/%s_caps.txt", s->dir, s->train_split);
+    sw_coverage(&in->train.words, &in->vocabulary, has, out);
+    return sw_coverage_check(out, what, captions, error);
 }
 
 int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, const char *vocab,
@@ -65,6 +79,12 @@ int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, co
     if (status == SW_OK)
         status = open_split(&out->train, &out->has_train, out, settings, settings->train_split,
                             settings->train_images, 1, error);
+    if (status == SW_OK)
+        status = cover(out, settings, NULL,
+                       strcmp(out->vocabulary_from, built)
+                           ? out->vocabulary_from
+                           : "the vocabulary of words that are seen at least 4 times",
+                       &out->known, error);
     if (status == SW_OK && *settings->dev_split)
         status = open_split(&out->dev, &out->has_dev, out, settings, settings->dev_split,
                             settings->dev_images, 0, error);
@@ -116,6 +136,43 @@ int sw_inputs_need_glove(const struct sw_session *session, const json_t *config,
     return SW_OK;
 }
 
+int sw_inputs_read_glove(struct sw_inputs *in, const struct sw_settings *s, int width,
+                         struct sw_glove *out, struct sw_error *error)
+{
+    int status = sw_glove_read(s->glove, &in->vocabulary, width, out, error);
+    if (status != SW_OK)
+        return status;
+    in->glove_lines = out->lines;
+    in->glove_found = out->found;
+    in->glove_hash =
+        XXH3_64bits(out->rows, sizeof(float) * in->vocabulary.words.count * (size_t)out->width);
+    status = cover(in, s, out->has, s->glove, &in->with_vector, error);
+    if (status != SW_OK)
+        sw_glove_free(out);
+    return status;
+}
+
+static json_t *hex(uint64_t x)
+{
+    char text[20];
+    snprintf(text, sizeof text, "%016" PRIx64, x);
+    return json_string(text);
+}
+
+json_t *sw_inputs_words(const struct sw_inputs *in, const struct sw_settings *s)
+{
+    json_t *glove =
+        in->glove_lines
+            ? json_pack("{s:s, s:I, s:I, s:o, s:o}", "file", s->glove, "vectors",
+                        (json_int_t)in->glove_lines, "words found", (json_int_t)in->glove_found,
+                        "rows", hex(in->glove_hash), "coverage", sw_coverage_json(&in->with_vector))
+            : NULL;
+    return json_pack("{s:{s:s, s:I, s:o, s:o}, s:o*}", "vocabulary", "from", in->vocabulary_from,
+                     "words", (json_int_t)in->vocabulary.words.count, "fingerprint",
+                     hex(sw_vocabulary_fingerprint(&in->vocabulary)), "coverage",
+                     sw_coverage_json(&in->known), "glove", glove);
+}
+
 int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,
                       const struct sw_session *session, const json_t *config, int values_follow,
                       struct sw_error *error)
@@ -133,13 +190,9 @@ int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,
                          "name one with --glove FILE, or choose another with embedding=NAME",
                          s.embedding);
     if (status == SW_OK && needs) {
-        status = sw_glove_read(s.glove, &inputs->vocabulary, s.word_dim, &glove, error);
+        status = sw_inputs_read_glove(inputs, &s, s.word_dim, &glove, error);
         if (status != SW_OK)
             return status;
-        inputs->glove_lines = glove.lines;
-        inputs->glove_found = glove.found;
-        inputs->glove_hash = XXH3_64bits(
-            glove.rows, sizeof(float) * inputs->vocabulary.words.count * (size_t)glove.width);
     }
     struct sw_matcher_inputs sizes = {
         .features = (int)inputs->train.features,

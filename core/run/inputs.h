@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "data/dataset.h"
+#include "data/glove.h"
 #include "data/vocabulary.h"
 #include "run/config.h"
 #include "run/session.h"
@@ -15,15 +16,27 @@ struct sw_inputs {
     int has_vocabulary, has_train, has_dev;
     int generated; /* the data are scenes */
     uint64_t train_fingerprint, dev_fingerprint;
-    /* of the GloVe file, once sw_inputs_glove has read it */
+    /* of the GloVe file, once sw_inputs_read_glove has read it */
     size_t glove_lines, glove_found;
-    uint64_t glove_hash; /* XXH3 of the rows in use */
+    uint64_t glove_hash;                   /* XXH3 of the rows in use */
+    struct sw_coverage known, with_vector; /* of the train captions' words */
 };
 
-/* vocab: NULL, or a vocabulary that goes before the settings' own (that of a run to go on with). */
+/* vocab: NULL, or a vocabulary that goes before the settings' own (that of a run that is resumed).
+ * Fails when the vocabulary has none of the train captions' words. */
 int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, const char *vocab,
                    struct sw_error *error);
 void sw_inputs_close(struct sw_inputs *inputs);
+
+/* Reads settings->glove for the vocabulary; width as in sw_glove_read. Fails when it has none of
+ * the captions' words. */
+int sw_inputs_read_glove(struct sw_inputs *inputs, const struct sw_settings *settings, int width,
+                         struct sw_glove *out, struct sw_error *error);
+
+/* What is known of the words: {"vocabulary": {"from", "words", "fingerprint", "coverage"}, "glove":
+ * {"file", "vectors", "words found", "rows", "coverage"}, where one was read}, coverage of the
+ * train captions as in sw_coverage_json. A new reference or NULL. */
+json_t *sw_inputs_words(const struct sw_inputs *inputs, const struct sw_settings *settings);
 
 /* *needs: whether a parameter of this config's model starts from a GloVe file. */
 int sw_inputs_need_glove(const struct sw_session *session, const json_t *config, int *needs,

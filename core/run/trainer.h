@@ -74,6 +74,8 @@ int sw_trainer_save(struct sw_trainer *trainer, struct sw_error *error);
 /* Frees all; does not save. NULL is fine. */
 void sw_trainer_close(struct sw_trainer *trainer);
 
+/* sw_inputs_words of what the run trains on; NULL for one that was done before. A new reference. */
+json_t *sw_trainer_words(const struct sw_trainer *trainer);
 const char *sw_trainer_path(const struct sw_trainer *trainer);
 const json_t *sw_trainer_config(const struct sw_trainer *trainer);
 const struct sw_model *sw_trainer_model(const struct sw_trainer *trainer);

@@ -19,7 +19,8 @@ static int save_model(const struct sw_trainer *t, const char *name, struct sw_er
     char *path = sw_folder_file(t->folder, name);
     if (!path)
         return sw_fail(error, SW_FAILED, "out of memory for saving %s", name);
-    int status = sw_checkpoint_save(path, t->matcher->model, t->config, error);
+    int status =
+        sw_checkpoint_save(path, t->matcher->model, t->config, &t->inputs.vocabulary, error);
     free(path);
     return status;
 }
@@ -116,6 +117,7 @@ static int test(struct sw_trainer *t, struct sw_metrics *out, int *has, struct s
         struct sw_dataset_options options = {.images = (size_t)s->test_images,
                                              .all_captions = s->all_dev_captions,
                                              .precaps = s->precaps,
+                                             .longest = (size_t)s->longest_caption,
                                              .sequential = true};
         status = sw_checkpoint_load(&matcher, NULL, t->session, best, error);
         if (status == SW_OK) {

@@ -71,6 +71,28 @@ static int open_inputs(struct sw_trainer *t, struct sw_error *error)
     return sw_config_hash(t->config, data, t->key, error);
 }
 
+/* The vocabulary must be the one that the run began with: with other ids, each word would take over
+ * what another one has learnt. */
+static int check_words(const struct sw_trainer *t, struct sw_error *error)
+{
+    if (!sw_folder_has(t->folder, "provenance.json"))
+        return SW_OK;
+    json_t *began = sw_folder_read_json(t->folder, "provenance.json", error);
+    if (!began)
+        return SW_FAILED;
+    const char *expected = NULL, *found = NULL;
+    json_unpack(began, "{s:{s:{s:s}}}", "sources", "data", "vocabulary", &expected);
+    json_unpack(t->sources, "{s:{s:s}}", "data", "vocabulary", &found);
+    int status = SW_OK;
+    if (expected && found && strcmp(expected, found) != 0)
+        status = sw_fail(error, SW_FAILED,
+                         "%s/vocab.json: its words have other ids than the vocabulary that the run "
+                         "began with: expected fingerprint %s, found %s",
+                         sw_folder_path(t->folder), expected, found);
+    json_decref(began);
+    return status;
+}
+
 /* What a step needs, all of it now: a running step takes no memory from the system. */
 static int make_room(struct sw_trainer *t, struct sw_error *error)
 {
@@ -196,9 +218,11 @@ static int begin(struct sw_trainer *t, const char *command, struct sw_error *err
     if (status == SW_OK)
         status = sw_folder_begin(t->folder, p->step, p->evaluated, error);
     if (status == SW_OK)
-        status = sw_folder_log(
-            t->folder, p->step, p->step ? "resumed" : "started",
-            json_pack("{s:i}", "threads", sw_compute_threads(t->session->compute)), error);
+        status = sw_folder_log(t->folder, p->step, p->step ? "resumed" : "started",
+                               json_pack("{s:i, s:o}", "threads",
+                                         sw_compute_threads(t->session->compute), "words",
+                                         sw_trainer_words(t)),
+                               error);
     return status;
 }
 
@@ -232,8 +256,15 @@ static int open_again(struct sw_trainer *t, const char *run, const char *id, str
     if (status == SW_OK)
         status = identify(t, id, error);
     if (status == SW_OK)
+        status = check_words(t, error);
+    if (status == SW_OK)
         status = make_model(t, sw_folder_has(t->folder, "state.safetensors"), error);
     return status;
+}
+
+json_t *sw_trainer_words(const struct sw_trainer *t)
+{
+    return t->done ? NULL : sw_inputs_words(&t->inputs, &t->settings);
 }
 
 int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const json_t *config,

@@ -47,7 +47,7 @@ static void end(void)
 static void save(void)
 {
     struct sw_error error = {0};
-    ck_assert_msg(sw_checkpoint_save(path, matcher->model, config, &error) == SW_OK, "%s",
+    ck_assert_msg(sw_checkpoint_save(path, matcher->model, config, NULL, &error) == SW_OK, "%s",
                   error.text);
 }
 
