@@ -77,6 +77,8 @@ unit_programs += tests/unit/check_matrix_kernels
 tests_unit_check_matrix_kernels_SOURCES = tests/unit/check_matrix_kernels.c tests/unit/kernel_sets.h tests/unit/unit.h
 unit_programs += tests/unit/check_npy tests/unit/check_tokens tests/unit/check_vocabulary
 unit_programs += tests/unit/check_glove tests/unit/check_dataset tests/unit/check_order
+unit_programs += tests/unit/check_coverage
+tests_unit_check_coverage_SOURCES = tests/unit/check_coverage.c tests/unit/unit.h
 tests_unit_check_npy_SOURCES = tests/unit/check_npy.c tests/unit/unit.h
 tests_unit_check_tokens_SOURCES = tests/unit/check_tokens.c tests/unit/unit.h
 tests_unit_check_vocabulary_SOURCES = tests/unit/check_vocabulary.c tests/unit/unit.h
@@ -101,7 +103,7 @@ script_tests += tests/cli/reference.sh
 test_data += tests/cli/reference.py
 
 # Lua: the binding, the Lua modules and the program, run by a stock Lua.
-script_tests += tests/lua/check_config.lua tests/lua/check_describe.lua tests/lua/check_figures.lua \
+script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lua/check_describe.lua tests/lua/check_figures.lua \
 	tests/lua/check_json.lua tests/lua/check_options.lua tests/lua/check_plan.lua \
 	tests/lua/check_program.lua tests/lua/check_statistics.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua

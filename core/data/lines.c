@@ -40,6 +40,9 @@ int sw_lines_open(struct sw_lines *out, const char *path, struct sw_error *error
         return SW_FAILED;
     }
     find_lines(file, start, out->at);
+    size_t length = 0;
+    while (out->count && (sw_line(out, out->count - 1, &length), length == 0))
+        out->count--;
     return SW_OK;
 }
 
