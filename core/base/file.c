@@ -44,6 +44,13 @@ int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error)
     return SW_OK;
 }
 
+/* Without a byte order mark: two ASCII characters, each with its zero byte. */
+static int is_utf16(const struct sw_mapping *file)
+{
+    const unsigned char *d = file->data;
+    return file->size >= 4 && (!d[0] == !d[2]) && (!d[1] == !d[3]) && (!d[0] != !d[1]);
+}
+
 int sw_map_text(struct sw_mapping *out, size_t *begin, const char *path, struct sw_error *error)
 {
     static const struct {
@@ -64,6 +71,13 @@ int sw_map_text(struct sw_mapping *out, size_t *begin, const char *path, struct 
     };
     *begin = 0;
     int status = sw_map(out, path, error);
+    if (!status && is_utf16(out)) {
+        sw_unmap(out);
+        status = sw_fail(error, SW_FAILED,
+                         "%s: expected text in UTF-8, found UTF-16 without a byte order mark; "
+                         "convert it with 'iconv -f UTF-16LE -t UTF-8' (or UTF-16BE)",
+                         path);
+    }
     for (size_t i = 0; !status && i < sizeof starts / sizeof *starts; i++) {
         size_t length = starts[i].length;
         if (out->size < length || memcmp(out->data, starts[i].magic, length) != 0)

@@ -84,7 +84,7 @@ unit.test("eval warns of captions of which the vocabulary knows less than half",
   unit.write(data .. "/test_caps.txt", (text:gsub("%a+", "xyzzy", 300)))
   local status, said = run("eval", "run", "--data", data, "--split", "test")
   unit.equal(status, 0, said)
-  unit.contains(said, "stepwise: warning: the vocabulary of run/checkpoint.safetensors covers only ")
+  unit.contains(said, "stepwise: warning: the vocabulary of run/checkpoint.safetensors covers only")
   unit.contains(said, "the others are read as <unk>: 'xyzzy' (")
   unit.write(data .. "/test_caps.txt", text)
   status, said = run("eval", "run", "--data", data, "--split", "test")

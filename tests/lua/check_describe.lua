@@ -39,6 +39,8 @@ end)
 unit.test("a script that begins with a byte order mark runs; one in UTF-16 is named", function()
   unit.equal(run("\xEF\xBB\xBFreturn 7"), 7)
   unit.fails(1, { "x.lua", "found UTF-16", "iconv" }, run, "\xFF\xFEr\0")
+  unit.fails(1, { "x.lua", "found UTF-16 without a byte order mark" }, run, "r\0e\0t\0")
+  unit.fails(1, { "x.lua", "found UTF-16 without a byte order mark" }, run, "\0r\0e\0t")
 end)
 
 unit.test("wrong kinds, ranges and names of plugins are refused", function()
