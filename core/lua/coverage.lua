@@ -1,7 +1,7 @@
 -- coverage.lua: how much of the captions a vocabulary and a GloVe file know, as lines to print.
 --
--- A coverage is what core/data/coverage.h makes of a split: {tokens =, types =, ["tokens covered"] =,
--- ["types covered"] =, missing = {{word, seen}, ..}}.
+-- A coverage is what core/data/coverage.h makes of a split: {tokens =, types =,
+-- ["tokens covered"] =, ["types covered"] =, missing = {{word, seen}, ..}}.
 local text = require "stepwise.text"
 
 local M = {}

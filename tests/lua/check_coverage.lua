@@ -69,7 +69,8 @@ end)
 
 unit.test("a GloVe file of other words is refused before anything runs", function()
   local upper = glove("upper.txt", string.upper)
-  for _, command in ipairs { { "inspect", "tiny.lua" }, { "train", "tiny.lua", "--out", "none" } } do
+  local commands = { { "inspect", "tiny.lua" }, { "train", "tiny.lua", "--out", "none" } }
+  for _, command in ipairs(commands) do
     table.move({ "--data", data, "--glove", upper }, 1, 4, #command + 1, command)
     local status, text = run(table.unpack(command))
     unit.equal(status, 1, text)
