@@ -48,7 +48,7 @@ local function gradients(session, given, path)
 end
 
 -- F, V and what the vocabulary and the vectors cover, where the data says them, else 0, 0, nil.
-local function sizes(session, config, source, split)
+local function sizes(session, config, source, split, glove)
   local data = config:table().data
   local vocab = source.run and source.run .. "/vocab.json"
   if data.dir == "" then
@@ -56,6 +56,10 @@ local function sizes(session, config, source, split)
     return 0, vocab ~= "" and core.vocabulary_size(vocab) or 0
   end
   local features = core.dataset(data.dir, split or data.train_split).features
+  -- Vectors may be gigabytes: they are read when named, or where a new run reads them.
+  if not glove and (source.run or not session:needs_glove(config)) then
+    config:override("data.glove=")
+  end
   local words = session:words(config, vocab)
   return features, words.vocabulary.words, words
 end
@@ -76,7 +80,8 @@ local function describe(session, given, arguments)
     config:override(assignment)
   end
   local resolved = config:table()
-  local features, vocabulary, words = sizes(session, config, source, given.split)
+  local features, vocabulary, words = sizes(session, config, source, given.split,
+    given.glove)
   return session:describe(config, features, vocabulary),
     resolved.name ~= "" and resolved.name or source.label,
     { features = features == 0, vocabulary = vocabulary == 0 }, words

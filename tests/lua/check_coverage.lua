@@ -67,6 +67,20 @@ unit.test("inspect and train begin with what the words are known by", function()
   unit.equal(words.glove, nil)
 end)
 
+unit.test("inspect reads vectors that a run is done with only when they are named", function()
+  os.rename(folder .. "/few.txt", folder .. "/moved.txt")
+  local status, text = run("inspect", "run")
+  unit.equal(status, 0, text)
+  unit.contains(text, "\nvocabulary: run/vocab.json, ")
+  unit.equal(text:find("GloVe: ", 1, true), nil)
+  status, text = run("inspect", "run", "--glove", "moved.txt")
+  unit.equal(status, 0, text)
+  unit.contains(text, "\nGloVe: moved.txt, 3 vectors; ")
+  status, text = run("inspect", "tiny.lua", "embedding=random", "data.glove=gone.txt", "--data",
+    data)
+  unit.equal(status, 0, text)
+end)
+
 unit.test("a GloVe file of other words is refused before anything runs", function()
   local upper = glove("upper.txt", string.upper)
   local commands = { { "inspect", "tiny.lua" }, { "train", "tiny.lua", "--out", "none" } }
