@@ -123,6 +123,7 @@ function M.run(given, arguments)
   if folder and (given.out or not given.json) then
     sheet, complaints, broken = draw(found, given, folder)
   end
+  complaints = table.move(found.warnings, 1, #found.warnings, #(complaints or {}) + 1, complaints or {})
   if given.json then
     found.generated = generated
     print(core.json_encode(explain.readable(found), 1))
@@ -130,7 +131,7 @@ function M.run(given, arguments)
     show(found, generated)
     if sheet then print(sheet) end
   end
-  for _, complaint in ipairs(complaints or {}) do
+  for _, complaint in ipairs(complaints) do
     io.stderr:write("stepwise: search: ", text.plain(complaint), "\n")
   end
   return broken and 1 or 0

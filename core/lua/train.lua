@@ -1,6 +1,7 @@
 -- train.lua: stepwise train
 local claims = require "stepwise.claim"
 local core = require "stepwise.core"
+local identity = require "stepwise.identity"
 local layout = require "stepwise.layout"
 local progress = require "stepwise.progress"
 local setup = require "stepwise.setup"
@@ -22,6 +23,7 @@ Ctrl-C saves the run; the same command with --resume goes on with it, to the sam
     { "resume", nil, "go on with the run folder where it was left" },
     { "threads", "N", "0: one for each CPU; the result is the same", kind = "integer", most = 256 },
     { "id", "ID", "fail unless config, data and plugins make this run (stepwise ablate gives it)" },
+    { "checked", "STAMP,..", "splits whose values need no check (stepwise ablate gives it)" },
     { "parent", "PID", "save and end when this process ends (stepwise ablate gives it)",
       kind = "integer", least = 1 },
   },
@@ -84,6 +86,13 @@ end
 local function follow(session, config, run, about, options, out)
   core.catch_interrupts()
   local trainer <close> = session:train(config, run, options)
+  local inputs = trainer:inputs()
+  if inputs.has_test == false then
+    out:say("no test split in " .. about.dir .. ": the result is of dev")
+  end
+  if inputs.check_seconds >= 1 then
+    out:say("all values of the splits checked in " .. text.duration(inputs.check_seconds))
+  end
   local clock, step = new_clock(), nil
   while true do
     local event = trainer:next()
@@ -106,11 +115,21 @@ local function follow(session, config, run, about, options, out)
   end
 end
 
+-- The stamps of splits whose values were checked: by the sweep, or by an earlier part of the run.
+local function checked(given, run)
+  local list = {}
+  for stamp in (given.checked or ""):gmatch("[^,]+") do list[#list + 1] = stamp end
+  local provenance = identity.read_json(run .. "/provenance.json") or {}
+  local before = type(provenance.data) == "table" and provenance.data.checked
+  if type(before) == "table" then table.move(before, 1, #before, #list + 1, list) end
+  return list
+end
+
 -- The command line for the provenance, without what only the sweep that gave it understands.
 local function command_of(argv)
   local words, i = { "stepwise" }, 1
   while i <= #argv do
-    if argv[i] == "--parent" or argv[i] == "--id" then
+    if argv[i] == "--parent" or argv[i] == "--id" or argv[i] == "--checked" then
       i = i + 1
     else
       words[#words + 1] = argv[i]
@@ -159,7 +178,8 @@ function M.run(given, arguments, argv)
   out:say("run: " .. run)
   local session <close> = core.session { threads = settings.threads }
   return follow(session, config, run, about,
-    { resume = resume, command = command_of(argv), id = given.id }, out)
+    { resume = resume, command = command_of(argv), id = given.id, known = checked(given, run) },
+    out)
 end
 
 return M

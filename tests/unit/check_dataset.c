@@ -305,7 +305,7 @@ START_TEST(refused)
     write_text("train_caps.txt", "");
     expect_refused("train", "train_caps.txt: expected captions, found an empty file");
     write_captions("train_caps.txt", 9);
-    expect_refused("train", "which has 2, or one; found 9 captions");
+    expect_refused("train", "each of the 2 rows of train_ims.npy, found 9 captions");
     write_captions("train_caps.txt", 11);
     expect_refused("train", "found 11 captions");
     write_text("train_caps.txt", "a\nb\nc\nd\ne\nf\ng\n\xe9t\xe9\ni\nj\n");

@@ -132,7 +132,6 @@ START_TEST(refused)
         const char *header, *says;
     } bad[] = {
         {"{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }", "found >f4 (big-endian)"},
-        {"{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }", "save it as float32"},
         {"{'descr': '|O', 'fortran_order': False, 'shape': (2,), }", "Python objects"},
         {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", "several fields"},
         {"{'descr': '<f4', 'fortran_order': True, 'shape': (2,), }", "found Fortran order"},
