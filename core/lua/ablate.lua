@@ -19,8 +19,9 @@ local M = {
   usage = "TABLE.lua|DIR [key=value..]",
   details = [[
 All configs are resolved and written to DIR/plan.json before the first run. The same command, or
-stepwise ablate DIR, goes on with what is not done; finished runs are kept. --data and --glove may
-name the same files by another path. key=value changes the base of all rows. Several may run at once on one DIR, on several machines: they share the work.
+stepwise ablate DIR, resumes what is not done; finished runs are kept. --data, --glove and --vocab
+may name the same files by another path. key=value changes the base of all rows. Several may run at
+once on one DIR, on several machines: they share the work.
 --dry-run prints one shell command a run, for GNU parallel or a cluster of any kind.]],
   arguments = { 1, math.huge },
   options = {

@@ -13,8 +13,8 @@ local M = {}
 
 -- {image =, id =, caption =, text =, words = {..}, unknown = {..}, regions = k,
 --  boxes = {{x1, y1, x2, y2} or false ..} or nil, score =,
---  maps = {{name =, kind =, rows =, columns =, weights = {{..}..}}..}, warnings = {..}}: see core/run/explain.h;
--- what is not there is nil. Raises an error.
+--  maps = {{name =, kind =, rows =, columns =, weights = {{..}..}}..}, warnings = {..}}:
+-- see core/run/explain.h; what is not there is nil. Raises an error.
 function M.explain(session, request)
   local found = session:explain(request)
   for _, key in ipairs { "id", "caption", "text", "boxes" } do

@@ -192,8 +192,8 @@ local function row_of(plan, slug)
   end
 end
 
--- Joins the seeds of an older plan in `dir` to this one; the rows they share must be the same. Gives
--- the paths that have changed, by row: the runs now read from those of this plan.
+-- Joins the seeds of an older plan in `dir` to this one; the rows they share must be the same.
+-- Gives by row the paths that have changed: all runs now read from those of this plan.
 local function join(plan, old, dir)
   local rows, have, moved = {}, {}, {}
   for _, row in ipairs(plan.rows) do rows[row.slug] = row end

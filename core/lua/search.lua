@@ -123,7 +123,8 @@ function M.run(given, arguments)
   if folder and (given.out or not given.json) then
     sheet, complaints, broken = draw(found, given, folder)
   end
-  complaints = table.move(found.warnings, 1, #found.warnings, #(complaints or {}) + 1, complaints or {})
+  complaints = complaints or {}
+  table.move(found.warnings, 1, #found.warnings, #complaints + 1, complaints)
   if given.json then
     found.generated = generated
     print(core.json_encode(explain.readable(found), 1))
