@@ -95,13 +95,24 @@ static int no_split(const struct opening *o)
     return status;
 }
 
+int sw_dataset_require(const char *dir, const char *split, struct sw_error *error)
+{
+    struct opening o = {.dir = dir, .split = split, .error = error};
+    char *path = file_path(&o, "_ims.npy");
+    if (!path)
+        return SW_FAILED;
+    int status = is_there(path) ? SW_OK : no_split(&o);
+    free(path);
+    return status;
+}
+
 static int open_features(struct opening *o)
 {
     struct sw_dataset *d = o->data;
+    if (sw_dataset_require(o->dir, o->split, o->error))
+        return SW_FAILED;
     if (!(d->path = file_path(o, "_ims.npy")))
         return SW_FAILED;
-    if (!is_there(d->path))
-        return no_split(o);
     int status = sw_npy_open(&d->file, d->path, o->error);
     if (status)
         return status;

@@ -59,6 +59,9 @@ int sw_dataset_open(const char *dir, const char *split, const struct sw_vocabula
                     struct sw_error *error);
 void sw_dataset_close(struct sw_dataset *data);
 
+/* An error, with the splits there are, unless the folder has features of this split. */
+int sw_dataset_require(const char *dir, const char *split, struct sw_error *error);
+
 /* Whether the folder has neither features nor captions of this split. */
 bool sw_dataset_is_absent(const char *dir, const char *split);
 

@@ -88,6 +88,8 @@ static int vocabulary_size(lua_State *L)
         luaL_argcheck(L, lua_rawlen(L, 2) <= MOST_SPLITS, 2, "too many splits");
         for (lua_Integer i = 1; lua_rawgeti(L, 2, i) == LUA_TSTRING; i++) {
             splits[count] = lua_tostring(L, -1); /* the list keeps it */
+            if (*splits[count] && sw_dataset_require(path, splits[count], &error) != SW_OK)
+                return sw_lua_raise(L, &error);
             count += *splits[count] != 0;
             lua_pop(L, 1);
         }

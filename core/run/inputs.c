@@ -78,14 +78,21 @@ int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, co
     *out = (struct sw_inputs){0};
     if (!*settings->dir)
         return sw_fail(error, SW_MISUSE, "no data folder is given: name one with --data DIR");
-    int status = open_vocabulary(out, settings, vocab, error);
+    const char *splits[] = {settings->train_split, settings->dev_split,
+                            wants_test(settings) ? settings->test_split : ""};
+    int status = SW_OK;
+    for (size_t i = 0; i < sizeof splits / sizeof *splits && status == SW_OK; i++)
+        if (*splits[i])
+            status = sw_dataset_require(settings->dir, splits[i], error);
+    if (status == SW_OK)
+        status = open_vocabulary(out, settings, vocab, error);
     if (status == SW_OK)
         status = open_split(&out->train, &out->has_train, &out->train_fingerprint, out, settings,
                             settings->train_split, settings->train_images, TRAIN, error);
     if (status == SW_OK && *settings->dev_split)
         status = open_split(&out->dev, &out->has_dev, &out->dev_fingerprint, out, settings,
                             settings->dev_split, settings->dev_images, EVALUATE, error);
-    if (status == SW_OK && wants_test(settings))
+    if (status == SW_OK && *splits[2])
         status = open_split(&out->test, &out->has_test, &out->test_fingerprint, out, settings,
                             settings->test_split, settings->test_images, EVALUATE, error);
     if (status == SW_OK && (out->train.captions < 2 || out->train.captions > INT32_MAX))

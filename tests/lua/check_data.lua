@@ -92,6 +92,13 @@ unit.test("a named split that is missing is refused, and one that is half there"
     "did you mean 'test'?" }
   refused(1, says, "train", "tiny.lua", "test_split=tset", "--data", "data", "--out", "r")
   refused(1, says, "ablate", "rows.lua", "test_split=tset", "--data", "data", "--out", "s")
+  for _, key in ipairs { "train_split", "dev_split" } do
+    for _, words in ipairs { { "train", "tiny.lua", "--out", "r" }, { "inspect", "tiny.lua" },
+      { "ablate", "rows.lua", "--out", "s", "--dry-run" } } do
+      words[#words + 1] = key .. "=tset"
+      refused(1, says, table.unpack(table.move({ "--data", "data" }, 1, 2, #words + 1, words)))
+    end
+  end
   fresh "bad"
   shell "rm bad/test_ims.npy"
   refused(1, { "beside the captions of 'test', found no test_ims.npy" }, "train", "tiny.lua",
