@@ -197,6 +197,12 @@ unit.test("a sweep goes on with its data under any path, and not with other data
   refused(1, { "moved: no such data folder" }, "ablate", "sweep")
   unit.contains(works("ablate", "sweep", "--data", "data"), "3 runs done already")
   unit.equal(sw.json_decode(unit.read(folder .. "/sweep/configs/a-seed0.json")).data.dir, "data")
+  -- another machine may have written its own path to the config meanwhile
+  shell "rm -r sweep/b-seed0"
+  local config = folder .. "/sweep/configs/b-seed0.json"
+  unit.write(config, (unit.read(config):gsub('"dir": "[^"]*"', '"dir": "elsewhere"')))
+  unit.contains(unit.read(config), '"elsewhere"')
+  works("ablate", "sweep")
   fresh "other"
   unit.write(folder .. "/other/dev_caps.txt",
     (unit.read(folder .. "/data/dev_caps.txt"):gsub("%l", "q", 1)))
