@@ -190,17 +190,19 @@ static int find_repeats(struct opening *o)
         o->data->stride = shared;
         return SW_OK;
     }
-    /* The first image may be the odd one out: look at others, here and there. */
-    enum { LOOKS = 64 };
-    size_t groups = rows / FIVE, looks = groups < LOOKS ? groups : LOOKS, repeated = 0, at = 0;
-    for (size_t i = 0; i < looks && rows % FIVE == 0; i++) {
-        size_t row = (i + 1) * groups / looks * FIVE - FIVE;
-        if (equal_rows(file, row, row + FIVE) == FIVE) {
+    /* The first image may be the odd one out: look at neighbours all over the file. */
+    enum { LOOKS = 64, FEW = 2 * FIVE };
+    size_t looks = rows <= LOOKS ? rows - 1 : LOOKS, equal = 0, at = 0;
+    for (size_t i = looks; i-- > 0;) {
+        size_t row = i * (rows - 1) / looks;
+        if (equals_next(file, row)) {
             at = row;
-            repeated++;
+            equal++;
         }
     }
-    return repeated && repeated * 2 >= looks ? repeated_unevenly(o, FIVE, at, first, 0) : SW_OK;
+    return rows >= FEW && equal * 3 >= looks
+               ? repeated_unevenly(o, equal_rows(file, at, rows), at, first, 0)
+               : SW_OK;
 }
 
 /* How many captions go with a row, and how many of all are in use. */

@@ -192,6 +192,15 @@ local function row_of(plan, slug)
   end
 end
 
+-- The stamps that a plan has kept.
+local function stamps_of(plan)
+  local list = core.json_array {}
+  for _, stamp in ipairs(type(plan.checked) == "table" and plan.checked or {}) do
+    if type(stamp) == "string" then list[#list + 1] = stamp end
+  end
+  return list
+end
+
 -- Joins the seeds of an older plan in `dir` to this one; the rows they share must be the same.
 -- Gives by row the paths that have changed: all runs now read from those of this plan.
 local function join(plan, old, dir)
@@ -272,12 +281,10 @@ end
 
 local function agree(plan, dir, replan, known)
   local old, moved = core.file_kind(dir .. "/plan.json") and M.read(dir), nil
-  plan.checked = core.json_array(type(plan.checked) == "table" and plan.checked or {})
+  plan.checked = stamps_of(plan)
   if old then
     moved = join(plan, old, dir)
-    if #plan.checked == 0 and type(old.checked) == "table" then
-      plan.checked = core.json_array(old.checked)
-    end
+    if #plan.checked == 0 then plan.checked = stamps_of(old) end
   elseif core.file_kind(dir) == "folder" then
     for _, name in ipairs(core.list_folder(dir)) do
       if not ours[name] and not name:find("^plan%.json%.") then -- or what a killed process left

@@ -255,7 +255,11 @@ START_TEST(equal_rows_by_chance)
          "found 5 equal from row 0 on and 2 from row 10 on"},
         {{0, 9, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3},
          0,
-         "found 5 equal from row 15 on and 1 from row 0 on"},
+         "found 3 equal from row 2 on and 1 from row 0 on"},
+        /* as many rows as an image has captions, which differ */
+        {{0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 4},
+         0,
+         "found 6 equal from row 1 on and 1 from row 0 on"},
         {{0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
          0,
          "found 5 equal from row 0 on and 1 from row 5 on"},
