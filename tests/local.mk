@@ -103,7 +103,7 @@ script_tests += tests/cli/reference.sh
 test_data += tests/cli/reference.py
 
 # Lua: the binding, the Lua modules and the program, run by a stock Lua.
-script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lua/check_describe.lua tests/lua/check_figures.lua \
+script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lua/check_data.lua tests/lua/check_describe.lua tests/lua/check_figures.lua \
 	tests/lua/check_json.lua tests/lua/check_options.lua tests/lua/check_plan.lua \
 	tests/lua/check_program.lua tests/lua/check_statistics.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua

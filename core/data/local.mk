@@ -4,6 +4,7 @@ core_sources += \
 	core/data/coverage.c core/data/coverage.h \
 	core/data/dataset.c core/data/dataset.h \
 	core/data/dataset_captions.c core/data/dataset_captions.h \
+	core/data/dataset_side.c core/data/dataset_values.c \
 	core/data/glove.c core/data/glove.h \
 	core/data/lines.c core/data/lines.h \
 	core/data/npy.c core/data/npy.h \
@@ -16,4 +17,4 @@ core_sources += \
 	core/data/unicode.c core/data/unicode.h core/data/unicode_table.h \
 	core/data/vocabulary.c core/data/vocabulary.h \
 	core/data/words.c core/data/words.h
-EXTRA_DIST += core/data/punkt_table.py core/data/unicode_table.py
+EXTRA_DIST += core/data/README.md core/data/punkt_table.py core/data/unicode_table.py

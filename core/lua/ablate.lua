@@ -19,8 +19,9 @@ local M = {
   usage = "TABLE.lua|DIR [key=value..]",
   details = [[
 All configs are resolved and written to DIR/plan.json before the first run. The same command, or
-stepwise ablate DIR, goes on with what is not done; finished runs are kept. key=value changes the
-base of all rows. Several may run at once on one DIR, on several machines: they share the work.
+stepwise ablate DIR, resumes what is not done; finished runs are kept. --data, --glove and --vocab
+may name the same files by another path. key=value changes the base of all rows. Several may run at
+once on one DIR, on several machines: they share the work.
 --dry-run prints one shell command a run, for GNU parallel or a cluster of any kind.]],
   arguments = { 1, math.huge },
   options = {
@@ -56,6 +57,12 @@ local function show_plan(plan, dir, prefix)
   say("data: " .. plan.data .. (plan.generated and " (generated scenes)" or ""))
   if #plan.on_scenes > 0 then
     say("set for generated scenes by the experiment: " .. table.concat(plan.on_scenes, " "))
+  end
+  for _, row in ipairs(plan.rows) do
+    if row.sources and row.sources.data.test == core.json_null then
+      say(string.format("no test split in %s: results are of dev", plan.data))
+      break
+    end
   end
   local changes, rows = changes_of(plan), { { "run", "state", "changes" } }
   for i, run in ipairs(plan.runs) do
@@ -103,13 +110,17 @@ local function plan_for(given, arguments)
   local path = arguments[1]:gsub("(.)/+$", "%1")
   local overrides = setup.overrides("ablate", arguments)
   if core.file_kind(path) == "folder" then
-    for _, option in ipairs { "data", "glove", "vocab", "seeds", "out" } do
+    for _, option in ipairs { "seeds", "out" } do
       if given[option] or #overrides > 0 then
         core.fail(MISUSE, string.format("ablate: %s is planned already; %s is for a TABLE.lua",
           path, #overrides > 0 and overrides[1] or "--" .. option))
       end
     end
-    return plan_of.read(path), path
+    local plan = plan_of.read(path)
+    if given.data or given.glove or given.vocab then
+      plan_of.move(plan, { dir = given.data, glove = given.glove, vocab = given.vocab })
+    end
+    return plan, path
   end
   local dir = given.out or "runs/" .. (path:match("([^/]+)$") or path):gsub("%.lua$", "")
   dir = dir:gsub("(.)/+$", "%1")

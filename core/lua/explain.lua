@@ -17,7 +17,7 @@ largest (bright); both stand below it, and the strongest region has a frame.]],
     { "data", "DIR", "the data folder" },
     { "split", "SPLIT", "test when none is given" },
     { "image", "ID", "its name in SPLIT_ids.txt, with or without ending, else a number from 0" },
-    { "caption", "J", "one of the image's own, 0 to 4; 0 when none is given", kind = "integer" },
+    { "caption", "J", "one of the image's own, from 0; 0 when none is given", kind = "integer" },
     { "text", "SENTENCE", "a sentence of yours instead of a caption" },
     { "pictures", "DIR", "where the pictures are; else DATA/images, where that is there" },
     { "out", "DIR", "where the files go; else explain-IMAGE-CAPTION here" },
@@ -125,6 +125,7 @@ function M.run(given, arguments)
   })
   local files, complaints, broken = {}, {}, false
   if given.out or not given.json then files, complaints, broken = write(given, found) end
+  table.move(found.warnings, 1, #found.warnings, #complaints + 1, complaints)
   if given.json then
     for i, box in ipairs(found.boxes or {}) do found.boxes[i] = box or core.json_null end
     found.generated = core.is_generated(given.data)

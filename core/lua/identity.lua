@@ -8,12 +8,22 @@ local M = {}
 
 local ABSENT <const> = "0000000000000000"
 
--- A function that gives the sources of configs; files that two of them share are read once.
-function M.reader()
-  local read = {}
+-- A function that gives the sources of configs; files that two of them share are read once. What
+-- they read is checked, and of splits that are not known all values: known is a list of stamps
+-- (sw_dataset_stamp), to which those of all that is read are added.
+function M.reader(known)
+  local read, listed = {}, {}
+  for _, stamp in ipairs(known) do listed[stamp] = true end
   return function(config, settings)
     local reads = core.json_encode { settings.data, settings.model.embedding }
-    read[reads] = read[reads] or config:sources()
+    if not read[reads] then
+      local data, stamps = config:sources(known)
+      for _, stamp in ipairs(stamps) do
+        if not listed[stamp] then known[#known + 1] = stamp end
+        listed[stamp] = true
+      end
+      read[reads] = data
+    end
     return { data = read[reads], plugins = config:plugins() }
   end
 end

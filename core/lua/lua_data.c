@@ -47,6 +47,7 @@ static int dataset(lua_State *L)
         SW_OK)
         return sw_lua_raise(L, &error);
 
+    sw_dataset_open_side_files(&split->data);
     const struct sw_dataset *data = &split->data;
     lua_createtable(L, 0, 8);
     set_count(L, "images", data->images);

@@ -20,7 +20,7 @@ static struct lua_trainer *trainer_at(lua_State *L)
     return trainer;
 }
 
-/* session:train(config, run [, {resume =, command =, id =}]) */
+/* session:train(config, run [, {resume =, command =, id =, known = a list of stamps}]) */
 static int open_trainer(lua_State *L)
 {
     struct sw_error error = {0};
@@ -33,6 +33,8 @@ static int open_trainer(lua_State *L)
         options.resume = sw_lua_switch_field(L, 4, "resume", 0);
         options.command = sw_lua_text_field(L, 4, "command", NULL);
         options.id = sw_lua_text_field(L, 4, "id", NULL);
+        if (lua_getfield(L, 4, "known") == LUA_TTABLE)
+            options.known = sw_lua_to_json(L, -1);
     }
     struct lua_trainer *trainer = lua_newuserdatauv(L, sizeof *trainer, 1);
     *trainer = (struct lua_trainer){.session = session};
@@ -170,11 +172,26 @@ static int config_of(lua_State *L)
     return 1;
 }
 
+/* trainer:inputs(): {has_test = (nil where the run was done before), check_seconds = how long
+ * reading all values took} */
+static int inputs_of(lua_State *L)
+{
+    const struct sw_trainer *trainer = trainer_at(L)->trainer;
+    const struct sw_inputs *inputs = sw_trainer_inputs(trainer);
+    lua_createtable(L, 0, 2);
+    if (inputs->has_train) {
+        lua_pushboolean(L, inputs->has_test);
+        lua_setfield(L, -2, "has_test");
+    }
+    set_number(L, "check_seconds", sw_trainer_check_seconds(trainer));
+    return 1;
+}
+
 void sw_lua_open_trainer(lua_State *L)
 {
     static const luaL_Reg methods[] = {
         {"next", next_event}, {"save", save},        {"close", close_trainer},
-        {"path", path},       {"config", config_of}, {"words", words},
+        {"path", path},       {"config", config_of}, {"words", words}, {"inputs", inputs_of},
         {NULL, NULL}};
     static const luaL_Reg of_session[] = {{"train", open_trainer}, {NULL, NULL}};
     sw_lua_class(L, TRAINER, methods, close_trainer);

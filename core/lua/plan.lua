@@ -1,6 +1,7 @@
 -- plan.lua: a table of runs, resolved and frozen before the first one starts.
 --
--- DIR/plan.json     title, rows, seeds, and the resolved config and the id of every run
+-- DIR/plan.json     title, rows, seeds, the resolved config and the id of every run, and the stamps
+--                   of the splits whose values were checked
 -- DIR/configs/      the same configs, one file a run
 -- DIR/logs/         what each run printed; NAME.error: why it failed; sweep.log: who ran what when
 -- DIR/claims/       which process has which run in hand (run/claim.h)
@@ -131,18 +132,41 @@ end
 
 -- ---- agreement with what a folder holds --------------------------------------------------------
 
+local paths <const> = { "dir", "glove", "vocab" }
+
+-- The first key in which two configs differ but for seed and paths, with both values, or nil; then
+-- the same of the paths.
 local function difference(old, new)
   local session = describe.session()
   local a <close> = session:resolve(old)
   local b <close> = session:resolve(new)
   a:override("seed=" .. new.seed)
-  for _, path in ipairs { "dir", "glove", "vocab" } do
+  local moved
+  for _, path in ipairs(paths) do
     if old.data[path] ~= new.data[path] then
-      return string.format("data.%s is '%s' there and '%s' here", path, old.data[path],
+      moved = moved or string.format("data.%s is '%s' there and '%s' here", path, old.data[path],
         new.data[path])
     end
   end
-  return a:difference(b)
+  return a:difference(b), moved
+end
+
+-- Has a run read from the paths of `data`.
+local function move(run, data)
+  local config <close> = describe.session():resolve(run.config)
+  for _, path in ipairs(paths) do config:override("data." .. path .. "=" .. data[path]) end
+  run.config, run.text = config:table(), config:text(2)
+end
+
+-- Has all runs of a plan read from other paths: those of dir, glove and vocab that are given.
+function M.move(plan, given)
+  plan.data = given.dir or plan.data
+  plan.generated = core.is_generated(plan.data)
+  for _, run in ipairs(plan.runs) do
+    local data = {}
+    for _, path in ipairs(paths) do data[path] = given[path] or run.config.data[path] end
+    move(run, data)
+  end
 end
 
 function M.read(dir)
@@ -168,9 +192,19 @@ local function row_of(plan, slug)
   end
 end
 
+-- The stamps that a plan has kept.
+local function stamps_of(plan)
+  local list = core.json_array {}
+  for _, stamp in ipairs(type(plan.checked) == "table" and plan.checked or {}) do
+    if type(stamp) == "string" then list[#list + 1] = stamp end
+  end
+  return list
+end
+
 -- Joins the seeds of an older plan in `dir` to this one; the rows they share must be the same.
+-- Gives by row the paths that have changed: all runs now read from those of this plan.
 local function join(plan, old, dir)
-  local rows, have = {}, {}
+  local rows, have, moved = {}, {}, {}
   for _, row in ipairs(plan.rows) do rows[row.slug] = row end
   local config_of = {}
   for _, run in ipairs(plan.runs) do
@@ -184,19 +218,24 @@ local function join(plan, old, dir)
     end
   end
   for _, run in ipairs(old.runs) do
-    local changed = difference(run.config, config_of[run.row])
+    local changed, path = difference(run.config, config_of[run.row])
     if changed then
       core.fail(1, string.format("%s: row '%s' was planned otherwise there: %s; --out DIR takes "
         .. "another folder", dir, rows[run.row].name, changed))
     end
-    if not have[run.folder] then plan.runs[#plan.runs + 1] = run end
+    moved[run.row] = moved[run.row] or path
+    if not have[run.folder] then
+      plan.runs[#plan.runs + 1] = run
+      if path then move(run, config_of[run.row].data) end
+    end
   end
+  return moved
 end
 
--- Gives every run its id and every row its sources, where the data are there to be read. known:
--- sources by row, of an earlier call.
+-- Gives every run its id and every row its sources, where the data are there to be read; what the
+-- runs read is checked. known: sources by row, of an earlier call.
 local function identify(plan, known)
-  local session, sources_of = describe.session(), identity.reader()
+  local session, sources_of = describe.session(), identity.reader(plan.checked)
   for _, run in ipairs(plan.runs) do
     if core.file_kind(run.config.data.dir) ~= "folder" then return end
     local config <close> = session:resolve(run.config)
@@ -212,11 +251,18 @@ local function identify(plan, known)
 end
 
 -- An older plan of the same rows may have been made with other data or plugins behind the names.
-local function check_sources(plan, old, dir)
+-- Where the fingerprints are not known, the paths (`moved`) have to be the same.
+local function check_sources(plan, old, dir, moved, replan)
   for _, before in ipairs(old.rows) do
-    local row = row_of(plan, before.slug)
-    local changed = before.sources and row.sources
-      and identity.difference(before.sources, row.sources)
+    local row, changed = row_of(plan, before.slug), nil
+    if not (before.sources and row.sources) then
+      if moved[before.slug] then
+        core.fail(1, string.format("%s: row '%s' was planned otherwise there: %s; --out DIR takes "
+          .. "another folder", dir, row.name, moved[before.slug]))
+      end
+    elseif not replan then
+      changed = identity.difference(before.sources, row.sources)
+    end
     if changed then
       core.fail(1, string.format("%s: row '%s' was planned with something else: %s; --replan plans "
         .. "it anew and runs it again, --out DIR takes another folder", dir, row.name, changed))
@@ -234,9 +280,11 @@ local function sort_runs(plan)
 end
 
 local function agree(plan, dir, replan, known)
-  local old = core.file_kind(dir .. "/plan.json") and M.read(dir)
+  local old, moved = core.file_kind(dir .. "/plan.json") and M.read(dir), nil
+  plan.checked = stamps_of(plan)
   if old then
-    join(plan, old, dir)
+    moved = join(plan, old, dir)
+    if #plan.checked == 0 then plan.checked = stamps_of(old) end
   elseif core.file_kind(dir) == "folder" then
     for _, name in ipairs(core.list_folder(dir)) do
       if not ours[name] and not name:find("^plan%.json%.") then -- or what a killed process left
@@ -247,7 +295,7 @@ local function agree(plan, dir, replan, known)
   end
   sort_runs(plan)
   identify(plan, known)
-  if old and not replan then check_sources(plan, old, dir) end
+  if old then check_sources(plan, old, dir, moved, replan) end
 end
 
 local function write(plan, dir)

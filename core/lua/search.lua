@@ -123,6 +123,8 @@ function M.run(given, arguments)
   if folder and (given.out or not given.json) then
     sheet, complaints, broken = draw(found, given, folder)
   end
+  complaints = complaints or {}
+  table.move(found.warnings, 1, #found.warnings, #complaints + 1, complaints)
   if given.json then
     found.generated = generated
     print(core.json_encode(explain.readable(found), 1))
@@ -130,7 +132,7 @@ function M.run(given, arguments)
     show(found, generated)
     if sheet then print(sheet) end
   end
-  for _, complaint in ipairs(complaints or {}) do
+  for _, complaint in ipairs(complaints) do
     io.stderr:write("stepwise: search: ", text.plain(complaint), "\n")
   end
   return broken and 1 or 0

@@ -95,6 +95,10 @@ local function command_of(at, run, threads)
     for _, word in ipairs { ... } do command[#command + 1] = word end
   end
   if run.id then add("--id", run.id) end
+  for _, path in ipairs { { "--data", "dir" }, { "--glove", "glove" }, { "--vocab", "vocab" } } do
+    local value = run.config.data[path[2]]
+    if value ~= "" then add(path[1], value) end
+  end
   if threads then add("--threads", tostring(threads)) end
   return command
 end
@@ -110,12 +114,17 @@ function Sweep:fail(run, reason)
   self:say(run, "failed: %s", reason)
 end
 
--- Starts the run, whose claim is ours.
+-- Starts the run, whose claim is ours. Another process may have planned it with other paths to the
+-- same data: those of this one are said again.
 function Sweep:start(run, claim)
   local at = files(self.dir, run)
   os.remove(at.error)
   self:note("started", run)
-  local process, reason = core.spawn(command_of(at, run, self.threads), { output = at.log })
+  local command = command_of(at, run, self.threads)
+  if #self.checked > 0 then
+    table.move({ "--checked", table.concat(self.checked, ",") }, 1, 2, #command + 1, command)
+  end
+  local process, reason = core.spawn(command, { output = at.log })
   if not process then core.fail(1, reason) end
   local now = core.seconds()
   self.running[#self.running + 1] = {
@@ -261,7 +270,7 @@ function M.run(plan, dir, options, out)
   local self = setmetatable({
     dir = dir, out = out, watch = claims.watch(options.lease), jobs = options.jobs or 1,
     stall = options.stall, reuse = options.reuse or {}, running = {}, waiting = {}, told = {},
-    look_at = {}, failures = {}, done = 0, failed = 0, count = 0,
+    look_at = {}, failures = {}, done = 0, failed = 0, count = 0, checked = plan.checked or {},
   }, Sweep)
   for _, run in ipairs(plan.runs) do
     if not options.only or options.only[run.folder] then

@@ -2,6 +2,7 @@
 local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local coverage = require "stepwise.coverage"
+local identity = require "stepwise.identity"
 local layout = require "stepwise.layout"
 local progress = require "stepwise.progress"
 local setup = require "stepwise.setup"
@@ -23,6 +24,7 @@ Ctrl-C saves the run; the same command with --resume goes on with it, to the sam
     { "resume", nil, "go on with the run folder where it was left" },
     { "threads", "N", "0: one for each CPU; the result is the same", kind = "integer", most = 256 },
     { "id", "ID", "fail unless config, data and plugins make this run (stepwise ablate gives it)" },
+    { "checked", "STAMP,..", "splits whose values need no check (stepwise ablate gives it)" },
     { "parent", "PID", "save and end when this process ends (stepwise ablate gives it)",
       kind = "integer", least = 1 },
   },
@@ -87,6 +89,13 @@ local function follow(session, config, run, about, options, out)
   local trainer <close> = session:train(config, run, options)
   local clock, step, words = new_clock(), nil, trainer:words()
   for _, line in ipairs(words and coverage.lines(words) or {}) do out:say(line) end
+  local inputs = trainer:inputs()
+  if inputs.has_test == false then
+    out:say("no test split in " .. about.dir .. ": the result is of dev")
+  end
+  if inputs.check_seconds >= 1 then
+    out:say("all values of the splits checked in " .. text.duration(inputs.check_seconds))
+  end
   while true do
     local event = trainer:next()
     if event.kind == "step" then
@@ -108,11 +117,21 @@ local function follow(session, config, run, about, options, out)
   end
 end
 
+-- The stamps of splits whose values were checked: by the sweep, or by an earlier part of the run.
+local function checked(given, run)
+  local list = {}
+  for stamp in (given.checked or ""):gmatch("[^,]+") do list[#list + 1] = stamp end
+  local provenance = identity.read_json(run .. "/provenance.json") or {}
+  local before = type(provenance.data) == "table" and provenance.data.checked
+  if type(before) == "table" then table.move(before, 1, #before, #list + 1, list) end
+  return list
+end
+
 -- The command line for the provenance, without what only the sweep that gave it understands.
 local function command_of(argv)
   local words, i = { "stepwise" }, 1
   while i <= #argv do
-    if argv[i] == "--parent" or argv[i] == "--id" then
+    if argv[i] == "--parent" or argv[i] == "--id" or argv[i] == "--checked" then
       i = i + 1
     else
       words[#words + 1] = argv[i]
@@ -161,7 +180,8 @@ function M.run(given, arguments, argv)
   out:say("run: " .. run)
   local session <close> = core.session { threads = settings.threads }
   return follow(session, config, run, about,
-    { resume = resume, command = command_of(argv), id = given.id }, out)
+    { resume = resume, command = command_of(argv), id = given.id, known = checked(given, run) },
+    out)
 end
 
 return M

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 static json_t *hex(uint64_t x)
@@ -50,57 +49,19 @@ static json_t *of_glove(const struct sw_session *session, const json_t *config,
     return needs && *s.glove ? of_file(s.glove, error) : json_null();
 }
 
-/* null where there is no such split. */
-static json_t *of_test(const json_t *config, const struct sw_inputs *inputs, struct sw_error *error)
-{
-    struct sw_settings s;
-    struct sw_dataset data;
-    char *file;
-    sw_config_settings(config, &s);
-    if (asprintf(&file, "%s/%s_ims.npy", s.dir, s.test_split) < 0) {
-        sw_fail(error, SW_FAILED, "out of memory for the test split");
-        return NULL;
-    }
-    int has = *s.test_split && access(file, F_OK) == 0;
-    free(file);
-    if (!has)
-        return json_null();
-    struct sw_dataset_options options = {.images = (size_t)s.test_images,
-                                         .all_captions = s.all_dev_captions,
-                                         .precaps = s.precaps,
-                                         .longest = (size_t)s.longest_caption,
-                                         .sequential = true};
-    int status = sw_dataset_open(s.dir, s.test_split, &inputs->vocabulary, &options, &data, error);
-    json_t *result = status == SW_OK ? hex(sw_dataset_fingerprint(&data)) : NULL;
-    sw_dataset_close(&data);
-    return result;
-}
-
 json_t *sw_identity_data(const struct sw_session *session, const json_t *config,
                          const struct sw_inputs *inputs, struct sw_error *error)
 {
-    struct sw_inputs own = {0};
-    if (!inputs) {
-        struct sw_settings s;
-        sw_config_settings(config, &s);
-        if (sw_inputs_open(&own, &s, NULL, error) != SW_OK)
-            return NULL;
-        inputs = &own;
-    }
-    json_t *test = of_test(config, inputs, error);
-    json_t *glove = test ? of_glove(session, config, error) : NULL;
-    json_t *result = NULL;
-    if (glove) {
-        result = json_pack("{s:o, s:o, s:o, s:o, s:o}", "train", hex(inputs->train_fingerprint),
-                           "dev", inputs->has_dev ? hex(inputs->dev_fingerprint) : json_null(),
-                           "test", test, "vocabulary",
-                           hex(sw_vocabulary_fingerprint(&inputs->vocabulary)), "glove", glove);
-        if (!result)
-            sw_fail(error, SW_FAILED, "out of memory for a run's id");
-    } else {
-        json_decref(test);
-    }
-    sw_inputs_close(&own);
+    json_t *glove = of_glove(session, config, error);
+    if (!glove)
+        return NULL;
+    json_t *result =
+        json_pack("{s:o, s:o, s:o, s:o, s:o}", "train", hex(inputs->train_fingerprint), "dev",
+                  inputs->has_dev ? hex(inputs->dev_fingerprint) : json_null(), "test",
+                  inputs->has_test ? hex(inputs->test_fingerprint) : json_null(), "vocabulary",
+                  hex(sw_vocabulary_fingerprint(&inputs->vocabulary)), "glove", glove);
+    if (!result)
+        sw_fail(error, SW_FAILED, "out of memory for a run's id");
     return result;
 }
 

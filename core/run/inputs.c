@@ -41,22 +41,37 @@ static int open_vocabulary(struct sw_inputs *in, const struct sw_settings *s, co
     return status;
 }
 
-static int open_split(struct sw_dataset *out, int *has, const struct sw_inputs *in,
-                      const struct sw_settings *s, const char *split, int images, int train,
-                      struct sw_error *error)
+enum use { TRAIN, EVALUATE };
+
+/* Opens a split that is to have features as wide as those of the train split. */
+static int open_split(struct sw_dataset *out, int *has, uint64_t *fingerprint,
+                      const struct sw_inputs *in, const struct sw_settings *s, const char *split,
+                      int images, enum use use, struct sw_error *error)
 {
     struct sw_dataset_options options = {
         .images = (size_t)images,
-        .all_captions = train || s->all_dev_captions,
+        .all_captions = use == TRAIN || s->all_dev_captions,
         .precaps = s->precaps,
         .longest = (size_t)s->longest_caption,
-        .sequential = !train,
+        .sequential = use == EVALUATE,
     };
     int status = sw_dataset_open(s->dir, split, &in->vocabulary, &options, out, error);
-    if (status != SW_OK)
-        sw_dataset_close(out);
     *has = status == SW_OK;
-    return status;
+    if (status != SW_OK)
+        return status;
+    *fingerprint = sw_dataset_fingerprint(out);
+    if (in->train.features != out->features)
+        return sw_fail(error, SW_FAILED,
+                       "%s: expected %zu features per region as %s has, found %zu", out->path,
+                       in->train.features, in->train.path, out->features);
+    return SW_OK;
+}
+
+/* Data sets without a test split are common, and no run asks for the default one by its name. */
+static int wants_test(const struct sw_settings *s)
+{
+    return *s->test_split &&
+           (strcmp(s->test_split, "test") != 0 || !sw_dataset_is_absent(s->dir, s->test_split));
 }
 
 /* Coverage of the train captions by `has` (NULL: by the vocabulary); none is an error. */
@@ -75,10 +90,17 @@ int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, co
     *out = (struct sw_inputs){0};
     if (!*settings->dir)
         return sw_fail(error, SW_MISUSE, "no data folder is given: name one with --data DIR");
-    int status = open_vocabulary(out, settings, vocab, error);
+    const char *splits[] = {settings->train_split, settings->dev_split,
+                            wants_test(settings) ? settings->test_split : ""};
+    int status = SW_OK;
+    for (size_t i = 0; i < sizeof splits / sizeof *splits && status == SW_OK; i++)
+        if (*splits[i])
+            status = sw_dataset_require(settings->dir, splits[i], error);
     if (status == SW_OK)
-        status = open_split(&out->train, &out->has_train, out, settings, settings->train_split,
-                            settings->train_images, 1, error);
+        status = open_vocabulary(out, settings, vocab, error);
+    if (status == SW_OK)
+        status = open_split(&out->train, &out->has_train, &out->train_fingerprint, out, settings,
+                            settings->train_split, settings->train_images, TRAIN, error);
     if (status == SW_OK)
         status = cover(out, settings, NULL,
                        strcmp(out->vocabulary_from, built)
@@ -86,25 +108,22 @@ int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, co
                            : "the vocabulary of words that are seen at least 4 times",
                        &out->known, error);
     if (status == SW_OK && *settings->dev_split)
-        status = open_split(&out->dev, &out->has_dev, out, settings, settings->dev_split,
-                            settings->dev_images, 0, error);
+        status = open_split(&out->dev, &out->has_dev, &out->dev_fingerprint, out, settings,
+                            settings->dev_split, settings->dev_images, EVALUATE, error);
+    if (status == SW_OK && *splits[2])
+        status = open_split(&out->test, &out->has_test, &out->test_fingerprint, out, settings,
+                            settings->test_split, settings->test_images, EVALUATE, error);
     if (status == SW_OK && (out->train.captions < 2 || out->train.captions > INT32_MAX))
         status = sw_fail(error, SW_FAILED, "%s: expected 2 to %d captions to train on, found %zu",
                          out->train.path, INT32_MAX, out->train.captions);
-    if (status == SW_OK && out->has_dev && out->dev.features != out->train.features)
-        status =
-            sw_fail(error, SW_FAILED, "%s: expected %zu features a region as %s has, found %zu",
-                    out->dev.path, out->train.features, out->train.path, out->dev.features);
     if (status == SW_OK && (out->train.features > INT_MAX || out->vocabulary.words.count > INT_MAX))
-        status = sw_fail(error, SW_FAILED, "%s: %zu features a region are too many",
+        status = sw_fail(error, SW_FAILED, "%s: %zu features per region are too many",
                          out->train.path, out->train.features);
     if (status != SW_OK) {
         sw_inputs_close(out);
         return status;
     }
     out->generated = sw_dataset_is_generated(settings->dir);
-    out->train_fingerprint = sw_dataset_fingerprint(&out->train);
-    out->dev_fingerprint = out->has_dev ? sw_dataset_fingerprint(&out->dev) : 0;
     return SW_OK;
 }
 
@@ -114,10 +133,49 @@ void sw_inputs_close(struct sw_inputs *inputs)
         sw_dataset_close(&inputs->train);
     if (inputs->has_dev)
         sw_dataset_close(&inputs->dev);
+    if (inputs->has_test)
+        sw_dataset_close(&inputs->test);
     if (inputs->has_vocabulary)
         sw_vocabulary_free(&inputs->vocabulary);
     free(inputs->vocabulary_from);
     *inputs = (struct sw_inputs){0};
+}
+
+static int is_known(const json_t *known, const char *stamp)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach((json_t *)(size_t)known, i, entry)
+    {
+        const char *text = json_string_value(entry);
+        if (text && strcmp(text, stamp) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+int sw_inputs_check(const struct sw_inputs *in, struct sw_compute *compute, const json_t *known,
+                    json_t **stamps, struct sw_error *error)
+{
+    const struct sw_dataset *splits[] = {in->has_test ? &in->test : NULL,
+                                         in->has_dev ? &in->dev : NULL, &in->train};
+    int status = SW_OK;
+    *stamps = json_array();
+    for (size_t i = 0; i < sizeof splits / sizeof *splits && status == SW_OK; i++) {
+        char stamp[20];
+        if (!splits[i])
+            continue;
+        snprintf(stamp, sizeof stamp, "%016" PRIx64, sw_dataset_stamp(splits[i]));
+        if (!is_known(known, stamp))
+            status = sw_dataset_check_values(splits[i], compute, error);
+        if (status == SW_OK && json_array_append_new(*stamps, json_string(stamp)) != 0)
+            status = sw_fail(error, SW_FAILED, "out of memory for what is known of the data");
+    }
+    if (status != SW_OK) {
+        json_decref(*stamps);
+        *stamps = NULL;
+    }
+    return status;
 }
 
 /* Found out with a model of one feature and four words. */

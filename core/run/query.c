@@ -25,6 +25,7 @@ static int open_all(struct sw_query *q, const struct sw_query_source *source, in
     q->has_data = status == SW_OK;
     if (status != SW_OK)
         return status;
+    sw_dataset_open_side_files(&q->data);
     if (q->data.features != (size_t)plan->features)
         return sw_fail(error, SW_FAILED,
                        "%s: expected %d features a region as the model has them, found %zu",
@@ -135,6 +136,17 @@ json_t *sw_query_name(const struct sw_query *query, size_t image)
     size_t length = 0;
     const char *name = sw_dataset_name(&query->data, image, &length);
     return line(name, length);
+}
+
+json_t *sw_query_warnings(const struct sw_query *query)
+{
+    const struct sw_error *errors[] = {&query->data.names_error, &query->data.boxes_error};
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < sizeof errors / sizeof *errors; i++)
+        if (errors[i]->status != SW_OK)
+            json_array_append_new(list,
+                                  json_stringn_nocheck(errors[i]->text, strlen(errors[i]->text)));
+    return list;
 }
 
 json_t *sw_query_caption(const struct sw_query *query, size_t caption)

@@ -48,6 +48,9 @@ int sw_query_image(const struct sw_query *query, const char *name, size_t *image
 /* The name of an image as JSON; null when the folder has no names. A new reference or NULL. */
 json_t *sw_query_name(const struct sw_query *query, size_t image);
 
+/* Why names or boxes that are there are not in use: a list of lines. A new reference or NULL. */
+json_t *sw_query_warnings(const struct sw_query *query);
+
 /* The text of a caption as JSON; null when the folder has none. A new reference or NULL. */
 json_t *sw_query_caption(const struct sw_query *query, size_t caption);
 

@@ -147,6 +147,7 @@ static json_t *answer(const struct work *w, struct sw_error *error)
     else if (out)
         lost = json_object_set_new(out, "image", json_integer((json_int_t)w->image)) ||
                json_object_set_new(out, "id", sw_query_name(&w->query, w->image));
+    lost = lost || json_object_set_new(out, "warnings", sw_query_warnings(&w->query));
     json_decref(results);
     json_decref(truths);
     if (out && !lost)

@@ -20,7 +20,8 @@ struct sw_search_request {
  *    "image": number, "id": name or null                                         (of an image)
  *    "results": [{"rank": from 1, "score", "image", "id", "caption": number of the image's own,
  *                 "index": of the image or of the caption in the split, "text", "own"}],
- *    "own": [{"rank", "image", "id" ..}]}
+ *    "own": [{"rank", "image", "id" ..}],
+ *    "warnings": [why names beside the data are not in use]}
  *
  * "own" says what the data hold to belong together: for a sentence that is a caption of the split,
  * byte for byte but for space at its ends, the images that have it; for an image its own captions.

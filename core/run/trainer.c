@@ -133,6 +133,16 @@ const json_t *sw_trainer_config(const struct sw_trainer *trainer)
     return trainer->config;
 }
 
+const struct sw_inputs *sw_trainer_inputs(const struct sw_trainer *trainer)
+{
+    return &trainer->inputs;
+}
+
+double sw_trainer_check_seconds(const struct sw_trainer *trainer)
+{
+    return trainer->check_seconds;
+}
+
 const struct sw_model *sw_trainer_model(const struct sw_trainer *trainer)
 {
     return trainer->matcher ? trainer->matcher->model : NULL;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "match/metrics.h"
+#include "run/inputs.h"
 #include "run/session.h"
 
 #include <jansson.h>
@@ -52,6 +53,7 @@ struct sw_train_options {
     int resume;          /* go on where the folder's state is, from the start when there is none */
     const char *command; /* the command line, for provenance; may be NULL */
     const char *id;      /* what sw_identity must give for this run; NULL: whatever it gives */
+    const json_t *known; /* stamps of splits whose values were read before; may be NULL */
 };
 
 struct sw_trainer;
@@ -78,6 +80,10 @@ void sw_trainer_close(struct sw_trainer *trainer);
 json_t *sw_trainer_words(const struct sw_trainer *trainer);
 const char *sw_trainer_path(const struct sw_trainer *trainer);
 const json_t *sw_trainer_config(const struct sw_trainer *trainer);
+/* The run's splits; empty for a run that was done before. */
+const struct sw_inputs *sw_trainer_inputs(const struct sw_trainer *trainer);
+/* How long reading all their values took. */
+double sw_trainer_check_seconds(const struct sw_trainer *trainer);
 const struct sw_model *sw_trainer_model(const struct sw_trainer *trainer);
 
 #endif

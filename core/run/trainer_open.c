@@ -52,6 +52,14 @@ static int identify(struct sw_trainer *t, const char *expected, struct sw_error 
     return status;
 }
 
+static int check_values(struct sw_trainer *t, const json_t *known, struct sw_error *error)
+{
+    double began = sw_seconds();
+    int status = sw_inputs_check(&t->inputs, t->session->compute, known, &t->stamps, error);
+    t->check_seconds = sw_seconds() - began;
+    return status;
+}
+
 /* Vocabulary and splits; a run that goes on keeps the vocabulary it began with. */
 static int open_inputs(struct sw_trainer *t, struct sw_error *error)
 {
@@ -185,6 +193,7 @@ static int add_part(struct sw_trainer *t, const char *command, struct sw_error *
     json_object_set_new(t->provenance, "id", *t->id ? json_string(t->id) : json_null());
     if (!has_old)
         json_object_set(t->provenance, "sources", t->sources);
+    json_object_set(json_object_get(t->provenance, "data"), "checked", t->stamps);
     json_decref(old);
     json_decref(now);
     json_t *parts = json_object_get(t->provenance, "parts");
@@ -227,7 +236,8 @@ static int begin(struct sw_trainer *t, const char *command, struct sw_error *err
 }
 
 /* Everything is read before the folder is made, so that a wrong path leaves no empty folder. */
-static int open_new(struct sw_trainer *t, const char *run, const char *id, struct sw_error *error)
+static int open_new(struct sw_trainer *t, const char *run, const struct sw_train_options *options,
+                    struct sw_error *error)
 {
     if (access(run, F_OK) == 0)
         return sw_fail(error, SW_FAILED,
@@ -236,7 +246,9 @@ static int open_new(struct sw_trainer *t, const char *run, const char *id, struc
                        run);
     int status = open_inputs(t, error);
     if (status == SW_OK)
-        status = identify(t, id, error);
+        status = identify(t, options->id, error);
+    if (status == SW_OK)
+        status = check_values(t, options->known, error);
     if (status == SW_OK)
         status = make_model(t, 0, error);
     if (status == SW_OK)
@@ -244,7 +256,8 @@ static int open_new(struct sw_trainer *t, const char *run, const char *id, struc
     return status;
 }
 
-static int open_again(struct sw_trainer *t, const char *run, const char *id, struct sw_error *error)
+static int open_again(struct sw_trainer *t, const char *run, const struct sw_train_options *options,
+                      struct sw_error *error)
 {
     int status = sw_folder_open(&t->folder, run, 1, error);
     if (status == SW_OK)
@@ -254,7 +267,9 @@ static int open_again(struct sw_trainer *t, const char *run, const char *id, str
     if (status == SW_OK)
         status = open_inputs(t, error);
     if (status == SW_OK)
-        status = identify(t, id, error);
+        status = identify(t, options->id, error);
+    if (status == SW_OK)
+        status = check_values(t, options->known, error);
     if (status == SW_OK)
         status = check_words(t, error);
     if (status == SW_OK)
@@ -282,12 +297,14 @@ int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const j
     else
         sw_config_settings(t->config, &t->settings);
     int status = own.status;
-    const char *id = options ? options->id : NULL;
+    static const struct sw_train_options ordinary;
+    if (!options)
+        options = &ordinary;
     if (status == SW_OK)
         status =
-            options && options->resume ? open_again(t, run, id, &own) : open_new(t, run, id, &own);
+            options->resume ? open_again(t, run, options, &own) : open_new(t, run, options, &own);
     if (status == SW_OK && !t->done)
-        status = begin(t, options ? options->command : NULL, &own);
+        status = begin(t, options->command, &own);
     if (status != SW_OK) {
         sw_folder_abandon(t->folder);
         t->folder = NULL;
@@ -310,6 +327,7 @@ void sw_trainer_close(struct sw_trainer *t)
     sw_folder_close(t->folder);
     json_decref(t->provenance);
     json_decref(t->sources);
+    json_decref(t->stamps);
     json_decref(t->config);
     free(t->first);
     free(t->second);

@@ -17,6 +17,8 @@ struct sw_trainer {
     char key[33];    /* names this run's numbers: config and data */
     char id[33];     /* the same with the plugins; "" when its parts were made by different ones */
     json_t *sources; /* "data" and "plugins" of the id */
+    json_t *stamps;  /* of the splits, all values of which are finite */
+    double check_seconds;
     json_t *provenance;
     int done, failed;
 
