@@ -113,7 +113,8 @@ static void push_event(lua_State *L, const struct sw_event *event)
     }
 }
 
-/* trainer:next(): one step or evaluation; {kind = "step" | "evaluated" | "warning" | "done", ..} */
+/* trainer:next(): one step or evaluation; {kind = "step" | "evaluated" | "warning" | "done", ..}, or
+ * {kind = "interrupted"} when a signal ended it early: the trainer can be saved and closed. */
 static int next_event(lua_State *L)
 {
     struct sw_event event = {0};
@@ -121,7 +122,14 @@ static int next_event(lua_State *L)
     struct lua_trainer *trainer = trainer_at(L);
     if (trainer->failed)
         return sw_lua_fail(L, SW_MISUSE, "the trainer has failed; it can only be closed");
-    if (sw_trainer_next(trainer->trainer, &event, &error) != SW_OK) {
+    int status = sw_trainer_next(trainer->trainer, &event, &error);
+    if (status == SW_INTERRUPTED) {
+        lua_createtable(L, 0, 1);
+        lua_pushliteral(L, "interrupted");
+        lua_setfield(L, -2, "kind");
+        return 1;
+    }
+    if (status != SW_OK) {
         trainer->failed = 1;
         return sw_lua_raise(L, &error);
     }

@@ -14,6 +14,7 @@ local describe = require "stepwise.describe"
 local identity = require "stepwise.identity"
 local script = require "stepwise.script"
 local setup = require "stepwise.setup"
+local text = require "stepwise.text"
 
 local M = {}
 
@@ -154,6 +155,14 @@ function M.read(dir)
   if not fine then core.fail_within(path, plan) end
   if type(plan) ~= "table" or type(plan.rows) ~= "table" or type(plan.runs) ~= "table" then
     core.fail(1, path .. ": expected rows and runs")
+  end
+  for i, run in ipairs(plan.runs) do
+    local folder = type(run) == "table" and run.folder
+    if type(folder) ~= "string" or not folder:find("^[^/%c]+$") or folder:find("^%.+$")
+      or ours[folder] then
+      core.fail(1, string.format("%s: expected a folder of this one in run %d, found '%s'", path,
+        i, text.plain(tostring(folder))))
+    end
   end
   return plan
 end

@@ -82,8 +82,8 @@ end
 
 -- Trains `config` in the folder `run` and follows it on `out`; the exit status.
 local function follow(session, config, run, about, options, out)
-  core.catch_interrupts()
   local trainer <close> = session:train(config, run, options)
+  core.catch_interrupts() -- until here there is nothing to save
   local clock, step = new_clock(), nil
   while true do
     local event = trainer:next()
@@ -97,7 +97,7 @@ local function follow(session, config, run, about, options, out)
         layout.recalls(event.dev), event.best and "  best" or ""))
     elseif event.kind == "warning" then
       out:say("warning: " .. event.text)
-    else
+    elseif event.kind == "done" then
       out:finish()
       show_done(event, out, run, about)
       return 0

@@ -114,6 +114,7 @@ static int load_state(struct sw_trainer *t, const char *path, struct sw_error *e
             "%s: its counters do not fit together: step %lld is not step %lld of epoch %lld", path,
             (long long)p->step, (long long)p->position, (long long)p->epoch);
     t->saved = p->step;
+    t->saved_evaluated = p->evaluated;
     return SW_OK;
 }
 

@@ -18,7 +18,7 @@ struct sw_trainer {
     char id[33];     /* the same with the plugins; "" when its parts were made by different ones */
     json_t *sources; /* "data" and "plugins" of the id */
     json_t *provenance;
-    int done, failed;
+    int done, failed, interrupted;
 
     struct sw_inputs inputs;
     struct sw_matcher *matcher;
@@ -31,7 +31,8 @@ struct sw_trainer {
     int64_t steps_in_epoch, total_steps;
 
     struct sw_progress progress;
-    int64_t saved;        /* the step of the last save */
+    int64_t saved;        /* the step of the last save, */
+    int64_t saved_evaluated; /* and the last evaluation that it knew of */
     double saved_when;    /* on the clock of sw_seconds */
     int warn;             /* a warning waits to be told */
     struct sw_event last; /* DONE, once it is */
