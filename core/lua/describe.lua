@@ -205,6 +205,7 @@ function M.table(t)
     if type(row.name) ~= "string" or row.name == "" then
       fail("rows[%d]: expected a name, as { name = \"random\", .. }", i)
     end
+    expect(row.name, "string", "rows[" .. i .. "]: name")
     if taken[row.name] then fail("row '%s' is there twice", row.name) end
     taken[row.name] = true
     names[i] = row.name

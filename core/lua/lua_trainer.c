@@ -20,7 +20,7 @@ static struct lua_trainer *trainer_at(lua_State *L)
     return trainer;
 }
 
-/* session:train(config, run [, {resume =, command =, id =}]) */
+/* session:train(config, run [, {resume =, keep_state =, command =, id =}]) */
 static int open_trainer(lua_State *L)
 {
     struct sw_error error = {0};
@@ -31,6 +31,7 @@ static int open_trainer(lua_State *L)
     if (!lua_isnoneornil(L, 4)) {
         luaL_checktype(L, 4, LUA_TTABLE);
         options.resume = sw_lua_switch_field(L, 4, "resume", 0);
+        options.keep_state = sw_lua_switch_field(L, 4, "keep_state", 0);
         options.command = sw_lua_text_field(L, 4, "command", NULL);
         options.id = sw_lua_text_field(L, 4, "id", NULL);
     }

@@ -116,11 +116,11 @@ function M.check_files(plan)
     if not seen[run.row] then
       seen[run.row] = true
       local config <close> = session:resolve(run.config)
-      if data.glove == "" and session:needs_glove(config) then
+      if data.glove == "" and data.init == "" and session:needs_glove(config) then
         core.fail(MISUSE, string.format("row '%s': its words start from GloVe vectors; --glove "
           .. "FILE names them", run.config.name))
       end
-      for _, key in ipairs { "glove", "vocab" } do
+      for _, key in ipairs { "glove", "vocab", "init" } do
         if data[key] ~= "" and core.file_kind(data[key]) ~= "file" then
           core.fail(1, string.format("row '%s': data.%s: %s: no such file", run.config.name, key,
             data[key]))
@@ -137,10 +137,10 @@ local function difference(old, new)
   local a <close> = session:resolve(old)
   local b <close> = session:resolve(new)
   a:override("seed=" .. new.seed)
-  for _, path in ipairs { "dir", "glove", "vocab" } do
-    if old.data[path] ~= new.data[path] then
-      return string.format("data.%s is '%s' there and '%s' here", path, old.data[path],
-        new.data[path])
+  for _, path in ipairs { "dir", "glove", "vocab", "init" } do
+    local there, here = old.data[path] or "", new.data[path] or ""
+    if there ~= here then
+      return string.format("data.%s is '%s' there and '%s' here", path, there, here)
     end
   end
   return a:difference(b)

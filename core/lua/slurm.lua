@@ -24,7 +24,7 @@ local PATIENCE <const> = 3600
 M.options = {
   { "slurm", nil, "submit the runs as Slurm job arrays, -j tasks at a time, and wait for them" },
   { "partition", "NAME", "with --slurm: where they run" },
-  { "sbatch", "ARGS", "with --slurm: more arguments for sbatch, with blanks between" },
+  { "sbatch", "ARGS", "with --slurm: more arguments for sbatch, with blanks between", dashed = true },
 }
 
 -- Runs a command; what it printed. An error is told with the command's own words. A signal ends it, unless

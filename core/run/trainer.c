@@ -51,9 +51,11 @@ int sw_trainer_save(struct sw_trainer *t, struct sw_error *error)
     if (status == SW_OK && !path)
         status = sw_fail(error, SW_FAILED, "out of memory for saving a state");
     if (status == SW_OK)
-        status = sw_state_save(path, t->matcher->model, t->first, t->second, &t->progress, t->key,
-                               error);
+        status = sw_state_save(path, t->matcher->model, t->first, t->second, &t->progress,
+                               t->state_key, error);
     free(path);
+    if (status == SW_OK && t->saved < 0) /* from now on a missing state is one that was lost */
+        status = sw_folder_log(t->folder, t->progress.step, "saved", NULL, error);
     if (status == SW_OK) {
         t->saved = t->progress.step;
         t->saved_evaluated = t->progress.evaluated;

@@ -15,10 +15,12 @@ struct sw_trainer {
     struct sw_settings settings;
     struct sw_folder *folder;
     char key[33];    /* names this run's numbers: config and data */
+    char state_key[33]; /* the same without where it ends: what its state may go on from */
     char id[33];     /* the same with the plugins; "" when its parts were made by different ones */
     json_t *sources; /* "data" and "plugins" of the id */
     json_t *provenance;
-    int done, failed, interrupted;
+    int done, failed, interrupted, keep_state;
+    json_t *before; /* resumed to another end: the config so far; else NULL */
 
     struct sw_inputs inputs;
     struct sw_matcher *matcher;
