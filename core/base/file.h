@@ -17,8 +17,8 @@ struct sw_mapping {
 int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error);
 void sw_unmap(struct sw_mapping *mapping);
 
-/* Creates and opens a new file for reading and writing; the last six bytes of `path` are replaced by
- * a name that is free. Unlike mkstemp's, its mode is 0666 less the umask. -1: see errno. */
+/* Creates and opens a new file for reading and writing; the last six bytes of `path` are replaced
+ * by a name that is free. Unlike mkstemp's, its mode is 0666 less the umask. -1: see errno. */
 int sw_create_unique(char *path);
 
 /* A file that appears whole or not at all: written beside `path` under another name, then fsync,

@@ -37,6 +37,9 @@ end
 
 local function expect(value, kind, what)
   if type(value) ~= kind then fail("%s: expected a %s, found a %s", what, kind, type(value)) end
+  if kind == "string" and not utf8.len(value) then
+    fail("%s: expected text in UTF-8, found '%s'", what, text.readable(value))
+  end
   return value
 end
 

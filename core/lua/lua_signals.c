@@ -1,5 +1,5 @@
-/* lua_signals.c -- signals: those that ask the program to end, noted so that work can be saved first,
- * and the limits that would end it without a word. */
+/* lua_signals.c -- signals: those that ask the program to end, noted so that work can be saved
+ * first, and the limits that would end it without a word. */
 #include "lua/program.h"
 
 #include "lua/binding.h"
@@ -21,8 +21,7 @@ static atomic_int interrupted_by;
  * second. */
 static const struct {
     int number, once;
-} noted[] = {{SIGINT, 1},  {SIGTERM, 1}, {SIGHUP, 0},
-             {SIGUSR1, 0}, {SIGPIPE, 0}, {SIGXCPU, 0}};
+} noted[] = {{SIGINT, 1}, {SIGTERM, 1}, {SIGHUP, 0}, {SIGUSR1, 0}, {SIGPIPE, 0}, {SIGXCPU, 0}};
 enum { NOTED = sizeof noted / sizeof *noted };
 
 static void on_signal(int number)
@@ -147,8 +146,8 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
     _exit(1);
 }
 
-/* A write beyond the limit of a file's size (ulimit -f) then fails with a reason, as on a full disk.
- * Not SIG_IGN, which the programs started from here would inherit. */
+/* A write beyond the limit of a file's size (ulimit -f) then fails with a reason, as on a full
+ * disk. Not SIG_IGN, which the programs started from here would inherit. */
 static void on_file_limit(int number)
 {
     (void)number;

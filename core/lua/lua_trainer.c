@@ -114,8 +114,8 @@ static void push_event(lua_State *L, const struct sw_event *event)
     }
 }
 
-/* trainer:next(): one step or evaluation; {kind = "step" | "evaluated" | "warning" | "done", ..}, or
- * {kind = "interrupted"} when a signal ended it early: the trainer can be saved and closed. */
+/* trainer:next(): one step or evaluation; {kind = "step" | "evaluated" | "warning" | "done", ..},
+ * or {kind = "interrupted"} when a signal ended it early: the trainer can be saved and closed. */
 static int next_event(lua_State *L)
 {
     struct sw_event event = {0};

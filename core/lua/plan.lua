@@ -259,7 +259,17 @@ local function agree(plan, dir, replan, known)
   if old and not replan then check_sources(plan, old, dir) end
 end
 
+-- What a process that was killed while it wrote has left. The claim of the plan is ours.
+local function remove_leftovers(dir)
+  for _, place in ipairs { { dir .. "/configs/", "" }, { dir .. "/", "^plan" } } do
+    for _, name in ipairs(core.list_folder(place[1])) do
+      if name:find(place[2] .. ".*%.json%.%w%w%w%w%w%w$") then os.remove(place[1] .. name) end
+    end
+  end
+end
+
 local function write(plan, dir)
+  remove_leftovers(dir)
   for _, run in ipairs(plan.runs) do
     local path = dir .. "/configs/" .. run.folder .. ".json"
     if run.text then core.write_file(path, run.text .. "\n") end

@@ -24,7 +24,7 @@ same result. --resume epochs=N (or max_steps=N) trains on to another end, also w
     setup.options[1], setup.options[2], setup.options[3],
     { "seed", "N", "of the first parameters and the order of the captions", kind = "integer" },
     { "out", "RUN", "the run folder; runs/EXPERIMENT-seedN when none is given" },
-    { "init", "FILE", "start from the parameters of a checkpoint, and its vocab.json" },
+    { "init", "FILE", "a checkpoint or run folder whose parameters the run starts from" },
     { "resume", nil, "resume the run folder from its saved state" },
     { "restart", nil, "start over in the run folder; what it holds is removed" },
     { "continue", nil, "resume the run folder, or start it (stepwise ablate gives it)" },
@@ -162,9 +162,10 @@ local function check_folder(run, given, resume)
 end
 
 -- Makes the folder ready and says how the run begins; gives its kind as it is then.
-local function prepare(run, given, out, settings)
+local function prepare(run, given, out, config, settings)
   local kind = run_folder.kind(run)
   if kind == "unused" or given.restart and kind ~= "missing" then
+    config:sources() -- what cannot be read must not cost the run that is there
     run_folder.clear(run)
     return "unused"
   elseif kind == "started" then
@@ -186,6 +187,9 @@ function M.run(given, arguments, argv)
   if given.parent and not core.end_with(given.parent) then
     core.fail(1, "the process that started this run is gone")
   end
+  if given.init and core.file_kind(given.init) == "folder" then
+    given.init = given.init:gsub("(.)/+$", "%1") .. "/checkpoint.safetensors"
+  end
   local out <close> = progress.new(io.stdout)
   local source = setup.experiment(arguments[1])
   local config, about = setup.configure(source, given, setup.overrides("train", arguments))
@@ -199,7 +203,7 @@ function M.run(given, arguments, argv)
   check_folder(run, given, resume)
   if about.generated then setup.ensure_scenes(about.dir, function(line) out:say(line) end) end
   wait_for(run, out)
-  local kind = prepare(run, given, out, settings)
+  local kind = prepare(run, given, out, config, settings)
 
   local name = settings.name ~= "" and settings.name or source.label
   out:say(name .. ": " .. describe_model(settings))

@@ -55,13 +55,36 @@ static int open_split(struct sw_dataset *out, int *has, const struct sw_inputs *
     return status;
 }
 
+/* A dev split that is missing altogether: said before its captions are looked for. */
+static int check_dev_split(const struct sw_settings *s, struct sw_error *error)
+{
+    char *images, *captions;
+    int there = 1;
+    if (asprintf(&images, "%s/%s_ims.npy", s->dir, s->dev_split) < 0)
+        return sw_fail(error, SW_FAILED, "out of memory for the dev split");
+    if (asprintf(&captions, "%s/%s_caps.txt", s->dir, s->dev_split) >= 0) {
+        there = !*s->dev_split || access(images, F_OK) == 0 || access(captions, F_OK) == 0 ||
+                access(s->dir, F_OK) != 0;
+        free(captions);
+    }
+    free(images);
+    return there
+               ? SW_OK
+               : sw_fail(error, SW_FAILED,
+                         "%s: expected the split '%s' to choose the best step with, found no such "
+                         "files; dev_split=NAME takes another, dev_split= none",
+                         s->dir, s->dev_split);
+}
+
 int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, const char *vocab,
                    struct sw_error *error)
 {
     *out = (struct sw_inputs){0};
     if (!*settings->dir)
         return sw_fail(error, SW_MISUSE, "no data folder is given: name one with --data DIR");
-    int status = open_vocabulary(out, settings, vocab, error);
+    int status = check_dev_split(settings, error);
+    if (status == SW_OK)
+        status = open_vocabulary(out, settings, vocab, error);
     if (status == SW_OK)
         status = open_split(&out->train, &out->has_train, out, settings, settings->train_split,
                             settings->train_images, 1, error);

@@ -33,9 +33,9 @@ int sw_state_save(const char *path, const struct sw_model *model, const float *f
                   const float *second, const struct sw_progress *progress, const char *key,
                   struct sw_error *error);
 
-/* Fills the model, the moments and the counters. keys: those it may have, then NULL. Errors: another
- * key, a tensor that is missing,
- * not expected or of another shape, numbers that do not fit the checksum, counters that cannot be.
+/* Fills the model, the moments and the counters. keys: those it may have, then NULL. Errors:
+ * another key, a tensor that is missing, not expected or of another shape, numbers that do not fit
+ * the checksum, counters that cannot be.
  */
 int sw_state_load(const char *path, struct sw_model *model, float *first, float *second,
                   struct sw_progress *progress, const char *const *keys, struct sw_error *error);

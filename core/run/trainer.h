@@ -68,8 +68,8 @@ int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const j
 
 /* Does what is due next -- one step, one evaluation -- and says what it was. After DONE it gives
  * DONE again. SW_INTERRUPTED (tensor/compute.h): it ended early and counts as not done; the trainer
- * can be saved and closed. After a failure (a loss that is not finite, a full disk) the trainer can only be
- * closed; what the folder held stays good. */
+ * can be saved and closed. After a failure (a loss that is not finite, a full disk) the trainer can
+ * only be closed; what the folder held stays good. */
 int sw_trainer_next(struct sw_trainer *trainer, struct sw_event *event, struct sw_error *error);
 
 /* Saves the state now; the run can go on or be closed and resumed. */

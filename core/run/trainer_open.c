@@ -149,10 +149,11 @@ static int load_state(struct sw_trainer *t, const char *path, struct sw_error *e
     if (status != SW_OK)
         return status;
     if (p->step > t->total_steps)
-        return sw_fail(error, SW_FAILED,
-                       "%s: the run has done %lld steps already and cannot end at step %lld; expected "
-                       "more epochs or max_steps",
-                       sw_folder_path(t->folder), (long long)p->step, (long long)t->total_steps);
+        return sw_fail(
+            error, SW_FAILED,
+            "%s: the run has done %lld steps already and cannot end at step %lld; expected "
+            "more epochs or max_steps",
+            sw_folder_path(t->folder), (long long)p->step, (long long)t->total_steps);
     if (p->position >= t->steps_in_epoch || p->epoch > p->step ||
         p->step != p->epoch * t->steps_in_epoch + p->position || p->evaluated > p->step ||
         p->best_step > p->step)
@@ -165,7 +166,8 @@ static int load_state(struct sw_trainer *t, const char *path, struct sw_error *e
     return SW_OK;
 }
 
-/* A checkpoint's words must be the run's, each with its id: a table of the same size says nothing. */
+/* A checkpoint's words must be the run's, each with its id: a table of the same size says nothing.
+ */
 static int check_words(const struct sw_trainer *t, const char *checkpoint, struct sw_error *error)
 {
     const struct sw_vocabulary *ours = &t->inputs.vocabulary;
@@ -176,10 +178,11 @@ static int check_words(const struct sw_trainer *t, const char *checkpoint, struc
         const char *here = sw_vocabulary_word(ours, (int32_t)i);
         const char *there = sw_vocabulary_word(&theirs, (int32_t)i);
         if (strcmp(here, there) != 0)
-            status = sw_fail(error, SW_FAILED,
-                             "%s: expected the run's vocabulary beside it (--vocab), found '%.60s' as "
-                             "word %zu where the run has '%.60s'",
-                             checkpoint, there, i, here);
+            status =
+                sw_fail(error, SW_FAILED,
+                        "%s: expected the run's vocabulary beside it (--vocab), found '%.60s' as "
+                        "word %zu where the run has '%.60s'",
+                        checkpoint, there, i, here);
     }
     sw_vocabulary_free(&theirs);
     return status;
@@ -208,10 +211,10 @@ static int check_names(const struct sw_safetensors *file, const struct sw_model 
         if (!sw_model_find_parameter(model, file->entries[i].name))
             list_names(list, sizeof list, "the run's model lacks ", file->entries[i].name,
                        more++ == 0);
-    return missing + more ? sw_fail(error, SW_FAILED,
-                                    "%s: expected the parameters of the run's model%s", file->path,
-                                    list)
-                          : SW_OK;
+    return missing + more
+               ? sw_fail(error, SW_FAILED, "%s: expected the parameters of the run's model%s",
+                         file->path, list)
+               : SW_OK;
 }
 
 /* data.init: the parameters of a checkpoint, as the model's first ones. */

@@ -97,10 +97,11 @@ static int reserve_blas_buffers(int threads, struct sw_error *error)
         blas_memory_free(held[i]);
     if (count == threads)
         return SW_OK;
-    return sw_fail(error, SW_FAILED,
-                   "out of memory for matrix products: expected 128 MiB of address space for each of "
-                   "%d threads, found room for %d; raise the limit (ulimit -v) or lower threads",
-                   threads, count);
+    return sw_fail(
+        error, SW_FAILED,
+        "out of memory for matrix products: expected 128 MiB of address space for each of "
+        "%d threads, found room for %d; raise the limit (ulimit -v) or lower threads",
+        threads, count);
 }
 
 struct sw_compute *sw_compute_new(int threads, struct sw_error *error)
