@@ -153,7 +153,7 @@ function Sweep:attend(run)
     claim:release()
     owner = by
   end
-  if not self.told[run] then self:say(run, "in the hands of %s; waiting for it", owner) end
+  if not self.told[run] then self:say(run, "being run by %s; waiting", owner) end
   self.told[run] = true
   return false
 end
