@@ -1,6 +1,7 @@
 -- identity.lua: which run a planned run is, and which one a run folder holds.
 --
--- sources = {data = {train =, dev =, test =, vocabulary =, glove =, init =}, plugins = {NAME = hash}}
+-- sources = {data = {train =, dev =, test =, vocabulary =, glove =, init =}, plugins =
+-- {NAME = hash}}
 local core = require "stepwise.core"
 local text = require "stepwise.text"
 

@@ -24,11 +24,12 @@ local PATIENCE <const> = 3600
 M.options = {
   { "slurm", nil, "submit the runs as Slurm job arrays, -j tasks at a time, and wait for them" },
   { "partition", "NAME", "with --slurm: where they run" },
-  { "sbatch", "ARGS", "with --slurm: more arguments for sbatch, with blanks between", dashed = true },
+  { "sbatch", "ARGS", "with --slurm: more arguments for sbatch, with blanks between",
+    dashed = true },
 }
 
--- Runs a command; what it printed. An error is told with the command's own words. A signal ends it, unless
--- it must `finish`.
+-- Runs a command; what it printed. An error is told with the command's own words. A signal ends it,
+-- unless it must `finish`.
 local function capture(command, finish)
   local folder <close> = core.temporary_folder()
   local path = folder:path() .. "/out"
@@ -98,8 +99,8 @@ local function ask_queue(dir, name)
   return active
 end
 
--- The same from a patient asker: a busy controller leaves squeue without an answer now and then. nil
--- when it gives none, which is an error once that has lasted.
+-- A function that asks the queue and gives nil when squeue fails, as it does while its controller is
+-- busy; that is an error only once it has lasted.
 local function new_queue(dir, name, out)
   local failing_since
   return function()

@@ -27,7 +27,7 @@ until_so() {
     done
     fail "waited a minute for: $*"
 }
-has_steps() { [ "$(cat "$1/metrics.tsv" 2>/dev/null | wc -l)" -gt 3 ]; }
+has_steps() { [ -e "$1/metrics.tsv" ] && [ "$(wc -l <"$1/metrics.tsv")" -gt 3 ]; }
 # status of the run that was started last
 status_of() { wait "$process" && status=0 || status=$?; }
 
@@ -37,7 +37,7 @@ for signal in INT TERM HUP USR1 XCPU; do
     until_so has_steps "$signal"
     kill -s "$signal" $process
     status_of
-    [ "$(kill -l $status)" = "$signal" ] || fail "$signal: status $status"
+    [ "$(kill -l "$status")" = "$signal" ] || fail "$signal: status $status"
     grep -q 'interrupted at step .* and saved' "$signal.out" || fail "$signal: $(cat "$signal.out")"
     [ -s "$signal/state.safetensors" ] || fail "$signal: no state"
 done
@@ -55,7 +55,7 @@ until_so has_steps nohup
 kill -s HUP $process
 kill -s TERM $process
 status_of
-[ $status = 143 ] || fail "nohup: status $status, $(cat nohup.out)"
+[ "$status" = 143 ] || fail "nohup: status $status, $(cat nohup.out)"
 
 # In an evaluation: the state is there before it begins, and it ends between two of its blocks.
 "$STEPWISE" train tiny.lua --data data --out whole max_steps=2 eval_every=0 --threads 1 >/dev/null
@@ -65,7 +65,7 @@ process=$!
 until_so test -s part/state.safetensors
 kill -s TERM $process
 status_of
-[ $status = 143 ] || fail "in an evaluation: status $status, $(cat part.out)"
+[ "$status" = 143 ] || fail "in an evaluation: status $status, $(cat part.out)"
 grep -q 'interrupted at step 2 and saved' part.out || fail "in an evaluation: $(cat part.out)"
 ! cut -f 3 part/metrics.tsv | grep -q dev || fail 'the evaluation was not interrupted'
 "$STEPWISE" train part --resume >part.out 2>&1 || fail "resumed: $(cat part.out)"
@@ -80,6 +80,6 @@ process=$!
 until_so has_steps bus
 truncate -s 100 cut/train_ims.npy
 status_of
-[ $status = 1 ] || fail "features cut short: status $status, $(cat bus.out)"
+[ "$status" = 1 ] || fail "features cut short: status $status, $(cat bus.out)"
 grep -q '^stepwise: .*/cut/train_ims.npy: the file was cut short' bus.out ||
     fail "features cut short: $(cat bus.out)"

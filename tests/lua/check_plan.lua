@@ -62,7 +62,7 @@ unit.test("rows whose names look alike get folders of their own", function()
   unit.equal(table.concat(names, " "), "a-b-seed0 a-b-2-seed0 row-seed0 logs-2-seed0")
 end)
 
-unit.test("a folder's plan names no folder elsewhere, and no text is of unknown encoding", function()
+unit.test("a plan names no folder elsewhere, and its texts are UTF-8", function()
   local dir = folder .. "/elsewhere"
   for _, name in ipairs { "../up", "a/b", "..", "configs", "a\n", "" } do
     os.execute("mkdir -p '" .. dir .. "'")

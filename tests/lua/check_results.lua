@@ -238,8 +238,8 @@ unit.test("a reason that is no UTF-8 stands in every form of the table", functio
   local dir = sweep("bytes", three, { 0 })
   os.remove(dir .. "/same-seed0/result.json")
   unit.write(dir .. "/logs/same-seed0.error", "\x80\xbf" .. ("bad\xff "):rep(40) .. "\n")
-  local page = results.write(results.read(dir), dir)
-  unit.contains(page, "failed: \u{fffd}\u{fffd}bad\u{fffd} ")
+  local text = results.write(results.read(dir), dir)
+  unit.contains(text, "failed: \u{fffd}\u{fffd}bad\u{fffd} ")
   sw.json_decode(unit.read(dir .. "/table.json"))
 end)
 
