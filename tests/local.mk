@@ -122,6 +122,8 @@ tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h 
 tests_unit_check_run_folder_SOURCES = tests/unit/check_run_folder.c tests/unit/runs.h tests/unit/unit.h
 tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/unit.h
 script_tests += tests/cli/bad_input.sh
+script_tests += tests/cli/signals.sh tests/cli/limits.sh tests/cli/resume.sh \
+	tests/cli/squeue_hiccup.sh
 
 # Plugins that must be refused.
 unit_programs += tests/unit/check_plugins

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,6 +102,24 @@ void sw_unmap(struct sw_mapping *mapping)
     *mapping = (struct sw_mapping){(const unsigned char *)"", 0};
 }
 
+int sw_create_unique(char *path)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    enum { RANDOM = 6, TRIES = 100 };
+    unsigned char random[RANDOM];
+    char *end = path + strlen(path) - RANDOM;
+    for (int i = 0; i < TRIES; i++) {
+        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+            return -1;
+        for (int c = 0; c < RANDOM; c++)
+            end[c] = letters[random[c] % (sizeof letters - 1)];
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
+}
+
 static void forget(struct sw_new_file *file)
 {
     free(file->path);
@@ -124,9 +143,7 @@ int sw_new_file_begin(struct sw_new_file *file, const char *path, struct sw_erro
     }
     memcpy(file->beside, path, length);
     memcpy(file->beside + length, ".XXXXXX", 8);
-    int fd = mkostemp(file->beside, O_CLOEXEC);
-    if (fd >= 0)
-        fchmod(fd, 0644);
+    int fd = sw_create_unique(file->beside);
     file->stream = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file->stream) {
         int why = errno;

@@ -80,6 +80,13 @@ static int no_split(const struct opening *o)
         if (length > tail && !strcmp(entry->d_name + length - tail, ending))
             if ((names[count] = strndup(entry->d_name, length - tail)))
                 count++;
+        char *deeper = NULL; /* as precomp/ in what some projects publish */
+        if (*entry->d_name != '.' &&
+            asprintf(&deeper, "%s/%s/%s%s", o->dir, entry->d_name, o->split, ending) < 0)
+            deeper = NULL;
+        if (deeper && is_there(deeper))
+            snprintf(near, sizeof near, "; it is in %s/%s", o->dir, entry->d_name);
+        free(deeper);
     }
     closedir(folder);
     qsort(names, count, sizeof *names, by_name);

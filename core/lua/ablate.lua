@@ -128,6 +128,7 @@ local function plan_for(given, arguments)
 end
 
 local function finish(dir, failed, interrupted, hint)
+  core.release_interrupts()
   local page = results_of.write(results_of.read(dir), dir)
   if interrupted then
     print("interrupted; " .. hint)

@@ -52,6 +52,12 @@ void sw_lua_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_C
 /* Adds methods to a class that is there. */
 void sw_lua_add_methods(lua_State *L, const char *name, const luaL_Reg *methods);
 
+/* ---- signals (lua_signals.c) ----------------------------------------------------------------- */
+
+/* The number of the signal that asked the process to end, once catch_interrupts() of the module has
+ * been called; 0: none has. For any thread. */
+int sw_lua_interrupted(void);
+
 /* ---- values (lua_json.c) --------------------------------------------------------------------- */
 
 /* Pushes the Lua form of `value`: arrays carry the metatable "stepwise.array", so that an empty one
@@ -71,6 +77,7 @@ void sw_lua_open_errors(lua_State *L);
 void sw_lua_open_json(lua_State *L);
 void sw_lua_open_files(lua_State *L);
 void sw_lua_open_terminal(lua_State *L);
+void sw_lua_open_signals(lua_State *L);
 void sw_lua_open_processes(lua_State *L);
 void sw_lua_open_modules(lua_State *L);
 void sw_lua_open_text(lua_State *L);

@@ -1,11 +1,14 @@
 -- cli.lua: from the words of the command line to a command, and from errors to an exit status.
 local core = require "stepwise.core"
 local options = require "stepwise.options"
+local progress = require "stepwise.progress"
 local text = require "stepwise.text"
 
 local M = {}
 
 local MISUSE <const> = 2
+-- An exit status from here on names a signal.
+local SIGNALLED <const> = 128
 
 -- In the order of the help page. Each is the module stepwise.MODULE.
 local commands = {
@@ -70,7 +73,12 @@ end
 -- argv[0] is the program's name. Nothing is raised: errors become one line on stderr.
 function M.main(argv)
   local fine, result = pcall(dispatch, argv)
-  io.stdout:flush()
+  local flushed, why = io.stdout:flush()
+  local problem = progress.problem or not flushed and why
+  if fine and problem and result < SIGNALLED then
+    io.stderr:write("stepwise: standard output: ", problem, "\n")
+    return math.max(result, 1)
+  end
   if fine then return result end
   io.stderr:write("stepwise: ", text.plain(tostring(result)), "\n")
   return type(result) == "table" and result.status or 1

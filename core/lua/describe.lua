@@ -37,6 +37,9 @@ end
 
 local function expect(value, kind, what)
   if type(value) ~= kind then fail("%s: expected a %s, found a %s", what, kind, type(value)) end
+  if kind == "string" and not utf8.len(value) then
+    fail("%s: expected text in UTF-8, found '%s'", what, text.readable(value))
+  end
   return value
 end
 
@@ -205,6 +208,7 @@ function M.table(t)
     if type(row.name) ~= "string" or row.name == "" then
       fail("rows[%d]: expected a name, as { name = \"random\", .. }", i)
     end
+    expect(row.name, "string", "rows[" .. i .. "]: name")
     if taken[row.name] then fail("row '%s' is there twice", row.name) end
     taken[row.name] = true
     names[i] = row.name

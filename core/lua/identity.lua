@@ -1,6 +1,7 @@
 -- identity.lua: which run a planned run is, and which one a run folder holds.
 --
--- sources = {data = {train =, dev =, test =, vocabulary =, glove =}, plugins = {NAME = hash}}
+-- sources = {data = {train =, dev =, test =, vocabulary =, glove =, init =}, plugins =
+-- {NAME = hash}}
 local core = require "stepwise.core"
 local text = require "stepwise.text"
 
@@ -33,7 +34,8 @@ function M.of(config, sources)
   local data = sources.data
   local dev = data.dev ~= core.json_null and data.dev or ABSENT
   return config:id(data, sources.plugins),
-    config:hash(string.format("train %s dev %s", data.train, dev))
+    config:hash(string.format("train %s dev %s%s", data.train, dev,
+      data.init and " init " .. data.init or ""))
 end
 
 local function short(hash)
@@ -43,6 +45,7 @@ end
 local names = {
   train = "the train split", dev = "the dev split", test = "the test split",
   vocabulary = "the vocabulary", glove = "the file of word vectors",
+  init = "the checkpoint it starts from",
 }
 
 -- How two sources differ, in words; nil when they do not.

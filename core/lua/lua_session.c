@@ -33,6 +33,7 @@ static int new_session(lua_State *L)
     luaL_setmetatable(L, SW_LUA_SESSION);
     if (sw_session_new(&session->session, threads, path, &error) != SW_OK)
         return sw_lua_raise(L, &error);
+    sw_compute_watch(session->session->compute, sw_lua_interrupted);
     return 1;
 }
 

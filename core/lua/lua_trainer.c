@@ -20,7 +20,8 @@ static struct lua_trainer *trainer_at(lua_State *L)
     return trainer;
 }
 
-/* session:train(config, run [, {resume =, command =, id =, known = a list of stamps}]) */
+/* session:train(config, run [, {resume =, keep_state =, command =, id =, known = a list of stamps}])
+ */
 static int open_trainer(lua_State *L)
 {
     struct sw_error error = {0};
@@ -31,6 +32,7 @@ static int open_trainer(lua_State *L)
     if (!lua_isnoneornil(L, 4)) {
         luaL_checktype(L, 4, LUA_TTABLE);
         options.resume = sw_lua_switch_field(L, 4, "resume", 0);
+        options.keep_state = sw_lua_switch_field(L, 4, "keep_state", 0);
         options.command = sw_lua_text_field(L, 4, "command", NULL);
         options.id = sw_lua_text_field(L, 4, "id", NULL);
         if (lua_getfield(L, 4, "known") == LUA_TTABLE)
@@ -115,7 +117,8 @@ static void push_event(lua_State *L, const struct sw_event *event)
     }
 }
 
-/* trainer:next(): one step or evaluation; {kind = "step" | "evaluated" | "warning" | "done", ..} */
+/* trainer:next(): one step or evaluation; {kind = "step" | "evaluated" | "warning" | "done", ..},
+ * or {kind = "interrupted"} when a signal ended it early: the trainer can be saved and closed. */
 static int next_event(lua_State *L)
 {
     struct sw_event event = {0};
@@ -123,7 +126,14 @@ static int next_event(lua_State *L)
     struct lua_trainer *trainer = trainer_at(L);
     if (trainer->failed)
         return sw_lua_fail(L, SW_MISUSE, "the trainer has failed; it can only be closed");
-    if (sw_trainer_next(trainer->trainer, &event, &error) != SW_OK) {
+    int status = sw_trainer_next(trainer->trainer, &event, &error);
+    if (status == SW_INTERRUPTED) {
+        lua_createtable(L, 0, 1);
+        lua_pushliteral(L, "interrupted");
+        lua_setfield(L, -2, "kind");
+        return 1;
+    }
+    if (status != SW_OK) {
         trainer->failed = 1;
         return sw_lua_raise(L, &error);
     }

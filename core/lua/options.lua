@@ -7,7 +7,8 @@
 --   arguments          {least, most}: how many words that are no options
 --   options            a list of {"data", "DIR", "what it is for", kind =, least =, most =}: a
 --                      name, the word for its value (nil: a switch), and a line of help; kind is
---                      "text" (the default) or "integer". A name of one letter is given as -j N.
+--                      "text" (the default) or "integer". dashed: a text may begin with '-'. A
+--                      name of one letter is given as -j N.
 --   run                function(given, arguments): the exit status
 local core = require "stepwise.core"
 local text = require "stepwise.text"
@@ -35,7 +36,13 @@ local function find(command, word)
 end
 
 local function convert(command, option, value)
-  if option.kind ~= "integer" then return value end
+  if option.kind ~= "integer" then
+    if value:find("^%-.") and not option.dashed then
+      fail(command, "%s: expected %s, found the option '%s'; ./%s names a file", dashed(option[1]),
+        option[2], value, value)
+    end
+    return value
+  end
   local number = math.tointeger(tonumber(value))
   local least, most = option.least or 0, option.most or math.maxinteger
   if not number or not value:find("^%-?%d+$") then

@@ -15,6 +15,7 @@ local describe = require "stepwise.describe"
 local identity = require "stepwise.identity"
 local script = require "stepwise.script"
 local setup = require "stepwise.setup"
+local text = require "stepwise.text"
 
 local M = {}
 
@@ -116,11 +117,11 @@ function M.check_files(plan)
     if not seen[run.row] then
       seen[run.row] = true
       local config <close> = session:resolve(run.config)
-      if data.glove == "" and session:needs_glove(config) then
+      if data.glove == "" and data.init == "" and session:needs_glove(config) then
         core.fail(MISUSE, string.format("row '%s': its words start from GloVe vectors; --glove "
           .. "FILE names them", run.config.name))
       end
-      for _, key in ipairs { "glove", "vocab" } do
+      for _, key in ipairs { "glove", "vocab", "init" } do
         if data[key] ~= "" and core.file_kind(data[key]) ~= "file" then
           core.fail(1, string.format("row '%s': data.%s: %s: no such file", run.config.name, key,
             data[key]))
@@ -132,7 +133,7 @@ end
 
 -- ---- agreement with what a folder holds --------------------------------------------------------
 
-local paths <const> = { "dir", "glove", "vocab" }
+local paths <const> = { "dir", "glove", "vocab", "init" }
 
 -- The first key in which two configs differ but for seed and paths, with both values, or nil; then
 -- the same of the paths.
@@ -143,9 +144,9 @@ local function difference(old, new)
   a:override("seed=" .. new.seed)
   local moved
   for _, path in ipairs(paths) do
-    if old.data[path] ~= new.data[path] then
-      moved = moved or string.format("data.%s is '%s' there and '%s' here", path, old.data[path],
-        new.data[path])
+    local there, here = old.data[path] or "", new.data[path] or ""
+    if there ~= here then
+      moved = moved or string.format("data.%s is '%s' there and '%s' here", path, there, here)
     end
   end
   return a:difference(b), moved
@@ -178,6 +179,14 @@ function M.read(dir)
   if not fine then core.fail_within(path, plan) end
   if type(plan) ~= "table" or type(plan.rows) ~= "table" or type(plan.runs) ~= "table" then
     core.fail(1, path .. ": expected rows and runs")
+  end
+  for i, run in ipairs(plan.runs) do
+    local folder = type(run) == "table" and run.folder
+    if type(folder) ~= "string" or not folder:find("^[^/%c]+$") or folder:find("^%.+$")
+      or ours[folder] then
+      core.fail(1, string.format("%s: expected a folder of this one in run %d, found '%s'", path,
+        i, text.plain(tostring(folder))))
+    end
   end
   return plan
 end
@@ -298,7 +307,17 @@ local function agree(plan, dir, replan, known)
   if old then check_sources(plan, old, dir, moved, replan) end
 end
 
+-- What a process that was killed while it wrote has left. The claim of the plan is ours.
+local function remove_leftovers(dir)
+  for _, place in ipairs { { dir .. "/configs/", "" }, { dir .. "/", "^plan" } } do
+    for _, name in ipairs(core.list_folder(place[1])) do
+      if name:find(place[2] .. ".*%.json%.%w%w%w%w%w%w$") then os.remove(place[1] .. name) end
+    end
+  end
+end
+
 local function write(plan, dir)
+  remove_leftovers(dir)
   for _, run in ipairs(plan.runs) do
     local path = dir .. "/configs/" .. run.folder .. ".json"
     if run.text then core.write_file(path, run.text .. "\n") end

@@ -6,11 +6,12 @@ local layout = require "stepwise.layout"
 local mixtures = require "stepwise.mixtures"
 local plan_of = require "stepwise.plan"
 local summary = require "stepwise.summary"
+local text = require "stepwise.text"
 
 local M = {}
 
 local function reason_of(problem)
-  return type(problem) == "table" and problem.text or tostring(problem)
+  return text.readable(type(problem) == "table" and problem.text or tostring(problem))
 end
 
 -- A JSON object of a run's folder; nil when there is no such file, nil and why when it is none.
@@ -27,7 +28,7 @@ local function read_error(dir, run)
   local path = dir .. "/logs/" .. run.folder .. ".error"
   if core.file_kind(path) ~= "file" then return nil end
   local fine, content = pcall(core.read_file, path)
-  local line = fine and content:gsub("\n.*", "") or reason_of(content)
+  local line = fine and text.readable((content:gsub("\n.*", ""))) or reason_of(content)
   return line ~= "" and line or "failed"
 end
 
@@ -57,8 +58,6 @@ local function check_plan(plan, path)
   for i, run in ipairs(plan.runs) do
     expect(type(run) == "table" and slugs[run.row], "a row that is there in run " .. i)
     expect(math.type(run.seed) == "integer", "a seed in run " .. i)
-    expect(type(run.folder) == "string" and run.folder:find("^[^/]+$")
-      and not run.folder:find("^%.+$"), "a folder of this one in run " .. i)
     expect(not folders[run.folder], "one run '" .. run.folder .. "'")
     local twin = run.row .. " " .. run.seed -- a seed that counts twice would narrow the intervals
     expect(not seeds[twin], string.format("one run of row '%s' and seed %d", run.row, run.seed))

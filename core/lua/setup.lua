@@ -99,8 +99,10 @@ end
 -- Options of the command line as overrides.
 local function of_options(given)
   local result = {}
-  local names = { data = "data.dir", glove = "data.glove", vocab = "data.vocab" }
-  for _, option in ipairs { "data", "glove", "vocab", "seed", "threads" } do
+  local names = {
+    data = "data.dir", glove = "data.glove", vocab = "data.vocab", init = "data.init",
+  }
+  for _, option in ipairs { "data", "glove", "vocab", "init", "seed", "threads" } do
     if given[option] ~= nil then
       result[#result + 1] = (names[option] or option) .. "=" .. given[option]
     end

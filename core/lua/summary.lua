@@ -153,10 +153,7 @@ local LONGEST_REASON <const> = 72
 -- Why a row has no numbers, short enough for a line of a table; the notes have all of it.
 local function instead_of_numbers(row)
   if #row.failed == 0 then return "not done" end
-  local reason = text.plain(row.failed[1].reason)
-  local cut = utf8.offset(reason, LONGEST_REASON + 1)
-  if cut and cut <= #reason then reason = reason:sub(1, cut - 1) .. "…" end
-  return "failed: " .. reason
+  return "failed: " .. text.cut(text.plain(row.failed[1].reason), LONGEST_REASON, "…")
 end
 
 -- Marks the cells of the highest mean as it is printed, when there is something to choose from.

@@ -8,6 +8,7 @@ local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local plan_of = require "stepwise.plan"
 local reuse = require "stepwise.reuse"
+local run_folder = require "stepwise.run_folder"
 local text = require "stepwise.text"
 
 local M = {}
@@ -70,11 +71,8 @@ end
 -- A process that is killed right after it wrote result.json leaves its claim and its state.
 local function tidy(at)
   os.remove(at.folder .. "/state.safetensors")
-  for _, path in ipairs { at.folder .. "/claim", at.claim } do
-    local state = core.claim_state(path)
-    local claim = state.generation > 0 and state.kind ~= "held" and core.claim(path)
-    if claim then claim:release(true) end
-  end
+  run_folder.drop_claim(at.folder .. "/claim")
+  run_folder.drop_claim(at.claim)
 end
 
 -- A line of logs/sweep.log: who did what with which run. It is for people.
@@ -89,7 +87,7 @@ end
 -- ---- one run -----------------------------------------------------------------------------------
 
 local function command_of(at, run, threads)
-  local command = { core.program_path(), "train", at.config, "--out", at.folder, "--resume",
+  local command = { core.program_path(), "train", at.config, "--out", at.folder, "--continue",
     "--parent", tostring(core.process_number()) }
   local function add(...)
     for _, word in ipairs { ... } do command[#command + 1] = word end
@@ -164,7 +162,7 @@ function Sweep:attend(run)
     claim:release()
     owner = by
   end
-  if not self.told[run] then self:say(run, "in the hands of %s; waiting for it", owner) end
+  if not self.told[run] then self:say(run, "being run by %s; waiting", owner) end
   self.told[run] = true
   return false
 end

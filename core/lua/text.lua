@@ -79,6 +79,13 @@ function M.readable(s)
   return #parts == 0 and s or table.concat(parts) .. s:sub(from)
 end
 
+-- At most `most` characters of s, as valid UTF-8, with `mark` where more were cut off.
+function M.cut(s, most, mark)
+  s = M.readable(s)
+  local stop = utf8.offset(s, most + 1)
+  return stop and stop <= #s and s:sub(1, stop - 1) .. mark or s
+end
+
 -- One line without control characters: what comes from a file may hold any.
 function M.plain(s)
   return (s:gsub("%c", " "))

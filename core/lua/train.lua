@@ -5,23 +5,30 @@ local coverage = require "stepwise.coverage"
 local identity = require "stepwise.identity"
 local layout = require "stepwise.layout"
 local progress = require "stepwise.progress"
+local run_folder = require "stepwise.run_folder"
 local setup = require "stepwise.setup"
 local text = require "stepwise.text"
+
+local MISUSE <const> = 2
 
 local M = {
   name = "train",
   summary = "Trains the model of an experiment and evaluates it.",
   usage = "EXPERIMENT.lua [key=value..]",
   details = [[
-The experiment may also be a config.json, or a run folder, which is then gone on with.
+The experiment may also be a config.json, or a run folder, which is resumed.
 key=value changes what the experiment says: dim=256 epochs=5 l2l.lambda=9 stages=l2l,g2l.
-Ctrl-C saves the run; the same command with --resume goes on with it, to the same result.]],
+Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 save the run; the same command with --resume resumes it, to the
+same result. --resume epochs=N (or max_steps=N) trains on to another end, also when it is done.]],
   arguments = { 1, math.huge },
   options = {
     setup.options[1], setup.options[2], setup.options[3],
     { "seed", "N", "of the first parameters and the order of the captions", kind = "integer" },
     { "out", "RUN", "the run folder; runs/EXPERIMENT-seedN when none is given" },
-    { "resume", nil, "go on with the run folder where it was left" },
+    { "init", "FILE", "a checkpoint or run folder whose parameters the run starts from" },
+    { "resume", nil, "resume the run folder from its saved state" },
+    { "restart", nil, "start over in the run folder; what it holds is removed" },
+    { "continue", nil, "resume the run folder, or start it (stepwise ablate gives it)" },
     { "threads", "N", "0: one for each CPU; the result is the same", kind = "integer", most = 256 },
     { "id", "ID", "fail unless config, data and plugins make this run (stepwise ablate gives it)" },
     { "checked", "STAMP,..", "splits whose values need no check (stepwise ablate gives it)" },
@@ -85,8 +92,8 @@ end
 
 -- Trains `config` in the folder `run` and follows it on `out`; the exit status.
 local function follow(session, config, run, about, options, out)
-  core.catch_interrupts()
   local trainer <close> = session:train(config, run, options)
+  core.catch_interrupts() -- until here there is nothing to save
   local clock, step, words = new_clock(), nil, trainer:words()
   for _, line in ipairs(words and coverage.lines(words) or {}) do out:say(line) end
   local inputs = trainer:inputs()
@@ -108,7 +115,7 @@ local function follow(session, config, run, about, options, out)
         layout.recalls(event.dev), event.best and "  best" or ""))
     elseif event.kind == "warning" then
       out:say("warning: " .. event.text)
-    else
+    elseif event.kind == "done" then
       out:finish()
       show_done(event, out, run, about)
       return 0
@@ -143,20 +150,65 @@ end
 
 -- A process of another machine may work in the folder, or may be dead: its signs of life tell.
 local function wait_for(run, out)
-  if core.file_kind(run .. "/result.json") or core.file_kind(run) ~= "folder" then return end
+  if core.file_kind(run) ~= "folder" then return end
   local watch, told = claims.watch(), false
   while core.claim_state(run .. "/claim").elsewhere do
     local free, owner = watch:is_free(run)
     if free then return end
-    if not told then out:say(run .. ": in the hands of " .. owner .. "; waiting for it") end
+    if not told then out:say(run .. ": being run by " .. owner .. "; waiting") end
     told = true
     core.sleep(0.2)
   end
 end
 
+-- Refuses a run folder that does not fit how it is asked for, before anything is read.
+local function check_folder(run, given, resume)
+  local kind = run_folder.kind(run)
+  if kind == "missing" then
+    if not given.resume then return end
+    local above, name = run:match("^(.*/)([^/]+)$")
+    local beside = core.list_folder(above or ".") or {}
+    core.fail(1, string.format("%s: no such run folder to resume%s", run,
+      core.suggest(name or run, beside)))
+  elseif kind == "foreign" then
+    core.fail(1, run .. ": is there already, and is no run folder; --out RUN takes another")
+  elseif kind == "lost" and resume and not given.restart then
+    core.fail(1, run .. ": its training state (state.safetensors) is gone, so it cannot be "
+      .. "resumed; --restart starts over in it, --init FILE starts a new run from its checkpoint")
+  elseif kind ~= "unused" and not resume and not given.restart then
+    core.fail(1, run .. ": is there already; --resume resumes it, --restart starts over in it, "
+      .. "--out RUN takes another")
+  end
+end
+
+-- Makes the folder ready and says how the run begins; gives its kind as it is then.
+local function prepare(run, given, out, config, settings)
+  local kind = run_folder.kind(run)
+  if kind == "unused" or given.restart and kind ~= "missing" then
+    config:sources() -- what cannot be read must not cost the run that is there
+    run_folder.clear(run)
+    return "unused"
+  elseif kind == "started" then
+    out:say(run .. ": no state was saved yet; starting at step 1")
+  elseif kind == "done" then
+    run_folder.drop_claim(run .. "/claim")
+  end
+  local before = identity.read_json(run .. "/config.json")
+  for _, key in ipairs { "epochs", "max_steps" } do
+    local there = before and type(before.train) == "table" and before.train[key]
+    if there and there ~= settings.train[key] then
+      out:say(string.format("%s: %s was %s and is now %s", run, key, there, settings.train[key]))
+    end
+  end
+  return kind
+end
+
 function M.run(given, arguments, argv)
   if given.parent and not core.end_with(given.parent) then
     core.fail(1, "the process that started this run is gone")
+  end
+  if given.init and core.file_kind(given.init) == "folder" then
+    given.init = given.init:gsub("(.)/+$", "%1") .. "/checkpoint.safetensors"
   end
   local out <close> = progress.new(io.stdout)
   local source = setup.experiment(arguments[1])
@@ -164,12 +216,14 @@ function M.run(given, arguments, argv)
   local settings = config:table()
   local run = given.out or source.run
     or string.format("runs/%s-seed%d", source.label, settings.seed)
-  local resume = given.resume or (source.run ~= nil and run == source.run)
-  if core.file_kind(run) and not resume then
-    core.fail(1, run .. ": is there already; --resume goes on with it, --out RUN takes another")
+  if given.restart and given.resume then
+    core.fail(MISUSE, "train: give either --resume or --restart, not both")
   end
+  local resume = given.resume or given.continue or (source.run ~= nil and run == source.run)
+  check_folder(run, given, resume)
   if about.generated then setup.ensure_scenes(about.dir, function(line) out:say(line) end) end
-  if resume then wait_for(run, out) end
+  wait_for(run, out)
+  local kind = prepare(run, given, out, config, settings)
 
   local name = settings.name ~= "" and settings.name or source.label
   out:say(name .. ": " .. describe_model(settings))
@@ -180,8 +234,8 @@ function M.run(given, arguments, argv)
   out:say("run: " .. run)
   local session <close> = core.session { threads = settings.threads }
   return follow(session, config, run, about,
-    { resume = resume, command = command_of(argv), id = given.id, known = checked(given, run) },
-    out)
+    { resume = kind ~= "missing", keep_state = not given.continue, command = command_of(argv),
+      id = given.id, known = checked(given, run) }, out)
 end
 
 return M

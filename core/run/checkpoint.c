@@ -155,7 +155,8 @@ static int all_finite(const struct sw_checkpoint *c, const struct sw_parameter *
     return SW_OK;
 }
 
-static int fill(const struct sw_checkpoint *c, const struct sw_model *model, struct sw_error *error)
+int sw_checkpoint_fill(const struct sw_checkpoint *c, const struct sw_model *model,
+                       struct sw_error *error)
 {
     int count = sw_model_parameters(model);
     const char **names = calloc((size_t)count + 1, sizeof *names);
@@ -199,7 +200,7 @@ int sw_checkpoint_model(struct sw_matcher **out, const struct sw_session *sessio
     int status = sw_matcher_new(&matcher, session, checkpoint->config, &inputs, error);
     if (status != SW_OK)
         return status;
-    status = fill(checkpoint, matcher->model, error);
+    status = sw_checkpoint_fill(checkpoint, matcher->model, error);
     if (status != SW_OK)
         sw_matcher_free(matcher);
     else

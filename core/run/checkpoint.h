@@ -30,6 +30,10 @@ void sw_checkpoint_close(struct sw_checkpoint *checkpoint);
 int sw_checkpoint_model(struct sw_matcher **out, const struct sw_session *session,
                         const struct sw_checkpoint *checkpoint, struct sw_error *error);
 
+/* Fills every parameter of a model of the same parts, with the same errors. */
+int sw_checkpoint_fill(const struct sw_checkpoint *checkpoint, const struct sw_model *model,
+                       struct sw_error *error);
+
 /* Open, model and close in one. config (may be NULL) gets a new reference. */
 int sw_checkpoint_load(struct sw_matcher **out, json_t **config, const struct sw_session *session,
                        const char *path, struct sw_error *error);

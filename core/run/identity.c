@@ -37,6 +37,17 @@ static json_t *of_file(const char *path, struct sw_error *error)
     return hex(so_far);
 }
 
+/* All of it: two checkpoints of one model may differ in little. */
+static json_t *of_checkpoint(const char *path, struct sw_error *error)
+{
+    struct sw_mapping file;
+    if (sw_map(&file, path, error) != SW_OK)
+        return NULL;
+    json_t *hash = hex(XXH3_64bits(file.data, file.size));
+    sw_unmap(&file);
+    return hash;
+}
+
 /* null where the model needs no vectors. */
 static json_t *of_glove(const struct sw_session *session, const json_t *config,
                         struct sw_error *error)
@@ -52,6 +63,8 @@ static json_t *of_glove(const struct sw_session *session, const json_t *config,
 json_t *sw_identity_data(const struct sw_session *session, const json_t *config,
                          const struct sw_inputs *inputs, struct sw_error *error)
 {
+    struct sw_settings s;
+    sw_config_settings(config, &s);
     json_t *glove = of_glove(session, config, error);
     if (!glove)
         return NULL;
@@ -62,6 +75,13 @@ json_t *sw_identity_data(const struct sw_session *session, const json_t *config,
                   hex(sw_vocabulary_fingerprint(&inputs->vocabulary)), "glove", glove);
     if (!result)
         sw_fail(error, SW_FAILED, "out of memory for a run's id");
+    if (result && *s.init) { /* where there is none, ids are what they were before it could be */
+        json_t *init = of_checkpoint(s.init, error);
+        if (!init || json_object_set_new(result, "init", init) != 0) {
+            json_decref(result);
+            result = NULL;
+        }
+    }
     return result;
 }
 

@@ -51,6 +51,7 @@ struct sw_event {
 
 struct sw_train_options {
     int resume;          /* go on where the folder's state is, from the start when there is none */
+    int keep_state;      /* also when the run is done, so that it can go on to more epochs */
     const char *command; /* the command line, for provenance; may be NULL */
     const char *id;      /* what sw_identity must give for this run; NULL: whatever it gives */
     const json_t *known; /* stamps of splits whose values were read before; may be NULL */
@@ -60,14 +61,17 @@ struct sw_trainer;
 
 /* config: resolved. run: path of the run folder, made by this call. Reads the data, makes or loads
  * the vocabulary, builds the model, writes config.json, vocab.json and provenance.json. A folder
- * that is done gives a trainer whose first event is DONE. */
+ * that is done gives a trainer whose first event is DONE. A run that is resumed may end elsewhere
+ * than it was to: epochs and max_steps are those of `config`, which otherwise decides the same
+ * numbers as the folder's; one that is done goes on when its state was kept. */
 int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const json_t *config,
                     const char *run, const struct sw_train_options *options,
                     struct sw_error *error);
 
 /* Does what is due next -- one step, one evaluation -- and says what it was. After DONE it gives
- * DONE again. After a failure (a loss that is not finite, a full disk) the trainer can only be
- * closed; what the folder held stays good. */
+ * DONE again. SW_INTERRUPTED (tensor/compute.h): it ended early and counts as not done; the trainer
+ * can be saved and closed. After a failure (a loss that is not finite, a full disk) the trainer can
+ * only be closed; what the folder held stays good. */
 int sw_trainer_next(struct sw_trainer *trainer, struct sw_event *event, struct sw_error *error);
 
 /* Saves the state now; the run can go on or be closed and resumed. */

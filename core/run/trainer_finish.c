@@ -199,7 +199,7 @@ int sw_trainer_finish(struct sw_trainer *t, struct sw_error *error)
     json_decref(result);
     if (status != SW_OK)
         return status;
-    char *state = sw_folder_file(t->folder, "state.safetensors");
+    char *state = t->keep_state ? NULL : sw_folder_file(t->folder, "state.safetensors");
     if (state)
         unlink(state); /* nothing will go on from it; a leftover does no harm */
     free(state);

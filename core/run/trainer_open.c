@@ -1,17 +1,32 @@
 /* trainer_open.c -- a run from its config and folder: new, to go on with, or done. */
 #include "run/trainer_parts.h"
 
+#include "run/checkpoint.h"
 #include "run/identity.h"
 #include "run/provenance.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The folder's own config, where there is one, must decide the same numbers as the one given. */
-static int check_config(const struct sw_trainer *t, struct sw_error *error)
+/* A new config: `config` that ends where `end` does. */
+static json_t *ending_as(const json_t *config, const json_t *end)
+{
+    static const char *const names[] = {"epochs", "max_steps"};
+    json_t *copy = json_deep_copy(config), *train = json_object_get(copy, "train");
+    for (size_t i = 0; copy && i < sizeof names / sizeof *names; i++)
+        json_object_set(train, names[i],
+                        end ? json_object_get(json_object_get(end, "train"), names[i])
+                            : json_null());
+    return copy;
+}
+
+/* The folder's own config, where there is one, must decide the same numbers as the one given, but
+ * for where the run ends. */
+static int check_config(struct sw_trainer *t, struct sw_error *error)
 {
     char difference[512];
     if (!sw_folder_has(t->folder, "config.json"))
@@ -26,10 +41,29 @@ static int check_config(const struct sw_trainer *t, struct sw_error *error)
         return SW_FAILED;
     }
     int equal = sw_config_same(resolved, t->config, difference, sizeof difference);
+    json_t *longer = equal ? NULL : ending_as(resolved, t->config);
+    if (longer && sw_config_same(longer, t->config, difference, sizeof difference)) {
+        t->before = json_incref(resolved);
+        equal = 1;
+    }
+    json_decref(longer);
     json_decref(resolved);
     return equal ? SW_OK
                  : sw_fail(error, SW_FAILED, "cannot go on with %s under another config: %s",
                            sw_folder_path(t->folder), difference);
+}
+
+/* The key of a run of these data. */
+static int key_of(const struct sw_trainer *t, const json_t *config, char out[33],
+                  struct sw_error *error)
+{
+    char data[128];
+    const char *init =
+        json_string_value(json_object_get(json_object_get(t->sources, "data"), "init"));
+    snprintf(data, sizeof data, "train %016" PRIx64 " dev %016" PRIx64 "%s%.16s",
+             t->inputs.train_fingerprint, t->inputs.dev_fingerprint, init ? " init " : "",
+             init ? init : "");
+    return sw_config_hash(config, data, out, error);
 }
 
 /* Which run this is, and whether it is the one that was asked for. */
@@ -49,6 +83,13 @@ static int identify(struct sw_trainer *t, const char *expected, struct sw_error 
                          "the run was planned with other data, plugins or config: expected id "
                          "%.40s, found %s",
                          expected, t->id);
+    json_t *endless = ending_as(t->config, NULL);
+    if (status == SW_OK)
+        status = key_of(t, t->config, t->key, error);
+    if (status == SW_OK)
+        status = endless ? key_of(t, endless, t->state_key, error)
+                         : sw_fail(error, SW_FAILED, "out of memory for a run's id");
+    json_decref(endless);
     return status;
 }
 
@@ -73,10 +114,7 @@ static int open_inputs(struct sw_trainer *t, struct sw_error *error)
     free(vocab);
     if (status != SW_OK)
         return status;
-    char data[96];
-    snprintf(data, sizeof data, "train %016" PRIx64 " dev %016" PRIx64, t->inputs.train_fingerprint,
-             t->inputs.dev_fingerprint);
-    return sw_config_hash(t->config, data, t->key, error);
+    return status;
 }
 
 /* The vocabulary must be the one that the run began with: with other ids, each word would take over
@@ -133,10 +171,20 @@ static int make_room(struct sw_trainer *t, struct sw_error *error)
 static int load_state(struct sw_trainer *t, const char *path, struct sw_error *error)
 {
     struct sw_progress *p = &t->progress;
-    int status = sw_state_load(path, t->matcher->model, t->first, t->second, p, t->key, error);
+    char before[33]; /* states of earlier versions know the whole config */
+    const char *const keys[] = {t->state_key, t->key, t->before ? before : NULL, NULL};
+    int status = t->before ? key_of(t, t->before, before, error) : SW_OK;
+    if (status == SW_OK)
+        status = sw_state_load(path, t->matcher->model, t->first, t->second, p, keys, error);
     if (status != SW_OK)
         return status;
-    if (p->position >= t->steps_in_epoch || p->step > t->total_steps || p->epoch > p->step ||
+    if (p->step > t->total_steps)
+        return sw_fail(
+            error, SW_FAILED,
+            "%s: the run has done %lld steps already and cannot end at step %lld; expected "
+            "more epochs or max_steps",
+            sw_folder_path(t->folder), (long long)p->step, (long long)t->total_steps);
+    if (p->position >= t->steps_in_epoch || p->epoch > p->step ||
         p->step != p->epoch * t->steps_in_epoch + p->position || p->evaluated > p->step ||
         p->best_step > p->step)
         return sw_fail(
@@ -144,13 +192,83 @@ static int load_state(struct sw_trainer *t, const char *path, struct sw_error *e
             "%s: its counters do not fit together: step %lld is not step %lld of epoch %lld", path,
             (long long)p->step, (long long)p->position, (long long)p->epoch);
     t->saved = p->step;
+    t->saved_evaluated = p->evaluated;
     return SW_OK;
+}
+
+/* A checkpoint's words must be the run's, each with its id: a table of the same size says nothing.
+ */
+static int check_words(const struct sw_trainer *t, const char *checkpoint, struct sw_error *error)
+{
+    const struct sw_vocabulary *ours = &t->inputs.vocabulary;
+    struct sw_vocabulary theirs;
+    size_t count = ours->words.count;
+    int status = sw_checkpoint_vocabulary(&theirs, checkpoint, NULL, (int)count, error);
+    for (size_t i = 0; i < count && status == SW_OK; i++) {
+        const char *here = sw_vocabulary_word(ours, (int32_t)i);
+        const char *there = sw_vocabulary_word(&theirs, (int32_t)i);
+        if (strcmp(here, there) != 0)
+            status =
+                sw_fail(error, SW_FAILED,
+                        "%s: expected the run's vocabulary beside it (--vocab), found '%.60s' as "
+                        "word %zu where the run has '%.60s'",
+                        checkpoint, there, i, here);
+    }
+    sw_vocabulary_free(&theirs);
+    return status;
+}
+
+/* Appends names of one kind of mismatch to `out`, as "; WHAT a, b". */
+static void list_names(char *out, size_t size, const char *what, const char *name, int first)
+{
+    size_t used = strlen(out);
+    if (used < size)
+        snprintf(out + used, size - used, "%s%s%s", first ? "; " : ", ", first ? what : "", name);
+}
+
+/* The parameters of the checkpoint and of the model must be the same, by name. */
+static int check_names(const struct sw_safetensors *file, const struct sw_model *model,
+                       struct sw_error *error)
+{
+    char list[768] = "";
+    int missing = 0, more = 0;
+    for (int i = 0; i < sw_model_parameters(model); i++) {
+        const char *name = sw_model_parameter(model, i)->name;
+        if (!sw_safetensors_find(file, name))
+            list_names(list, sizeof list, "it lacks ", name, missing++ == 0);
+    }
+    for (size_t i = 0; i < file->count; i++)
+        if (!sw_model_find_parameter(model, file->entries[i].name))
+            list_names(list, sizeof list, "the run's model lacks ", file->entries[i].name,
+                       more++ == 0);
+    return missing + more
+               ? sw_fail(error, SW_FAILED, "%s: expected the parameters of the run's model%s",
+                         file->path, list)
+               : SW_OK;
+}
+
+/* data.init: the parameters of a checkpoint, as the model's first ones. */
+static int start_from(const struct sw_trainer *t, const char *path, struct sw_error *error)
+{
+    struct sw_checkpoint checkpoint;
+    int status = sw_checkpoint_open(&checkpoint, t->session, path, error);
+    if (status == SW_OK)
+        status = check_names(&checkpoint.file, t->matcher->model, error);
+    if (status == SW_OK)
+        status = sw_checkpoint_fill(&checkpoint, t->matcher->model, error);
+    if (status == SW_OK)
+        status = check_words(t, path, error);
+    sw_checkpoint_close(&checkpoint);
+    return status;
 }
 
 static int make_model(struct sw_trainer *t, int has_state, struct sw_error *error)
 {
-    int status =
-        sw_inputs_matcher(&t->inputs, &t->matcher, t->session, t->config, has_state, error);
+    const char *init = has_state ? "" : t->settings.init;
+    int status = sw_inputs_matcher(&t->inputs, &t->matcher, t->session, t->config,
+                                   has_state || *init, error);
+    if (status == SW_OK && *init)
+        status = start_from(t, init, error);
     if (status == SW_OK)
         status = make_room(t, error);
     if (status != SW_OK)
@@ -170,6 +288,17 @@ static int make_model(struct sw_trainer *t, int has_state, struct sw_error *erro
     return status;
 }
 
+/* Whether a folder's id is this run's, or was before the run was to end elsewhere. */
+static int is_id_of(const struct sw_trainer *t, const json_t *id)
+{
+    char before[33] = "";
+    const char *text = json_string_value(id);
+    if (t->before)
+        sw_identity(t->before, json_object_get(t->sources, "data"),
+                    json_object_get(t->sources, "plugins"), before, NULL);
+    return text && (strcmp(text, t->id) == 0 || strcmp(text, before) == 0);
+}
+
 /* What an earlier part wrote stays; this part notes what has changed since, which may change bits.
  */
 static int add_part(struct sw_trainer *t, const char *command, struct sw_error *error)
@@ -186,11 +315,11 @@ static int add_part(struct sw_trainer *t, const char *command, struct sw_error *
             json_object_set(part, may_change[i], value);
     }
     const json_t *id = json_object_get(old, "id");
-    if (has_old && (id ? !json_is_string(id) || strcmp(json_string_value(id), t->id) != 0
-                       : json_object_get(part, "plugins") != NULL))
+    if (has_old && (id ? !is_id_of(t, id) : json_object_get(part, "plugins") != NULL))
         *t->id = 0;
     t->provenance = json_incref(has_old ? old : now);
     json_object_set_new(t->provenance, "id", *t->id ? json_string(t->id) : json_null());
+    json_object_set_new(t->provenance, "key", json_string(t->key));
     if (!has_old)
         json_object_set(t->provenance, "sources", t->sources);
     json_object_set(json_object_get(t->provenance, "data"), "checked", t->stamps);
@@ -220,12 +349,30 @@ static int write_about(struct sw_trainer *t, const char *command, struct sw_erro
     return status;
 }
 
+/* From here on the folder is no longer done. Its state is, so nothing is lost if this ends here. */
+static int forget_result(const struct sw_trainer *t, struct sw_error *error)
+{
+    char *path = sw_folder_file(t->folder, "result.json");
+    int failed = !path || (unlink(path) != 0 && errno != ENOENT);
+    int why = path ? errno : ENOMEM;
+    free(path);
+    return failed ? sw_fail(error, SW_FAILED, "cannot remove %s/result.json: %s",
+                            sw_folder_path(t->folder), strerror(why))
+                  : SW_OK;
+}
+
 static int begin(struct sw_trainer *t, const char *command, struct sw_error *error)
 {
     struct sw_progress *p = &t->progress;
-    int status = write_about(t, command, error);
+    int status = t->before ? forget_result(t, error) : SW_OK;
     if (status == SW_OK)
         status = sw_folder_begin(t->folder, p->step, p->evaluated, error);
+    if (status == SW_OK && t->before && t->saved >= 0) { /* under a key that both configs have */
+        t->saved_evaluated = -2;
+        status = sw_trainer_save(t, error);
+    }
+    if (status == SW_OK)
+        status = write_about(t, command, error);
     if (status == SW_OK)
         status = sw_folder_log(t->folder, p->step, p->step ? "resumed" : "started",
                                json_pack("{s:i, s:o}", "threads",
@@ -262,8 +409,17 @@ static int open_again(struct sw_trainer *t, const char *run, const struct sw_tra
     int status = sw_folder_open(&t->folder, run, 1, error);
     if (status == SW_OK)
         status = check_config(t, error);
-    if (status == SW_OK && sw_folder_has(t->folder, "result.json"))
-        return sw_trainer_recall(t, error);
+    if (status == SW_OK && sw_folder_has(t->folder, "result.json")) {
+        if (!t->before)
+            return sw_trainer_recall(t, error);
+        if (!sw_folder_has(t->folder, "state.safetensors"))
+            return sw_fail(error, SW_FAILED,
+                           "%s: the run is done and its training state (state.safetensors) was not "
+                           "kept; --init %s/checkpoint-last.safetensors starts a new run from its "
+                           "model",
+                           run, run);
+        status = sw_folder_claim(t->folder, error);
+    }
     if (status == SW_OK)
         status = open_inputs(t, error);
     if (status == SW_OK)
@@ -291,6 +447,7 @@ int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const j
     if (!t)
         return sw_fail(error, SW_FAILED, "out of memory for a run");
     t->session = session;
+    t->keep_state = options && options->keep_state;
     t->config = json_deep_copy(config);
     if (!t->config)
         sw_fail(&own, SW_FAILED, "out of memory for a run");
@@ -329,6 +486,7 @@ void sw_trainer_close(struct sw_trainer *t)
     json_decref(t->sources);
     json_decref(t->stamps);
     json_decref(t->config);
+    json_decref(t->before);
     free(t->first);
     free(t->second);
     free(t->order);

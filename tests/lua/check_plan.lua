@@ -62,6 +62,30 @@ unit.test("rows whose names look alike get folders of their own", function()
   unit.equal(table.concat(names, " "), "a-b-seed0 a-b-2-seed0 row-seed0 logs-2-seed0")
 end)
 
+unit.test("a plan names no folder elsewhere, and its texts are UTF-8", function()
+  local dir = folder .. "/elsewhere"
+  for _, name in ipairs { "../up", "a/b", "..", "configs", "a\n", "" } do
+    os.execute("mkdir -p '" .. dir .. "'")
+    unit.write(dir .. "/plan.json", sw.json_encode { rows = sw.json_array {},
+      runs = { { folder = name } } })
+    unit.fails(1, "plan.json: expected a folder of this one in run 1", plans.read, dir)
+  end
+  unit.fails(2, "rows[1]: name: expected text in UTF-8, found 'a\u{fffd}'", build, nil, nil,
+    '{ name = "a\\xff" }')
+end)
+
+unit.test("what killed processes left half written goes", function()
+  local plan = build()
+  local dir = folder .. "/leftovers"
+  plans.freeze(plan, dir)
+  local left = { "/configs/a-b-seed0.json.Ab3xY9", "/plan.json.abcdef" }
+  for _, name in ipairs(left) do unit.write(dir .. name, "x") end
+  unit.write(dir .. "/table.json.abcdef", "another process may be writing it")
+  plans.freeze(build(), dir)
+  for _, name in ipairs(left) do unit.equal(io.open(dir .. name), nil, name) end
+  unit.equal(unit.read(dir .. "/table.json.abcdef"):sub(1, 7), "another")
+end)
+
 unit.test("an experiment is no table", function()
   local path = unit.write(folder .. "/e.lua", 'return require("stepwise").experiment {}')
   unit.fails(2, "found an experiment, which stepwise train runs", plans.build, path, {}, {}, { 0 })

@@ -230,7 +230,7 @@ unit.test("a sweep takes over the runs of a machine that is gone", function()
   foreign(folder .. "/gone/l2l-x-seed0/claim.2", "process 2 5 on elsewhere boot pid:[1]")
   local found, said = run("ablate", "gone", "--lease", "5")
   unit.equal(found, 0, said)
-  unit.contains(said, "l2l-x-seed0: in the hands of process 1 on elsewhere; waiting for it")
+  unit.contains(said, "l2l-x-seed0: being run by process 1 on elsewhere; waiting")
   unit.equal(exists "gone/l2l-x-seed0/claim.2", false)
 end)
 
@@ -363,7 +363,7 @@ unit.test("a run that another process has taken over writes no more", function()
   config:override "epochs=1000000"
   local trainer <close> = session:train(config, folder .. "/lost")
   trainer:next()
-  unit.fails(1, "in use by another process: process ", session.train, session, config,
+  unit.fails(1, "is locked by process ", session.train, session, config,
     folder .. "/lost", { resume = true })
   foreign(folder .. "/lost/claim.2", "process 1 5 on elsewhere boot pid:[1]")
   unit.fails(1, "another process has taken over the run folder", function()
@@ -375,7 +375,7 @@ unit.test("a run alone waits for a machine that may still work on it", function(
   os.execute("mkdir '" .. folder .. "/waits'")
   foreign(folder .. "/waits/claim.1", "process 1 5 on elsewhere boot pid:[1]")
   local status_of, said = shell('"$STEPWISE" train clean/configs/all-seed0.json --out waits '
-    .. "--resume >waits.out & p=$!; until grep -q 'in the hands of process 1 on elsewhere' "
+    .. "--resume >waits.out & p=$!; until grep -q 'being run by process 1 on elsewhere' "
     .. "waits.out; do sleep 0.05; done; printf '%-511s\\n' free >waits/claim.1; "
     .. "wait $p; cat waits.out")
   unit.equal(status_of, 0, said)

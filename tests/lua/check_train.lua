@@ -75,7 +75,8 @@ end)
 unit.test("one folder is written by one trainer at a time", function()
   local trainer <close> = session:train(config(), folder .. "/busy", {})
   trainer:next()
-  unit.fails(1, "in use", session.train, session, config(), folder .. "/busy", { resume = true })
+  unit.fails(1, "locked by process", session.train, session, config(), folder .. "/busy",
+    { resume = true })
 end)
 
 unit.test("a trainer that is left to the collector frees its folder", function()

@@ -427,7 +427,8 @@ START_TEST(state_round_trip)
         sw_model_find_parameter(matcher->model, "embedding.glove.weight")->tensor;
     memset(values, 0, count * sizeof *values);
     table->data[3] = 99;
-    ck_assert_msg(sw_state_load(path, matcher->model, a, b, &progress, "key", &error) == SW_OK,
+    ck_assert_msg(sw_state_load(path, matcher->model, a, b, &progress,
+                                (const char *[]){"other", "key", NULL}, &error) == SW_OK,
                   "%s", error.text);
     ck_assert_float_eq(table->data[3], 3.0f / 7);
     ck_assert_mem_eq(&progress.best, &reached.best, sizeof reached.best);
@@ -454,7 +455,9 @@ static void state_refused(const char *key, const char *message)
     float *a = moments(0), *b = moments(0);
     struct sw_progress progress;
     struct sw_error error = {0};
-    ck_assert_int_eq(sw_state_load(path, matcher->model, a, b, &progress, key, &error), SW_FAILED);
+    ck_assert_int_eq(
+        sw_state_load(path, matcher->model, a, b, &progress, (const char *[]){key, NULL}, &error),
+        SW_FAILED);
     ck_assert_msg(strstr(error.text, message) != NULL, "%s", error.text);
     free(a);
     free(b);

@@ -41,7 +41,7 @@ START_TEST(one_run_a_folder)
     refused(config, run, 0, SW_FAILED,
             "is there already; take another one with --out, or go on with "
             "--resume");
-    refused(config, run, 1, SW_FAILED, "is in use by another process");
+    refused(config, run, 1, SW_FAILED, "is locked by process");
     runs_until(trainer, 8);
     ck_assert_int_eq(sw_trainer_save(trainer, NULL), SW_OK);
     sw_trainer_close(trainer);
