@@ -1,6 +1,8 @@
 -- inspect.lua: stepwise inspect
+local composition = require "stepwise.composition"
 local core = require "stepwise.core"
 local draw = require "stepwise.draw"
+local scripts = require "stepwise.describe"
 local setup = require "stepwise.setup"
 
 local M = {
@@ -78,6 +80,9 @@ local function describe(session, given, arguments)
     config:override(assignment)
   end
   local resolved = config:table()
+  local checker = scripts.session()
+  local checked <close> = checker:resolve(resolved)
+  composition.check(checker, checked)
   local features, vocabulary = sizes(resolved, source, given.split)
   return session:describe(config, features, vocabulary),
     resolved.name ~= "" and resolved.name or source.label,

@@ -1,6 +1,8 @@
 -- train.lua: stepwise train
 local claims = require "stepwise.claim"
+local composition = require "stepwise.composition"
 local core = require "stepwise.core"
+local describe = require "stepwise.describe"
 local layout = require "stepwise.layout"
 local progress = require "stepwise.progress"
 local setup = require "stepwise.setup"
@@ -140,6 +142,7 @@ function M.run(given, arguments, argv)
   local out <close> = progress.new(io.stdout)
   local source = setup.experiment(arguments[1])
   local config, about = setup.configure(source, given, setup.overrides("train", arguments))
+  composition.check(describe.session(), config)
   local settings = config:table()
   local run = given.out or source.run
     or string.format("runs/%s-seed%d", source.label, settings.seed)

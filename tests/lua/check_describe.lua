@@ -48,6 +48,18 @@ unit.test("wrong kinds, ranges and names of plugins are refused", function()
   unit.fails(2, "dim", sw.experiment, { model = { dim = 0 } })
 end)
 
+unit.test("stages that lack what an earlier one leaves are refused where they are written", function()
+  local function with(...)
+    return sw.experiment { model = { stages = { ... } } }
+  end
+  unit.fails(2, { "x.lua:2: ", "stage g2l: needs", "stages=l2l,g2l would run" }, run, [[
+local sw = require "stepwise"
+return sw.experiment { model = { stages = { "g2l" } } }]])
+  unit.fails(2, "stages=l2l,g2l,g2g would run", with, { plugin = "l2l", score = false }, "g2g")
+  unit.fails(2, "stage g2l: needs", sw.experiment, { on_scenes = { stages = { "g2l" } } })
+  with({ plugin = "l2l", score = false }, "g2l")
+end)
+
 unit.test("on_scenes is checked when it is written, not when it is used", function()
   unit.fails(2, "did you mean", sw.experiment, { on_scenes = { epoch = 1 } })
   unit.fails(2, "list of names", sw.experiment, { on_scenes = { stages = { { plugin = "l2l" } } } })

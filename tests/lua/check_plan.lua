@@ -47,11 +47,18 @@ unit.test("every row and seed is resolved, with its own change only", function()
 end)
 
 unit.test("overrides change the base, and a row wins over them", function()
-  local plan = build("0", { "stages=g2l,g2g", "dim=16" })
+  local plan = build("0", { "stages=l2l,g2l", "dim=16" })
   unit.equal(plan.runs[1].config.model.dim, 16)
-  unit.equal(plan.runs[1].config.model.stages[1].plugin, "g2l")
+  unit.equal(#plan.runs[1].config.model.stages, 2)
   unit.equal(plan.runs[2].config.model.stages[1].plugin, "l2l")
   unit.fails(2, "did you mean 'dim'", build, "0", { "dimm=16" })
+end)
+
+unit.test("a row whose stages cannot run in their order is refused with an order that can", function()
+  unit.fails(2, { "row 'g2g only'", "stage g2g: needs", "stages=l2l,g2l,g2g would run" }, build, "0",
+    {}, [[{ name = "g2g only", stages = "g2g" }]])
+  unit.fails(2, { "row 'A & B'", "stages=l2l,g2l,g2g would run" }, build, "0",
+    { "stages=g2g,g2l,l2l" })
 end)
 
 unit.test("rows whose names look alike get folders of their own", function()
