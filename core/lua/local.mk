@@ -4,7 +4,7 @@ lua_sources += \
 	core/lua/lua_class.c core/lua/lua_error.c core/lua/lua_json.c core/lua/lua_files.c core/lua/lua_terminal.c \
 	core/lua/lua_process.c core/lua/lua_modules.c core/lua/lua_text.c core/lua/lua_session.c \
 	core/lua/lua_trainer.c core/lua/lua_work.c core/lua/lua_data.c core/lua/lua_plugins.c \
-	core/lua/lua_doctor.c core/lua/lua_program.c
+	core/lua/lua_doctor.c core/lua/lua_limit.c core/lua/lua_program.c
 
 # core/lua/NAME.lua is the module stepwise.NAME: the library,
 lua_modules += \
