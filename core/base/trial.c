@@ -34,8 +34,8 @@ static void isolate(unsigned seconds)
 enum sw_trial_end sw_trial(void (*work)(void *data, struct sw_error *error), void *data,
                            unsigned seconds, struct sw_error *error)
 {
-    struct report *report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
-                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct report *report =
+        mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (report == MAP_FAILED)
         return SW_TRIAL_NONE;
     pid_t child = fork();

@@ -202,6 +202,7 @@ function M.table(t)
   check_keys(t, table_keys, "table")
   expect(t.title, "string", "title")
   if not M.is_experiment(t.base) then fail("base: expected an experiment") end
+  M.experiment(t.base)
   expect(t.rows, "table", "rows")
   if #t.rows == 0 then fail("rows: expected one at least") end
   if t.note ~= nil then expect(t.note, "string", "note") end

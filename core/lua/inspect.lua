@@ -70,19 +70,13 @@ local function describe(session, given, arguments)
     return session:describe_checkpoint(path), path, {}
   end
   local source = setup.experiment(path)
-  local config <close> = session:resolve(source.config)
-  for _, option in ipairs { "data", "vocab" } do
-    if given[option] then
-      config:override((option == "data" and "data.dir=" or "data.vocab=") .. given[option])
-    end
-  end
-  for _, assignment in ipairs(setup.overrides("inspect", arguments)) do
-    config:override(assignment)
-  end
+  local config <close> = setup.resolve(session, source)
+  setup.apply(config, given, setup.overrides(M, arguments))
   local resolved = config:table()
   local checker = scripts.session()
   local checked <close> = checker:resolve(resolved)
   composition.check(checker, checked)
+  if resolved.data.glove ~= "" then setup.check_files(checker, checked, "") end
   local features, vocabulary = sizes(resolved, source, given.split)
   return session:describe(config, features, vocabulary),
     resolved.name ~= "" and resolved.name or source.label,

@@ -11,7 +11,8 @@ lua_modules += \
 	core/lua/init.lua core/lua/describe.lua core/lua/script.lua core/lua/text.lua \
 	core/lua/statistics.lua core/lua/plan.lua core/lua/sweep.lua core/lua/results.lua \
 	core/lua/layout.lua core/lua/figures.lua core/lua/draw.lua core/lua/setup.lua \
-	core/lua/progress.lua core/lua/check.lua core/lua/mixtures.lua core/lua/composition.lua
+	core/lua/progress.lua core/lua/check.lua core/lua/mixtures.lua core/lua/composition.lua \
+	core/lua/plan_check.lua
 # the command line and one file a command,
 lua_modules += \
 	core/lua/cli.lua core/lua/options.lua core/lua/train.lua core/lua/eval.lua \

@@ -1,5 +1,5 @@
-/* lua_limit.c -- ends the program when a script takes too long inside one call of a C function, where
- * no hook of Lua can stop it. */
+/* lua_limit.c -- ends the program when a script takes too long inside one call of a C function,
+ * where no hook of Lua can stop it. */
 #include "lua/binding.h"
 
 #include "lua/program.h"

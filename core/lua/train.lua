@@ -141,7 +141,7 @@ function M.run(given, arguments, argv)
   end
   local out <close> = progress.new(io.stdout)
   local source = setup.experiment(arguments[1])
-  local config, about = setup.configure(source, given, setup.overrides("train", arguments))
+  local config, about = setup.configure(source, given, setup.overrides(M, arguments))
   composition.check(describe.session(), config)
   local settings = config:table()
   local run = given.out or source.run
@@ -151,7 +151,7 @@ function M.run(given, arguments, argv)
     core.fail(1, run .. ": is there already; --resume goes on with it, --out RUN takes another")
   end
   if about.generated then setup.ensure_scenes(about.dir, function(line) out:say(line) end) end
-  if resume then wait_for(run, out) end
+  if resume then wait_for(run, out) else setup.check_files(describe.session(), config, "") end
 
   local name = settings.name ~= "" and settings.name or source.label
   out:say(name .. ": " .. describe_model(settings))

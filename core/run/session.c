@@ -71,8 +71,7 @@ int sw_matcher_try(struct sw_matcher *matcher, const struct sw_session *session,
     int32_t ids[WORDS];
     float *features = malloc(sizeof *features * count);
     struct sw_error own = {0};
-    struct sw_graph *graph =
-        sw_graph_new(sw_host_table(), session->compute, session->ops, &own);
+    struct sw_graph *graph = sw_graph_new(sw_host_table(), session->compute, session->ops, &own);
     if (!features || !graph)
         sw_fail(&own, SW_FAILED, "out of memory for a trial of the model");
     for (size_t i = 0; features && i < count; i++)

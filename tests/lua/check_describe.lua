@@ -2,7 +2,9 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
 local describe = require "stepwise.describe"
+local plans = require "stepwise.plan"
 local script = require "stepwise.script"
+local setup = require "stepwise.setup"
 
 local folder = unit.folder()
 
@@ -110,6 +112,28 @@ unit.test("the order in which Lua walks a row does not matter", function()
     sw.table { title = "T", base = one,
       rows = { { name = "a", stages = { "l2l", "g2l" }, ["g2l.lambda"] = 2 } } }
   end
+end)
+
+unit.test("what a script spoils after the check is refused, too", function()
+  local head = [[
+local sw = require "stepwise"
+local e = sw.experiment {}
+local t = sw.table { title = "T", base = e, rows = { { name = "a" } } }
+]]
+  local path = folder .. "/x.lua"
+  for change, said in pairs {
+    ["t.rows = nil"] = "rows: expected a table", ["t.title = {}"] = "title: expected a string",
+    ["t.rows[1].name = nil"] = "rows[1]: expected a name", ["t.base = 7"] = "base: expected",
+    ["e.on_scenes = 7"] = "on_scenes: expected a table", ["e.model = 8"] = "model: expected a table",
+    ["e.e = e"] = "nested more than",
+  } do
+    unit.write(path, head .. change .. "\nreturn t")
+    unit.fails(2, said, plans.build, path, {}, {}, { 0 })
+  end
+  unit.write(path, head .. "e.on_scenes = 7\nreturn e")
+  unit.fails(2, "on_scenes: expected a table", setup.experiment, path)
+  unit.write(path, "return 7")
+  unit.fails(2, "found a number", setup.experiment, path)
 end)
 
 -- ---- scripts ---------------------------------------------------------------------------------
