@@ -25,7 +25,8 @@ base of all rows. Several may run at once on one DIR, on several machines: they 
   arguments = { 1, math.huge },
   options = {
     setup.options[1], setup.options[2], setup.options[3],
-    { "seeds", "LIST", "0-4 or 0,1,2: a run per row and seed; the base's own seed when none is given" },
+    { "seeds", "LIST", "0-4 or 0,1,2: a run per row and seed; the base's own seed when none is "
+      .. "given" },
     { "j", "N", "runs at a time", kind = "integer", least = 1, most = 256 },
     { "threads", "N", "of each run; the CPUs divided by -j when none is given", kind = "integer",
       most = 256 },

@@ -12,8 +12,8 @@ local function stage_names(model)
   return names
 end
 
--- session:try on a small model; at the real size only where that one fails, because its sizes may not
--- suit a plugin.
+-- session:try on a small model; at the real size only where that one fails, because its sizes may
+-- not suit a plugin.
 local function try(session, config)
   local small <close> = config:copy()
   small:override("dim=16"):override("word_dim=8")
@@ -54,7 +54,7 @@ end
 -- The list of stages, made of `names` and as few others as possible, that runs; nil without one.
 local function mended(session, original, names)
   local config <close> = original:copy()
-  for _, name in ipairs(names) do config:override(name .. ".score=true") end -- any prefix is a model
+  for _, name in ipairs(names) do config:override(name .. ".score=true") end -- for prefixes
   local at = first_failing(session, config, names)
   local taken, others = {}, {}
   for i = 1, at do taken[names[i]] = true end

@@ -64,8 +64,8 @@ local function slug_of(name, taken)
   return free
 end
 
--- The plan of the script at `path`: every row and seed resolved, nothing written. seeds: nil for the
--- base's own.
+-- The plan of the script at `path`: every row and seed resolved, nothing written. seeds: nil for
+-- the base's own.
 function M.build(path, given, overrides, seeds)
   local value = script.run(script.find(path))
   if not describe.is_table(value) then
@@ -129,7 +129,9 @@ end
 local function resolve_planned(run, dir)
   local session = describe.session()
   local fine, config = pcall(session.resolve, session, run.config or false)
-  if not fine then core.fail_within(string.format("%s/plan.json: run '%s'", dir, run.folder), config) end
+  if not fine then
+    core.fail_within(string.format("%s/plan.json: run '%s'", dir, run.folder), config)
+  end
   return config
 end
 

@@ -1,5 +1,5 @@
--- plan_check.lua: whether a plan.json, which may be edited by hand or come from anyone, holds what the
--- commands rely on.
+-- plan_check.lua: whether a plan.json, which may be edited by hand or come from anyone, holds what
+-- the commands rely on.
 local core = require "stepwise.core"
 
 local M = {}
@@ -15,8 +15,8 @@ local function is_list(value, kind, may_be_empty)
   return count == #value and (count > 0 or may_be_empty == true)
 end
 
--- Raises what is missing or of another type, with the path of the file; what may be missing and is of
--- another type is taken out.
+-- Raises what is missing or of another type, with the path of the file; what may be missing and is
+-- of another type is taken out.
 function M.check(plan, path)
   local function expect(condition, what)
     if not condition then core.fail(1, path .. ": expected " .. what) end

@@ -1,9 +1,9 @@
 -- script.lua: runs an experiment script and gives what it returns.
 --
--- A script sees Lua's plain functions and the descriptions of `require "stepwise"`, so that its result
--- depends on its text only: no clock, no random numbers, no globals of its own, no files but other
--- scripts. What it is given is its own copy, so it changes nothing for the program. Only text is
--- accepted. Every error of a script is misuse.
+-- A script sees Lua's plain functions and the descriptions of `require "stepwise"`, so that its
+-- result depends on its text only: no clock, no random numbers, no globals of its own, no files but
+-- other scripts. What it is given is its own copy, so it changes nothing for the program. Only text
+-- is accepted. Every error of a script is misuse.
 local core = require "stepwise.core"
 
 local M = {}
@@ -68,7 +68,8 @@ local function environment()
     __index = refuse_unknown("variable", names),
     __newindex = function(_, name)
       name = tostring(name)
-      core.fail(MISUSE, string.format("'%s' is no local variable; write 'local %s = ..'", name, name))
+      core.fail(MISUSE, string.format("'%s' is no local variable; write 'local %s = ..'", name,
+        name))
     end,
   })
 end
@@ -101,7 +102,8 @@ end
 
 local error_class = getmetatable(select(2, pcall(core.fail, MISUSE, "")))
 
--- Turns what a script raised, which may be any value, into a message; the program's own errors stay.
+-- Turns what a script raised, which may be any value, into a message; the program's own errors
+-- stay.
 local function message_of(problem)
   if type(problem) == "string" or getmetatable(problem) == error_class then return problem end
   local place = ""

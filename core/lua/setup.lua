@@ -24,8 +24,8 @@ local function config_names()
   return names
 end
 
--- The words behind the first as overrides; anything else is misuse, and so is a key that could have no
--- effect: an option's name, or one of elsewhere = {key = what sets it for this command}.
+-- The words behind the first as overrides; anything else is misuse, and so is a key that could have
+-- no effect: an option's name, or one of elsewhere = {key = what sets it for this command}.
 function M.overrides(command, arguments, elsewhere)
   local result, is_key = {}, config_names()
   local is_option = {}
@@ -36,7 +36,8 @@ function M.overrides(command, arguments, elsewhere)
       core.fail(MISUSE, string.format("%s: expected key=value, found '%s'", command.name,
         arguments[i]))
     end
-    local sets = elsewhere and elsewhere[key] or is_option[key] and (#key == 1 and "-" or "--") .. key
+    local sets = elsewhere and elsewhere[key]
+      or is_option[key] and (#key == 1 and "-" or "--") .. key
     if sets then
       core.fail(MISUSE, string.format("%s: %s would have no effect: %s sets it", command.name,
         arguments[i], sets))
@@ -55,8 +56,8 @@ local function read_config(path)
   return config
 end
 
--- {config =, on_scenes =, file =, run =, label =} of an experiment script, a config.json (file = its
--- path), or a run folder (run = its path).
+-- {config =, on_scenes =, file =, run =, label =} of an experiment script, a config.json (file =
+-- its path), or a run folder (run = its path).
 function M.experiment(path)
   local base = path:match("([^/]+)/*$") or path
   if core.file_kind(path) == "folder" then
@@ -64,7 +65,9 @@ function M.experiment(path)
     if core.file_kind(file) ~= "file" then
       core.fail(1, path .. ": no run folder, it has no config.json")
     end
-    return { config = read_config(file), file = file, run = path:gsub("(.)/+$", "%1"), label = base }
+    return {
+      config = read_config(file), file = file, run = path:gsub("(.)/+$", "%1"), label = base,
+    }
   end
   if path:find("%.json$") then
     return { config = read_config(path), file = path, label = base:gsub("%.json$", "") }
@@ -73,8 +76,8 @@ function M.experiment(path)
   if describe.is_table(value) then
     core.fail(MISUSE, path .. " gives a table of runs; stepwise ablate runs it")
   elseif not describe.is_experiment(value) then
-    core.fail(MISUSE, string.format("%s: expected it to return stepwise.experiment { .. }, found a %s",
-      path, type(value)))
+    core.fail(MISUSE, string.format("%s: expected it to return stepwise.experiment { .. }, found "
+      .. "a %s", path, type(value)))
   end
   value = describe.experiment(value) -- a script can change what it was given after the check
   return {
@@ -123,8 +126,8 @@ function M.check_files(session, config, who)
   local settings = config:table()
   local data, needs_glove = settings.data, session:needs_glove(config)
   if data.glove == "" and needs_glove then
-    core.fail(MISUSE, string.format("%sembedding '%s' starts from GloVe vectors; --glove FILE names "
-      .. "them, embedding=NAME chooses another", who, settings.model.embedding.plugin))
+    core.fail(MISUSE, string.format("%sembedding '%s' starts from GloVe vectors; --glove FILE "
+      .. "names them, embedding=NAME chooses another", who, settings.model.embedding.plugin))
   end
   for _, key in ipairs { "glove", "vocab" } do
     if data[key] ~= "" and core.file_kind(data[key]) ~= "file" then

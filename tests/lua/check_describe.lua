@@ -50,7 +50,7 @@ unit.test("wrong kinds, ranges and names of plugins are refused", function()
   unit.fails(2, "dim", sw.experiment, { model = { dim = 0 } })
 end)
 
-unit.test("stages that lack what an earlier one leaves are refused where they are written", function()
+unit.test("stages that lack what an earlier one leaves are refused in their line", function()
   local function with(...)
     return sw.experiment { model = { stages = { ... } } }
   end
@@ -124,7 +124,8 @@ local t = sw.table { title = "T", base = e, rows = { { name = "a" } } }
   for change, said in pairs {
     ["t.rows = nil"] = "rows: expected a table", ["t.title = {}"] = "title: expected a string",
     ["t.rows[1].name = nil"] = "rows[1]: expected a name", ["t.base = 7"] = "base: expected",
-    ["e.on_scenes = 7"] = "on_scenes: expected a table", ["e.model = 8"] = "model: expected a table",
+    ["e.on_scenes = 7"] = "on_scenes: expected a table",
+    ["e.model = 8"] = "model: expected a table",
     ["e.e = e"] = "nested more than",
   } do
     unit.write(path, head .. change .. "\nreturn t")

@@ -78,7 +78,7 @@ unit.test("keys that could have no effect are refused with what sets them", func
   unit.equal(setup.apply(config, { seed = 4 }, { "seed=4", "dim=8" }):table().model.dim, 8)
 end)
 
-unit.test("a GloVe file of another width is refused by the plan with the width that fits", function()
+unit.test("a GloVe file of another width is refused with the width that fits", function()
   local glove = unit.write(folder .. "/glove.txt", "the 0.5 -1e-3 .25 4\na 1 2 3 4\n")
   assert(os.execute("mkdir -p '" .. data .. "'"))
   local function check(words, row)
@@ -94,9 +94,9 @@ unit.test("a GloVe file of another width is refused by the plan with the width t
   os.remove(data)
 end)
 
-unit.test("a row whose stages cannot run in their order is refused with an order that can", function()
-  unit.fails(2, { "row 'g2g only'", "stage g2g: needs", "stages=l2l,g2l,g2g would run" }, build, "0",
-    {}, [[{ name = "g2g only", stages = "g2g" }]])
+unit.test("a row whose stages cannot run is refused with an order that can", function()
+  unit.fails(2, { "row 'g2g only'", "stage g2g: needs", "stages=l2l,g2l,g2g would run" }, build,
+    "0", {}, [[{ name = "g2g only", stages = "g2g" }]])
   unit.fails(2, { "row 'A & B'", "stages=l2l,g2l,g2g would run" }, build, "0",
     { "stages=g2g,g2l,l2l" })
 end)
