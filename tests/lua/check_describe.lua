@@ -213,14 +213,11 @@ unit.test("whatever a script raises is misuse, with its text in one line", funct
 end)
 
 unit.test("a script that never returns from one call is ended by the program", function()
-  for _, call in ipairs { "('a'):rep(60):find(('a*'):rep(30) .. 'b')",
-    "table.move({}, 1, math.maxinteger - 1, 2)" } do
-    unit.write(folder .. "/x.lua", "return " .. call)
-    local status, said = unit.program { "inspect", folder .. "/x.lua" }
-    unit.equal(status, 2)
-    unit.contains(said, "stepwise: " .. folder .. "/x.lua: the script runs too long")
-  end
-  local status, said = unit.program({ "inspect",
+  unit.write(folder .. "/x.lua", "return ('a'):rep(60):find(('a*'):rep(30) .. 'b')")
+  local status, said = unit.program { "inspect", folder .. "/x.lua" }
+  unit.equal(status, 2)
+  unit.contains(said, "stepwise: " .. folder .. "/x.lua: the script runs too long")
+  status, said = unit.program({ "inspect",
     unit.write(folder .. "/x.lua", "return ('x'):rep(1 << 30)") })
   unit.equal(status, 2)
   unit.contains(said, "x.lua: not enough memory")
