@@ -9,8 +9,11 @@ local core = require "stepwise.core"
 local M = {}
 
 local MISUSE <const> = 2
-local MOST_INSTRUCTIONS <const> = 200000000
-local MOST_SECONDS <const> = 10 -- of CPU time, for calls that are one instruction
+-- A script may take so many slices of so many instructions, and so much CPU time for each slice:
+-- one call of a C function is one instruction, however long it takes.
+local SLICE <const> = 100000
+local MOST_SLICES <const> = 2000
+local MOST_SECONDS <const> = 2
 local DEEPEST <const> = 8
 
 local function copy(module, without)
@@ -96,8 +99,14 @@ end
 
 local TOO_LONG <const> = "the script runs too long; it should only describe an experiment"
 
-local function too_long()
-  error(TOO_LONG, 2)
+-- A hook for each slice of the script at `path`.
+local function slices(path)
+  local message, count = path .. ": " .. TOO_LONG, 0
+  return function()
+    if count >= MOST_SLICES then error(TOO_LONG, 2) end
+    count = count + 1
+    core.limit_time(MOST_SECONDS, message)
+  end
 end
 
 local error_class = getmetatable(select(2, pcall(core.fail, MISUSE, "")))
@@ -124,8 +133,9 @@ local function call_limited(chunk, path)
   running[#running + 1] = path
   local hook, mask, count = debug.gethook()
   if #running == 1 then
-    debug.sethook(too_long, "", MOST_INSTRUCTIONS)
-    core.limit_time(MOST_SECONDS, path .. ": " .. TOO_LONG)
+    local begin_slice = slices(path)
+    begin_slice()
+    debug.sethook(begin_slice, "", SLICE)
   end
   local fine, result = xpcall(chunk, message_of)
   running[#running] = nil
