@@ -173,3 +173,6 @@ tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
 # Two small runs, byte for byte: what code that only moves must not change.
 script_tests += tests/cli/golden.sh
 test_data += tests/golden/runs.tsv
+script_tests += tests/lua/check_equal.lua
+unit_programs += tests/unit/check_duplicates
+tests_unit_check_duplicates_SOURCES = tests/unit/check_duplicates.c tests/unit/unit.h

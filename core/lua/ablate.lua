@@ -26,7 +26,8 @@ once on one DIR, on several machines: they share the work.
   arguments = { 1, math.huge },
   options = {
     setup.options[1], setup.options[2], setup.options[3],
-    { "seeds", "LIST", "0-4 or 0,1,2: a run a row and seed; 0 when none is given" },
+    { "seeds", "LIST", "0-4 or 0,1,2: a run per row and seed; the base's own seed when none is "
+      .. "given" },
     { "j", "N", "runs at a time", kind = "integer", least = 1, most = 256 },
     { "threads", "N", "of each run; the CPUs divided by -j when none is given", kind = "integer",
       most = 256 },
@@ -105,10 +106,13 @@ local function chosen(plan, list)
   return set
 end
 
+-- Keys of a config that every run has from somewhere else.
+local elsewhere = { name = "a row's name", seed = "--seeds", threads = "--threads" }
+
 -- The plan of a script, or the one that a folder holds, and the folder.
 local function plan_for(given, arguments)
   local path = arguments[1]:gsub("(.)/+$", "%1")
-  local overrides = setup.overrides("ablate", arguments)
+  local overrides = setup.overrides(M, arguments, elsewhere)
   if core.file_kind(path) == "folder" then
     for _, option in ipairs { "seeds", "out" } do
       if given[option] or #overrides > 0 then
@@ -117,6 +121,7 @@ local function plan_for(given, arguments)
       end
     end
     local plan = plan_of.read(path)
+    plan_of.check_configs(plan, path)
     if given.data or given.glove or given.vocab then
       plan_of.move(plan, { dir = given.data, glove = given.glove, vocab = given.vocab })
     end
@@ -124,7 +129,7 @@ local function plan_for(given, arguments)
   end
   local dir = given.out or "runs/" .. (path:match("([^/]+)$") or path):gsub("%.lua$", "")
   dir = dir:gsub("(.)/+$", "%1")
-  return plan_of.build(path, given, overrides, plan_of.seeds(given.seeds or "0")), dir
+  return plan_of.build(path, given, overrides, given.seeds and plan_of.seeds(given.seeds)), dir
 end
 
 local function finish(dir, failed, interrupted, hint)

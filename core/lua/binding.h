@@ -79,6 +79,7 @@ void sw_lua_open_files(lua_State *L);
 void sw_lua_open_terminal(lua_State *L);
 void sw_lua_open_signals(lua_State *L);
 void sw_lua_open_processes(lua_State *L);
+void sw_lua_open_limit(lua_State *L);
 void sw_lua_open_modules(lua_State *L);
 void sw_lua_open_text(lua_State *L);
 void sw_lua_open_plugins(lua_State *L);

@@ -81,7 +81,7 @@ function M.main(argv)
   end
   if fine then return result end
   io.stderr:write("stepwise: ", text.plain(tostring(result)), "\n")
-  return type(result) == "table" and result.status or 1
+  return type(result) == "table" and result.status == MISUSE and MISUSE or 1
 end
 
 return M

@@ -2,6 +2,7 @@
 --
 -- Each gives a plain table, after it was checked against the plugins that are there, so that an
 -- error names the line of the script where it was made.
+local composition = require "stepwise.composition"
 local core = require "stepwise.core"
 local script = require "stepwise.script"
 local text = require "stepwise.text"
@@ -128,9 +129,11 @@ end
 function M.experiment(t)
   expect(t, "table", "experiment")
   local config = M.session():resolve(M.config_of(t))
+  composition.check(M.session(), config)
   if t.on_scenes ~= nil then
     expect(t.on_scenes, "table", "on_scenes")
     for _, assignment in ipairs(M.assignments(t.on_scenes)) do config:override(assignment) end
+    composition.check(M.session(), config)
   end
   config:close()
   local result = {}
@@ -184,10 +187,14 @@ function M.apply_row(config, row)
       fail("row '%s': %s: a row cannot change it; %s chooses it", row.name, key, elsewhere)
     end
   end
-  for _, assignment in ipairs(M.assignments(M.changes_of(row))) do
-    local fine, problem = pcall(config.override, config, assignment)
+  local function within_row(f, ...)
+    local fine, problem = pcall(f, ...)
     if not fine then core.fail_within(string.format("row '%s'", row.name), problem) end
   end
+  for _, assignment in ipairs(M.assignments(M.changes_of(row))) do
+    within_row(config.override, config, assignment)
+  end
+  within_row(composition.check, M.session(), config)
 end
 
 -- table { title =, base = experiment, rows = {{ name =, changes.., paper = .. }, ..},
@@ -198,6 +205,7 @@ function M.table(t)
   check_keys(t, table_keys, "table")
   expect(t.title, "string", "title")
   if not M.is_experiment(t.base) then fail("base: expected an experiment") end
+  M.experiment(t.base)
   expect(t.rows, "table", "rows")
   if #t.rows == 0 then fail("rows: expected one at least") end
   if t.note ~= nil then expect(t.note, "string", "note") end

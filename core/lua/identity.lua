@@ -51,8 +51,11 @@ local names = {
 -- How two sources differ, in words; nil when they do not.
 function M.difference(there, here)
   local changed = {}
-  local function compare(part, kind, say)
-    local a = type(there) == "table" and there[kind] or {}
+  local function compare(kind, say)
+    local function sources_of(side)
+      return type(side) == "table" and type(side[kind]) == "table" and side[kind] or {}
+    end
+    local a, part = sources_of(there), sources_of(here)
     local all = {}
     for _, side in ipairs { a, part } do
       for name in pairs(side) do all[name] = true end
@@ -64,8 +67,8 @@ function M.difference(there, here)
       end
     end
   end
-  compare(here.data, "data", function(name) return names[name] or name end)
-  compare(here.plugins, "plugins", function(name) return "the build of the plugin " .. name end)
+  compare("data", function(name) return names[name] or name end)
+  compare("plugins", function(name) return "the build of the plugin " .. name end)
   return #changed > 0 and table.concat(changed, ", ") or nil
 end
 

@@ -1,7 +1,9 @@
 -- inspect.lua: stepwise inspect
+local composition = require "stepwise.composition"
 local core = require "stepwise.core"
 local coverage = require "stepwise.coverage"
 local draw = require "stepwise.draw"
+local scripts = require "stepwise.describe"
 local setup = require "stepwise.setup"
 
 local M = {
@@ -72,14 +74,13 @@ local function describe(session, given, arguments)
     return session:describe_checkpoint(path), path, {}
   end
   local source = setup.experiment(path)
-  local config <close> = session:resolve(source.config)
-  for option, key in pairs { data = "data.dir", glove = "data.glove", vocab = "data.vocab" } do
-    if given[option] then config:override(key .. "=" .. given[option]) end
-  end
-  for _, assignment in ipairs(setup.overrides("inspect", arguments)) do
-    config:override(assignment)
-  end
+  local config <close> = setup.resolve(session, source)
+  setup.apply(config, given, setup.overrides(M, arguments))
   local resolved = config:table()
+  local checker = scripts.session()
+  local checked <close> = checker:resolve(resolved)
+  composition.check(checker, checked)
+  if resolved.data.glove ~= "" then setup.check_files(checker, checked, "") end
   local features, vocabulary, words = sizes(session, config, source, given.split,
     given.glove)
   return session:describe(config, features, vocabulary),

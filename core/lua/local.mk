@@ -4,14 +4,15 @@ lua_sources += \
 	core/lua/lua_class.c core/lua/lua_error.c core/lua/lua_json.c core/lua/lua_files.c core/lua/lua_terminal.c core/lua/lua_signals.c \
 	core/lua/lua_process.c core/lua/lua_modules.c core/lua/lua_text.c core/lua/lua_session.c \
 	core/lua/lua_trainer.c core/lua/lua_work.c core/lua/lua_data.c core/lua/lua_plugins.c \
-	core/lua/lua_doctor.c core/lua/lua_program.c
+	core/lua/lua_doctor.c core/lua/lua_limit.c core/lua/lua_program.c
 
 # core/lua/NAME.lua is the module stepwise.NAME: the library,
 lua_modules += \
 	core/lua/init.lua core/lua/describe.lua core/lua/script.lua core/lua/text.lua \
 	core/lua/statistics.lua core/lua/plan.lua core/lua/sweep.lua core/lua/results.lua \
 	core/lua/layout.lua core/lua/figures.lua core/lua/draw.lua core/lua/setup.lua core/lua/run_folder.lua \
-	core/lua/coverage.lua core/lua/progress.lua core/lua/check.lua core/lua/mixtures.lua
+	core/lua/coverage.lua core/lua/progress.lua core/lua/check.lua core/lua/mixtures.lua \
+	core/lua/composition.lua core/lua/plan_check.lua
 # the command line and one file a command,
 lua_modules += \
 	core/lua/cli.lua core/lua/options.lua core/lua/train.lua core/lua/eval.lua \

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char array_name[] = "stepwise.array";
-enum { DEEPEST = 100 };
+enum { DEEPEST = 100, NAMED = 8 }; /* levels; those that an error names */
 
 void sw_lua_release_json(void *value)
 {
@@ -95,7 +95,7 @@ static json_t *array_from_lua(const struct conversion *to, int index, int depth)
         lua_rawgeti(L, index, i);
         json_t *item = from_lua(to, lua_gettop(L), depth + 1);
         lua_pop(L, 1);
-        if (!item)
+        if (!item && depth < NAMED)
             sw_error_within(error, "[%lld]", (long long)i);
         if (!item || json_array_append_new(array, item) != 0) {
             json_decref(array);
@@ -119,7 +119,7 @@ static json_t *object_from_lua(const struct conversion *to, int index, int depth
                     luaL_typename(L, -2));
         else if (strlen(key) != length)
             sw_fail(error, SW_MISUSE, "a key holds a zero byte");
-        else if ((item = from_lua(to, lua_gettop(L), depth + 1)) == NULL)
+        else if ((item = from_lua(to, lua_gettop(L), depth + 1)) == NULL && depth < NAMED)
             sw_error_within(error, "%s", key);
         if (!item || json_object_set_new(object, key, item) != 0) {
             if (item)

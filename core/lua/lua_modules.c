@@ -112,6 +112,7 @@ static int open_core(lua_State *L)
     sw_lua_open_terminal(L);
     sw_lua_open_signals(L);
     sw_lua_open_processes(L);
+    sw_lua_open_limit(L);
     sw_lua_open_modules(L);
     sw_lua_open_text(L);
     sw_lua_open_session(L);

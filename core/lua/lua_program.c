@@ -40,6 +40,8 @@ static int run(lua_State *L)
     int argc = (int)lua_tointeger(L, 1);
     char **argv = lua_touserdata(L, 2);
     luaL_openlibs(L);
+    lua_pushboolean(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, SW_LUA_IS_PROGRAM);
     luaL_requiref(L, "stepwise", luaopen_stepwise, 0);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "stepwise.cli");

@@ -187,6 +187,20 @@ static int needs_glove(lua_State *L)
     return 1;
 }
 
+/* session:try(config): raises what is wrong with the order of its stages, else gives whether the
+ * trial came to its end (run/inspect.h). For a session of one thread. */
+static int try(lua_State *L)
+{
+    int ran = 0;
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    struct sw_lua_config *config = sw_lua_config_at(L, 2);
+    if (sw_inspect_composition(session->session, config->config, &ran, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    lua_pushboolean(L, ran);
+    return 1;
+}
+
 /* session:gradients{checkpoint =, data =, split =, vocab =, batch =, out =}: the loss */
 static int gradients(lua_State *L)
 {
@@ -216,6 +230,7 @@ void sw_lua_open_work(lua_State *L)
                                           {"checkpoint_config", checkpoint_config},
                                           {"needs_glove", needs_glove},
                                           {"words", words},
+                                          {"try", try},
                                           {"gradients", gradients},
                                           {NULL, NULL}};
     sw_lua_add_methods(L, SW_LUA_SESSION, of_session);

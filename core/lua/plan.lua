@@ -13,17 +13,16 @@ local core = require "stepwise.core"
 local claims = require "stepwise.claim"
 local describe = require "stepwise.describe"
 local identity = require "stepwise.identity"
+local plan_check = require "stepwise.plan_check"
 local script = require "stepwise.script"
 local setup = require "stepwise.setup"
-local text = require "stepwise.text"
 
 local M = {}
 
 local MISUSE <const> = 2
 local MOST_SEEDS <const> = 1000
 
--- Names in DIR that no run may have.
-local ours = { configs = true, logs = true, claims = true, replaced = true, slurm = true }
+local ours <const> = plan_check.ours
 
 -- "0-4", "0,1,2", "0-2,7" -> a sorted list
 function M.seeds(words)
@@ -65,7 +64,8 @@ local function slug_of(name, taken)
   return free
 end
 
--- The plan of the script at `path`: every row and seed resolved, nothing written.
+-- The plan of the script at `path`: every row and seed resolved, nothing written. seeds: nil for
+-- the base's own.
 function M.build(path, given, overrides, seeds)
   local value = script.run(script.find(path))
   if not describe.is_table(value) then
@@ -73,10 +73,12 @@ function M.build(path, given, overrides, seeds)
       path, describe.is_experiment(value) and "an experiment, which stepwise train runs"
         or "a " .. type(value)))
   end
+  value = describe.table(value) -- a script can change what it was given after the check
   local source = {
     config = describe.config_of(value.base), on_scenes = value.base.on_scenes, label = path,
   }
   local base, about = setup.configure(source, given, overrides)
+  seeds = seeds or { base:table().seed }
   local plan = {
     title = value.title, note = value.note, reference = value.reference, script = path,
     data = about.dir, generated = about.generated, on_scenes = core.json_array(about.scenes or {}),
@@ -113,20 +115,10 @@ function M.check_files(plan)
   end
   local session, seen = describe.session(), {}
   for _, run in ipairs(plan.runs) do
-    local data = run.config.data
     if not seen[run.row] then
       seen[run.row] = true
       local config <close> = session:resolve(run.config)
-      if data.glove == "" and data.init == "" and session:needs_glove(config) then
-        core.fail(MISUSE, string.format("row '%s': its words start from GloVe vectors; --glove "
-          .. "FILE names them", run.config.name))
-      end
-      for _, key in ipairs { "glove", "vocab", "init" } do
-        if data[key] ~= "" and core.file_kind(data[key]) ~= "file" then
-          core.fail(1, string.format("row '%s': data.%s: %s: no such file", run.config.name, key,
-            data[key]))
-        end
-      end
+      setup.check_files(session, config, string.format("row '%s': ", run.config.name))
     end
   end
 end
@@ -135,12 +127,27 @@ end
 
 local paths <const> = { "dir", "glove", "vocab", "init" }
 
--- The first key in which two configs differ but for seed and paths, with both values, or nil; then
--- the same of the paths.
-local function difference(old, new)
+-- The resolved config of a run of the plan in `dir`.
+local function resolve_planned(run, dir)
   local session = describe.session()
-  local a <close> = session:resolve(old)
-  local b <close> = session:resolve(new)
+  local fine, config = pcall(session.resolve, session, run.config or false)
+  if not fine then
+    core.fail_within(string.format("%s/plan.json: run '%s'", dir, run.folder), config)
+  end
+  return config
+end
+
+-- Refuses a plan with a config that nobody could run.
+function M.check_configs(plan, dir)
+  for _, run in ipairs(plan.runs) do resolve_planned(run, dir):close() end
+end
+
+-- What differs between a run of the plan in `dir` and the config `new` but for seed and paths, in
+-- words, or nil; then the same of the paths.
+local function difference(planned, new, dir)
+  local a <close> = resolve_planned(planned, dir)
+  local b <close> = describe.session():resolve(new)
+  local old = a:table()
   a:override("seed=" .. new.seed)
   local moved
   for _, path in ipairs(paths) do
@@ -177,17 +184,7 @@ function M.read(dir)
   end
   local fine, plan = pcall(core.json_decode, core.read_text(path))
   if not fine then core.fail_within(path, plan) end
-  if type(plan) ~= "table" or type(plan.rows) ~= "table" or type(plan.runs) ~= "table" then
-    core.fail(1, path .. ": expected rows and runs")
-  end
-  for i, run in ipairs(plan.runs) do
-    local folder = type(run) == "table" and run.folder
-    if type(folder) ~= "string" or not folder:find("^[^/%c]+$") or folder:find("^%.+$")
-      or ours[folder] then
-      core.fail(1, string.format("%s: expected a folder of this one in run %d, found '%s'", path,
-        i, text.plain(tostring(folder))))
-    end
-  end
+  plan_check.check(plan, path)
   return plan
 end
 
@@ -227,7 +224,7 @@ local function join(plan, old, dir)
     end
   end
   for _, run in ipairs(old.runs) do
-    local changed, path = difference(run.config, config_of[run.row])
+    local changed, path = difference(run, config_of[run.row], dir)
     if changed then
       core.fail(1, string.format("%s: row '%s' was planned otherwise there: %s; --out DIR takes "
         .. "another folder", dir, rows[run.row].name, changed))

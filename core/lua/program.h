@@ -4,6 +4,9 @@
 
 struct lua_State;
 
+/* The key of the registry that is true in the program, and absent in other hosts. */
+#define SW_LUA_IS_PROGRAM "stepwise.program"
+
 /* Runs the command line; the result is the exit status: 0 done, 1 failed, 2 misuse. */
 int sw_lua_main(int argc, char **argv);
 

@@ -32,39 +32,6 @@ local function read_error(dir, run)
   return line ~= "" and line or "failed"
 end
 
--- What the rest relies on; null and another type count as not there where a thing may be missing.
-local function check_plan(plan, path)
-  local function expect(condition, what)
-    if not condition then core.fail(1, path .. ": expected " .. what) end
-  end
-  local function optional(value, kind) return type(value) == kind and value or nil end
-  expect(type(plan.title) == "string", "a title")
-  expect(type(plan.data) == "string", "the data folder's name")
-  plan.note, plan.reference = optional(plan.note, "string"), optional(plan.reference, "string")
-  plan.generated = plan.generated == true
-  local slugs, folders, seeds = {}, {}, {}
-  for i, row in ipairs(plan.rows) do
-    expect(type(row) == "table" and type(row.name) == "string" and type(row.slug) == "string",
-      "a name and a slug in row " .. i)
-    expect(not slugs[row.slug], "one row '" .. row.slug .. "'")
-    slugs[row.slug] = true
-    row.paper = optional(row.paper, "table")
-    local changes = core.json_array {}
-    for _, change in ipairs(optional(row.changes, "table") or {}) do
-      changes[#changes + 1] = optional(change, "string")
-    end
-    row.changes = changes
-  end
-  for i, run in ipairs(plan.runs) do
-    expect(type(run) == "table" and slugs[run.row], "a row that is there in run " .. i)
-    expect(math.type(run.seed) == "integer", "a seed in run " .. i)
-    expect(not folders[run.folder], "one run '" .. run.folder .. "'")
-    local twin = run.row .. " " .. run.seed -- a seed that counts twice would narrow the intervals
-    expect(not seeds[twin], string.format("one run of row '%s' and seed %d", run.row, run.seed))
-    folders[run.folder], seeds[twin] = true, true
-  end
-end
-
 -- The seven metrics of a split: nil without it, nil and why when one is no number.
 local function metrics_of(result, split)
   local metrics = result[split]
@@ -129,7 +96,6 @@ end
 -- asked: the split; nil for test where there is any.
 function M.read(dir, asked)
   local plan = plan_of.read(dir)
-  check_plan(plan, dir .. "/plan.json")
   local rows, by_slug, provenances, ranks, warnings = {}, {}, {}, {}, {}
   for i, row in ipairs(plan.rows) do
     rows[i] = { name = row.name, paper = row.paper, changes = row.changes, runs = {}, failed = {},

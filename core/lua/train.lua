@@ -1,7 +1,9 @@
 -- train.lua: stepwise train
 local claims = require "stepwise.claim"
+local composition = require "stepwise.composition"
 local core = require "stepwise.core"
 local coverage = require "stepwise.coverage"
+local describe = require "stepwise.describe"
 local identity = require "stepwise.identity"
 local layout = require "stepwise.layout"
 local progress = require "stepwise.progress"
@@ -212,7 +214,8 @@ function M.run(given, arguments, argv)
   end
   local out <close> = progress.new(io.stdout)
   local source = setup.experiment(arguments[1])
-  local config, about = setup.configure(source, given, setup.overrides("train", arguments))
+  local config, about = setup.configure(source, given, setup.overrides(M, arguments))
+  composition.check(describe.session(), config)
   local settings = config:table()
   local run = given.out or source.run
     or string.format("runs/%s-seed%d", source.label, settings.seed)
@@ -222,6 +225,7 @@ function M.run(given, arguments, argv)
   local resume = given.resume or given.continue or (source.run ~= nil and run == source.run)
   check_folder(run, given, resume)
   if about.generated then setup.ensure_scenes(about.dir, function(line) out:say(line) end) end
+  if not resume then setup.check_files(describe.session(), config, "") end
   wait_for(run, out)
   local kind = prepare(run, given, out, config, settings)
 

@@ -27,10 +27,11 @@ struct sw_view {
 };
 
 /* Scores all images against all captions (with fold5: of their own fold, unless S is asked for)
- * and ranks them. Views see the same images and captions. Memory: each model's encoded captions and
- * images (of a fold), and 512 rows of S twice; S goes to `sims` row by row, and that file appears
- * whole or not at all. ranks may be NULL; free it with sw_ranks_free. Errors: sizes that do
- * not fit, a NaN with its pair. */
+ * and ranks them. Views see the same images and captions. Equal images
+ * and equal captions get equal scores (run/duplicates.h). Memory: each model's encoded captions and
+ * images (of a fold), 512 rows of S twice, and one for each image that others equal; S goes to
+ * `sims` row by row, and that file appears whole or not at all. ranks may be NULL; free it with
+ * sw_ranks_free. Errors: sizes that do not fit, a NaN with its pair. */
 int sw_evaluate(const struct sw_session *session, const struct sw_view *views, int count,
                 const struct sw_evaluate_options *options, struct sw_metrics *out,
                 struct sw_ranks *ranks, struct sw_error *error);

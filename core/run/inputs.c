@@ -282,8 +282,14 @@ int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,
     };
     if (status == SW_OK)
         status = sw_matcher_new(out, session, config, &sizes, error);
-    if (status == SW_OK) /* the rows are copied; the plan must not point at them any longer */
+    if (status == SW_OK)
+        status = sw_matcher_try(*out, session, error);
+    if (status != SW_OK) {
+        sw_matcher_free(*out);
+        *out = NULL;
+    } else { /* the rows are copied; the plan must not point at them any longer */
         sw_composition_plan((*out)->composition)->glove = NULL;
+    }
     sw_glove_free(&glove);
     return status;
 }

@@ -1,7 +1,7 @@
 # core/run: its files, as core_sources += ...
 core_sources += core/run/optimiser.c core/run/optimiser.h
 core_sources += core/run/checkpoint.c core/run/checkpoint.h core/run/config.c core/run/config.h core/run/override.c
-core_sources += core/run/evaluate.c core/run/evaluate.h core/run/folder.c core/run/folder.h
+core_sources += core/run/duplicates.c core/run/duplicates.h core/run/evaluate.c core/run/evaluate.h core/run/folder.c core/run/folder.h
 core_sources += core/run/gather.c core/run/gather.h core/run/inputs.c core/run/inputs.h core/run/inspect.c core/run/inspect.h
 core_sources += core/run/numbers.c core/run/numbers.h core/run/provenance.c core/run/provenance.h
 core_sources += core/run/ranks.c core/run/ranks.h

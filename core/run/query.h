@@ -7,6 +7,7 @@
 #include "data/dataset.h"
 #include "data/vocabulary.h"
 #include "run/gather.h"
+#include "run/duplicates.h"
 #include "run/session.h"
 
 #include <jansson.h>
@@ -30,6 +31,7 @@ struct sw_query {
     struct sw_gather gather;
     int precaps;
     int has_vocabulary, has_data, has_gather;
+    struct sw_duplicates *duplicates; /* NULL, or told of the images that are encoded */
 };
 
 /* Opens checkpoint, vocabulary and split; images and captions (or 0) say how many of them one batch

@@ -25,7 +25,11 @@ static int score_images(struct work *w, struct sw_error *error)
 {
     struct sw_model *model = w->query.matcher->model;
     struct sw_encoded words = {0};
-    int status = sw_query_encode_sentence(&w->query, &w->sentence, &words, error);
+    struct sw_duplicates equal;
+    int status = sw_duplicates_new(&equal, w->count, 0, 0, error);
+    if (status == SW_OK)
+        status = sw_query_encode_sentence(&w->query, &w->sentence, &words, error);
+    w->query.duplicates = &equal;
     for (size_t at = 0; at < w->count && status == SW_OK; at += CHUNK) {
         size_t part = w->count - at < CHUNK ? w->count - at : CHUNK;
         struct sw_encoded regions = {0};
@@ -35,6 +39,12 @@ static int score_images(struct work *w, struct sw_error *error)
                 sw_score_block(model, &regions, &words, 0, (int)part, w->scores + at, NULL, error);
         sw_encoded_free(&regions);
     }
+    if (status == SW_OK)
+        status = sw_duplicates_find(&equal, error);
+    if (status == SW_OK)
+        sw_duplicates_of_images(&equal, w->scores);
+    w->query.duplicates = NULL;
+    sw_duplicates_free(&equal);
     sw_encoded_free(&words);
     return status;
 }
@@ -43,16 +53,25 @@ static int score_captions(struct work *w, struct sw_error *error)
 {
     struct sw_model *model = w->query.matcher->model;
     struct sw_encoded regions = {0};
-    int status = sw_query_encode_images(&w->query, w->image, 1, &regions, error);
+    struct sw_duplicates equal;
+    int status = sw_duplicates_new(&equal, 0, w->count, 0, error);
+    if (status == SW_OK)
+        status = sw_query_encode_images(&w->query, w->image, 1, &regions, error);
     for (size_t at = 0; at < w->count && status == SW_OK; at += CHUNK) {
         int part = w->count - at < CHUNK ? (int)(w->count - at) : CHUNK;
         struct sw_encoded words = {0};
         sw_gather_captions(&w->query.gather, at, part);
+        sw_duplicates_captions(&equal, at, &w->query.gather.examples);
         status = sw_encode_captions(model, &w->query.gather.examples, &words, error);
         if (status == SW_OK)
             status = sw_score_block(model, &regions, &words, 0, 1, w->scores + at, NULL, error);
         sw_encoded_free(&words);
     }
+    if (status == SW_OK)
+        status = sw_duplicates_find(&equal, error);
+    if (status == SW_OK)
+        sw_duplicates_of_captions(&equal, w->scores);
+    sw_duplicates_free(&equal);
     sw_encoded_free(&regions);
     return status;
 }

@@ -89,7 +89,7 @@ end)
 
 unit.test("an error in a script shows its line", function()
   unit.write(folder .. "/bad.lua", 'local sw = require "stepwise"\n\nreturn sw.experimnt {}\n')
-  refused(1, "bad.lua:3: ", "train", "bad.lua")
+  refused(2, { "bad.lua:3: ", "did you mean 'experiment'" }, "train", "bad.lua")
   unit.write(folder .. "/bad.lua",
     'local sw = require "stepwise"\nreturn sw.stage "l2l" { mu = 2 }')
   refused(2, { "bad.lua:2: ", "mu" }, "train", "bad.lua")
