@@ -3,12 +3,12 @@
 
 #include "base/file.h"
 #include "run/provenance.h"
+#include "run/test_sets.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 static json_t *hex(uint64_t x)
@@ -60,29 +60,27 @@ static json_t *of_glove(const struct sw_session *session, const json_t *config,
     return needs && *s.glove ? of_file(s.glove, error) : json_null();
 }
 
-/* null where there is no such split. */
-static json_t *of_test(const json_t *config, const struct sw_inputs *inputs, struct sw_error *error)
+/* Of all test sets; null where there is none. What is wrong with one is told here, before the first
+ * step. */
+static json_t *of_tests(const json_t *config, const struct sw_inputs *inputs,
+                        struct sw_error *error)
 {
     struct sw_settings s;
-    struct sw_dataset data;
-    char *file;
+    uint64_t so_far = 0;
+    size_t found = 0;
     sw_config_settings(config, &s);
-    if (asprintf(&file, "%s/%s_ims.npy", s.dir, s.test_split) < 0) {
-        sw_fail(error, SW_FAILED, "out of memory for the test split");
-        return NULL;
+    for (size_t i = 0; i < sw_test_sets(config); i++) {
+        struct sw_test_set set = sw_test_set_at(config, i);
+        struct sw_dataset data;
+        int has, status = sw_test_set_open(&set, &s, &inputs->vocabulary, &data, &has, error);
+        uint64_t one = has ? sw_dataset_fingerprint(&data) : 0;
+        sw_dataset_close(&data);
+        if (status != SW_OK)
+            return NULL;
+        if (has)
+            so_far = found++ ? XXH3_64bits_withSeed(&one, sizeof one, so_far) : one;
     }
-    int has = *s.test_split && access(file, F_OK) == 0;
-    free(file);
-    if (!has)
-        return json_null();
-    struct sw_dataset_options options = {.images = (size_t)s.test_images,
-                                         .all_captions = s.all_dev_captions,
-                                         .precaps = s.precaps,
-                                         .sequential = true};
-    int status = sw_dataset_open(s.dir, s.test_split, &inputs->vocabulary, &options, &data, error);
-    json_t *result = status == SW_OK ? hex(sw_dataset_fingerprint(&data)) : NULL;
-    sw_dataset_close(&data);
-    return result;
+    return found ? hex(so_far) : json_null();
 }
 
 json_t *sw_identity_data(const struct sw_session *session, const json_t *config,
@@ -96,7 +94,7 @@ json_t *sw_identity_data(const struct sw_session *session, const json_t *config,
             return NULL;
         inputs = &own;
     }
-    json_t *test = of_test(config, inputs, error);
+    json_t *test = of_tests(config, inputs, error);
     json_t *glove = test ? of_glove(session, config, error) : NULL;
     json_t *result = NULL;
     if (glove) {
