@@ -136,10 +136,11 @@ static int test_on(struct sw_trainer *t, struct sw_model *model, const struct sw
     if (status != SW_OK || !has)
         return status;
     json_t *entry = metrics_on(&metrics, set->split);
-    if (entry && json_object_set_new(entry, "ranks", json_string(name)) == 0 &&
-        json_object_set(found, *set->name ? set->name : set->file, entry) == 0)
+    int whole = entry && json_object_set_new(entry, "ranks", json_string(name)) == 0;
+    if (whole && json_object_set_new(found, *set->name ? set->name : set->file, entry) == 0)
         return log_metrics(t, set->file, &metrics, error);
-    json_decref(entry);
+    if (!whole)
+        json_decref(entry);
     return sw_fail(error, SW_FAILED, "out of memory for the metrics on '%s'", set->split);
 }
 
