@@ -75,7 +75,8 @@ function M.build(path, given, overrides, seeds)
   end
   value = describe.table(value) -- a script can change what it was given after the check
   local source = {
-    config = describe.config_of(value.base), on_scenes = value.base.on_scenes, label = path,
+    config = describe.config_of(value.base, value.tests),
+    on_scenes = value.base.on_scenes, label = path,
   }
   local base, about = setup.configure(source, given, overrides)
   seeds = seeds or { base:table().seed }

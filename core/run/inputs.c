@@ -67,13 +67,6 @@ static int open_split(struct sw_dataset *out, int *has, uint64_t *fingerprint,
     return SW_OK;
 }
 
-/* Data sets without a test split are common, and no run asks for the default one by its name. */
-static int wants_test(const struct sw_settings *s)
-{
-    return *s->test_split &&
-           (strcmp(s->test_split, "test") != 0 || !sw_dataset_is_absent(s->dir, s->test_split));
-}
-
 /* Coverage of the train captions by `has` (NULL: by the vocabulary); none is an error. */
 static int cover(const struct sw_inputs *in, const struct sw_settings *s, const bool *has,
                  const char *what, struct sw_coverage *out, struct sw_error *error)
@@ -105,14 +98,43 @@ static int check_dev_split(const struct sw_settings *s, struct sw_error *error)
                          s->dir, s->dev_split);
 }
 
-int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, const char *vocab,
+/* All test sets that are there. */
+static int open_tests(struct sw_inputs *in, const json_t *config, const struct sw_settings *s,
+                      struct sw_error *error)
+{
+    size_t count = sw_test_sets(config);
+    int status = SW_OK;
+    in->tests = calloc(count + 1, sizeof *in->tests);
+    if (!in->tests)
+        return sw_fail(error, SW_FAILED, "out of memory for %zu test sets", count);
+    for (size_t i = 0; i < count && status == SW_OK; i++) {
+        struct sw_input_test *test = &in->tests[in->test_count];
+        int has;
+        test->set = sw_test_set_at(config, i);
+        status = sw_test_set_open(&test->set, s, &in->vocabulary, &test->data, &has, error);
+        if (status != SW_OK || !has)
+            continue;
+        uint64_t one = sw_dataset_fingerprint(&test->data);
+        in->test_fingerprint =
+            in->test_count++ ? XXH3_64bits_withSeed(&one, sizeof one, in->test_fingerprint) : one;
+        if (test->data.features != in->train.features)
+            status = sw_fail(error, SW_FAILED,
+                             "%s: expected %zu features per region as %s has, found %zu",
+                             test->data.path, in->train.features, in->train.path,
+                             test->data.features);
+    }
+    return status;
+}
+
+int sw_inputs_open(struct sw_inputs *out, const json_t *config, const char *vocab,
                    struct sw_error *error)
 {
+    struct sw_settings s, *settings = &s;
+    sw_config_settings(config, settings);
     *out = (struct sw_inputs){0};
     if (!*settings->dir)
         return sw_fail(error, SW_MISUSE, "no data folder is given: name one with --data DIR");
-    const char *splits[] = {settings->train_split, settings->dev_split,
-                            wants_test(settings) ? settings->test_split : ""};
+    const char *splits[] = {settings->train_split, settings->dev_split};
     int status = check_dev_split(settings, error);
     for (size_t i = 0; i < sizeof splits / sizeof *splits && status == SW_OK; i++)
         if (*splits[i])
@@ -131,9 +153,8 @@ int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, co
     if (status == SW_OK && *settings->dev_split)
         status = open_split(&out->dev, &out->has_dev, &out->dev_fingerprint, out, settings,
                             settings->dev_split, settings->dev_images, EVALUATE, error);
-    if (status == SW_OK && *splits[2])
-        status = open_split(&out->test, &out->has_test, &out->test_fingerprint, out, settings,
-                            settings->test_split, settings->test_images, EVALUATE, error);
+    if (status == SW_OK)
+        status = open_tests(out, config, settings, error);
     if (status == SW_OK && (out->train.captions < 2 || out->train.captions > INT32_MAX))
         status = sw_fail(error, SW_FAILED, "%s: expected 2 to %d captions to train on, found %zu",
                          out->train.path, INT32_MAX, out->train.captions);
@@ -154,8 +175,9 @@ void sw_inputs_close(struct sw_inputs *inputs)
         sw_dataset_close(&inputs->train);
     if (inputs->has_dev)
         sw_dataset_close(&inputs->dev);
-    if (inputs->has_test)
-        sw_dataset_close(&inputs->test);
+    for (size_t i = 0; i < inputs->test_count; i++)
+        sw_dataset_close(&inputs->tests[i].data);
+    free(inputs->tests);
     if (inputs->has_vocabulary)
         sw_vocabulary_free(&inputs->vocabulary);
     free(inputs->vocabulary_from);
@@ -175,23 +197,31 @@ static int is_known(const json_t *known, const char *stamp)
     return 0;
 }
 
+/* Reads the values of one split, unless its stamp is known, and adds the stamp. */
+static int check_split(const struct sw_dataset *split, struct sw_compute *compute,
+                       const json_t *known, json_t *stamps, struct sw_error *error)
+{
+    char stamp[20];
+    snprintf(stamp, sizeof stamp, "%016" PRIx64, sw_dataset_stamp(split));
+    int status = SW_OK;
+    if (!is_known(known, stamp) && !is_known(stamps, stamp))
+        status = sw_dataset_check_values(split, compute, error);
+    if (status == SW_OK && json_array_append_new(stamps, json_string(stamp)) != 0)
+        status = sw_fail(error, SW_FAILED, "out of memory for what is known of the data");
+    return status;
+}
+
 int sw_inputs_check(const struct sw_inputs *in, struct sw_compute *compute, const json_t *known,
                     json_t **stamps, struct sw_error *error)
 {
-    const struct sw_dataset *splits[] = {in->has_test ? &in->test : NULL,
-                                         in->has_dev ? &in->dev : NULL, &in->train};
     int status = SW_OK;
     *stamps = json_array();
-    for (size_t i = 0; i < sizeof splits / sizeof *splits && status == SW_OK; i++) {
-        char stamp[20];
-        if (!splits[i])
-            continue;
-        snprintf(stamp, sizeof stamp, "%016" PRIx64, sw_dataset_stamp(splits[i]));
-        if (!is_known(known, stamp))
-            status = sw_dataset_check_values(splits[i], compute, error);
-        if (status == SW_OK && json_array_append_new(*stamps, json_string(stamp)) != 0)
-            status = sw_fail(error, SW_FAILED, "out of memory for what is known of the data");
-    }
+    for (size_t i = 0; i < in->test_count && status == SW_OK; i++)
+        status = check_split(&in->tests[i].data, compute, known, *stamps, error);
+    if (status == SW_OK && in->has_dev)
+        status = check_split(&in->dev, compute, known, *stamps, error);
+    if (status == SW_OK)
+        status = check_split(&in->train, compute, known, *stamps, error);
     if (status != SW_OK) {
         json_decref(*stamps);
         *stamps = NULL;
