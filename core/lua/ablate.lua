@@ -2,6 +2,7 @@
 local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local plan_of = require "stepwise.plan"
+local plugin_files = require "stepwise.plugin_files"
 local progress = require "stepwise.progress"
 local results_of = require "stepwise.results"
 local reuse = require "stepwise.reuse"
@@ -109,7 +110,9 @@ local function plan_for(given, arguments)
           path, #overrides > 0 and overrides[1] or "--" .. option))
       end
     end
-    return plan_of.read(path), path
+    local plan = plan_of.read(path)
+    if not given.plugin then plugin_files.use(plan.plugin_files or {}) end
+    return plan, path
   end
   local dir = given.out or "runs/" .. (path:match("([^/]+)$") or path):gsub("%.lua$", "")
   dir = dir:gsub("(.)/+$", "%1")

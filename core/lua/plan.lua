@@ -12,6 +12,7 @@ local core = require "stepwise.core"
 local claims = require "stepwise.claim"
 local describe = require "stepwise.describe"
 local identity = require "stepwise.identity"
+local plugin_files = require "stepwise.plugin_files"
 local script = require "stepwise.script"
 local setup = require "stepwise.setup"
 
@@ -79,6 +80,7 @@ function M.build(path, given, overrides, seeds)
     title = value.title, note = value.note, reference = value.reference, script = path,
     data = about.dir, generated = about.generated, on_scenes = core.json_array(about.scenes or {}),
     overrides = core.json_array(overrides), version = core.version,
+    plugin_files = core.json_array(plugin_files.list()),
     rows = core.json_array {}, runs = core.json_array {},
   }
   local taken = {}

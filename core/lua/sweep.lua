@@ -7,6 +7,7 @@
 local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local plan_of = require "stepwise.plan"
+local plugin_files = require "stepwise.plugin_files"
 local reuse = require "stepwise.reuse"
 local text = require "stepwise.text"
 
@@ -96,7 +97,7 @@ local function command_of(at, run, threads)
   end
   if run.id then add("--id", run.id) end
   if threads then add("--threads", tostring(threads)) end
-  return command
+  return plugin_files.pass_on(command)
 end
 
 function Sweep:say(run, format, ...)

@@ -2,6 +2,7 @@
 local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local layout = require "stepwise.layout"
+local plugin_files = require "stepwise.plugin_files"
 local progress = require "stepwise.progress"
 local setup = require "stepwise.setup"
 local text = require "stepwise.text"
@@ -75,8 +76,8 @@ end
 
 local function interrupted(trainer, out, run, step)
   trainer:save()
-  out:say(string.format("interrupted at step %d and saved; to go on: stepwise train %s --resume",
-    step, text.quote(run)))
+  out:say(string.format("interrupted at step %d and saved; to go on: %s", step, text.command(
+    plugin_files.pass_on { "stepwise", "train", run, "--resume" })))
   return 128 + core.interrupted()
 end
 
