@@ -101,7 +101,7 @@ script_tests += tests/cli/reference.sh
 test_data += tests/cli/reference.py
 
 # Lua: the binding, the Lua modules and the program, run by a stock Lua.
-script_tests += tests/lua/check_config.lua tests/lua/check_describe.lua tests/lua/check_figures.lua \
+script_tests += tests/lua/check_config.lua tests/lua/check_describe.lua tests/lua/check_figures.lua tests/lua/check_help.lua \
 	tests/lua/check_json.lua tests/lua/check_options.lua tests/lua/check_plan.lua \
 	tests/lua/check_program.lua tests/lua/check_statistics.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua
@@ -122,7 +122,8 @@ tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.
 script_tests += tests/cli/bad_input.sh
 
 # Plugins that must be refused.
-unit_programs += tests/unit/check_plugins
+unit_programs += tests/unit/check_plugins tests/unit/check_places
+tests_unit_check_places_SOURCES = tests/unit/check_places.c tests/unit/unit.h
 tests_unit_check_plugins_SOURCES = tests/unit/check_plugins.c tests/unit/unit.h
 check_LTLIBRARIES += tests/bad/other_abi.la tests/bad/no_symbol.la tests/bad/taken.la
 tests_bad_other_abi_la_LDFLAGS = $(test_module_ldflags)

@@ -8,8 +8,9 @@ local M = {
   usage = "",
   details = [[
 What the environment may set: STEPWISE_CPU (baseline, avx2, avx512 or amx) the kernels, else the
-best that this CPU has; OPENBLAS_CORETYPE the same for OpenBLAS; STEPWISE_PLUGIN_PATH
-folders of plugins, with ':' between, that come before the built-in ones. Results of different kernels differ in their last bits.]],
+best that this CPU has; OPENBLAS_CORETYPE the same for OpenBLAS; STEPWISE_PLUGIN_PATH folders of
+plugins, with ':' between, that come before the built-in ones. Results of different kernels differ
+in their last bits.]],
   arguments = { 0, 0 },
   options = {},
 }

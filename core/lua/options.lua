@@ -127,7 +127,7 @@ function M.help(command)
     local form = dashed(option[1]) .. (option[2] and " " .. option[2] or "")
     rows[i] = { "  " .. form, option[3] }
   end
-  table.move(text.columns(rows), 1, #rows, #lines + 1, lines)
+  for _, line in ipairs(text.wrapped_columns(rows, 100)) do lines[#lines + 1] = line end
   return table.concat(lines, "\n") .. "\n"
 end
 

@@ -28,9 +28,16 @@ local WIDTH <const> = 100
 
 -- ---- listing ---------------------------------------------------------------------------------
 
+-- Lines behind the first one are indented by four more blanks than `margin`.
+local function print_wrapped(line, margin)
+  for i, part in ipairs(text.wrap(line, WIDTH - #margin - 4)) do
+    print(margin .. (i > 1 and "    " or "") .. part)
+  end
+end
+
 local function list_parts(kind, parts)
   for _, part in ipairs(parts) do
-    print(string.format("%s %s: %s", kind, part.name, part.doc or ""))
+    print_wrapped(string.format("%s %s: %s", kind, part.name, part.doc or ""), "  ")
     local rows = {}
     for i, option in ipairs(part.options) do
       rows[i] = { "   ", option.name, option.kind, "= " .. (option.preset or ""), keys.range(option),
@@ -48,11 +55,11 @@ local function list_plugin(plugin)
   end
   print(string.format("%s %s (%s): %s", plugin.name, plugin.version, plugin.license, plugin.doc))
   print("  " .. plugin.file)
-  list_parts("  stage", plugin.stages)
-  list_parts("  embedding", plugin.embeddings)
-  list_parts("  fusion", plugin.fusions)
+  list_parts("stage", plugin.stages)
+  list_parts("embedding", plugin.embeddings)
+  list_parts("fusion", plugin.fusions)
   for _, op in ipairs(plugin.ops) do
-    print(string.format("  operation %s %s: %s", op.name, op.shapes, op.doc))
+    print_wrapped(string.format("operation %s %s: %s", op.name, op.shapes, op.doc), "  ")
   end
 end
 
@@ -97,12 +104,9 @@ local function list_operations(given)
     local least, most = op.least_inputs, op.most_inputs
     local inputs = least == most and text.plural(least, "input")
       or string.format("%d to %d inputs", least, most)
-    for i, line in ipairs(text.wrap(string.format("%s: %s", op.name, inputs), WIDTH)) do
-      print((i > 1 and "    " or "") .. line)
-    end
-    for _, what in ipairs { op.shapes, op.doc } do
-      for _, line in ipairs(text.wrap(what, WIDTH - 4)) do print("    " .. line) end
-    end
+    print_wrapped(string.format("%s: %s", op.name, inputs), "")
+    print_wrapped(op.shapes, "    ")
+    print_wrapped(op.doc, "    ")
   end
   return 0
 end

@@ -68,13 +68,14 @@ static int choice_fits(const struct sw_option *o)
     return 0;
 }
 
-static int check_options(const char *owner, const struct sw_option *options, struct sw_error *error)
+static int check_options(const char *kind, const char *owner, const struct sw_option *options,
+                         struct sw_error *error)
 {
     for (const struct sw_option *o = options; o && o->name; o++) {
         if (o - options == SW_MOST_OPTIONS)
             return sw_fail(error, SW_FAILED,
-                           "%s: it has more than %d options, or a NULL name does not end the list",
-                           owner, SW_MOST_OPTIONS);
+                           "%s %s: it has more than %d options, or a NULL name does not end them",
+                           kind, owner, SW_MOST_OPTIONS);
         if (!good_name(o->name) || strcmp(o->name, "plugin") == 0 || strcmp(o->name, "score") == 0)
             return sw_fail(error, SW_FAILED, "%s: '%s' cannot be an option's name", owner, o->name);
         for (const struct sw_option *before = options; before < o; before++)
@@ -137,7 +138,7 @@ static int check_part(const char *kind, const char *name, const char *doc,
         return sw_fail(error, SW_FAILED,
                        "%s %s: self_size or prepared_size is above %d bytes: %zu", kind, name,
                        SW_MOST_SELF, size);
-    return check_options(name, options, error);
+    return check_options(kind, name, options, error);
 }
 
 static size_t larger(size_t a, size_t b)

@@ -172,10 +172,12 @@ int sw_plugin_probe(const char *file, struct sw_error *error)
     if (child == 0)
         try_in_child(file, report);
     int status = 0, result;
-    if (child < 0)
+    if (child < 0) {
         result = sw_fail(error, SW_FAILED, "no process for a trial of it: %s", strerror(errno));
-    else
-        result = judge(report, wait_for(child, &status), status, error);
+    } else {
+        int in_time = wait_for(child, &status);
+        result = judge(report, in_time, status, error);
+    }
     munmap(report, sizeof *report);
     return result;
 }
