@@ -64,8 +64,8 @@ char *sw_moved_path(const char *from, const char *to, const char *here)
     return strcat(path, to + shared);
 }
 
-/* The root of the build tree that holds this code, and there the folders of its plugins. The program
- * lies at the root, the Lua module one folder deeper and the programs of the tests two. */
+/* The root of the build tree that holds this code, and there the folders of its plugins. The
+ * program lies at the root, the Lua module one folder deeper and the programs of the tests two. */
 static int in_build_tree(char root[PATH_MAX], glob_t *folders)
 {
     char pattern[PATH_MAX + 32];

@@ -1,8 +1,8 @@
 /* places.h -- where the files are that came with this program.
  *
- * They are found from where the program, or the Lua module, itself lies: in its build tree, or in an
- * installed tree however that came to its place (another prefix, DESTDIR, moved). The folders that
- * were configured are the last resort. */
+ * They are found from where the program, or the Lua module, itself lies: in its build tree, or in
+ * an installed tree however that came to its place (another prefix, DESTDIR, moved). The folders
+ * that were configured are the last resort. */
 #ifndef SW_BASE_PLACES_H
 #define SW_BASE_PLACES_H
 

@@ -111,7 +111,7 @@ local function plan_for(given, arguments)
       end
     end
     local plan = plan_of.read(path)
-    if not given.plugin then plugin_files.use(plan.plugin_files or {}) end
+    plugin_files.expect(plan.plugin_files, path)
     return plan, path
   end
   local dir = given.out or "runs/" .. (path:match("([^/]+)$") or path):gsub("%.lua$", "")

@@ -29,8 +29,8 @@ static int use_plugin_path(lua_State *L)
     return 0;
 }
 
-/* session([{threads =, plugin_path =}]): threads 0 or none: one for each CPU; plugin_path: files and
- * folders with ':' between that come before all others, "": no plugins. */
+/* session([{threads =, plugin_path =}]): threads 0 or none: one for each CPU; plugin_path: files
+ * and folders with ':' between that come before all others, "": no plugins. */
 static int new_session(lua_State *L)
 {
     int threads = 0;
@@ -224,8 +224,8 @@ static void push_number_or_whole(lua_State *L, double number, int whole)
         lua_pushnumber(L, number);
 }
 
-/* config_keys(): {{section, name, kind, preset, choices, least, most, above_least, inert, doc}..} of
- * all but the model. */
+/* config_keys(): {{section, name, kind, preset, choices, least, most, above_least, inert, doc}..}
+ * of all but the model. */
 static int config_keys(lua_State *L)
 {
     static const char *const kinds[] = {"", "number", "integer", "switch", "choice", "text"};
@@ -270,11 +270,10 @@ void sw_lua_open_session(lua_State *L)
         {"close", finish_config},          {"copy", copy_config}, {"override", override},
         {"table", config_table},           {"text", config_text}, {"hash", config_hash},
         {"difference", config_difference}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {
-        {"session", new_session},
-        {"use_plugin_path", use_plugin_path},
-        {"config_keys", config_keys},
-        {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"session", new_session},
+                                         {"use_plugin_path", use_plugin_path},
+                                         {"config_keys", config_keys},
+                                         {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     sw_lua_class(L, SW_LUA_SESSION, of_session, finish_session);
     sw_lua_class(L, SW_LUA_CONFIG, of_config, finish_config);

@@ -1,5 +1,6 @@
 -- plugin_files.lua: the plugin files that --plugin names, for this process and those it starts.
 local core = require "stepwise.core"
+local text = require "stepwise.text"
 
 local M = {}
 
@@ -21,6 +22,19 @@ function M.use(files)
   end
   named = paths
   core.use_plugin_path(#paths > 0 and table.concat(paths, ":") or nil)
+end
+
+-- Fails unless --plugin was given where the plan of `dir` was made with `files`: no file's code is
+-- run because a folder names it.
+function M.expect(files, dir)
+  if type(files) ~= "table" or #files == 0 or #named > 0 then return end
+  local words = { "stepwise", "ablate", dir }
+  for _, path in ipairs(files) do
+    words[#words + 1] = "--plugin"
+    words[#words + 1] = tostring(path)
+  end
+  core.fail(MISUSE, dir .. ": it was planned with plugins of its own; give them again, as in: "
+    .. text.command(words))
 end
 
 function M.list()

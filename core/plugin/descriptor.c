@@ -135,9 +135,8 @@ static int check_part(const char *kind, const char *name, const char *doc,
     if (!complete)
         return sw_fail(error, SW_FAILED, "%s %s lacks a function that it must have", kind, name);
     if (size > SW_MOST_SELF)
-        return sw_fail(error, SW_FAILED,
-                       "%s %s: self_size or prepared_size is above %d bytes: %zu", kind, name,
-                       SW_MOST_SELF, size);
+        return sw_fail(error, SW_FAILED, "%s %s: self_size or prepared_size is above %d bytes: %zu",
+                       kind, name, SW_MOST_SELF, size);
     return check_options(kind, name, options, error);
 }
 

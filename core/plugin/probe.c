@@ -164,8 +164,8 @@ static int judge(const struct report *report, int in_time, int status, struct sw
 
 int sw_plugin_probe(const char *file, struct sw_error *error)
 {
-    struct report *report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
-                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct report *report =
+        mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (report == MAP_FAILED)
         return sw_fail(error, SW_FAILED, "out of memory for a trial of it");
     pid_t child = fork();

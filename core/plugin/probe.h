@@ -1,4 +1,5 @@
-/* probe.h -- opens a plugin's file, and tries first in a process of its own whether that is safe. */
+/* probe.h -- opens a plugin's file, and tries first in a process of its own whether that is safe.
+ */
 #ifndef SW_PLUGIN_PROBE_H
 #define SW_PLUGIN_PROBE_H
 

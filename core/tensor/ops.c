@@ -143,7 +143,8 @@ static int check(const struct sw_ops *ops, const struct sw_op *op, struct sw_err
     if (sw_ops_find(ops, op->name))
         return sw_fail(error, SW_FAILED, "operation '%s' is already there", op->name);
     if (ops->count == MOST_OPS)
-        return sw_fail(error, SW_FAILED, "operation '%s': there are %d already", op->name, MOST_OPS);
+        return sw_fail(error, SW_FAILED, "operation '%s': there are %d already", op->name,
+                       MOST_OPS);
     return SW_OK;
 }
 

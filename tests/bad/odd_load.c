@@ -1,5 +1,5 @@
-/* odd_load.c -- a plugin that is in order but for what it does when it is loaded. The name of its file
- * says what that is: crashes.so, exits.so, .. */
+/* odd_load.c -- a plugin that is in order but for what it does when it is loaded. The name of its
+ * file says what that is: crashes.so, exits.so, .. */
 #include <stepwise/plugin.h>
 
 #include <dlfcn.h>

@@ -22,9 +22,10 @@ refused() {
 }
 
 mkdir plugins
-for name in load_exits load_leaves load_crashes load_loops load_sleeps load_eats no_symbol; do
-    cp "$bad/$name.so" plugins
+for name in exits leaves crashes loops sleeps eats; do
+    cp "$bad/odd_load.so" "plugins/$name.so"
 done
+cp "$bad/no_symbol.so" plugins
 echo 'no library' >plugins/text.so
 mkfifo plugins/pipe.so
 mkdir plugins/folder.so
@@ -39,27 +40,27 @@ grep -q 'stage l2l: ' list.txt || fail 'the built-in plugins are gone'
 says() {
     grep -qF "$folder/plugins/$1.so: refused: $2" list.txt || { cat list.txt; fail "expected of $1: $2"; }
 }
-says load_exits 'it ended the process when it was loaded'
-says load_leaves 'it ended the process when it was loaded'
-says load_crashes 'it crashed when it was loaded ('
-says load_loops 'it did not return within '
-says load_sleeps 'it did not return within '
-says load_eats 'it crashed when it was loaded ('
+says exits 'it ended the process when it was loaded'
+says leaves 'it ended the process when it was loaded'
+says crashes 'it crashed when it was loaded ('
+says loops 'it did not return within '
+says sleeps 'it did not return within '
+says eats 'it crashed when it was loaded ('
 says no_symbol "it has no symbol 'sw_plugin'"
 says text 'it cannot be loaded: '
 says pipe 'it is no regular file'
 says folder 'it is no regular file'
 
 # those that are quick to refuse, in a command that needs none of them, and where one is asked for
-rm plugins/load_loops.so plugins/load_sleeps.so plugins/load_eats.so
+rm plugins/loops.so plugins/sleeps.so plugins/eats.so
 cat >tiny.lua <<'LUA'
 local sw = require "stepwise"
 return sw.experiment { name = "tiny", model = { dim = 8,
     embedding = sw.embedding "random" { word_dim = 6 }, stages = { sw.stage "l2l" {} } } }
 LUA
 "$STEPWISE" inspect tiny.lua >out.txt 2>&1 || { cat out.txt; fail 'inspect beside bad plugins'; }
-refused "no stage 'load_exits'; $folder/plugins/load_exits.so was refused: it ended the process" \
-    "$STEPWISE" inspect tiny.lua stages=load_exits
+refused "no stage 'exits'; $folder/plugins/exits.so was refused: it ended the process" \
+    "$STEPWISE" inspect tiny.lua stages=exits
 refused "no stage 'other'; " "$STEPWISE" inspect tiny.lua stages=other
 grep -q 'plugin files were refused' err.txt || { cat err.txt; fail 'that files were refused is not said'; }
 status=0
@@ -69,7 +70,7 @@ grep -qF "$folder/plugins/pipe.so: refused: it is no regular file" out.txt || { 
 unset STEPWISE_PLUGIN_PATH
 
 # by name on the command line a refused file is an error
-refused 'load_crashes.so: it crashed when it was loaded' "$STEPWISE" inspect tiny.lua --plugin plugins/load_crashes.so
+refused 'plugins/crashes.so: it crashed when it was loaded' "$STEPWISE" inspect tiny.lua --plugin plugins/crashes.so
 refused 'none.so: no such file' "$STEPWISE" inspect tiny.lua --plugin none.so
 refused 'ends with .so' "$STEPWISE" inspect tiny.lua --plugin tiny.lua
 refused 'pipe.so: it is no regular file' "$STEPWISE" inspect tiny.lua --plugin plugins/pipe.so
@@ -77,7 +78,7 @@ refused "no option '--plugin'" "$STEPWISE" table x --plugin "$bad/crashes.so"
 "$STEPWISE" inspect tiny.lua stages=l2l,crashes --plugin "$bad/crashes.so" >out.txt || fail '--plugin'
 
 # --check: a plugin that ends its process with status 0 has not passed
-refused 'load_exits.so: it ended the process' "$STEPWISE" plugins --check plugins/load_exits.so
+refused 'exits.so: it ended the process' "$STEPWISE" plugins --check plugins/exits.so
 refused 'quits.so: it ended the process while it was checked' "$STEPWISE" plugins --check "$bad/quits.so"
 refused 'crashes.so: crashed while it was checked' "$STEPWISE" plugins --check "$bad/crashes.so"
 

@@ -67,7 +67,9 @@ LUA
 "$STEPWISE" ablate table.lua --data data --out sweep --plugin mean_cosine.so --run without-seed0 >sweep.txt ||
     { cat sweep.txt; fail 'ablate with it'; }
 grep -q "$folder/mean_cosine.so" sweep/plan.json || fail 'the plan does not record the file'
-"$STEPWISE" ablate sweep >sweep.txt || { cat sweep.txt; fail 'going on without naming it'; }
+if "$STEPWISE" ablate sweep 2>error.txt; then fail 'a folder made its plugin load'; fi
+grep -qF "stepwise ablate sweep --plugin $folder/mean_cosine.so" error.txt || { cat error.txt; fail 'no way to go on'; }
+"$STEPWISE" ablate sweep --plugin mean_cosine.so >sweep.txt || { cat sweep.txt; fail 'going on'; }
 grep -q mean_cosine sweep/mine-seed0/provenance.json || fail 'the run of a sweep does not record it'
 
 # The template also builds where it lies in the source tree, without an installed header.

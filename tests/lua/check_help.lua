@@ -11,9 +11,7 @@ local function printed(...)
 end
 
 local commands = {}
-for name in printed("help"):gmatch("\n  (%l+) ") do
-  if name ~= "help" then commands[#commands + 1] = name end
-end
+for name in printed("help"):gmatch("\n  (%l+)  ") do commands[#commands + 1] = name end
 
 -- {KEY = default} of everything that key=value sets.
 local function all_keys(session)

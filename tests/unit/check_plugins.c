@@ -241,7 +241,7 @@ END_TEST
 /* The built-in plugins are loaded without a trial; a file from elsewhere is tried first. */
 START_TEST(a_file_that_ends_the_process_is_refused)
 {
-    char *file = bad("load_leaves");
+    char *file = bad("odd_load");
     refused(file, "it ended the process when it was loaded");
     free(file);
 }
