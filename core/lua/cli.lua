@@ -54,7 +54,9 @@ local topics = {
 
 local function help()
   local rows, pages = {}, {}
-  for i, command in ipairs(all_commands()) do rows[i] = { "  " .. command.name, command.summary } end
+  for i, command in ipairs(all_commands()) do
+    rows[i] = { "  " .. command.name, command.summary }
+  end
   for i, topic in ipairs(topics) do pages[i] = { "  help " .. topic[1], topic[2] } end
   return "usage: stepwise COMMAND ..\n\n"
     .. "Composes, trains and evaluates step-wise image-text matching models.\n\n"

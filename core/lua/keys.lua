@@ -1,4 +1,4 @@
--- keys.lua: every key that key=value may set: of a config, of the model and of the plugins' options.
+-- keys.lua: every key that key=value may set: of the config, the model and the plugins.
 local core = require "stepwise.core"
 local text = require "stepwise.text"
 
@@ -36,10 +36,10 @@ local function model_rows(session, names)
     stages[i] = stage.plugin
     fusion = fusion or stage.fusion and stage.fusion.plugin
   end
-  local size = { least = 1, most = 16384 }
-  local function sized(doc) return { doc = doc, least = size.least, most = size.most } end
+  local function sized(doc) return { doc = doc, least = 1, most = 16384 } end
   return {
-    row_of("dim", sized "D, the width in which images and texts are compared", text.number(model.dim)),
+    row_of("dim", sized "D, the width in which images and texts are compared",
+      text.number(model.dim)),
     row_of("direction", { choices = "both t2i i2t",
       doc = "which side queries: both, the words only, the regions only" }, model.direction),
     row_of("embedding", { doc = "the plugin of the word vectors" }, model.embedding.plugin,
@@ -107,8 +107,8 @@ end
 -- The page of `stepwise help keys`.
 function M.page()
   local lines = {
-    "Keys that key=value sets, each with its default, what it takes and what it means. A key is also",
-    "given with its section, as train.lr=0.001. STAGE: the name of a stage.",
+    "Keys that key=value sets, each with its default, what it takes and what it means. The section's",
+    "name may stand before it, as in train.lr=0.001. STAGE: the name of a stage.",
   }
   for _, section in ipairs(M.sections()) do
     lines[#lines + 1] = ""

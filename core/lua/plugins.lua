@@ -40,8 +40,8 @@ local function list_parts(kind, parts)
     print_wrapped(string.format("%s %s: %s", kind, part.name, part.doc or ""), "  ")
     local rows = {}
     for i, option in ipairs(part.options) do
-      rows[i] = { "   ", option.name, option.kind, "= " .. (option.preset or ""), keys.range(option),
-        option.doc or "" }
+      rows[i] = { "   ", option.name, option.kind, "= " .. (option.preset or ""),
+        keys.range(option), option.doc or "" }
     end
     for _, line in ipairs(text.wrapped_columns(rows, WIDTH)) do print(line) end
   end

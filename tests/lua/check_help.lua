@@ -130,7 +130,7 @@ unit.test("the manual page is good roff", function()
   pipe:close()
 end)
 
--- ---- completion ----------------------------------------------------------------------------------
+-- ---- completion --------------------------------------------------------------------------------
 
 -- What bash offers for the words, of which the last one is completed.
 local function offered(words)
