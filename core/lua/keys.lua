@@ -107,8 +107,8 @@ end
 -- The page of `stepwise help keys`.
 function M.page()
   local lines = {
-    "Keys that key=value sets, each with its default, what it takes and what it means. The section's",
-    "name may stand before it, as in train.lr=0.001. STAGE: the name of a stage.",
+    "Keys that key=value sets, each with its default, what it takes and what it means. Its section",
+    "may stand before it, as in train.lr=0.001. STAGE: the name of a stage.",
   }
   for _, section in ipairs(M.sections()) do
     lines[#lines + 1] = ""
