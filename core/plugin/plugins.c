@@ -250,7 +250,7 @@ static int is_trusted(const char *file, struct sw_error *error)
     if (stat(file, &about) < 0)
         return !sw_fail(error, SW_FAILED, "the file cannot be read");
     if (!S_ISREG(about.st_mode))
-        return !sw_fail(error, SW_FAILED, "it is no regular file");
+        return !sw_fail(error, SW_FAILED, "it is not a regular file");
     if (about.st_uid != 0 && about.st_uid != geteuid())
         return !sw_fail(error, SW_FAILED, "it belongs to another user (%u)", about.st_uid);
     if (about.st_mode & S_IWOTH)

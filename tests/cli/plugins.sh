@@ -48,8 +48,8 @@ says sleeps 'it did not return within '
 says eats 'it crashed when it was loaded ('
 says no_symbol "it has no symbol 'sw_plugin'"
 says text 'it cannot be loaded: '
-says pipe 'it is no regular file'
-says folder 'it is no regular file'
+says pipe 'it is not a regular file'
+says folder 'it is not a regular file'
 
 # those that are quick to refuse, in a command that needs none of them, and where one is asked for
 rm plugins/loops.so plugins/sleeps.so plugins/eats.so
@@ -66,14 +66,14 @@ grep -q 'plugin files were refused' err.txt || { cat err.txt; fail 'that files w
 status=0
 "$STEPWISE" doctor >out.txt || status=$?
 [ "$status" = 1 ] || fail 'doctor does not mind refused plugins'
-grep -qF "$folder/plugins/pipe.so: refused: it is no regular file" out.txt || { cat out.txt; fail 'doctor'; }
+grep -qF "$folder/plugins/pipe.so: refused: it is not a regular file" out.txt || { cat out.txt; fail 'doctor'; }
 unset STEPWISE_PLUGIN_PATH
 
 # by name on the command line a refused file is an error
 refused 'plugins/crashes.so: it crashed when it was loaded' "$STEPWISE" inspect tiny.lua --plugin plugins/crashes.so
 refused 'none.so: no such file' "$STEPWISE" inspect tiny.lua --plugin none.so
 refused 'ends with .so' "$STEPWISE" inspect tiny.lua --plugin tiny.lua
-refused 'pipe.so: it is no regular file' "$STEPWISE" inspect tiny.lua --plugin plugins/pipe.so
+refused 'pipe.so: it is not a regular file' "$STEPWISE" inspect tiny.lua --plugin plugins/pipe.so
 refused "no option '--plugin'" "$STEPWISE" table x --plugin "$bad/crashes.so"
 "$STEPWISE" inspect tiny.lua stages=l2l,crashes --plugin "$bad/crashes.so" >out.txt || fail '--plugin'
 
