@@ -76,8 +76,20 @@ static int is_file_of(const char *file, const char *wanted)
     return strncmp(base, wanted, length) == 0 && strcmp(base + length, ".so") == 0;
 }
 
-/* Behind "no stage 'wanted'": that its file was refused, or the near miss and whether other files
- * were refused, one of which may hold it. */
+/* The refused file of the plugin `wanted` among those that come before `found` (NULL: all). */
+static const struct sw_loaded_plugin *refused_file(const struct sw_plugins *plugins,
+                                                   const char *wanted,
+                                                   const struct sw_loaded_plugin *found)
+{
+    for (int p = 0; p < plugins->count && &plugins->list[p] != found; p++) {
+        const struct sw_loaded_plugin *entry = &plugins->list[p];
+        if (!entry->plugin && !entry->hidden && is_file_of(entry->file, wanted))
+            return entry;
+    }
+    return NULL;
+}
+
+/* Behind "no stage 'wanted'": the near miss, and whether files were refused that may hold it. */
 static void explain_absence(const struct sw_plugins *plugins, enum kind kind, const char *wanted,
                             char *hint, size_t size)
 {
@@ -93,12 +105,8 @@ static void explain_absence(const struct sw_plugins *plugins, enum kind kind, co
                 if (count < sizeof names / sizeof *names)
                     names[count++] = name;
             }
-        } else if (!entry->hidden) {
-            if (is_file_of(entry->file, wanted)) {
-                snprintf(hint, size, "; %s was refused: %s", entry->file, entry->reason);
-                return;
-            }
-            refused++;
+        } else {
+            refused += !entry->hidden;
         }
     }
     if (count == 0)
@@ -114,7 +122,14 @@ static void explain_absence(const struct sw_plugins *plugins, enum kind kind, co
 static const void *find_or_fail(const struct sw_plugins *plugins, enum kind kind,
                                 const char *wanted, struct sw_error *error)
 {
-    const void *found = find(plugins, kind, wanted, NULL);
+    const struct sw_loaded_plugin *origin = NULL;
+    const void *found = find(plugins, kind, wanted, &origin);
+    const struct sw_loaded_plugin *refused = refused_file(plugins, wanted, origin);
+    if (refused) { /* what comes later must not take its place unnoticed */
+        sw_fail(error, SW_MISUSE, "no %s '%s'; %s was refused: %s", kind_names[kind], wanted,
+                refused->file, refused->reason);
+        return NULL;
+    }
     if (found)
         return found;
     char hint[768];

@@ -42,7 +42,8 @@ struct sw_loaded_plugin {
 int sw_plugins_count(const struct sw_plugins *plugins); /* with those refused and hidden */
 const struct sw_loaded_plugin *sw_plugins_at(const struct sw_plugins *plugins, int index);
 
-/* By name; NULL with an error that gives the near miss. */
+/* By name; NULL with an error that gives the near miss, or names the file NAME.so that was refused,
+ * even where a later plugin has that name. */
 const struct sw_stage *sw_plugins_stage(const struct sw_plugins *, const char *name,
                                         struct sw_error *error);
 const struct sw_fusion *sw_plugins_fusion(const struct sw_plugins *, const char *name,

@@ -93,6 +93,9 @@ export STEPWISE_PLUGIN_PATH
 grep -qF "l2l.so: hidden: the stage 'l2l' is taken by $folder/mine/l2l.so" list.txt || { cat list.txt; fail 'hidden'; }
 "$STEPWISE" doctor >out.txt || { cat out.txt; fail 'doctor with one in the place of a built-in one'; }
 "$STEPWISE" plugins --check mine/l2l.so >out.txt || { cat out.txt; fail '--check of one with the name of a built-in one'; }
+# one that is refused is not replaced by the built-in one unnoticed
+cp "$bad/odd_load.so" mine/l2l.so
+refused "no stage 'l2l'; $folder/mine/l2l.so was refused: it ended the process" "$STEPWISE" inspect tiny.lua
 # an exact copy is the same plugin
 cp "$STEPWISE_BUILD/plugins/align/.libs/l2l.so" mine/l2l.so
 "$STEPWISE" plugins >list.txt || { cat list.txt; fail 'plugins with a copy'; }
