@@ -39,7 +39,7 @@ AM_TESTS_ENVIRONMENT = \
 	STEPWISE='$(abs_top_builddir)/stepwise'; export STEPWISE; \
 	STEPWISE_SOURCE='$(abs_top_srcdir)'; export STEPWISE_SOURCE; \
 	STEPWISE_BUILD='$(abs_top_builddir)'; export STEPWISE_BUILD; \
-	STEPWISE_PLUGIN_PATH='$(plugin_path)'; export STEPWISE_PLUGIN_PATH; \
+	unset STEPWISE_PLUGIN_PATH; \
 	if test -z "$$STEPWISE_SHARED" && test -d '$(abs_top_srcdir)/../shared'; then \
 	    STEPWISE_SHARED=`cd '$(abs_top_srcdir)/../shared' && pwd`; export STEPWISE_SHARED; fi; \
 	STEPWISE_LUA_PRELOAD='$(SW_LUA_PRELOAD)'; export STEPWISE_LUA_PRELOAD; \
@@ -103,12 +103,12 @@ script_tests += tests/cli/reference.sh
 test_data += tests/cli/reference.py
 
 # Lua: the binding, the Lua modules and the program, run by a stock Lua.
-script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lua/check_data.lua tests/lua/check_describe.lua tests/lua/check_figures.lua \
+script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lua/check_data.lua tests/lua/check_describe.lua tests/lua/check_figures.lua tests/lua/check_help.lua \
 	tests/lua/check_json.lua tests/lua/check_options.lua tests/lua/check_plan.lua \
 	tests/lua/check_program.lua tests/lua/check_statistics.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua
 test_data += tests/lua/unit.lua
-script_tests += tests/cli/template.sh
+script_tests += tests/cli/template.sh tests/cli/install.sh tests/cli/plugins.sh tests/cli/locale.sh
 unit_programs += tests/unit/check_pair_ops
 tests_unit_check_pair_ops_SOURCES = tests/unit/check_pair_ops.c tests/unit/unit.h
 script_tests += tests/cli/tokens_nltk.sh
@@ -126,7 +126,8 @@ script_tests += tests/cli/signals.sh tests/cli/limits.sh tests/cli/resume.sh \
 	tests/cli/squeue_hiccup.sh
 
 # Plugins that must be refused.
-unit_programs += tests/unit/check_plugins
+unit_programs += tests/unit/check_plugins tests/unit/check_places
+tests_unit_check_places_SOURCES = tests/unit/check_places.c tests/unit/unit.h
 tests_unit_check_plugins_SOURCES = tests/unit/check_plugins.c tests/unit/unit.h
 check_LTLIBRARIES += tests/bad/other_abi.la tests/bad/no_symbol.la tests/bad/taken.la
 tests_bad_other_abi_la_LDFLAGS = $(test_module_ldflags)
@@ -134,6 +135,13 @@ tests_bad_other_abi_la_CPPFLAGS = $(plugin_cppflags)
 tests_bad_no_symbol_la_LDFLAGS = $(test_module_ldflags)
 tests_bad_taken_la_LDFLAGS = $(test_module_ldflags)
 tests_bad_taken_la_CPPFLAGS = $(plugin_cppflags)
+# plugins that are in order until they are loaded, or checked
+check_LTLIBRARIES += tests/bad/odd_load.la tests/bad/quits.la
+tests_bad_odd_load_la_LDFLAGS = $(test_module_ldflags)
+tests_bad_odd_load_la_CPPFLAGS = $(plugin_cppflags)
+tests_bad_quits_la_SOURCES = tests/bad/crashes.c
+tests_bad_quits_la_LDFLAGS = $(test_module_ldflags)
+tests_bad_quits_la_CPPFLAGS = $(plugin_cppflags) -DCRASHES_PRESET='"exit"'
 
 script_tests += tests/cli/bench.sh tests/cli/kernels.sh
 unit_programs += tests/unit/check_products

@@ -2,6 +2,7 @@
 local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local plan_of = require "stepwise.plan"
+local plugin_files = require "stepwise.plugin_files"
 local progress = require "stepwise.progress"
 local results_of = require "stepwise.results"
 local reuse = require "stepwise.reuse"
@@ -121,6 +122,7 @@ local function plan_for(given, arguments)
       end
     end
     local plan = plan_of.read(path)
+    plugin_files.expect(plan.plugin_files, path)
     plan_of.check_configs(plan, path)
     if given.data or given.glove or given.vocab then
       plan_of.move(plan, { dir = given.data, glove = given.glove, vocab = given.vocab })

@@ -43,6 +43,11 @@ lua_Integer sw_lua_integer_field(lua_State *L, int index, const char *name, lua_
                                  lua_Integer least, lua_Integer most);
 int sw_lua_switch_field(lua_State *L, int index, const char *name, int missing);
 
+/* ---- numbers (lua_locale.c) ------------------------------------------------------------------ */
+
+/* Before numbers are read or written: see there. Cheap, and often called. */
+void sw_lua_keep_decimal_point(void);
+
 /* ---- classes (lua_class.c) ------------------------------------------------------------------- */
 
 /* Makes the metatable `name` with these methods, found through __index, and `finish` as __gc and

@@ -8,8 +8,9 @@ local M = {
   usage = "",
   details = [[
 What the environment may set: STEPWISE_CPU (baseline, avx2, avx512 or amx) the kernels, else the
-best that this CPU has; OPENBLAS_CORETYPE the same for OpenBLAS; STEPWISE_PLUGIN_PATH where plugins
-are. Results of different kernels differ in their last bits.]],
+best that this CPU has; OPENBLAS_CORETYPE the same for OpenBLAS; STEPWISE_PLUGIN_PATH folders of
+plugins, with ':' between, that come before the built-in ones. Results of different kernels differ
+in their last bits.]],
   arguments = { 0, 0 },
   options = {},
 }
@@ -59,10 +60,12 @@ end
 
 local function check_plugins(session)
   local counts = { stages = 0, embeddings = 0, fusions = 0 }
-  local refused = {}
+  local refused, hidden = {}, {}
   local plugins = session:plugins()
   for _, plugin in ipairs(plugins) do
-    if plugin.reason then
+    if plugin.hidden then
+      hidden[#hidden + 1] = plugin
+    elseif plugin.reason then
       refused[#refused + 1] = plugin
     else
       for kind in pairs(counts) do counts[kind] = counts[kind] + #plugin[kind] end
@@ -70,7 +73,7 @@ local function check_plugins(session)
   end
   local path = os.getenv("STEPWISE_PLUGIN_PATH")
   if #plugins == 0 then
-    wrong("plugins", "none in %s%s", core.plugin_path(), path and " (STEPWISE_PLUGIN_PATH)" or "")
+    wrong("plugins", "none in %s", core.plugin_path())
     return
   end
   say("plugins", "%s, %s, %s%s", text.plural(counts.stages, "stage"),
@@ -83,6 +86,9 @@ local function check_plugins(session)
     seen[folder] = true
   end
   say("", "from %s", table.concat(folders, ", "))
+  for _, plugin in ipairs(hidden) do
+    say("", "not used: %s: %s", plugin.file, text.plain(plugin.reason))
+  end
   for _, plugin in ipairs(refused) do
     wrong("plugin", "%s: refused: %s", plugin.file, text.plain(plugin.reason))
   end

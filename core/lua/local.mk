@@ -2,7 +2,7 @@
 lua_sources += \
 	core/lua/binding.h core/lua/results.h core/lua/session.h core/lua/program.h \
 	core/lua/lua_class.c core/lua/lua_error.c core/lua/lua_json.c core/lua/lua_files.c core/lua/lua_terminal.c core/lua/lua_signals.c \
-	core/lua/lua_process.c core/lua/lua_modules.c core/lua/lua_text.c core/lua/lua_session.c \
+	core/lua/lua_process.c core/lua/lua_locale.c core/lua/lua_modules.c core/lua/lua_text.c core/lua/lua_session.c \
 	core/lua/lua_trainer.c core/lua/lua_work.c core/lua/lua_data.c core/lua/lua_plugins.c \
 	core/lua/lua_doctor.c core/lua/lua_limit.c core/lua/lua_program.c
 
@@ -15,7 +15,7 @@ lua_modules += \
 	core/lua/composition.lua core/lua/plan_check.lua
 # the command line and one file a command,
 lua_modules += \
-	core/lua/cli.lua core/lua/options.lua core/lua/train.lua core/lua/eval.lua \
+	core/lua/cli.lua core/lua/options.lua core/lua/plugin_files.lua core/lua/manual.lua core/lua/keys.lua core/lua/train.lua core/lua/eval.lua \
 	core/lua/inspect.lua core/lua/ablate.lua core/lua/tabulate.lua core/lua/plot.lua \
 	core/lua/plugins.lua core/lua/doctor.lua core/lua/scenes.lua
 # and what gnuplot reads.

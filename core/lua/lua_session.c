@@ -12,21 +12,37 @@
 struct sw_lua_session *sw_lua_session_at(lua_State *L, int index)
 {
     struct sw_lua_session *session = luaL_checkudata(L, index, SW_LUA_SESSION);
+    sw_lua_keep_decimal_point();
     if (!session->session)
         sw_lua_fail(L, SW_MISUSE, "the session is closed");
     return session;
 }
 
-/* session([{threads =, plugin_path =}]): threads 0 or none: one for each CPU. */
+static const char first_plugins; /* the registry's key */
+
+/* use_plugin_path(path|nil): what later sessions of this state take as plugin_path. */
+static int use_plugin_path(lua_State *L)
+{
+    luaL_optstring(L, 1, NULL);
+    lua_settop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &first_plugins);
+    return 0;
+}
+
+/* session([{threads =, plugin_path =}]): threads 0 or none: one for each CPU; plugin_path: files
+ * and folders with ':' between that come before all others, "": no plugins. */
 static int new_session(lua_State *L)
 {
     int threads = 0;
-    const char *path = NULL;
     struct sw_error error = {0};
+    lua_settop(L, 1);
+    sw_lua_keep_decimal_point();
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &first_plugins);
+    const char *path = lua_tostring(L, -1); /* stays on the stack */
     if (!lua_isnoneornil(L, 1)) {
         luaL_checktype(L, 1, LUA_TTABLE);
         threads = (int)sw_lua_integer_field(L, 1, "threads", 0, 0, 256);
-        path = sw_lua_text_field(L, 1, "plugin_path", NULL);
+        path = sw_lua_text_field(L, 1, "plugin_path", path);
     }
     struct sw_lua_session *session = lua_newuserdatauv(L, sizeof *session, 0);
     memset(session, 0, sizeof *session);
@@ -73,6 +89,7 @@ static int session_threads(lua_State *L)
 struct sw_lua_config *sw_lua_config_at(lua_State *L, int index)
 {
     struct sw_lua_config *config = luaL_checkudata(L, index, SW_LUA_CONFIG);
+    sw_lua_keep_decimal_point();
     if (!config->config)
         sw_lua_fail(L, SW_MISUSE, "the config is closed");
     return config;
@@ -208,8 +225,8 @@ static void push_number_or_whole(lua_State *L, double number, int whole)
         lua_pushnumber(L, number);
 }
 
-/* config_keys(): {{section, name, kind, preset, choices, least, most, doc}..} of all but the model.
- */
+/* config_keys(): {{section, name, kind, preset, choices, least, most, above_least, inert, doc}..}
+ * of all but the model. */
 static int config_keys(lua_State *L)
 {
     static const char *const kinds[] = {"",       "number", "integer", "switch",
@@ -238,6 +255,8 @@ static int config_keys(lua_State *L)
             push_number_or_whole(L, key->most, key->kind == SW_KEY_INTEGER);
             lua_setfield(L, -2, "most");
         }
+        lua_pushboolean(L, key->above_least);
+        lua_setfield(L, -2, "above_least");
         lua_pushboolean(L, key->inert);
         lua_setfield(L, -2, "inert");
         lua_rawseti(L, -2, (lua_Integer)i + 1);
@@ -253,8 +272,10 @@ void sw_lua_open_session(lua_State *L)
         {"close", finish_config},          {"copy", copy_config}, {"override", override},
         {"table", config_table},           {"text", config_text}, {"hash", config_hash},
         {"difference", config_difference}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {
-        {"session", new_session}, {"config_keys", config_keys}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"session", new_session},
+                                         {"use_plugin_path", use_plugin_path},
+                                         {"config_keys", config_keys},
+                                         {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     sw_lua_class(L, SW_LUA_SESSION, of_session, finish_session);
     sw_lua_class(L, SW_LUA_CONFIG, of_config, finish_config);

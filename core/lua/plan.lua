@@ -14,6 +14,7 @@ local claims = require "stepwise.claim"
 local describe = require "stepwise.describe"
 local identity = require "stepwise.identity"
 local plan_check = require "stepwise.plan_check"
+local plugin_files = require "stepwise.plugin_files"
 local script = require "stepwise.script"
 local setup = require "stepwise.setup"
 
@@ -84,6 +85,7 @@ function M.build(path, given, overrides, seeds)
     title = value.title, note = value.note, reference = value.reference, script = path,
     data = about.dir, generated = about.generated, on_scenes = core.json_array(about.scenes or {}),
     overrides = core.json_array(overrides), version = core.version,
+    plugin_files = core.json_array(plugin_files.list()),
     rows = core.json_array {}, runs = core.json_array {},
   }
   local taken = {}

@@ -15,6 +15,7 @@ RUN is a run folder, or a folder that stepwise ablate filled: then its rows, eac
 seeds in a band of one standard deviation. Writes recall, loss and, of a table, ablation.
 It may also be an .npy of similarities (stepwise eval --sims) or a .tsv of weights (regions down,
 words across), which becomes a picture of the same name.]],
+  plugins = false,
   arguments = { 1, 100 },
   options = {
     { "out", "DIR", "where the pictures go; the folder itself when one is drawn, else here" },

@@ -16,6 +16,7 @@ local M = {
   details = [[
 Scenes of objects with class, colour, size, count and place, and captions from a grammar. The same
 options give the same bytes. What is measured on them says nothing about photographs.]],
+  plugins = false,
   arguments = { 1, 1 },
   options = {
     size("seed", "of everything that is drawn"),

@@ -149,7 +149,7 @@ end
 -- `path`, or the installed experiment of that name where there is no such file.
 function M.find(path)
   if core.file_kind(path) or path:sub(1, 1) == "/" then return path end
-  local installed = core.data_folder .. "/experiments/" .. path:gsub("^experiments/", "")
+  local installed = core.data_folder() .. "/experiments/" .. path:gsub("^experiments/", "")
   return core.file_kind(installed) == "file" and installed or path
 end
 

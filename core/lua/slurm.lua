@@ -10,6 +10,7 @@
 local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local plan_of = require "stepwise.plan"
+local plugin_files = require "stepwise.plugin_files"
 local text = require "stepwise.text"
 
 local M = {}
@@ -141,7 +142,7 @@ exit "$status"
 ]]
 
 local function script_of(dir, runs, given)
-  local command = text.command { core.program_path(), "ablate", dir }
+  local command = text.command(plugin_files.pass_on { core.program_path(), "ablate", dir })
   local function add(name)
     if given[name] then
       command = string.format("%s --%s %s", command, name, text.quote(tostring(given[name])))

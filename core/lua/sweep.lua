@@ -7,6 +7,7 @@
 local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local plan_of = require "stepwise.plan"
+local plugin_files = require "stepwise.plugin_files"
 local reuse = require "stepwise.reuse"
 local run_folder = require "stepwise.run_folder"
 local text = require "stepwise.text"
@@ -98,7 +99,7 @@ local function command_of(at, run, threads)
     if value ~= "" then add(path[1], value) end
   end
   if threads then add("--threads", tostring(threads)) end
-  return command
+  return plugin_files.pass_on(command)
 end
 
 function Sweep:say(run, format, ...)

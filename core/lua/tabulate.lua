@@ -6,6 +6,7 @@ local M = {
   name = "table",
   summary = "Prints the table of a folder that stepwise ablate filled.",
   usage = "DIR",
+  plugins = false,
   arguments = { 1, 1 },
   details = [[
 Two blocks: means and deviations over the seeds, and what each row changes of the base with the

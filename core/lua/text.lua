@@ -67,6 +67,44 @@ function M.columns(rows, right, gap)
   return lines
 end
 
+-- Words as lines of at most `width` columns; a longer word has a line of its own.
+function M.wrap(s, width)
+  local lines, line = {}, nil
+  for word in s:gmatch("%S+") do
+    if line and M.width(line) + 1 + M.width(word) <= width then
+      line = line .. " " .. word
+    else
+      lines[#lines + 1] = line
+      line = word
+    end
+  end
+  lines[#lines + 1] = line
+  return lines
+end
+
+-- Rows of strings as lines of at most `width` columns, in which the last column is wrapped; where
+-- the others leave it little, it begins a line below them.
+function M.wrapped_columns(rows, width)
+  local least, indent, heads, lines = 30, 2, {}, {}
+  for i, row in ipairs(rows) do heads[i] = { table.unpack(row, 1, #row - 1) } end
+  local padded = M.columns(heads)
+  for _, head in ipairs(padded) do indent = math.max(indent, M.width(head) + 2) end
+  local below = width - indent < least
+  if below then indent = 8 end
+  for i, row in ipairs(rows) do
+    local cells = M.wrap(row[#row], width - indent)
+    if below then
+      lines[#lines + 1] = padded[i]
+    else
+      lines[#lines + 1] = (M.pad(padded[i], indent) .. (cells[1] or "")):gsub("%s+$", "")
+    end
+    for c = below and 1 or 2, #cells do
+      lines[#lines + 1] = (" "):rep(indent) .. cells[c]
+    end
+  end
+  return lines
+end
+
 -- s as valid UTF-8: a byte that is none becomes U+FFFD, so that pages and pictures stay readable.
 function M.readable(s)
   local parts, from = {}, 1

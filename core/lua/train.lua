@@ -6,6 +6,7 @@ local coverage = require "stepwise.coverage"
 local describe = require "stepwise.describe"
 local identity = require "stepwise.identity"
 local layout = require "stepwise.layout"
+local plugin_files = require "stepwise.plugin_files"
 local progress = require "stepwise.progress"
 local run_folder = require "stepwise.run_folder"
 local setup = require "stepwise.setup"
@@ -95,8 +96,8 @@ end
 
 local function interrupted(trainer, out, run, step)
   trainer:save()
-  out:say(string.format("interrupted at step %d and saved; to go on: stepwise train %s --resume",
-    step, text.quote(run)))
+  out:say(string.format("interrupted at step %d and saved; to go on: %s", step, text.command(
+    plugin_files.pass_on { "stepwise", "train", run, "--resume" })))
   return 128 + core.interrupted()
 end
 

@@ -17,10 +17,10 @@ core_sources += core/run/bench_profile.c core/run/gather_ahead.c core/run/gather
 # Which commit a build is of, for the provenance of its runs; empty outside a repository. The header
 # changes only when the commit does.
 core/run/provenance.lo: core/run/git_id.h
-core/run/git_id.h: git-id
 CLEANFILES += core/run/git_id.h
 .PHONY: git-id
 git-id:
+core/run/git_id.h: git-id
 	@$(MKDIR_P) core/run; id=`git -C $(srcdir) describe --always --dirty --abbrev=12 2>/dev/null || :`; \
 	echo "#define SW_GIT_ID \"$$id\"" >core/run/git_id.new; \
 	if cmp -s core/run/git_id.new core/run/git_id.h; then rm core/run/git_id.new; \

@@ -10,6 +10,7 @@ local command = {
     { "seed", "N", "of the salt", kind = "integer", most = 10 },
     { "resume", nil, "go on" },
     { "j", "N", "cooks", kind = "integer", least = 1 },
+    { "spice", "NAME", "goes in (repeatable)", many = true },
   },
 }
 
@@ -26,6 +27,22 @@ unit.test("options and arguments in any order", function()
   unit.equal(table.concat(words, " "), "soup salt=2")
   unit.equal(parse("soup", "-j", "2").j, 2)
   unit.equal(parse("soup", "--data=a=b").data, "a=b")
+end)
+
+unit.test("a repeatable option gives a list in its order; any other is refused twice", function()
+  local given = parse("soup", "--spice", "salt", "--spice=dill")
+  unit.equal(table.concat(given.spice, " "), "salt dill")
+  unit.equal(parse("soup").spice, nil)
+  unit.fails(2, "--data is given twice", parse, "soup", "--data", "a", "--data", "b")
+end)
+
+unit.test("commands that load plugins take --plugin, the others do not", function()
+  unit.equal(table.concat(parse("soup", "--plugin", "a.so", "--plugin", "b.so").plugin, " "),
+    "a.so b.so")
+  local without = { name = "sweep", summary = "", usage = "", arguments = { 0, 0 }, options = {},
+    plugins = false }
+  unit.fails(2, "no option '--plugin'", options.parse, without, { "--plugin", "a.so" })
+  unit.equal(options.help(without):find("--plugin", 1, true), nil)
 end)
 
 unit.test("after -- everything is an argument", function()

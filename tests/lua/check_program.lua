@@ -55,7 +55,7 @@ end)
 unit.test("every command of the help page has a page of its own", function()
   local _, page = run("help")
   local count = 0
-  for name in page:gmatch("\n  (%l+) ") do
+  for name in page:gmatch("\n  (%l+)  ") do
     local status, text = run(name, "--help")
     unit.equal(status, 0, name)
     unit.contains(text, "usage: stepwise " .. name)
