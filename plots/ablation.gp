@@ -42,7 +42,7 @@ if (against ne '') {
     array says = ['separable from the base', 'not separable', 'one seed', 'the paper, one run a row']
     array place = [130, 340, 490, 610]
     do for [i=1:(papers ? 4 : 3)] {
-        set label i says[i] at screen at(place[i]), down(high - strip + 12) \
+        set label i says[i] at screen at(place[i]), down(high - 14) \
             point pointtype mark[i] pointsize (i == 3 ? 0.55 : 0.9) linecolor rgb shade[i] linewidth 1.5 offset 1,0 textcolor rgb ink
     }
     plot data index 0 using 'delta':'row':'delta_low':'delta_high' \

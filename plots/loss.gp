@@ -1,4 +1,4 @@
-# loss.gp -- the loss of a pair, the norm of the gradient and the learning rate, by step.
+# loss.gp -- the loss per pair, the norm of the gradient and the learning rate, by step.
 #
 # Bold: centred means, of the seeds of a row their mean in a band of one standard deviation. Faint: each
 # run's own values. Dotted: the end of the warm-up.
@@ -19,7 +19,7 @@ curves = 'for [i=1:count] data index i-1 using "step":(column(y."_low")):(column
 
 x0 = 70; x1 = wide / 2 - 10; y0 = 36; y1 = high - strip - 50
 eval panel
-set title 'loss a pair (log scale)'
+set title 'loss per pair (log scale)'
 set xlabel below
 # the warm-up sums over all negatives and is far above what follows
 set logscale y

@@ -11,13 +11,14 @@ local M = {}
 
 local WIDE <const> = 900
 
--- Draws a figure to DIR/NAME.FORMAT; the file's name, or nil and the reason.
+-- Draws a figure to DIR/NAME.FORMAT; the file's name and a remark, if there is one, or nil and the
+-- reason.
 function M.draw(figure, format, dir)
   local output = string.format("%s/%s.%s", dir, figure.name, format)
   local drawn, reason = gnuplot.draw(figure, format, output)
   if not drawn then return nil, reason end
   if format == "svg" then core.write_file(output, svg.tidy(core.read_file(output))) end
-  return output
+  return output, reason
 end
 
 -- ---- curves ------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ function M.of_runs(groups)
   if #trained > 0 then
     local data, found = curves.of_steps(trained)
     local warm, warm_group = ends_of_warmup(trained)
-    local says = string.format("Loss a pair, norm of the gradient before it is clipped, and "
+    local says = string.format("Loss per pair, norm of the gradient before it is clipped, and "
       .. "learning rate, by step. Bold: means over %d steps, each in the middle of its own, over "
       .. "fewer near both ends%s. Faint: the steps themselves%s.", found.window,
       #warm > 0 and " and near the end of the warm-up" or "", found.each_single > 1
@@ -174,9 +175,9 @@ function M.of_table(object)
       and "the left axis; crosses show the differences it reports" or "the axis")
   end
   return {
-    name = "ablation", script = "ablation", wide = WIDE, high = 118 + 30 * #names + 20, data = data,
+    name = "ablation", script = "ablation", wide = WIDE, high = 118 + 30 * #names + (based and 30 or 0), data = data,
     set = {
-      count = #names, strip = based and 20 or 0, from = from, to = to,
+      count = #names, strip = based and 30 or 0, from = from, to = to,
       base = distances.base, least = distances.least - margin, most = distances.most + margin,
       against = based and gnuplot.shorten(object.reference, 30) or "",
       papers = papers and 1 or 0, inside = inside and 1 or 0,

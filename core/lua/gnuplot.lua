@@ -4,6 +4,7 @@
 -- A figure: {script = "loss" for plots/loss.gp, wide =, high = (pixels), data = TSV or nil,
 -- set = {variable = number, text, M.as_file(path), or a list of these}}.
 local core = require "stepwise.core"
+local fonts = require "stepwise.fonts"
 local text = require "stepwise.text"
 
 local M = {}
@@ -31,7 +32,7 @@ local function assignments(values)
     if type(value) == "number" then
       value = value ~= value and "NaN" or text.number(value)
     else
-      texts[#texts + 1] = ":" .. (type(value) == "table" and value.file or text.plain(value))
+      texts[#texts + 1] = type(value) == "table" and "=" .. value.file or ":" .. text.plain(value)
       value = string.format("$texts[%d][2:*]", #texts)
     end
     lines[#lines + 1] = name .. " = " .. value
@@ -56,6 +57,19 @@ function M.script(figure, format, output)
   for name, value in pairs(figure.set) do values[name] = value end
   return (figure.data and "$data << END_OF_DATA\n" .. figure.data .. "END_OF_DATA\n" or "")
     .. assignments(values) .. core.built_in("style.gp") .. core.built_in(figure.script .. ".gp")
+end
+
+-- `script` without those characters in its texts that no font has, and a line about them, if any.
+local function drawable(script)
+  local texts = {}
+  for line in script:gmatch("\n:([^\n]*)") do texts[#texts + 1] = line end
+  local lacking = fonts.lacking(table.concat(texts))
+  if not next(lacking) then return script end
+  script = script:gsub("\n:[^\n]*", function(line)
+    return (line:gsub(utf8.charpattern, function(c) return lacking[c] and "\u{fffd}" end))
+  end)
+  return script, "no font here has " .. table.concat(text.sorted_keys(lacking), " ")
+    .. "; an SVG leaves that to the fonts of its viewer"
 end
 
 -- A name for data, so that pictures of several SVGs in one page are told apart.
@@ -93,7 +107,9 @@ end
 function M.draw(figure, format, output)
   local folder <close> = core.temporary_folder()
   local drawing = folder:path() .. "/drawing." .. format
-  local drawn, said = core.run_gnuplot(M.script(figure, format, drawing))
+  local script, lacks = M.script(figure, format, drawing), nil
+  if format == "png" then script, lacks = drawable(script) end
+  local drawn, said = core.run_gnuplot(script)
   if not drawn then return nil, said end
   if core.file_kind(drawing) ~= "file" then
     return nil, "gnuplot drew nothing: " .. text.plain(said)
@@ -103,8 +119,10 @@ function M.draw(figure, format, output)
     picture = M.share_images(picture):gsub("]]>", "]]&gt;") -- no XML has it in a text
   end
   core.write_file(output, picture)
+  -- rows without a paper's value, say, are meant to be so
+  said = said:gsub("[^\n]*warning: Skipping data file with no valid points", "")
   said = text.plain(said):match("^%s*(.-)%s*$")
-  return true, said ~= "" and "gnuplot: " .. said or nil
+  return true, said ~= "" and "gnuplot: " .. said or lacks
 end
 
 return M

@@ -322,7 +322,7 @@ unit.test("a run without an evaluation gets a loss only; an empty one nothing", 
     .. "\t1\n")
   local list = figures.of_runs { { name = "x", runs = { curves.read(folder .. "/bare.tsv") } } }
   unit.equal(#list, 1)
-  unit.contains(draw(list[1]), "loss a pair")
+  unit.contains(draw(list[1]), "loss per pair")
   unit.equal(#figures.of_runs { { name = "x", runs = { curves.read(unit.write(folder .. "/e.tsv",
     head)) } } }, 0)
 end)
