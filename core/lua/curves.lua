@@ -36,8 +36,8 @@ end
 
 -- {steps = {{step =, epoch =, loss_per_sample =, ..}..}, evaluations = {{step =, at =, i2t_r1 =,
 -- .., rsum =}..}, last =, warm =}: at is in epochs, warm the last step of the warm-up, nil where
--- there was none or no step followed it. What is no number is nil. A line that a run is just writing
--- is left out.
+-- there was none or no step followed it. What is no number is nil. A line that a run is just
+-- writing is left out.
 function M.read(path)
   local steps, evaluations, columns, per_epoch, last = {}, {}, nil, nil, 0
   for line in io.lines(path) do
@@ -140,13 +140,14 @@ local function centred(values, first, last, half, means)
   for i = first, last do
     local reach = math.min(half, i - first, last - i)
     if values[i] then
-      means[i] = (sums[i + reach] - sums[i - reach - 1]) / (counts[i + reach] - counts[i - reach - 1])
+      local before, to = i - reach - 1, i + reach
+      means[i] = (sums[to] - sums[before]) / (counts[to] - counts[before])
     end
   end
 end
 
--- A run's steps with their running means: {{step =, raw_NAME =, NAME =}..}. No mean reaches over the
--- end of the warm-up, where the loss is another one. lr is as it is.
+-- A run's steps with their running means: {{step =, raw_NAME =, NAME =}..}. No mean reaches over
+-- the end of the warm-up, where the loss is another one. lr is as it is.
 local function with_means(run, half)
   local count, switch = #run.steps, 0
   local rows = {}
@@ -166,14 +167,14 @@ local function with_means(run, half)
   return rows
 end
 
--- Means of those rows over bins of `width` steps, none of which reaches over the end of the warm-up:
--- {[bin] = {step = the bin's middle, ..}}, and the last bin.
+-- Means of those rows over bins of `width` steps, none of which reaches over the end of the
+-- warm-up: {[bin] = {step = the bin's middle, ..}}, and the last bin.
 local function in_bins(rows, warm, width)
   local bins, count = {}, 0
   local warm_bins = warm and math.ceil(warm / width) or 0
   for _, row in ipairs(rows) do
     local late = warm and row.step > warm
-    local at = late and warm_bins + (row.step - warm - 1) // width + 1 or (row.step - 1) // width + 1
+    local at = (row.step - (late and warm or 0) - 1) // width + 1 + (late and warm_bins or 0)
     local bin = bins[at] or { sums = {}, counts = {} }
     bins[at], count = bin, math.max(count, at)
     for name, value in pairs(row) do
@@ -224,10 +225,10 @@ function M.of_steps(groups)
   for g, group in ipairs(groups) do
     local runs, count = {}, 0
     for i, run in ipairs(group.runs) do
-      local rows, most = with_means(run, half), nil
+      local rows = with_means(run, half)
       singles[#singles + 1], group_of[#group_of + 1] = single_steps(rows, run.warm, single), g
-      runs[i], most = in_bins(rows, run.warm, width)
-      count = math.max(count, most)
+      local bins, most = in_bins(rows, run.warm, width)
+      runs[i], count = bins, math.max(count, most)
     end
     local lines = {}
     for at = 1, count do

@@ -26,7 +26,7 @@ local vector_bits = {
 local problems
 
 local function say(name, format, ...)
-  print(text.pad(name, 12) .. string.format(format, ...))
+  text.say("%s%s", text.pad(name, 12), string.format(format, ...))
 end
 
 local function wrong(name, format, ...)
@@ -85,7 +85,7 @@ local function check_plugins(session)
   end
   say("", "from %s", table.concat(folders, ", "))
   for _, plugin in ipairs(refused) do
-    wrong("plugin", "%s: refused: %s", plugin.file, text.plain(plugin.reason))
+    wrong("plugin", "%s: refused: %s", plugin.file, plugin.reason)
   end
 end
 
@@ -95,7 +95,8 @@ local probe = { script = "heatmap", wide = 320, high = 240, data = "x\ty\tvalue\
     across = { "'s 50 %" } } }
 
 local function check_gnuplot()
-  local found, version, missing = core.run_gnuplot("print sprintf('%.1f.%s', GPVAL_VERSION, GPVAL_PATCHLEVEL)\n")
+  local found, version, missing = core.run_gnuplot(
+    "print sprintf('%.1f.%s', GPVAL_VERSION, GPVAL_PATCHLEVEL)\n")
   if missing then
     say("gnuplot", "%s (stepwise plot, and the pictures of explain and report, need it)", version)
     return
@@ -108,8 +109,7 @@ local function check_gnuplot()
   for _, format in ipairs { "svg", "png" } do
     local drawn, said = gnuplot.draw(probe, format, folder:path() .. "/probe." .. format)
     if not drawn then
-      wrong("gnuplot", "%s; cannot draw %s: %s", text.plain(version), format:upper(),
-        text.plain(said))
+      wrong("gnuplot", "%s; cannot draw %s: %s", version, format:upper(), said)
       return
     end
   end

@@ -1,6 +1,7 @@
 -- eval.lua: stepwise eval
 local core = require "stepwise.core"
 local layout = require "stepwise.layout"
+local text = require "stepwise.text"
 
 local M = {
   name = "eval",
@@ -55,11 +56,11 @@ function M.run(given, arguments)
     print(core.json_encode(metrics, 1))
     return 0
   end
-  print(string.format("%s %s%s%s", given.data, given.split,
+  text.say("%s %s%s%s", given.data, given.split,
     generated and " (generated scenes)" or "",
-    #checkpoints > 1 and string.format(", mean of %d models", #checkpoints) or ""))
+    #checkpoints > 1 and string.format(", mean of %d models", #checkpoints) or "")
   for _, line in ipairs(layout.evaluation(metrics)) do print(line) end
-  if given.sims then print("similarities: " .. given.sims) end
+  if given.sims then text.say("similarities: %s", given.sims) end
   return 0
 end
 

@@ -105,8 +105,8 @@ function M.of_runs(groups)
       #warm > 0 and " and near the end of the warm-up" or "", found.each_single > 1
       and string.format(", a point the mean of %d", found.each_single) or "")
     if #warm > 0 then
-      says = says .. " Dotted: where the warm-up ends; before it all negatives of a pair are summed, "
-        .. "after it the hardest is taken."
+      says = says .. " Dotted: where the warm-up ends; before it all negatives of a pair are "
+        .. "summed, after it the hardest is taken."
     end
     figures[#figures + 1] = with_key({
       name = "loss", script = "loss", wide = WIDE, high = 420, data = data, says = says
@@ -175,7 +175,8 @@ function M.of_table(object)
       and "the left axis; crosses show the differences it reports" or "the axis")
   end
   return {
-    name = "ablation", script = "ablation", wide = WIDE, high = 118 + 30 * #names + (based and 30 or 0), data = data,
+    name = "ablation", script = "ablation", data = data, wide = WIDE,
+    high = 118 + 30 * #names + (based and 30 or 0),
     set = {
       count = #names, strip = based and 30 or 0, from = from, to = to,
       base = distances.base, least = distances.least - margin, most = distances.most + margin,

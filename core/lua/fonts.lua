@@ -23,8 +23,8 @@ local function has(codes)
   return core.read_file(path) ~= ""
 end
 
--- The characters of s that no font has, as {[character] = true}; where that cannot be found out, the
--- wide ones.
+-- The characters of s that no font has, as {[character] = true}; where that cannot be found out,
+-- the wide ones.
 function M.lacking(s)
   local seen, codes, lacking = {}, {}, {}
   for _, code in utf8.codes(s) do

@@ -1,5 +1,5 @@
--- gnuplot.lua: a figure as a script for gnuplot, and the picture that gnuplot draws of it. Texts are
--- data: gnuplot never parses one, so that nothing in them is a quote, a format or a command.
+-- gnuplot.lua: a figure as a script for gnuplot, and the picture that gnuplot draws of it. Texts
+-- are data: gnuplot never parses one, so that nothing in them is a quote, a format or a command.
 --
 -- A figure: {script = "loss" for plots/loss.gp, wide =, high = (pixels), data = TSV or nil,
 -- set = {variable = number, text, M.as_file(path), or a list of these}}.

@@ -3,6 +3,7 @@ local core = require "stepwise.core"
 local draw = require "stepwise.draw"
 local setup = require "stepwise.setup"
 
+local text = require "stepwise.text"
 local M = {
   name = "inspect",
   summary = "Shows what a model is composed of, or the gradients of one batch.",
@@ -92,7 +93,7 @@ function M.run(given, arguments)
   if given.json then
     print(core.json_encode(model, 1))
   else
-    for _, line in ipairs(draw.model(model, name, assumed)) do print(line) end
+    for _, line in ipairs(draw.model(model, name, assumed)) do text.say("%s", line) end
   end
   return 0
 end

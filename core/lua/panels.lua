@@ -138,7 +138,7 @@ local function lay_out(sections, high)
 end
 
 -- What gnuplot reads of one panel, as the text of a file, and the strongest region's box.
-local function content(panel, found, places, picture)
+local function content(panel, places, picture)
   local rows = {}
   if panel.kind == "regions" then
     local least, largest, strongest = regions.range(panel.weights)
@@ -161,14 +161,14 @@ local function content(panel, found, places, picture)
 end
 
 -- Adds to `set` what attention.gp reads of one panel; files go to `folder`.
-local function describe(set, panel, found, places, picture, wide, high, folder)
+local function describe(set, panel, places, picture, wide, high, folder)
   local function add(name, value)
     name = "panel_" .. name
     set[name] = set[name] or {}
     table.insert(set[name], value)
   end
   local file = string.format("%s/panel%d", folder, #(set.panel_kind or {}) + 1)
-  local written, box = content(panel, found, places, picture)
+  local written, box = content(panel, places, picture)
   core.write_file(file, written)
   add("kind", panel.kind)
   add("title", panel.title)
@@ -199,7 +199,7 @@ local function figure_of(found, sections, places, picture, folder)
     finest = picture and math.ceil(math.max(picture.wide, picture.high) / FINEST) or 1,
   }
   for _, panel in ipairs(items) do
-    describe(set, panel, found, places, picture, wide, high, folder)
+    describe(set, panel, places, picture, wide, high, folder)
   end
   for i, section in ipairs(sections) do
     set.section_title[i] = section.title

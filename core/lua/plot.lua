@@ -94,7 +94,7 @@ function M.run(given, arguments)
     local file
     file, reason = figures.draw(figure, given.png and "png" or "svg", dir)
     if not file then core.fail(1, reason) end
-    print(file)
+    text.say("%s", file)
     if reason then io.stderr:write("stepwise: plot: ", text.plain(reason), "\n") end
   end
   return 0

@@ -31,7 +31,7 @@ end
 
 local function list_parts(kind, parts)
   for _, part in ipairs(parts) do
-    print(string.format("%s %s: %s", kind, part.name, part.doc or ""))
+    text.say("%s %s: %s", kind, part.name, part.doc or "")
     local rows = {}
     for i, option in ipairs(part.options) do
       rows[i] = { "   ", option.name, option.kind, "= " .. (option.preset or ""), range_of(option),
@@ -43,16 +43,16 @@ end
 
 local function list_plugin(plugin)
   if plugin.reason then
-    print(string.format("%s: refused: %s", plugin.file, text.plain(plugin.reason)))
+    text.say("%s: refused: %s", plugin.file, plugin.reason)
     return
   end
-  print(string.format("%s %s (%s): %s", plugin.name, plugin.version, plugin.license, plugin.doc))
-  print("  " .. plugin.file)
+  text.say("%s %s (%s): %s", plugin.name, plugin.version, plugin.license, plugin.doc)
+  text.say("  %s", plugin.file)
   list_parts("  stage", plugin.stages)
   list_parts("  embedding", plugin.embeddings)
   list_parts("  fusion", plugin.fusions)
   for _, op in ipairs(plugin.ops) do
-    print(string.format("  operation %s %s: %s", op.name, op.shapes, op.doc))
+    text.say("  operation %s %s: %s", op.name, op.shapes, op.doc)
   end
 end
 
@@ -95,7 +95,7 @@ local function check_here(file, folder)
   local alone <close> = core.session { threads = 1, plugin_path = "" }
   local plugin = alone:add_plugin(file)
   list_plugin(plugin)
-  local function say(line) print("  " .. text.plain(line)) end
+  local function say(line) text.say("  %s", line) end
   local wrong = check.gradients(alone, plugin, say)
 
   local together <close> = core.session { threads = 1 }
@@ -104,7 +104,7 @@ local function check_here(file, folder)
   if not known then together:add_plugin(file) end
   wrong = wrong + check.parts(together, plugin, folder, say)
   if wrong > 0 then core.fail(1, string.format("%s: %s", file, text.plural(wrong, "fault"))) end
-  print(file .. ": fine")
+  text.say("%s: fine", file)
   return 0
 end
 

@@ -154,9 +154,8 @@ local LONGEST_REASON <const> = 72
 local function instead_of_numbers(row)
   if #row.failed == 0 then return "not done" end
   local reason = text.plain(row.failed[1].reason)
-  local cut = utf8.offset(reason, LONGEST_REASON + 1)
-  if cut and cut <= #reason then reason = reason:sub(1, cut - 1) .. "…" end
-  return "failed: " .. reason
+  local front = text.cut(reason, LONGEST_REASON)
+  return "failed: " .. front .. (front == reason and "" or "…")
 end
 
 -- Marks the cells of the highest mean as it is printed, when there is something to choose from.

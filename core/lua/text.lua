@@ -84,16 +84,16 @@ function M.pad(s, width, right)
   return right and blanks .. s or s .. blanks
 end
 
--- Rows of strings as lines of text. right[i]: column i ends at its right edge.
+-- Rows of strings as lines of plain text. right[i]: column i ends at its right edge.
 function M.columns(rows, right, gap)
   local widths = {}
   for _, row in ipairs(rows) do
-    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, M.width(cell)) end
+    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, M.width(M.plain(cell))) end
   end
   local lines = {}
   for r, row in ipairs(rows) do
     local cells = {}
-    for i, cell in ipairs(row) do cells[i] = M.pad(cell, widths[i], right and right[i]) end
+    for i, cell in ipairs(row) do cells[i] = M.pad(M.plain(cell), widths[i], right and right[i]) end
     lines[r] = table.concat(cells, gap or "  "):gsub("%s+$", "")
   end
   return lines
@@ -111,8 +111,8 @@ function M.readable(s)
   return #parts == 0 and s or table.concat(parts) .. s:sub(from)
 end
 
--- What a terminal, a browser or an editor would act on beside the ASCII ones: the controls U+0080 to
--- U+009F, separators of lines, and marks that turn the direction of writing.
+-- What a terminal, a browser or an editor would act on beside the ASCII ones: the controls U+0080
+-- to U+009F, separators of lines, and marks that turn the direction of writing.
 local acting = { "\xc2[\x80-\x9f]", "\u{61c}", "\xe2\x80[\x8e\x8f\xa8-\xae]",
   "\xe2\x81[\xa6-\xa9]", "\xef\xbf[\xbe\xbf]" }
 
@@ -123,6 +123,11 @@ function M.plain(s)
     for _, pattern in ipairs(acting) do s = s:gsub(pattern, " ") end
   end
   return s
+end
+
+-- Prints a line, by a format: nothing in a name reaches the terminal that it would act on.
+function M.say(format, ...)
+  print(M.plain(string.format(format, ...)))
 end
 
 -- A word as a POSIX shell reads it back.
