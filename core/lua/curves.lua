@@ -130,7 +130,8 @@ end
 -- ---- steps -------------------------------------------------------------------------------------
 
 -- Means of values[i] over as many places on either side, at most `half`, as there are from `first`
--- to `last`: so the mean is centred everywhere and lags nowhere. Places without a value get none.
+-- to `last`: so the mean is centred and does not lag. Only the last few reach further back than
+-- forward, as an epoch's last batch may be small, with another loss. Places without a value get none.
 local function centred(values, first, last, half, means)
   local sums, counts = { [first - 1] = 0.0 }, { [first - 1] = 0 }
   for i = first, last do
@@ -140,7 +141,8 @@ local function centred(values, first, last, half, means)
   for i = first, last do
     local reach = math.min(half, i - first, last - i)
     if values[i] then
-      local before, to = i - reach - 1, i + reach
+      local back = math.max(reach, math.min(half // 4, i - first))
+      local before, to = i - back - 1, i + reach
       means[i] = (sums[to] - sums[before]) / (counts[to] - counts[before])
     end
   end

@@ -119,8 +119,9 @@ function M.draw(figure, format, output)
     picture = M.share_images(picture):gsub("]]>", "]]&gt;") -- no XML has it in a text
   end
   core.write_file(output, picture)
-  -- rows without a paper's value, say, are meant to be so
+  -- a row without a paper's value, or a metric that stays the same, is nothing to tell
   said = said:gsub("[^\n]*warning: Skipping data file with no valid points", "")
+    :gsub("[^\n]*Warning: empty %a range[^\n]*", "")
   said = text.plain(said):match("^%s*(.-)%s*$")
   return true, said ~= "" and "gnuplot: " .. said or lacks
 end

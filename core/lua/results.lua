@@ -41,14 +41,15 @@ local function check_plan(plan, path)
   local function optional(value, kind) return type(value) == kind and value or nil end
   expect(type(plan.title) == "string", "a title")
   expect(type(plan.data) == "string", "the data folder's name")
-  plan.note, plan.reference = optional(plan.note, "string"), optional(plan.reference, "string")
+  local function line(value) return type(value) == "string" and text.plain(value) or nil end
+  plan.title, plan.note, plan.reference = line(plan.title), line(plan.note), line(plan.reference)
   plan.generated = plan.generated == true
   local slugs, folders, seeds = {}, {}, {}
   for i, row in ipairs(plan.rows) do
     expect(type(row) == "table" and type(row.name) == "string" and type(row.slug) == "string",
       "a name and a slug in row " .. i)
     expect(not slugs[row.slug], "one row '" .. row.slug .. "'")
-    slugs[row.slug] = true
+    slugs[row.slug], row.name = true, line(row.name)
     row.paper = optional(row.paper, "table")
     local changes = core.json_array {}
     for _, change in ipairs(optional(row.changes, "table") or {}) do
