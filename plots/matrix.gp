@@ -27,7 +27,7 @@ do for [m=1:count] {
     set bmargin at screen 1 - 1. * head / high - m * each + 50. / high
     set title name[m] offset 0,-0.5
     set xlabel 'region'
-    plot file[m] matrix with image
+    plot file[m] matrix with image pixels
     unset label 1
 }
 unset multiplot

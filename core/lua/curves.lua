@@ -131,7 +131,8 @@ end
 
 -- Means of values[i] over as many places on either side, at most `half`, as there are from `first`
 -- to `last`: so the mean is centred and does not lag. Only the last few reach further back than
--- forward, as an epoch's last batch may be small, with another loss. Places without a value get none.
+-- forward, as an epoch's last batch may be small, with another loss. Places without a value get
+-- none.
 local function centred(values, first, last, half, means)
   local sums, counts = { [first - 1] = 0.0 }, { [first - 1] = 0 }
   for i = first, last do

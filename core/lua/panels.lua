@@ -203,7 +203,7 @@ local function figure_of(found, sections, places, picture, folder)
   end
   for i, section in ipairs(sections) do
     set.section_title[i] = section.title
-    set.section_y[i] = 1 - (section.y + 0.7 * ABOVE) / high
+    set.section_y[i] = 1 - (section.y + 0.3 * ABOVE) / high
   end
   for i in ipairs(found.words) do set.word[i] = gnuplot.shorten(label(found, i), 11) end
   return { script = "attention", wide = wide, high = high, set = set }
