@@ -64,7 +64,8 @@ end
 
 -- A line of its own, which does not begin a list, a rule or a heading either.
 local function markdown_line(s)
-  return (markdown_cell(s):gsub("^%s+", ""):gsub("^[-+=]", "\\%0"):gsub("^(%d+)([.)])", "%1\\%2"))
+  s = markdown_cell(s):gsub("^%s+", ""):gsub("^[-+=]", "\\%0")
+  return (s:gsub("^(%d+)([.)]%s)", "%1\\%2"))
 end
 
 -- The text of an interval is full of brackets that no Markdown reads as a link.

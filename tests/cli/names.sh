@@ -16,3 +16,8 @@ status=0
 "$STEPWISE" ablate "$folder/t.lua" --dry-run >"$folder/out" 2>&1 || status=$?
 [ "$status" = 2 ] && grep -qF 'rows[2]: name: expected UTF-8' "$folder/out" ||
     { echo "FAILED: a name that is no UTF-8: exit status $status"; cat "$folder/out"; exit 1; }
+
+# What a script says of itself reaches the terminal as a line of text.
+printf 'return require "stepwise".experiment { name = "x\\27[2Jy" }\n' >"$folder/e.lua"
+"$STEPWISE" inspect "$folder/e.lua" >"$folder/out" 2>&1 || { echo 'FAILED: inspect:'; cat "$folder/out"; exit 1; }
+grep -qF 'x [2Jy' "$folder/out" || { echo 'FAILED: a name with an escape is printed as it is:'; head -n 1 "$folder/out"; exit 1; }
