@@ -179,6 +179,9 @@ test_data += tests/cli/explain.py
 # The report, as markup and in a browser.
 script_tests += tests/lua/check_report.lua tests/cli/report_browser.sh
 test_data += tests/cli/report_browser.py tests/cli/dot.png
+# Hard names through every output; every kind of figure in two renderers.
+script_tests += tests/cli/names.sh tests/cli/rendered.sh
+test_data += tests/cli/names.py tests/cli/rendered.py tests/cli/png.py
 # gathering batches, and the profile of a step
 unit_programs += tests/unit/check_gather tests/unit/check_profile
 tests_unit_check_gather_SOURCES = tests/unit/check_gather.c tests/unit/runs.h tests/unit/unit.h

@@ -53,7 +53,7 @@ end
 
 -- prefix: before each line
 local function show_plan(plan, dir, prefix)
-  local function say(line) print(prefix .. text.plain(line)) end
+  local function say(line) text.say("%s%s", prefix, line) end
   say(string.format("%s: %s, %s in %s", plan.title, text.plural(#plan.rows, "row"),
     text.plural(#plan.runs, "run"), dir))
   say("data: " .. plan.data .. (plan.generated and " (generated scenes)" or ""))

@@ -172,6 +172,15 @@ function M.changes_of(row)
   return changes
 end
 
+-- plan.json takes no other text.
+local function expect_utf8(s, what)
+  expect(s, "string", what)
+  local _, bad = utf8.len(s)
+  if bad then
+    fail("%s: expected UTF-8, found byte 0x%02x at offset %d", what, s:byte(bad), bad - 1)
+  end
+end
+
 local function check_paper(paper, what)
   expect(paper, "table", what)
   check_keys(paper, paper_keys, what)
@@ -233,12 +242,12 @@ end
 function M.table(t)
   expect(t, "table", "table")
   check_keys(t, table_keys, "table")
-  expect(t.title, "string", "title")
+  expect_utf8(t.title, "title")
   if not M.is_experiment(t.base) then fail("base: expected an experiment") end
   M.experiment(t.base)
   expect(t.rows, "table", "rows")
   if #t.rows == 0 then fail("rows: expected one at least") end
-  if t.note ~= nil then expect(t.note, "string", "note") end
+  if t.note ~= nil then expect_utf8(t.note, "note") end
   local names, taken = {}, {}
   local base = M.session():resolve(M.config_of(t.base, t.tests))
   local settings = base:table()
@@ -248,6 +257,10 @@ function M.table(t)
       fail("rows[%d]: expected a name, as { name = \"random\", .. }", i)
     end
     expect(row.name, "string", "rows[" .. i .. "]: name")
+    if text.plain(row.name) ~= row.name then
+      fail("rows[%d]: name: expected UTF-8 without control characters, found '%s'", i,
+        text.plain(row.name))
+    end
     if taken[row.name] then fail("row '%s' is there twice", row.name) end
     taken[row.name] = true
     names[i] = row.name

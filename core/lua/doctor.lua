@@ -1,5 +1,6 @@
 -- doctor.lua: stepwise doctor
 local core = require "stepwise.core"
+local gnuplot = require "stepwise.gnuplot"
 local text = require "stepwise.text"
 
 local M = {
@@ -26,7 +27,7 @@ local vector_bits = {
 local problems
 
 local function say(name, format, ...)
-  print(text.pad(name, 12) .. string.format(format, ...))
+  text.say("%s%s", text.pad(name, 12), string.format(format, ...))
 end
 
 local function wrong(name, format, ...)
@@ -90,17 +91,35 @@ local function check_plugins(session)
     say("", "not used: %s: %s", plugin.file, text.plain(plugin.reason))
   end
   for _, plugin in ipairs(refused) do
-    wrong("plugin", "%s: refused: %s", plugin.file, text.plain(plugin.reason))
+    wrong("plugin", "%s: refused: %s", plugin.file, plugin.reason)
   end
 end
 
+-- A picture with a text that is no plain word.
+local probe = { script = "heatmap", wide = 320, high = 240, data = "x\ty\tvalue\n1\t1\t1\n",
+  set = { columns = 1, rows = 1, below = 60, each = 1, title = "stepwise doctor",
+    across = { "'s 50 %" } } }
+
 local function check_gnuplot()
-  local drawn, reason = core.run_gnuplot("print GPVAL_VERSION, '.', GPVAL_PATCHLEVEL\n")
-  if drawn then
-    say("gnuplot", "%s", (reason:gsub("%s+$", "")))
-  else
-    say("gnuplot", "%s (only stepwise plot needs it)", reason)
+  local found, version, missing = core.run_gnuplot(
+    "print sprintf('%.1f.%s', GPVAL_VERSION, GPVAL_PATCHLEVEL)\n")
+  if missing then
+    say("gnuplot", "%s (stepwise plot, and the pictures of explain and report, need it)", version)
+    return
   end
+  if not found then
+    wrong("gnuplot", "%s", version)
+    return
+  end
+  local folder <close> = core.temporary_folder()
+  for _, format in ipairs { "svg", "png" } do
+    local drawn, said = gnuplot.draw(probe, format, folder:path() .. "/probe." .. format)
+    if not drawn then
+      wrong("gnuplot", "%s; cannot draw %s: %s", version, format:upper(), said)
+      return
+    end
+  end
+  say("gnuplot", "%s, draws SVG and PNG", (version:gsub("%s+$", "")))
 end
 
 function M.run()

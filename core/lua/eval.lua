@@ -4,6 +4,7 @@ local coverage = require "stepwise.coverage"
 local explain = require "stepwise.explain"
 local layout = require "stepwise.layout"
 local test_sets = require "stepwise.test_sets"
+local text = require "stepwise.text"
 
 local M = {
   name = "eval",
@@ -61,9 +62,9 @@ local function sets_of(session, given, checkpoint)
 end
 
 local function show(metrics, set, given, models)
-  print(string.format("%s%s %s%s%s", set.named and set.name .. ": " or "", given.data, set.split,
+  text.say("%s%s %s%s%s", set.named and set.name .. ": " or "", given.data, set.split,
     core.is_generated(given.data) and " (generated scenes)" or "",
-    models > 1 and string.format(", mean of %d models", models) or ""))
+    models > 1 and string.format(", mean of %d models", models) or "")
   for _, line in ipairs(layout.evaluation(metrics)) do print(line) end
 end
 
@@ -99,7 +100,7 @@ function M.run(given, arguments)
     whole.generated = core.is_generated(given.data)
     print(core.json_encode(whole, 1))
   elseif given.sims then
-    print("similarities: " .. given.sims)
+    text.say("similarities: %s", given.sims)
   end
   return 0
 end

@@ -85,11 +85,11 @@ local function summary(found)
         if weights[a] ~= weights[b] then return weights[a] > weights[b] end
         return a < b
       end)
-      local cells = { map.name, map.kind == "word" and text.plain(found.words[r]) or "" }
+      local cells = { map.name, map.kind == "word" and found.words[r] or "" }
       for i = 1, math.min(3, #order) do
         local at = order[i]
         cells[#cells + 1] = string.format("%s %.3f", map.kind == "context_words"
-          and text.plain(found.words[at]) or "region " .. (at - 1), weights[at])
+          and found.words[at] or "region " .. (at - 1), weights[at])
       end
       rows[#rows + 1] = cells
     end
@@ -142,12 +142,11 @@ function M.run(given, arguments)
     found.generated = core.is_generated(given.data)
     print(core.json_encode(M.readable(found), 1))
   else
-    print(string.format("%s: %s%s   score %.4f", found.id and text.plain(found.id)
-      or "image " .. found.image, attention.title(found),
-      core.is_generated(given.data) and " (generated scene)" or "", found.score))
+    text.say("%s: %s%s   score %.4f", found.id or "image " .. found.image, attention.title(found),
+      core.is_generated(given.data) and " (generated scene)" or "", found.score)
     for _, line in ipairs(M.unknown_words(found.unknown)) do print(line) end
     for _, line in ipairs(summary(found)) do print(line) end
-    for _, file in ipairs(files) do print(file) end
+    for _, file in ipairs(files) do text.say("%s", file) end
   end
   for _, complaint in ipairs(complaints) do
     io.stderr:write("stepwise: explain: ", text.plain(complaint), "\n")

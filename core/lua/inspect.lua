@@ -5,6 +5,7 @@ local coverage = require "stepwise.coverage"
 local draw = require "stepwise.draw"
 local scripts = require "stepwise.describe"
 local setup = require "stepwise.setup"
+local text = require "stepwise.text"
 
 local M = {
   name = "inspect",
@@ -97,8 +98,8 @@ function M.run(given, arguments)
     model.words = words
     print(core.json_encode(model, 1))
   else
-    for _, line in ipairs(draw.model(model, name, assumed)) do print(line) end
-    for _, line in ipairs(words and coverage.lines(words) or {}) do print(line) end
+    for _, line in ipairs(draw.model(model, name, assumed)) do text.say("%s", line) end
+    for _, line in ipairs(words and coverage.lines(words) or {}) do text.say("%s", line) end
   end
   return 0
 end

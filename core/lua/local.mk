@@ -37,7 +37,7 @@ lua_sources += core/lua/lua_claim.c
 lua_modules += core/lua/claim.lua core/lua/identity.lua core/lua/reuse.lua core/lua/slurm.lua
 # stepwise explain, stepwise search
 lua_sources += core/lua/lua_explain.c
-lua_modules += core/lua/attention.lua core/lua/gnuplot.lua core/lua/pictures.lua core/lua/panels.lua core/lua/regions.lua
+lua_modules += core/lua/attention.lua core/lua/fonts.lua core/lua/gnuplot.lua core/lua/pictures.lua core/lua/panels.lua core/lua/regions.lua
 lua_modules += core/lua/explain.lua core/lua/gallery.lua core/lua/search.lua
 lua_modules += plots/attention.gp plots/gallery.gp plots/matrix.gp
 # pictures and stepwise report

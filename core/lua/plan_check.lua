@@ -31,7 +31,8 @@ function M.check(plan, path)
   expect(is_list(plan.rows, "table") and is_list(plan.runs, "table"), "rows and runs")
   expect(type(plan.title) == "string", "a title")
   expect(type(plan.data) == "string", "the data folder's name")
-  plan.note, plan.reference = optional(plan.note, "string"), optional(plan.reference, "string")
+  local function line(value) return type(value) == "string" and text.plain(value) or nil end
+  plan.title, plan.note, plan.reference = line(plan.title), line(plan.note), line(plan.reference)
   plan.generated = plan.generated == true
   for _, name in ipairs { "on_scenes", "overrides" } do
     expect(plan[name] == nil or is_list(plan[name], "string", true), name .. " as a list of texts")
@@ -41,7 +42,7 @@ function M.check(plan, path)
     expect(type(row.name) == "string" and type(row.slug) == "string",
       "a name and a slug in row " .. i)
     expect(not slugs[row.slug], "one row '" .. row.slug .. "'")
-    slugs[row.slug] = true
+    slugs[row.slug], row.name = true, line(row.name)
     row.paper, row.sources = optional(row.paper, "table"), optional(row.sources, "table")
     local changes = core.json_array {}
     for _, change in ipairs(optional(row.changes, "table") or {}) do

@@ -5,6 +5,7 @@ local figures = require "stepwise.figures"
 local matrices = require "stepwise.matrices"
 local plan_of = require "stepwise.plan"
 local results_of = require "stepwise.results"
+local text = require "stepwise.text"
 
 local M = {
   name = "plot",
@@ -94,7 +95,8 @@ function M.run(given, arguments)
     local file
     file, reason = figures.draw(figure, given.png and "png" or "svg", dir)
     if not file then core.fail(1, reason) end
-    print(file)
+    text.say("%s", file)
+    if reason then io.stderr:write("stepwise: plot: ", text.plain(reason), "\n") end
   end
   return 0
 end

@@ -31,7 +31,7 @@ local WIDTH <const> = 100
 -- Lines behind the first one are indented by four more blanks than `margin`.
 local function print_wrapped(line, margin)
   for i, part in ipairs(text.wrap(line, WIDTH - #margin - 4)) do
-    print(margin .. (i > 1 and "    " or "") .. part)
+    text.say("%s%s%s", margin, i > 1 and "    " or "", part)
   end
 end
 
@@ -49,12 +49,11 @@ end
 
 local function list_plugin(plugin)
   if plugin.reason then
-    print(string.format("%s: %s: %s", plugin.file, plugin.hidden and "hidden" or "refused",
-      text.plain(plugin.reason)))
+    text.say("%s: %s: %s", plugin.file, plugin.hidden and "hidden" or "refused", plugin.reason)
     return
   end
-  print(string.format("%s %s (%s): %s", plugin.name, plugin.version, plugin.license, plugin.doc))
-  print("  " .. plugin.file)
+  text.say("%s %s (%s): %s", plugin.name, plugin.version, plugin.license, plugin.doc)
+  text.say("  %s", plugin.file)
   list_parts("stage", plugin.stages)
   list_parts("embedding", plugin.embeddings)
   list_parts("fusion", plugin.fusions)
@@ -122,13 +121,13 @@ local function check_here(file, folder)
   local alone <close> = core.session { threads = 1, plugin_path = "" }
   local plugin = alone:add_plugin(file)
   list_plugin(plugin)
-  local function say(line) print("  " .. text.plain(line)) end
+  local function say(line) text.say("  %s", line) end
   local wrong = check.gradients(alone, plugin, say)
 
   local together <close> = core.session { threads = 1, plugin_path = core.absolute_path(file) }
   wrong = wrong + check.parts(together, plugin, folder, say)
   if wrong > 0 then core.fail(1, string.format("%s: %s", file, text.plural(wrong, "fault"))) end
-  print(file .. ": fine")
+  text.say("%s: fine", file)
   core.write_file(folder .. "/" .. PASSED, "")
   return 0
 end

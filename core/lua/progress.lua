@@ -38,12 +38,14 @@ end
 -- A line that stays.
 function Progress:say(line)
   clear(self)
-  put(self, line, "\n")
+  put(self, text.plain(line), "\n")
 end
 
 -- A line that stays, in bold where that is possible.
 function Progress:stress(line)
-  self:say(self.colours and "\27[1m" .. line .. "\27[0m" or line)
+  if self.colours then self.stream:write("\27[1m") end
+  self:say(line)
+  if self.colours then self.stream:write("\27[0m") end
 end
 
 -- A line of the moment; `make` is called when one is due, and gives nil when it has none.
@@ -52,13 +54,13 @@ function Progress:follow(make)
   if now - self.shown_at < (self.live and EVERY_LIVE or EVERY_PLAIN) then return end
   local line = make()
   if not line then return end
-  self.shown_at = now
+  self.shown_at, line = now, text.plain(line)
   if not self.live then
     put(self, line, "\n")
   else
     local width = (core.terminal_width(self.stream == io.stderr and 2 or 1) or 80) - 1
     clear(self)
-    put(self, text.cut(line, width, ""))
+    put(self, text.cut(line, width))
     self.drawn = true
   end
 end

@@ -11,8 +11,9 @@ local text = require "stepwise.text"
 
 local M = {}
 
+-- JSON takes a reason only in UTF-8, which the last words of a killed process may not be.
 local function reason_of(problem)
-  return text.readable(type(problem) == "table" and problem.text or tostring(problem))
+  return text.plain(type(problem) == "table" and problem.text or tostring(problem))
 end
 
 -- A JSON object of a run's folder; nil when there is no such file, nil and why when it is none.
@@ -29,7 +30,7 @@ local function read_error(dir, run)
   local path = dir .. "/logs/" .. run.folder .. ".error"
   if core.file_kind(path) ~= "file" then return nil end
   local fine, content = pcall(core.read_file, path)
-  local line = fine and text.readable((content:gsub("\n.*", ""))) or reason_of(content)
+  local line = reason_of(fine and content:gsub("\n.*", "") or content)
   return line ~= "" and line or "failed"
 end
 

@@ -51,21 +51,21 @@ end
 
 local function show(found, generated)
   local images = found.ranks == "images"
-  print(string.format("%s among %s%s", images and text.plain(found.text) or name_of(found),
+  text.say("%s among %s%s", images and found.text or name_of(found),
     text.plural(found.among, images and "image" or "caption"),
-    generated and " (generated scenes)" or ""))
+    generated and " (generated scenes)" or "")
   for _, line in ipairs(explain.unknown_words(found.unknown or {})) do print(line) end
   local rows = { { "rank", "score", images and "image" or "caption" } }
   for _, entry in ipairs(found.results) do
     rows[#rows + 1] = { tostring(entry.rank), string.format("%.4f", entry.score),
-      images and name_of(entry) or text.plain(entry.text ~= core.json_null and entry.text or ""),
+      images and name_of(entry) or entry.text ~= core.json_null and entry.text or "",
       entry.own and "its own" or images and "" or name_of(entry) }
   end
   for _, line in ipairs(text.columns(rows, { true, true })) do print(line) end
   for _, entry in ipairs(found.own) do
     if entry.rank > #found.results then
-      print(string.format("%s %s at rank %d", images and "its own image" or "its own caption",
-        images and name_of(entry) or entry.caption, entry.rank))
+      text.say("%s %s at rank %d", images and "its own image" or "its own caption",
+        images and name_of(entry) or entry.caption, entry.rank)
     end
   end
 end
@@ -128,7 +128,7 @@ function M.run(given, arguments)
     print(core.json_encode(explain.readable(found), 1))
   else
     show(found, generated)
-    if sheet then print(sheet) end
+    if sheet then text.say("%s", sheet) end
   end
   for _, complaint in ipairs(complaints) do
     io.stderr:write("stepwise: search: ", text.plain(complaint), "\n")

@@ -185,7 +185,9 @@ local LONGEST_REASON <const> = 72
 -- Why a row has no numbers, short enough for a line of a table; the notes have all of it.
 local function instead_of_numbers(row)
   if #row.failed == 0 then return "not done" end
-  return "failed: " .. text.cut(text.plain(row.failed[1].reason), LONGEST_REASON, "…")
+  local reason = text.plain(row.failed[1].reason)
+  local front = text.cut(reason, LONGEST_REASON)
+  return "failed: " .. front .. (front == reason and "" or "…")
 end
 
 -- Marks the cells of the highest mean as it is printed, when there is something to choose from.

@@ -42,9 +42,41 @@ function M.duration(seconds)
   return string.format("%d h %02d min", minutes // 60, minutes % 60)
 end
 
+-- First and last of the characters that take two columns: East Asian scripts and emoji.
+local wide = { 0x1100, 0x115f, 0x2e80, 0xa4cf, 0xac00, 0xd7a3, 0xf900, 0xfaff, 0xfe30, 0xfe6f,
+  0xff00, 0xff60, 0xffe0, 0xffe6, 0x1f300, 0x1faff, 0x20000, 0x3fffd }
+-- .. and of those that take none: combining marks, joiners and selectors.
+local narrow = { 0x300, 0x36f, 0x200b, 0x200f, 0x20d0, 0x20ff, 0xfe00, 0xfe0f }
+
+local function within(ranges, code)
+  for i = 1, #ranges, 2 do
+    if code >= ranges[i] and code <= ranges[i + 1] then return true end
+  end
+  return false
+end
+
+-- Columns of the character `code`.
+local function columns_of(code)
+  if code < 0x300 then return 1 end
+  return within(wide, code) and 2 or within(narrow, code) and 0 or 1
+end
+
 -- Columns that a terminal gives the string; bytes where it is not UTF-8.
 function M.width(s)
-  return utf8.len(s) or #s
+  if not utf8.len(s) then return #s end
+  local width = 0
+  for _, code in utf8.codes(s) do width = width + columns_of(code) end
+  return width
+end
+
+-- The front of s, which is UTF-8, that fits into `most` columns.
+function M.cut(s, most)
+  local width = 0
+  for at, code in utf8.codes(s) do
+    width = width + columns_of(code)
+    if width > most then return s:sub(1, at - 1) end
+  end
+  return s
 end
 
 function M.pad(s, width, right)
@@ -52,16 +84,16 @@ function M.pad(s, width, right)
   return right and blanks .. s or s .. blanks
 end
 
--- Rows of strings as lines of text. right[i]: column i ends at its right edge.
+-- Rows of strings as lines of plain text. right[i]: column i ends at its right edge.
 function M.columns(rows, right, gap)
   local widths = {}
   for _, row in ipairs(rows) do
-    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, M.width(cell)) end
+    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, M.width(M.plain(cell))) end
   end
   local lines = {}
   for r, row in ipairs(rows) do
     local cells = {}
-    for i, cell in ipairs(row) do cells[i] = M.pad(cell, widths[i], right and right[i]) end
+    for i, cell in ipairs(row) do cells[i] = M.pad(M.plain(cell), widths[i], right and right[i]) end
     lines[r] = table.concat(cells, gap or "  "):gsub("%s+$", "")
   end
   return lines
@@ -117,16 +149,23 @@ function M.readable(s)
   return #parts == 0 and s or table.concat(parts) .. s:sub(from)
 end
 
--- At most `most` characters of s, as valid UTF-8, with `mark` where more were cut off.
-function M.cut(s, most, mark)
-  s = M.readable(s)
-  local stop = utf8.offset(s, most + 1)
-  return stop and stop <= #s and s:sub(1, stop - 1) .. mark or s
+-- What a terminal, a browser or an editor would act on beside the ASCII ones: the controls U+0080
+-- to U+009F, separators of lines, and marks that turn the direction of writing.
+local acting = { "\xc2[\x80-\x9f]", "\u{61c}", "\xe2\x80[\x8e\x8f\xa8-\xae]",
+  "\xe2\x81[\xa6-\xa9]", "\xef\xbf[\xbe\xbf]" }
+
+-- One line of valid UTF-8 without control characters: what comes from a file may hold any.
+function M.plain(s)
+  s = M.readable(s):gsub("[\0-\31\127]", " ")
+  if s:find("[\x80-\xff]") then
+    for _, pattern in ipairs(acting) do s = s:gsub(pattern, " ") end
+  end
+  return s
 end
 
--- One line without control characters: what comes from a file may hold any.
-function M.plain(s)
-  return (s:gsub("%c", " "))
+-- Prints a line, by a format: nothing in a name reaches the terminal that it would act on.
+function M.say(format, ...)
+  print(M.plain(string.format(format, ...)))
 end
 
 -- A word as a POSIX shell reads it back.

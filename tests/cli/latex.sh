@@ -12,6 +12,7 @@ chmod -R u+w "$folder"
 cd "$folder"
 sed -i 's|"name": "GloVe, fixed"|"name": "[1em] 50% of $x_1^2$ \& {λ ± Δ} \\\\input{/etc/none} #~<\|>\\""|
         s|"name": "random"|"name": "*"|
+        s|"name": "L2L"|"name": "`cmd` --- '"''"' ,, ?` !` é ß … – ^~ @ a=b"|
         s|"embedding=random"|"embedding=r_{$\&\\\\end{document}"|
         s|"title": "|"title": "100% \\\\end{document} |' runs/plan.json
 grep -q '1em' runs/plan.json
