@@ -169,3 +169,12 @@ tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
 # Two small runs, byte for byte: what code that only moves must not change.
 script_tests += tests/cli/golden.sh
 test_data += tests/golden/runs.tsv
+# Fuzzing, and builds of their own in build/NAME, which leave this one as it is.
+include $(srcdir)/tests/fuzz/local.mk
+EXTRA_DIST += tests/variant.sh tests/coverage.sh
+.PHONY: fuzz coverage
+SECONDS = 10
+fuzz:
+	@$(SHELL) $(srcdir)/tests/fuzz/run.sh '$(SECONDS)'
+coverage:
+	@$(SHELL) $(srcdir)/tests/coverage.sh
