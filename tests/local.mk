@@ -43,6 +43,7 @@ AM_TESTS_ENVIRONMENT = \
 	if test -z "$$STEPWISE_SHARED" && test -d '$(abs_top_srcdir)/../shared'; then \
 	    STEPWISE_SHARED=`cd '$(abs_top_srcdir)/../shared' && pwd`; export STEPWISE_SHARED; fi; \
 	STEPWISE_LUA_PRELOAD='$(SW_LUA_PRELOAD)'; export STEPWISE_LUA_PRELOAD; \
+	STEPWISE_SANITIZERS='$(SW_SANITIZERS)'; export STEPWISE_SANITIZERS; \
 	LUA_CPATH='$(abs_top_builddir)/.libs/?.so;;'; export LUA_CPATH; \
 	ASAN_OPTIONS=allocator_may_return_null=1:$$ASAN_OPTIONS; export ASAN_OPTIONS; \
 	OPENBLAS_NUM_THREADS=1; export OPENBLAS_NUM_THREADS; \
@@ -169,6 +170,13 @@ tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
 # Two small runs, byte for byte: what code that only moves must not change.
 script_tests += tests/cli/golden.sh
 test_data += tests/golden/runs.tsv
+# What a plugin is given, and what is left when a system call or malloc fails.
+unit_programs += tests/unit/check_host
+tests_unit_check_host_SOURCES = tests/unit/check_host.c tests/unit/unit.h
+check_LTLIBRARIES += tests/faults/fail.la
+tests_faults_fail_la_SOURCES = tests/faults/fail.c
+tests_faults_fail_la_LDFLAGS = $(test_module_ldflags)
+script_tests += tests/faults/faults.sh
 # Fuzzing, and builds of their own in build/NAME, which leave this one as it is.
 include $(srcdir)/tests/fuzz/local.mk
 EXTRA_DIST += tests/variant.sh tests/coverage.sh

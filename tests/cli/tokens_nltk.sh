@@ -17,7 +17,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 cat "$captions"/train_caps.txt "$captions"/dev_caps.txt "$captions"/test_caps.txt >"$folder/captions"
-lua5.4 - "$folder/captions" >"$folder/ours" <<'LUA'
+LD_PRELOAD=${STEPWISE_LUA_PRELOAD:-} lua5.4 - "$folder/captions" >"$folder/ours" <<'LUA'
 local stepwise = require "stepwise"
 for line in io.lines(arg[1]) do
     print(table.concat(stepwise.tokenize(line), " "))
