@@ -112,7 +112,9 @@ static int resolve_section(const char *section, const json_t *given, json_t *int
         json_t *preset = NULL;
         if (!value)
             value = preset = sw_typed_value(as_option(keys[i].kind), keys[i].preset);
-        json_t *checked = check_key(&keys[i], value, where, error);
+        if (!value)
+            sw_fail(error, SW_FAILED, "out of memory for a config");
+        json_t *checked = value ? check_key(&keys[i], value, where, error) : NULL;
         json_decref(preset);
         if (!checked)
             return 0;

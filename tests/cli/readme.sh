@@ -31,7 +31,7 @@ chmod +x stepwise bootstrap
 # A stock Lua has to load the sanitizer before a module that was built with it.
 if [ -n "${STEPWISE_LUA_PRELOAD:-}" ] && command -v lua5.4 >/dev/null; then
     mkdir preloaded
-    printf '#!/bin/sh\nLD_PRELOAD=%s exec %s "$@"\n' "$STEPWISE_LUA_PRELOAD" "$(command -v lua5.4)" \
+    printf '#!/bin/sh\nexec %s %s "$@"\n' "$STEPWISE_LUA_PRELOAD" "$(command -v lua5.4)" \
         >preloaded/lua5.4
     chmod +x preloaded/lua5.4
     PATH=$(pwd)/preloaded:$PATH

@@ -5,7 +5,7 @@ local sw = require "stepwise"
 local core = require "stepwise.core"
 
 local folder = unit.folder()
-local inside = unit.shell .. "cd '" .. folder .. "' && "
+local inside = "cd '" .. folder .. "' && "
 local plugin_path = os.getenv "STEPWISE_PLUGIN_PATH"
 
 local function run(...) return unit.program({ ... }, inside) end

@@ -53,10 +53,6 @@ function M.fails(status, parts, f, ...)
   end
 end
 
--- What a command of the shell begins with: the sanitizer that this Lua was started with (see
--- SW_LUA_PRELOAD) is in the program already, and what else is started does not pass it.
-M.shell = "unset LD_PRELOAD; "
-
 -- A folder of this test's own; removed by finish().
 local folder
 function M.folder()
@@ -88,8 +84,8 @@ function M.program(words, before, redirect)
   local quoted = {}
   for i, word in ipairs(words) do quoted[i] = "'" .. word:gsub("'", "'\\''") .. "'" end
   local program = assert(os.getenv("STEPWISE"), "STEPWISE is not set")
-  local command = string.format("%s %s { '%s' %s; } %s; echo \" $?\"", M.shell, before or "",
-    program, table.concat(quoted, " "), redirect or "2>&1")
+  local command = string.format("%s { '%s' %s; } %s; echo \" $?\"", before or "", program,
+    table.concat(quoted, " "), redirect or "2>&1")
   local pipe = assert(io.popen(command))
   local output = pipe:read("a")
   pipe:close()
