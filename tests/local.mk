@@ -182,9 +182,10 @@ script_tests += tests/faults/faults.sh
 # Fuzzing, and builds of their own in build/NAME, which leave this one as it is.
 include $(srcdir)/tests/fuzz/local.mk
 EXTRA_DIST += tests/README.md tests/leaks.txt tests/variant.sh tests/coverage.sh
-.PHONY: fuzz coverage
+.PHONY: fuzz fuzz-programs coverage
 SECONDS = 10
 fuzz:
 	@$(SHELL) $(srcdir)/tests/fuzz/run.sh '$(SECONDS)'
+fuzz-programs: $(fuzz_programs) $(pkglib_LTLIBRARIES)
 coverage:
 	@$(SHELL) $(srcdir)/tests/coverage.sh

@@ -10,7 +10,7 @@ if ! command -v clang >/dev/null 2>&1; then
 fi
 compiler=clang
 ! command -v ccache >/dev/null 2>&1 || compiler='ccache clang'
-sh "$tests/variant.sh" fuzz --enable-sanitizers=fuzzer CC="$compiler" CFLAGS='-O1 -g' || exit 1
+sh "$tests/variant.sh" fuzz fuzz-programs --enable-sanitizers=fuzzer CC="$compiler" CFLAGS='-O1 -g' || exit 1
 
 top=$(pwd)
 build=$top/build/fuzz
