@@ -33,7 +33,7 @@ LOG_DRIVER = $(SHELL) $(top_srcdir)/tests/driver.sh
 SH_LOG_DRIVER = $(LOG_DRIVER)
 SH_LOG_COMPILER = $(SHELL)
 LUA_LOG_DRIVER = $(LOG_DRIVER) --lacks '$(SW_LUA_LACKS)'
-LUA_LOG_COMPILER = env LD_PRELOAD='$(SW_LUA_PRELOAD)' $(LUA_PROGRAM)
+LUA_LOG_COMPILER = $(SW_LUA_PRELOAD) $(LUA_PROGRAM)
 
 AM_TESTS_ENVIRONMENT = \
 	STEPWISE='$(abs_top_builddir)/stepwise'; export STEPWISE; \
@@ -43,8 +43,11 @@ AM_TESTS_ENVIRONMENT = \
 	if test -z "$$STEPWISE_SHARED" && test -d '$(abs_top_srcdir)/../shared'; then \
 	    STEPWISE_SHARED=`cd '$(abs_top_srcdir)/../shared' && pwd`; export STEPWISE_SHARED; fi; \
 	STEPWISE_LUA_PRELOAD='$(SW_LUA_PRELOAD)'; export STEPWISE_LUA_PRELOAD; \
+	STEPWISE_SANITIZERS='$(SW_SANITIZERS)'; export STEPWISE_SANITIZERS; \
 	LUA_CPATH='$(abs_top_builddir)/.libs/?.so;;'; export LUA_CPATH; \
 	ASAN_OPTIONS=allocator_may_return_null=1:$$ASAN_OPTIONS; export ASAN_OPTIONS; \
+	LSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/leaks.txt:print_suppressions=0'; \
+	export LSAN_OPTIONS; \
 	OPENBLAS_NUM_THREADS=1; export OPENBLAS_NUM_THREADS; \
 	LC_ALL=C.UTF-8; export LC_ALL;
 
@@ -192,3 +195,20 @@ test_data += tests/golden/runs.tsv
 script_tests += tests/lua/check_equal.lua
 unit_programs += tests/unit/check_duplicates
 tests_unit_check_duplicates_SOURCES = tests/unit/check_duplicates.c tests/unit/unit.h
+# What a plugin is given, and what is left when a system call or malloc fails.
+unit_programs += tests/unit/check_host
+tests_unit_check_host_SOURCES = tests/unit/check_host.c tests/unit/unit.h
+check_LTLIBRARIES += tests/faults/fail.la
+tests_faults_fail_la_SOURCES = tests/faults/fail.c
+tests_faults_fail_la_LDFLAGS = $(test_module_ldflags)
+script_tests += tests/faults/faults.sh
+# Fuzzing, and builds of their own in build/NAME, which leave this one as it is.
+include $(srcdir)/tests/fuzz/local.mk
+EXTRA_DIST += tests/README.md tests/leaks.txt tests/variant.sh tests/coverage.sh
+.PHONY: fuzz fuzz-programs coverage
+SECONDS = 10
+fuzz:
+	@$(SHELL) $(srcdir)/tests/fuzz/run.sh '$(SECONDS)'
+fuzz-programs: $(fuzz_programs) $(pkglib_LTLIBRARIES)
+coverage:
+	@$(SHELL) $(srcdir)/tests/coverage.sh

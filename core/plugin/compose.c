@@ -72,7 +72,9 @@ static int resolve_options(const struct sw_plugins *plugins, const struct sw_opt
         json_t *preset = NULL;
         if (!value)
             value = preset = sw_typed_value(options->kind, options->preset ? options->preset : "");
-        json_t *checked = check_option(plugins, options, value, path, error);
+        if (!value)
+            sw_fail(error, SW_FAILED, "out of memory for a config");
+        json_t *checked = value ? check_option(plugins, options, value, path, error) : NULL;
         if (!checked && preset)
             sw_error_within(error, "the default of a plugin's own option");
         json_decref(preset);

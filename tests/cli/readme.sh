@@ -30,6 +30,14 @@ END
         "$STEPWISE_SOURCE/bootstrap"
 } >bootstrap
 chmod +x stepwise bootstrap
+# A stock Lua has to load the sanitizer before a module that was built with it.
+if [ -n "${STEPWISE_LUA_PRELOAD:-}" ] && command -v lua5.4 >/dev/null; then
+    mkdir preloaded
+    printf '#!/bin/sh\nexec %s %s "$@"\n' "$STEPWISE_LUA_PRELOAD" "$(command -v lua5.4)" \
+        >preloaded/lua5.4
+    chmod +x preloaded/lua5.4
+    PATH=$(pwd)/preloaded:$PATH
+fi
 "$STEPWISE" scenes data/f30k_precomp --train 40 --dev 16 --test 16 >/dev/null
 cp data/f30k_precomp/scenes.glove.txt data/glove.txt
 mkdir data/images

@@ -17,7 +17,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 cat "$captions"/train_caps.txt "$captions"/dev_caps.txt "$captions"/test_caps.txt >"$folder/captions"
-lua5.4 - "$folder/captions" >"$folder/ours" <<'LUA'
+# shellcheck disable=SC2086 # words: what loads a sanitizer before it, see configure.ac
+${STEPWISE_LUA_PRELOAD:-} "$(command -v lua5.4)" - "$folder/captions" >"$folder/ours" <<'LUA'
 local stepwise = require "stepwise"
 for line in io.lines(arg[1]) do
     print(table.concat(stepwise.tokenize(line), " "))
