@@ -65,7 +65,7 @@ static int no_split(const struct opening *o)
 {
     static const char ending[] = "_ims.npy";
     enum { MOST = 32 };
-    char *names[MOST], known[512] = "; there is none";
+    char *names[MOST], known[512] = "; there is none", elsewhere[512] = "";
     size_t count = 0;
     if (!sw_dataset_is_absent(o->dir, o->split))
         return sw_fail(o->error, SW_FAILED,
@@ -85,7 +85,7 @@ static int no_split(const struct opening *o)
             asprintf(&deeper, "%s/%s/%s%s", o->dir, entry->d_name, o->split, ending) < 0)
             deeper = NULL;
         if (deeper && is_there(deeper))
-            snprintf(near, sizeof near, "; it is in %s/%s", o->dir, entry->d_name);
+            snprintf(elsewhere, sizeof elsewhere, "; it is in %s/%s", o->dir, entry->d_name);
         free(deeper);
     }
     closedir(folder);
@@ -94,8 +94,8 @@ static int no_split(const struct opening *o)
         sw_suggest(known, sizeof known, "", (const char *const *)names, count);
     const char *near = sw_near_miss(o->split, (const char *const *)names, count);
     int status = sw_fail(o->error, SW_FAILED,
-                         "%s: expected the split '%s' (%s%s), found no such file%s%s%s%s", o->dir,
-                         o->split, o->split, ending, known, near ? "; did you mean '" : "",
+                         "%s: expected the split '%s' (%s%s), found no such file%s%s%s%s%s", o->dir,
+                         o->split, o->split, ending, elsewhere, known, near ? "; did you mean '" : "",
                          near ? near : "", near ? "'?" : "");
     for (size_t i = 0; i < count; i++)
         free(names[i]);

@@ -112,8 +112,6 @@ static int open_inputs(struct sw_trainer *t, struct sw_error *error)
     }
     int status = sw_inputs_open(&t->inputs, t->config, vocab, error);
     free(vocab);
-    if (status != SW_OK)
-        return status;
     return status;
 }
 
@@ -198,7 +196,8 @@ static int load_state(struct sw_trainer *t, const char *path, struct sw_error *e
 
 /* A checkpoint's words must be the run's, each with its id: a table of the same size says nothing.
  */
-static int check_words(const struct sw_trainer *t, const char *checkpoint, struct sw_error *error)
+static int check_init_words(const struct sw_trainer *t, const char *checkpoint,
+                            struct sw_error *error)
 {
     const struct sw_vocabulary *ours = &t->inputs.vocabulary;
     struct sw_vocabulary theirs;
@@ -257,7 +256,7 @@ static int start_from(const struct sw_trainer *t, const char *path, struct sw_er
     if (status == SW_OK)
         status = sw_checkpoint_fill(&checkpoint, t->matcher->model, error);
     if (status == SW_OK)
-        status = check_words(t, path, error);
+        status = check_init_words(t, path, error);
     sw_checkpoint_close(&checkpoint);
     return status;
 }
