@@ -77,3 +77,16 @@ pluginheaderdir = $(includedir)/stepwise
 pluginheader_HEADERS = core/stepwise/plugin.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = core/stepwise.pc
+
+# The manual page and the completion for bash, as the program writes them.
+if RUNS_HERE
+man1_MANS = core/stepwise.1
+completiondir = $(datadir)/bash-completion/completions
+completion_DATA = core/completion/stepwise
+CLEANFILES += core/stepwise.1 core/completion/stepwise
+core/stepwise.1: stepwise $(pkglib_LTLIBRARIES)
+	$(AM_V_GEN)STEPWISE_PLUGIN_PATH= ./stepwise help man >$@.new && mv $@.new $@
+core/completion/stepwise: stepwise $(pkglib_LTLIBRARIES)
+	$(AM_V_GEN)$(MKDIR_P) core/completion && \
+	STEPWISE_PLUGIN_PATH= ./stepwise help completion >$@.new && mv $@.new $@
+endif

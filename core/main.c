@@ -3,5 +3,6 @@
 
 int main(int argc, char **argv)
 {
+    sw_lua_catch_faults();
     return sw_lua_main(argc, argv);
 }

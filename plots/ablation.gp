@@ -16,11 +16,11 @@ eval panel
 set title runs
 set xrange [from:to]
 set xlabel from > 0 ? sprintf('rsum (the axis is cut: it starts at %g)', from) : 'rsum'
-do for [i=1:count] { set ytics add (name[i] i) }
-set ytics scale 0
+unset ytics
+do for [i=1:count] { set label i name[i] at graph 0, first i right offset -0.8,0 font small textcolor rgb ink }
 plot data index 0 using (from):'row':(from):'mean':(column('row') - 0.3):(column('row') + 0.3) \
          with boxxyerror linecolor rgb '#56b4e9' fillstyle solid 0.55 noborder, \
-     data index 0 using 'mean':'row':'std' with xerrorbars pointtype 1 pointsize 0 linecolor rgb ink linewidth 1.4, \
+     data index 0 using 'mean':'row':'std' with xerrorbars pointtype 0 linecolor rgb ink linewidth 1.4, \
      data index 1 using 'rsum':'row' with points pointtype 6 pointsize 0.7 linecolor rgb ink linewidth 1, \
      data index 0 using (inside ? column('paper') : NaN):'row':(0):(0.6) \
          with points pointtype 2 pointsize 0.9 linecolor rgb '#d55e00' linewidth 2
@@ -31,7 +31,7 @@ if (against ne '') {
     set title 'difference of rsum from '.against
     set xrange [least:most]
     set xlabel 'points of rsum, 95 % interval'
-    unset ytics
+    unset label
     set arrow 1 from 0, graph 0 to 0, graph 1 nohead linecolor rgb '#444444' linewidth 1 back
     sure(y) = column('separable') > 0 ? y : NaN
     unsure(y) = column('separable') > 0 ? NaN : y
@@ -42,11 +42,11 @@ if (against ne '') {
     array says = ['separable from the base', 'not separable', 'one seed', 'the paper, one run a row']
     array place = [130, 340, 490, 610]
     do for [i=1:(papers ? 4 : 3)] {
-        set label i says[i] at screen at(place[i]), down(high - strip + 12) \
+        set label i says[i] at screen at(place[i]), down(high - 14) \
             point pointtype mark[i] pointsize (i == 3 ? 0.55 : 0.9) linecolor rgb shade[i] linewidth 1.5 offset 1,0 textcolor rgb ink
     }
     plot data index 0 using 'delta':'row':'delta_low':'delta_high' \
-             with xerrorbars pointtype 1 pointsize 0 linecolor rgb '#0072b2' linewidth 1.6, \
+             with xerrorbars pointtype 0 linecolor rgb '#0072b2' linewidth 1.6, \
          data index 1 using 'delta':'row' with points pointtype 6 pointsize 0.7 linecolor rgb quiet linewidth 1, \
          data index 0 using (sure(column('delta'))):'row' with points pointtype 7 pointsize 0.9 linecolor rgb '#0072b2', \
          data index 0 using (unsure(column('delta'))):'row' with points pointtype 6 pointsize 0.9 linecolor rgb '#0072b2' linewidth 1.5, \

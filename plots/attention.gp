@@ -1,6 +1,6 @@
 # attention.gp -- where a model looks: the picture, then a panel for each word, then the context.
 #
-# After style.gp; core/lua/attention.lua sets what it reads. The panel_* arrays have `count` entries:
+# After style.gp; core/lua/panels.lua sets what it reads. word[] are the words. The panel_* arrays have `count` entries:
 # kind ("image", "regions", "words"), title, what stands below, file, the edges as parts of the
 # canvas, and the strongest region (y upwards; NaN: none). Over the picture lie cells_x x cells_y RGBA
 # bytes that reach over extent_x x extent_y. Without a picture, or where the regions' places are not
@@ -49,9 +49,9 @@ do for [p=1:count] {
         set yrange [0:*]
         set style fill solid
         set boxwidth 0.7
-        set xtics scale 0 rotate by 90 right font tiny
-        plot panel_file[p] using 1:2:xtic(3) with boxes linecolor rgb colour[1]
-        unset xtics
+        do for [w=1:words] { set label 9 + w word[w] at first w, graph 0 rotate by 90 right offset 0,-0.3 font tiny textcolor rgb ink }
+        plot panel_file[p] using 1:2 with boxes linecolor rgb colour[1]
+        unset label
     } else {
         over = has_picture && (places_known || panel_kind[p] eq 'image')
         set xrange [0:over ? picture_x : extent_x]

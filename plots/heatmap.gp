@@ -1,7 +1,7 @@
 # heatmap.gp -- weights of regions (down) for words (across), dark for large.
 #
-# data: x, y, value, a line a cell; across: array of the words, down_names: of the regions that are
-# named; columns, rows: how many
+# data: x, y, value, a line a cell; across: array of the words; columns, rows: how many; each: a region
+# that is numbered; below: pixels for the words
 set xrange [0.5:columns + 0.5]
 set yrange [rows + 0.5:0.5]
 unset grid
@@ -10,8 +10,8 @@ set tics scale 0
 x0 = 60; x1 = wide - 90; y0 = 30; y1 = high - below
 eval panel
 set title title
-do for [i=1:columns] { set xtics add (across[i] i) }
-set xtics rotate by 50 right offset 0.3,0.2
+unset xtics
+do for [i=1:columns] { set label i across[i] at first i, graph 0 rotate by 50 right offset 0.3,-0.6 font small textcolor rgb ink }
 set ytics 1, each
 set ylabel 'region'
 set colorbox user origin screen at(wide - 72), screen down(y1) size screen at(14), screen real(y1 - y0) / high

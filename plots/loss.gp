@@ -1,22 +1,32 @@
-# loss.gp -- the loss of a pair, the norm of the gradient and the learning rate, by step.
+# loss.gp -- the loss per pair, the norm of the gradient and the learning rate, by step.
 #
-# Of one run: faint as it is, bold as a running mean. Of the seeds of a row: the mean of their running
-# means in a band of one standard deviation. each: how many steps one point stands for.
-# Columns: step, and for Y of loss_per_sample, grad_norm, lr: Y, Y_low, Y_high, Y_raw.
+# Bold: centred means, of the seeds of a row their mean in a band of one standard deviation. Faint: each
+# run's own values. Dotted: the end of the warm-up.
+# Blocks: one of each group of runs: step, and for Y of loss_per_sample, grad_norm, lr: Y, Y_low, Y_high;
+# then one of each run: step, loss_per_sample, grad_norm.
+# each: how many steps one point stands for; group_of[singles]: the group of each run; warm[warms]: steps
+# where a warm-up ends, warm_group[]: the group it is of, 0 for all
 set multiplot
 set xrange [0:*] noextend
 below = each > 1 ? sprintf('step (a point every %d)', each) : 'step'
+do for [i=1:warms] {
+    set arrow 100 + i from first warm[i], graph 0 to first warm[i], graph 1 nohead front dashtype 3 linewidth 1.2 \
+        linecolor rgb (warm_group[i] ? hue(warm_group[i]) : '#444444')
+}
 
-curves = 'plot for [i=1:count] data index i-1 using "step":(column(y."_low")):(column(y."_high")) with filledcurves linecolor rgb hue(i) fillstyle transparent solid 0.22 noborder, for [i=1:count] data index i-1 using "step":(column(y."_raw")) linecolor rgb "#a0".hue(i)[2:*] linewidth 0.5, for [i=1:count] data index i-1 using "step":(column(y)) linecolor rgb hue(i) dashtype dash(i) linewidth 1.7'
+faint = 'for [i=1:singles] data index count+i-1 using "step":(column(y)) linecolor rgb "#a0".hue(group_of[i])[2:*] linewidth 0.5, '
+curves = 'for [i=1:count] data index i-1 using "step":(column(y."_low")):(column(y."_high")) with filledcurves linecolor rgb hue(i) fillstyle transparent solid 0.22 noborder, for [i=1:count] data index i-1 using "step":(column(y)) linecolor rgb hue(i) dashtype dash(i) linewidth 1.7'
 
 x0 = 70; x1 = wide / 2 - 10; y0 = 36; y1 = high - strip - 50
 eval panel
-set title 'loss a pair (log scale)'
+set title 'loss per pair (log scale)'
 set xlabel below
 # the warm-up sums over all negatives and is far above what follows
 set logscale y
+if (warms == 1) { set label 1 'end of warm-up' at first warm[1], graph 0.97 left offset 0.6,0 font small textcolor rgb '#444444' }
 y = 'loss_per_sample'
-eval curves
+eval 'plot '.faint.curves
+unset label 1
 
 x0 = wide / 2 + 75; x1 = wide - 25; y1 = y0 + 0.62 * (high - strip - 86) - 40
 eval panel
@@ -24,7 +34,7 @@ set title 'norm of the gradient, before it is clipped (log scale)'
 set xlabel ''
 set format x ''
 y = 'grad_norm'
-eval curves
+eval 'plot '.faint.curves
 
 y0 = y1 + 40; y1 = high - strip - 50
 eval panel
@@ -36,5 +46,5 @@ set format x
 set format y '%g'
 y = 'lr'
 eval key
-eval curves
+eval 'plot '.curves
 unset multiplot

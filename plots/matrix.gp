@@ -1,6 +1,6 @@
 # matrix.gp -- weights of attention as matrices, a word a row and a region a column.
 #
-# After style.gp; core/lua/attention.lua sets file[], name[] (count), word[] (words), regions, head.
+# After style.gp; core/lua/panels.lua sets file[], name[] (count), word[] (words), regions, head.
 set datafile separator tab
 unset datafile columnheaders
 set datafile commentschars "\001"
@@ -14,8 +14,8 @@ set xrange [-0.5:regions - 0.5]
 set yrange [words - 0.5:-0.5]
 set tics scale 0
 set xtics ceil(regions / 18.)
-set ytics ('' 0)
-do for [w=1:words] { set ytics add (word[w] w - 1) }
+unset ytics
+do for [w=1:words] { set label 1 + w word[w] at graph 0, first w - 1 right offset -0.8,0 font small textcolor rgb ink }
 set label 1 heading at screen 16. / wide, screen 1 - 20. / high left font (format eq 'png' ? ',11' : ',14')
 each = (1.0 - 1. * head / high) / count
 
@@ -27,7 +27,7 @@ do for [m=1:count] {
     set bmargin at screen 1 - 1. * head / high - m * each + 50. / high
     set title name[m] offset 0,-0.5
     set xlabel 'region'
-    plot file[m] matrix with image
+    plot file[m] matrix with image pixels
     unset label 1
 }
 unset multiplot

@@ -4,9 +4,9 @@
 # Columns: epoch, and for Y of rsum, i2t_r1 .. t2i_r10: Y, Y_low, Y_high.
 set multiplot
 set xrange [0:*] noextend
-size = count > 8 ? 0 : 0.35
+dot = count > 8 ? 0 : 7 # among many curves a point is no larger than its line
 
-curves = 'plot for [i=1:count] data index i-1 using "epoch":(column(y."_low")):(column(y."_high")) with filledcurves linecolor rgb hue(i) fillstyle transparent solid 0.22 noborder, for [i=1:count] data index i-1 using "epoch":(column(y)) with linespoints pointtype 7 pointsize size linecolor rgb hue(i) dashtype dash(i) linewidth 1.5'
+curves = 'plot for [i=1:count] data index i-1 using "epoch":(column(y."_low")):(column(y."_high")) with filledcurves linecolor rgb hue(i) fillstyle transparent solid 0.22 noborder, for [i=1:count] data index i-1 using "epoch":(column(y)) with linespoints pointtype dot pointsize 0.35 linecolor rgb hue(i) dashtype dash(i) linewidth 1.5'
 
 x0 = 60; x1 = 0.36 * wide; y0 = 36; y1 = high - strip - 50
 eval panel

@@ -6,10 +6,11 @@
 #   count    how many curves       name     array of their names    strip        pixels of the key
 #   and what the script's own head names.
 # By hand, with what `stepwise plot --tsv` wrote:
-#   gnuplot -e "format='svg'; output='loss.svg'; data='loss.tsv'; wide=900; high=430; strip=30; \
-#     count=1; array name=['x']; key_columns=1; each=1" style.gp loss.gp
+#   gnuplot -e "format='svg'; output='recall.svg'; data='recall.tsv'; wide=900; high=430; strip=30; \
+#     count=1; array name=['x']; key_columns=1" style.gp recall.gp
 #
-# Names are data: noenhanced keeps '_' and '^' as they are, and single quotes run nothing.
+# Names are data: noenhanced keeps "_" and "^" as they are; they are drawn as labels and titles, since a
+# tic is a format, in which "%" is not a sign like others.
 if (format eq 'png') {
     set terminal pngcairo size 2*wide,2*high noenhanced font 'DejaVu Sans,9.5' fontscale 2 linewidth 2.4 pointscale 2
 } else {

@@ -33,18 +33,21 @@ LOG_DRIVER = $(SHELL) $(top_srcdir)/tests/driver.sh
 SH_LOG_DRIVER = $(LOG_DRIVER)
 SH_LOG_COMPILER = $(SHELL)
 LUA_LOG_DRIVER = $(LOG_DRIVER) --lacks '$(SW_LUA_LACKS)'
-LUA_LOG_COMPILER = env LD_PRELOAD='$(SW_LUA_PRELOAD)' $(LUA_PROGRAM)
+LUA_LOG_COMPILER = $(SW_LUA_PRELOAD) $(LUA_PROGRAM)
 
 AM_TESTS_ENVIRONMENT = \
 	STEPWISE='$(abs_top_builddir)/stepwise'; export STEPWISE; \
 	STEPWISE_SOURCE='$(abs_top_srcdir)'; export STEPWISE_SOURCE; \
 	STEPWISE_BUILD='$(abs_top_builddir)'; export STEPWISE_BUILD; \
-	STEPWISE_PLUGIN_PATH='$(plugin_path)'; export STEPWISE_PLUGIN_PATH; \
+	unset STEPWISE_PLUGIN_PATH; \
 	if test -z "$$STEPWISE_SHARED" && test -d '$(abs_top_srcdir)/../shared'; then \
 	    STEPWISE_SHARED=`cd '$(abs_top_srcdir)/../shared' && pwd`; export STEPWISE_SHARED; fi; \
 	STEPWISE_LUA_PRELOAD='$(SW_LUA_PRELOAD)'; export STEPWISE_LUA_PRELOAD; \
+	STEPWISE_SANITIZERS='$(SW_SANITIZERS)'; export STEPWISE_SANITIZERS; \
 	LUA_CPATH='$(abs_top_builddir)/.libs/?.so;;'; export LUA_CPATH; \
 	ASAN_OPTIONS=allocator_may_return_null=1:$$ASAN_OPTIONS; export ASAN_OPTIONS; \
+	LSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/leaks.txt:print_suppressions=0'; \
+	export LSAN_OPTIONS; \
 	OPENBLAS_NUM_THREADS=1; export OPENBLAS_NUM_THREADS; \
 	LC_ALL=C.UTF-8; export LC_ALL;
 
@@ -77,6 +80,8 @@ unit_programs += tests/unit/check_matrix_kernels
 tests_unit_check_matrix_kernels_SOURCES = tests/unit/check_matrix_kernels.c tests/unit/kernel_sets.h tests/unit/unit.h
 unit_programs += tests/unit/check_npy tests/unit/check_tokens tests/unit/check_vocabulary
 unit_programs += tests/unit/check_glove tests/unit/check_dataset tests/unit/check_order
+unit_programs += tests/unit/check_coverage
+tests_unit_check_coverage_SOURCES = tests/unit/check_coverage.c tests/unit/unit.h
 tests_unit_check_npy_SOURCES = tests/unit/check_npy.c tests/unit/unit.h
 tests_unit_check_tokens_SOURCES = tests/unit/check_tokens.c tests/unit/unit.h
 tests_unit_check_vocabulary_SOURCES = tests/unit/check_vocabulary.c tests/unit/unit.h
@@ -101,12 +106,12 @@ script_tests += tests/cli/reference.sh
 test_data += tests/cli/reference.py
 
 # Lua: the binding, the Lua modules and the program, run by a stock Lua.
-script_tests += tests/lua/check_config.lua tests/lua/check_describe.lua tests/lua/check_figures.lua \
+script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lua/check_data.lua tests/lua/check_describe.lua tests/lua/check_figures.lua tests/lua/check_help.lua \
 	tests/lua/check_json.lua tests/lua/check_options.lua tests/lua/check_plan.lua \
 	tests/lua/check_program.lua tests/lua/check_statistics.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua
 test_data += tests/lua/unit.lua
-script_tests += tests/cli/template.sh
+script_tests += tests/cli/template.sh tests/cli/install.sh tests/cli/plugins.sh tests/cli/locale.sh
 unit_programs += tests/unit/check_pair_ops
 tests_unit_check_pair_ops_SOURCES = tests/unit/check_pair_ops.c tests/unit/unit.h
 script_tests += tests/cli/tokens_nltk.sh
@@ -120,9 +125,12 @@ tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h 
 tests_unit_check_run_folder_SOURCES = tests/unit/check_run_folder.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
 tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
 script_tests += tests/cli/bad_input.sh
+script_tests += tests/cli/signals.sh tests/cli/limits.sh tests/cli/resume.sh \
+	tests/cli/squeue_hiccup.sh
 
 # Plugins that must be refused.
-unit_programs += tests/unit/check_plugins
+unit_programs += tests/unit/check_plugins tests/unit/check_places
+tests_unit_check_places_SOURCES = tests/unit/check_places.c tests/unit/unit.h
 tests_unit_check_plugins_SOURCES = tests/unit/check_plugins.c tests/unit/unit.h
 check_LTLIBRARIES += tests/bad/other_abi.la tests/bad/no_symbol.la tests/bad/taken.la
 tests_bad_other_abi_la_LDFLAGS = $(test_module_ldflags)
@@ -130,6 +138,13 @@ tests_bad_other_abi_la_CPPFLAGS = $(plugin_cppflags)
 tests_bad_no_symbol_la_LDFLAGS = $(test_module_ldflags)
 tests_bad_taken_la_LDFLAGS = $(test_module_ldflags)
 tests_bad_taken_la_CPPFLAGS = $(plugin_cppflags)
+# plugins that are in order until they are loaded, or checked
+check_LTLIBRARIES += tests/bad/odd_load.la tests/bad/quits.la
+tests_bad_odd_load_la_LDFLAGS = $(test_module_ldflags)
+tests_bad_odd_load_la_CPPFLAGS = $(plugin_cppflags)
+tests_bad_quits_la_SOURCES = tests/bad/crashes.c
+tests_bad_quits_la_LDFLAGS = $(test_module_ldflags)
+tests_bad_quits_la_CPPFLAGS = $(plugin_cppflags) -DCRASHES_PRESET='"exit"'
 
 script_tests += tests/cli/bench.sh tests/cli/kernels.sh
 unit_programs += tests/unit/check_products
@@ -139,9 +154,14 @@ script_tests += tests/cli/readme.sh tests/cli/results.sh
 unit_programs += tests/unit/check_vectors
 tests_unit_check_vectors_SOURCES = tests/unit/check_vectors.c tests/unit/pairs_unit.h tests/unit/unit.h
 
+# Folds and test sets.
+unit_programs += tests/unit/check_test_sets
+tests_unit_check_test_sets_SOURCES = tests/unit/check_test_sets.c tests/unit/runs.h tests/unit/unit.h
+
 # Statistics and tables, against SciPy and NumPy.
 unit_programs += tests/unit/check_bootstrap
 tests_unit_check_bootstrap_SOURCES = tests/unit/check_bootstrap.c tests/unit/unit.h
+script_tests += tests/lua/check_test_sets.lua
 script_tests += tests/lua/check_results.lua tests/cli/latex.sh
 test_data += tests/golden/bootstrap.tsv tests/golden/statistics.tsv tests/golden/make_statistics.py
 test_data += tests/golden/simulate_differences.py
@@ -162,6 +182,9 @@ test_data += tests/cli/explain.py
 # The report, as markup and in a browser.
 script_tests += tests/lua/check_report.lua tests/cli/report_browser.sh
 test_data += tests/cli/report_browser.py tests/cli/dot.png
+# Hard names through every output; every kind of figure in two renderers.
+script_tests += tests/cli/names.sh tests/cli/rendered.sh
+test_data += tests/cli/names.py tests/cli/rendered.py tests/cli/png.py
 # gathering batches, and the profile of a step
 unit_programs += tests/unit/check_gather tests/unit/check_profile
 tests_unit_check_gather_SOURCES = tests/unit/check_gather.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
@@ -169,3 +192,23 @@ tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
 # Two small runs, byte for byte: what code that only moves must not change.
 script_tests += tests/cli/golden.sh
 test_data += tests/golden/runs.tsv
+script_tests += tests/lua/check_equal.lua
+unit_programs += tests/unit/check_duplicates
+tests_unit_check_duplicates_SOURCES = tests/unit/check_duplicates.c tests/unit/unit.h
+# What a plugin is given, and what is left when a system call or malloc fails.
+unit_programs += tests/unit/check_host
+tests_unit_check_host_SOURCES = tests/unit/check_host.c tests/unit/unit.h
+check_LTLIBRARIES += tests/faults/fail.la
+tests_faults_fail_la_SOURCES = tests/faults/fail.c
+tests_faults_fail_la_LDFLAGS = $(test_module_ldflags)
+script_tests += tests/faults/faults.sh
+# Fuzzing, and builds of their own in build/NAME, which leave this one as it is.
+include $(srcdir)/tests/fuzz/local.mk
+EXTRA_DIST += tests/README.md tests/leaks.txt tests/variant.sh tests/coverage.sh
+.PHONY: fuzz fuzz-programs coverage
+SECONDS = 10
+fuzz:
+	@$(SHELL) $(srcdir)/tests/fuzz/run.sh '$(SECONDS)'
+fuzz-programs: $(fuzz_programs) $(pkglib_LTLIBRARIES)
+coverage:
+	@$(SHELL) $(srcdir)/tests/coverage.sh

@@ -9,8 +9,9 @@
 
 enum sw_status {
     SW_OK = 0,
-    SW_FAILED = -1, /* the world is not as it should be: file, data, number; exit status 1 */
-    SW_MISUSE = -2, /* the caller asked for what does not exist: option, name; exit status 2 */
+    SW_FAILED = -1,      /* the world is not as it should be: file, data, number; exit status 1 */
+    SW_MISUSE = -2,      /* the caller asked for what does not exist: option, name; exit status 2 */
+    SW_INTERRUPTED = -3, /* asked to end early (sw_compute_interrupted); nothing is wrong */
 };
 
 /* The first failure of a call, in one line: what, where, expected, found, and the near miss. */

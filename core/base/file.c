@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,11 +45,79 @@ int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error)
     return SW_OK;
 }
 
+/* Without a byte order mark: two ASCII characters, each with its zero byte. */
+static int is_utf16(const struct sw_mapping *file)
+{
+    const unsigned char *d = file->data;
+    return file->size >= 4 && (!d[0] == !d[2]) && (!d[1] == !d[3]) && (!d[0] != !d[1]);
+}
+
+int sw_map_text(struct sw_mapping *out, size_t *begin, const char *path, struct sw_error *error)
+{
+    static const struct {
+        const char *magic;
+        size_t length;
+        const char *format, *convert; /* NULL: a byte order mark */
+    } starts[] = {
+        {"\xef\xbb\xbf", 3, NULL, NULL},
+        {"\xff\xfe", 2, "UTF-16", "iconv -f UTF-16 -t UTF-8"},
+        {"\xfe\xff", 2, "UTF-16", "iconv -f UTF-16 -t UTF-8"},
+        {"\x1f\x8b", 2, "a gzip file", "gunzip -c"},
+        {"PK\3\4", 4, "a zip archive", "unzip -p"},
+        {"BZh", 3, "a bzip2 file", "bunzip2 -c"},
+        {"\xfd"
+         "7zXZ",
+         5, "an xz file", "unxz -c"},
+        {"\x28\xb5\x2f\xfd", 4, "a zstd file", "unzstd -c"},
+    };
+    *begin = 0;
+    int status = sw_map(out, path, error);
+    if (!status && is_utf16(out)) {
+        sw_unmap(out);
+        status = sw_fail(error, SW_FAILED,
+                         "%s: expected text in UTF-8, found UTF-16 without a byte order mark; "
+                         "convert it with 'iconv -f UTF-16LE -t UTF-8' (or UTF-16BE)",
+                         path);
+    }
+    for (size_t i = 0; !status && i < sizeof starts / sizeof *starts; i++) {
+        size_t length = starts[i].length;
+        if (out->size < length || memcmp(out->data, starts[i].magic, length) != 0)
+            continue;
+        if (!starts[i].format) {
+            *begin = length;
+            break;
+        }
+        sw_unmap(out);
+        status =
+            sw_fail(error, SW_FAILED, "%s: expected text in UTF-8, found %s; convert it with '%s'",
+                    path, starts[i].format, starts[i].convert);
+    }
+    return status;
+}
+
 void sw_unmap(struct sw_mapping *mapping)
 {
     if (mapping->size)
         munmap((void *)(size_t)mapping->data, mapping->size);
     *mapping = (struct sw_mapping){(const unsigned char *)"", 0};
+}
+
+int sw_create_unique(char *path)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    enum { RANDOM = 6, TRIES = 100 };
+    unsigned char random[RANDOM];
+    char *end = path + strlen(path) - RANDOM;
+    for (int i = 0; i < TRIES; i++) {
+        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+            return -1;
+        for (int c = 0; c < RANDOM; c++)
+            end[c] = letters[random[c] % (sizeof letters - 1)];
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
 }
 
 static void forget(struct sw_new_file *file)
@@ -74,9 +143,7 @@ int sw_new_file_begin(struct sw_new_file *file, const char *path, struct sw_erro
     }
     memcpy(file->beside, path, length);
     memcpy(file->beside + length, ".XXXXXX", 8);
-    int fd = mkostemp(file->beside, O_CLOEXEC);
-    if (fd >= 0)
-        fchmod(fd, 0644);
+    int fd = sw_create_unique(file->beside);
     file->stream = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file->stream) {
         int why = errno;

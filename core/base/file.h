@@ -17,6 +17,14 @@ struct sw_mapping {
 int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error);
 void sw_unmap(struct sw_mapping *mapping);
 
+/* Maps a text file. Its text begins at data + *begin: a UTF-8 byte order mark is skipped. UTF-16
+ * and compressed files are refused, with the command that converts them. */
+int sw_map_text(struct sw_mapping *out, size_t *begin, const char *path, struct sw_error *error);
+
+/* Creates and opens a new file for reading and writing; the last six bytes of `path` are replaced
+ * by a name that is free. Unlike mkstemp's, its mode is 0666 less the umask. -1: see errno. */
+int sw_create_unique(char *path);
+
 /* A file that appears whole or not at all: written beside `path` under another name, then fsync,
  * rename, fsync of the folder. Between begin and commit or discard, write to ->stream. What is
  * there at `path` and no file (a folder, a device, a pipe) is refused at the beginning. */

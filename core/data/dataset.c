@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { CAPTIONS_AN_IMAGE = 5, DEV_CAPTIONS = 5000 };
+enum { FIVE = 5, DEV_IMAGES = 1000 };
 
 /* -- opening ----------------------------------------------------------------------------------- */
 
@@ -42,6 +42,19 @@ static bool is_there(const char *path)
     return lstat(path, &about) == 0;
 }
 
+bool sw_dataset_is_absent(const char *dir, const char *split)
+{
+    static const char *const endings[] = {"_ims.npy", "_caps.txt", "_precaps.txt"};
+    struct opening o = {.dir = dir, .split = split};
+    bool absent = true;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings && absent; i++) {
+        char *path = file_path(&o, endings[i]);
+        absent = path && !is_there(path);
+        free(path);
+    }
+    return absent;
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -52,8 +65,12 @@ static int no_split(const struct opening *o)
 {
     static const char ending[] = "_ims.npy";
     enum { MOST = 32 };
-    char *names[MOST], near[512] = "; there is none";
+    char *names[MOST], known[512] = "; there is none", elsewhere[512] = "";
     size_t count = 0;
+    if (!sw_dataset_is_absent(o->dir, o->split))
+        return sw_fail(o->error, SW_FAILED,
+                       "%s: expected features beside the captions of '%s', found no %s_ims.npy",
+                       o->dir, o->split, o->split);
     DIR *folder = opendir(o->dir);
     if (!folder)
         return sw_fail(o->error, SW_FAILED, "cannot open the data folder %s: %s", o->dir,
@@ -63,31 +80,54 @@ static int no_split(const struct opening *o)
         if (length > tail && !strcmp(entry->d_name + length - tail, ending))
             if ((names[count] = strndup(entry->d_name, length - tail)))
                 count++;
+        char *deeper = NULL; /* as precomp/ in what some projects publish */
+        if (*entry->d_name != '.' &&
+            asprintf(&deeper, "%s/%s/%s%s", o->dir, entry->d_name, o->split, ending) < 0)
+            deeper = NULL;
+        if (deeper && is_there(deeper))
+            snprintf(elsewhere, sizeof elsewhere, "; it is in %s/%s", o->dir, entry->d_name);
+        free(deeper);
     }
     closedir(folder);
     qsort(names, count, sizeof *names, by_name);
     if (count)
-        sw_suggest(near, sizeof near, o->split, (const char *const *)names, count);
+        sw_suggest(known, sizeof known, "", (const char *const *)names, count);
+    const char *near = sw_near_miss(o->split, (const char *const *)names, count);
+    int status = sw_fail(o->error, SW_FAILED,
+                         "%s: expected the split '%s' (%s%s), found no such file%s%s%s%s%s", o->dir,
+                         o->split, o->split, ending, elsewhere, known, near ? "; did you mean '" : "",
+                         near ? near : "", near ? "'?" : "");
     for (size_t i = 0; i < count; i++)
         free(names[i]);
-    return sw_fail(o->error, SW_FAILED, "%s: expected the split '%s' (%s%s), found no such file%s",
-                   o->dir, o->split, o->split, ending, near);
+    return status;
+}
+
+int sw_dataset_require(const char *dir, const char *split, struct sw_error *error)
+{
+    struct opening o = {.dir = dir, .split = split, .error = error};
+    char *path = file_path(&o, "_ims.npy");
+    if (!path)
+        return SW_FAILED;
+    int status = is_there(path) ? SW_OK : no_split(&o);
+    free(path);
+    return status;
 }
 
 static int open_features(struct opening *o)
 {
     struct sw_dataset *d = o->data;
+    if (sw_dataset_require(o->dir, o->split, o->error))
+        return SW_FAILED;
     if (!(d->path = file_path(o, "_ims.npy")))
         return SW_FAILED;
-    if (!is_there(d->path))
-        return no_split(o);
     int status = sw_npy_open(&d->file, d->path, o->error);
     if (status)
         return status;
     const size_t *shape = d->file.shape;
     if (d->file.dtype != SW_FLOAT32 && d->file.dtype != SW_FLOAT16 && d->file.dtype != SW_UINT8)
-        return sw_fail(o->error, SW_FAILED, "%s: expected float32, float16 or uint8, found %s",
-                       d->path, sw_dtype_name(d->file.dtype));
+        return sw_fail(o->error, SW_FAILED, "%s: expected float32, float16 or uint8, found %s%s",
+                       d->path, sw_dtype_name(d->file.dtype),
+                       d->file.dtype == SW_FLOAT64 ? "; save it as float32" : "");
     if (d->file.ndim != 3 || !shape[0] || !shape[1] || !shape[2])
         return sw_fail(o->error, SW_FAILED,
                        "%s: expected a shape (images, regions, features), found %d dimensions: "
@@ -95,9 +135,81 @@ static int open_features(struct opening *o)
                        d->path, d->file.ndim, shape[0], shape[1], shape[2], shape[3]);
     d->regions = shape[1];
     d->features = shape[2];
-    madvise((void *)(size_t)d->file.mapping.data, d->file.mapping.size,
-            o->options.sequential ? MADV_SEQUENTIAL : MADV_RANDOM);
     return SW_OK;
+}
+
+static bool equals_next(const struct sw_npy *file, size_t row)
+{
+    size_t bytes = sw_npy_row(file) * sw_dtype_size(file->dtype);
+    const char *at = (const char *)file->data + row * bytes;
+    return !memcmp(at, at + bytes, bytes);
+}
+
+/* How many rows from `row` on are equal, itself included. */
+static size_t equal_rows(const struct sw_npy *file, size_t row, size_t end)
+{
+    size_t first = row;
+    while (row + 1 < end && equals_next(file, row))
+        row++;
+    return row + 1 - first;
+}
+
+static size_t common_divisor(size_t a, size_t b)
+{
+    while (b) {
+        size_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static int repeated_unevenly(const struct opening *o, size_t a, size_t at_a, size_t b, size_t at_b)
+{
+    return sw_fail(
+        o->error, SW_FAILED,
+        "%s: as many captions as rows: expected every image repeated in the same number "
+        "of equal rows, or none; found %zu equal from row %zu on and %zu from row %zu on",
+        o->data->path, a, at_a, b, at_b);
+}
+
+/* Each caption has a row: the rows of an image are the length that all runs of equal rows share.
+ * Two images that happen to be equal make a run of twice the length, which changes nothing, and a
+ * few duplicates do not make a data set of repeated images. Most files end at their first two rows.
+ */
+static int find_repeats(struct opening *o)
+{
+    const struct sw_npy *file = &o->data->file;
+    size_t rows = file->shape[0], shared = 0, first = equal_rows(file, 0, rows);
+    o->data->stride = 1;
+    for (size_t row = 0, run = first; row < rows; row += run) {
+        run = row ? equal_rows(file, row, rows) : first;
+        size_t now = common_divisor(shared, run);
+        if (now == 1 && row >= FIVE)
+            return repeated_unevenly(o, shared, 0, run, row);
+        shared = now;
+        if (shared == 1)
+            break;
+    }
+    if (shared == rows)
+        shared = rows % FIVE ? 1 : FIVE;
+    if (shared > 1) {
+        o->data->stride = shared;
+        return SW_OK;
+    }
+    /* The first image may be the odd one out: look at neighbours all over the file. */
+    enum { LOOKS = 64, FEW = 2 * FIVE };
+    size_t looks = rows <= LOOKS ? rows - 1 : LOOKS, equal = 0, at = 0;
+    for (size_t i = looks; i-- > 0;) {
+        size_t row = i * (rows - 1) / looks;
+        if (equals_next(file, row)) {
+            at = row;
+            equal++;
+        }
+    }
+    return rows >= FEW && equal * 3 >= looks
+               ? repeated_unevenly(o, equal_rows(file, at, rows), at, first, 0)
+               : SW_OK;
 }
 
 /* How many captions go with a row, and how many of all are in use. */
@@ -107,24 +219,22 @@ static int divide(struct opening *o, const char *path)
     size_t rows = d->file.shape[0];
     if (o->lines == 0)
         return sw_fail(o->error, SW_FAILED, "%s: expected captions, found an empty file", path);
-    if (o->lines / CAPTIONS_AN_IMAGE == rows && o->lines % CAPTIONS_AN_IMAGE == 0)
-        d->div = CAPTIONS_AN_IMAGE;
-    else if (o->lines == rows)
-        d->div = 1;
-    else
+    if (o->lines % rows)
         return sw_fail(o->error, SW_FAILED,
-                       "%s: expected five captions a row of %s_ims.npy, which has %zu, or one; "
-                       "found %zu captions",
-                       path, o->split, rows, o->lines);
-    d->stride = d->div == 1 && rows % CAPTIONS_AN_IMAGE == 0 ? CAPTIONS_AN_IMAGE : 1;
+                       "%s: expected the same number of captions for each of the %zu rows of "
+                       "%s_ims.npy, found %zu captions",
+                       path, rows, o->split, o->lines);
+    d->div = o->lines / rows;
+    d->stride = 1;
+    if (d->div == 1 && find_repeats(o))
+        return SW_FAILED;
 
-    size_t an_image = d->div * d->stride;
-    d->images = o->lines / an_image;
-    if (!strcmp(o->split, "dev") && !o->options.all_captions && d->images > DEV_CAPTIONS / an_image)
-        d->images = DEV_CAPTIONS / an_image;
+    d->images = rows / d->stride;
+    if (!strcmp(o->split, "dev") && !o->options.all_captions && d->images > DEV_IMAGES)
+        d->images = DEV_IMAGES;
     if (o->options.images && o->options.images < d->images)
         d->images = o->options.images;
-    d->captions = d->images * an_image;
+    d->captions = d->images * d->div * d->stride;
     return SW_OK;
 }
 
@@ -149,7 +259,8 @@ static int open_captions(struct opening *o, const struct sw_vocabulary *vocabula
     if (!status)
         status = divide(o, precaps ? ids : text);
     if (!status && vocabulary)
-        status = sw_dataset_read_captions(d, vocabulary, precaps ? ids : text, o->error);
+        status = sw_dataset_read_captions(d, vocabulary, o->options.longest, precaps ? ids : text,
+                                          o->error);
     free(text);
     free(ids);
     return status;
@@ -165,7 +276,7 @@ static int open_counts(struct opening *o, const char *path)
     if (counts->ndim != 1 || counts->shape[0] != rows ||
         (counts->dtype != SW_INT32 && counts->dtype != SW_INT64))
         return sw_fail(o->error, SW_FAILED,
-                       "%s: expected %zu numbers of int32 or int64, one a row of %s, found %d "
+                       "%s: expected %zu numbers of int32 or int64, one per row of %s, found %d "
                        "dimensions, the first %zu, of %s",
                        path, rows, o->data->path, counts->ndim, counts->shape[0],
                        sw_dtype_name(counts->dtype));
@@ -175,49 +286,14 @@ static int open_counts(struct opening *o, const char *path)
             return sw_fail(o->error, SW_FAILED,
                            "%s: row %zu: expected 1 to %zu regions, found %lld", path, i,
                            o->data->regions, (long long)n);
+        size_t first = i - i % o->data->stride;
+        if (n != sw_npy_integer(counts, first))
+            return sw_fail(o->error, SW_FAILED,
+                           "%s: row %zu: expected %lld regions as in row %zu of the same image, "
+                           "found %lld",
+                           path, i, (long long)sw_npy_integer(counts, first), first, (long long)n);
     }
     return SW_OK;
-}
-
-static int open_boxes(struct opening *o, const char *path)
-{
-    struct sw_npy *boxes = &o->data->boxes;
-    size_t rows = o->data->file.shape[0];
-    int status = sw_npy_open(boxes, path, o->error);
-    if (status)
-        return status;
-    if (boxes->ndim != 3 || boxes->shape[0] != rows || boxes->shape[1] != o->data->regions ||
-        boxes->shape[2] != 4 || (boxes->dtype != SW_FLOAT32 && boxes->dtype != SW_FLOAT16))
-        return sw_fail(o->error, SW_FAILED,
-                       "%s: expected float32 of shape (%zu,%zu,4), found %s of %d dimensions: "
-                       "%zu, %zu, %zu",
-                       path, rows, o->data->regions, sw_dtype_name(boxes->dtype), boxes->ndim,
-                       boxes->shape[0], boxes->shape[1], boxes->shape[2]);
-    o->data->has_boxes = true;
-    return SW_OK;
-}
-
-static int open_names(struct opening *o, const char *path)
-{
-    size_t rows = o->data->file.shape[0];
-    int status = sw_lines_open(&o->data->names, path, o->error);
-    size_t found = o->data->names.count;
-    if (!status && found != rows && found != o->lines)
-        return sw_fail(o->error, SW_FAILED,
-                       "%s: expected a name for each of %zu rows or %zu captions, found %zu", path,
-                       rows, o->lines, found);
-    return status;
-}
-
-static int open_if_there(struct opening *o, const char *ending,
-                         int (*open_it)(struct opening *, const char *))
-{
-    char *path = file_path(o, ending);
-    if (!path)
-        return SW_FAILED;
-    int status = is_there(path) ? open_it(o, path) : SW_OK;
-    free(path);
-    return status;
 }
 
 int sw_dataset_open(const char *dir, const char *split, const struct sw_vocabulary *vocabulary,
@@ -231,14 +307,17 @@ int sw_dataset_open(const char *dir, const char *split, const struct sw_vocabula
     int status = open_features(&o);
     if (!status)
         status = open_captions(&o, vocabulary);
-    if (!status)
-        status = open_if_there(&o, "_ims_counts.npy", open_counts);
-    if (!status)
-        status = open_if_there(&o, "_ims_bbx.npy", open_boxes);
-    if (!status)
-        status = open_if_there(&o, "_ids.txt", open_names);
+    char *counts = status ? NULL : file_path(&o, "_ims_counts.npy");
+    if (!status && !counts)
+        status = SW_FAILED;
+    if (!status && is_there(counts))
+        status = open_counts(&o, counts);
+    free(counts);
     if (status)
         sw_dataset_close(out);
+    else
+        madvise((void *)(size_t)out->file.mapping.data, out->file.mapping.size,
+                o.options.sequential ? MADV_SEQUENTIAL : MADV_RANDOM);
     return status;
 }
 
@@ -250,6 +329,7 @@ void sw_dataset_close(struct sw_dataset *data)
     sw_lines_close(&data->text);
     sw_lines_close(&data->names);
     sw_lines_close(&data->precaps);
+    sw_word_use_free(&data->words);
     free(data->offsets);
     free(data->ids);
     free(data->path);
@@ -289,58 +369,9 @@ void sw_dataset_prefetch(const struct sw_dataset *data, size_t row)
     madvise((void *)begin, end - begin, MADV_WILLNEED);
 }
 
-static bool all_finite(const float *x, size_t count)
-{
-    uint32_t endless = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, x + i, sizeof bits);
-        endless |= (bits & 0x7f800000u) == 0x7f800000u;
-    }
-    return !endless;
-}
-
-int sw_dataset_regions(const struct sw_dataset *data, size_t row, float *out,
-                       struct sw_error *error)
-{
-    sw_dataset_prefetch(data, row); /* else a row is read page by page */
-    if (sw_npy_floats(&data->file, row, 1, out))
-        return sw_fail(error, SW_MISUSE, "%s: expected a row below %zu, found %zu", data->path,
-                       data->file.shape[0], row);
-    size_t real = sw_dataset_region_count(data, row) * data->features;
-    size_t all = data->regions * data->features;
-    memset(out + real, 0, (all - real) * sizeof *out);
-    if (data->file.dtype == SW_UINT8 || all_finite(out, real))
-        return SW_OK;
-    size_t i = 0;
-    while (all_finite(out + i, 1))
-        i++;
-    return sw_fail(error, SW_FAILED,
-                   "%s: row %zu, region %zu, feature %zu: expected a finite number, found %g",
-                   data->path, row, i / data->features, i % data->features, (double)out[i]);
-}
-
-int sw_dataset_boxes(const struct sw_dataset *data, size_t row, float *out, struct sw_error *error)
-{
-    if (!data->has_boxes)
-        return sw_fail(error, SW_MISUSE, "%s: there are no boxes beside it", data->path);
-    if (sw_npy_floats(&data->boxes, row, 1, out))
-        return sw_fail(error, SW_MISUSE, "%s: boxes: expected a row below %zu, found %zu",
-                       data->path, data->boxes.shape[0], row);
-    return SW_OK;
-}
-
 const char *sw_dataset_caption(const struct sw_dataset *data, size_t caption, size_t *length)
 {
     return data->has_text ? sw_line(&data->text, caption, length) : NULL;
-}
-
-const char *sw_dataset_name(const struct sw_dataset *data, size_t image, size_t *length)
-{
-    if (!data->names.count)
-        return NULL;
-    bool a_row = data->names.count == data->file.shape[0];
-    return sw_line(&data->names, image * data->stride * (a_row ? 1 : data->div), length);
 }
 
 /* -- fingerprint ------------------------------------------------------------------------------- */
@@ -367,7 +398,11 @@ uint64_t sw_dataset_fingerprint(const struct sw_dataset *data)
     }
     so_far = mix(so_far, &data->text.mapping);
     so_far = mix(so_far, &data->precaps.mapping);
-    return mix(so_far, &data->counts.mapping);
+    so_far = mix(so_far, &data->counts.mapping);
+    /* Results of data with one caption per image, which earlier versions read otherwise, are not
+     * taken for those of this one. */
+    bool one = data->div * data->stride == 1;
+    return one ? XXH3_64bits_withSeed(&one, sizeof one, so_far) : so_far;
 }
 
 bool sw_dataset_is_generated(const char *dir)

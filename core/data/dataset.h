@@ -2,17 +2,21 @@
  *
  *   {split}_ims.npy         (rows,k,F) region features: float32, float16 or uint8 (value / 255)
  *   {split}_caps.txt        one caption a line
- *   {split}_ids.txt         optional: an image's name a line, one a row or one a caption
- *   {split}_ims_bbx.npy     optional: (rows,k,4) float32, x1 y1 x2 y2 in pixels
+ *   {split}_ids.txt         optional: an image's name per line, for each image, row or caption
+ *   {split}_ims_bbx.npy     optional: (rows or images,k,4), x1 y1 x2 y2 in pixels
  *   {split}_ims_counts.npy  optional: (rows) int32 or int64, how many of a row's k regions are real
  *   {split}_precaps.txt     optional: a caption's word ids a line, with commas between
  *
- * Captions come in fives. There are five a row, or each caption has a row of its own and five rows
- * in turn repeat one image. Features stay in the mapped file: a split may be larger than memory. */
+ * Captions = q x rows: each row is an image, and caption j belongs to image j / q, q any whole
+ * number. Captions = rows: where images come in runs of equal rows, all of one length (five, in the
+ * field's files), each run is an image with a row per caption; otherwise each row is an image with
+ * one caption. core/data/README.md has the rules. Features stay in the mapped file: a split may be
+ * larger than memory. Names and boxes are read only when asked for. */
 #ifndef SW_DATA_DATASET_H
 #define SW_DATA_DATASET_H
 
 #include "base/error.h"
+#include "data/coverage.h"
 #include "data/lines.h"
 #include "data/npy.h"
 #include "data/vocabulary.h"
@@ -21,22 +25,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The longest caption of the field's data sets has some 80 words; one of thousands is a lost line
+ * end, and a batch with it would need gigabytes. */
+enum { SW_LONGEST_CAPTION = 1000 };
+struct sw_compute;
+
 struct sw_dataset_options {
     size_t images;     /* only the first N images, when there are more; 0: all */
-    bool all_captions; /* the split "dev" is not held to its first 5000 captions */
+    bool all_captions; /* the split "dev" is not held to its first 1000 images */
     bool precaps;      /* word ids come from {split}_precaps.txt when that is there */
-    bool sequential;   /* rows will be read in order (evaluation), not at random (training) */
+    size_t longest;  /* most words of a caption, without <start> and <end>; 0: SW_LONGEST_CAPTION */
+    bool sequential; /* rows will be read in order (evaluation), not at random (training) */
 };
 
 struct sw_dataset {
-    size_t images, regions, features; /* I, k, F: what is in use */
-    size_t captions;                  /* C */
-    size_t div;                       /* captions a row of the features file: 5 or 1 */
-    size_t stride;                    /* rows an image: 5 when each caption has its own, else 1 */
-    size_t longest;                   /* words of the longest caption */
-    size_t *offsets;                  /* (C + 1): where each caption begins in ids */
-    int32_t *ids;                     /* <start> w.. <end> of all captions, end to end */
-    bool has_boxes, has_text;
+    size_t images, regions, features;    /* I, k, F: what is in use */
+    size_t captions;                     /* C */
+    size_t div;                          /* q: captions per row of the features file */
+    size_t stride;                       /* rows per image: 1, unless each caption has its own */
+    size_t longest;                      /* words of the longest caption */
+    size_t *offsets;                     /* (C + 1): where each caption begins in ids */
+    int32_t *ids;                        /* <start> w.. <end> of all captions, end to end */
+    struct sw_word_use words;            /* how often these captions have each word */
+    bool has_text, has_boxes, has_names; /* the last two after sw_dataset_open_side_files */
+    struct sw_error boxes_error, names_error; /* why a file that is there is not in use */
     /* the files */
     struct sw_npy file, boxes, counts;
     struct sw_lines text, names, precaps;
@@ -45,12 +57,23 @@ struct sw_dataset {
 
 /* Opens `split` of folder `dir`. `vocabulary` may be NULL: then captions have no ids. `options` may
  * be NULL. Errors name the file: no such split (and which there are), a wrong dtype or shape, a
- * number of captions that fits neither five a row nor one a row, a caption that is not UTF-8 (with
- * its line), a word id beyond the vocabulary. On failure *out may be closed. */
+ * number of captions that is no multiple of the rows, rows of which only some are repeated, a
+ * caption that is not UTF-8 (with its line), a word id beyond the vocabulary. On failure *out may
+ * be closed. */
 int sw_dataset_open(const char *dir, const char *split, const struct sw_vocabulary *vocabulary,
                     const struct sw_dataset_options *options, struct sw_dataset *out,
                     struct sw_error *error);
 void sw_dataset_close(struct sw_dataset *data);
+
+/* An error, with the splits there are, unless the folder has features of this split. */
+int sw_dataset_require(const char *dir, const char *split, struct sw_error *error);
+
+/* Whether the folder has neither features nor captions of this split. */
+bool sw_dataset_is_absent(const char *dir, const char *split);
+
+/* Opens names and boxes where they are. What cannot be used is left out, and its error says why:
+ * nothing is computed from them. */
+void sw_dataset_open_side_files(struct sw_dataset *data);
 
 /* The image (0 .. I-1) of a caption: equal for the captions of one image. */
 size_t sw_dataset_image(const struct sw_dataset *data, size_t caption);
@@ -67,8 +90,14 @@ size_t sw_dataset_region_count(const struct sw_dataset *data, size_t row);
 int sw_dataset_regions(const struct sw_dataset *data, size_t row, float *out,
                        struct sw_error *error);
 
-/* The boxes of a row into out (k,4), when has_boxes. */
-int sw_dataset_boxes(const struct sw_dataset *data, size_t row, float *out, struct sw_error *error);
+/* Reads all values of the images in use once, on all threads; the first that is not finite is the
+ * error of sw_dataset_regions. */
+int sw_dataset_check_values(const struct sw_dataset *data, struct sw_compute *compute,
+                            struct sw_error *error);
+
+/* The boxes of an image into out (k,4), when has_boxes. */
+int sw_dataset_boxes(const struct sw_dataset *data, size_t image, float *out,
+                     struct sw_error *error);
 
 /* Tells the system that the row will soon be read. */
 void sw_dataset_prefetch(const struct sw_dataset *data, size_t row);
@@ -77,7 +106,7 @@ void sw_dataset_prefetch(const struct sw_dataset *data, size_t row);
  * ended by a NUL, when has_text; else NULL. */
 const char *sw_dataset_caption(const struct sw_dataset *data, size_t caption, size_t *length);
 
-/* The name of an image, not ended by a NUL; NULL when the folder has no names. */
+/* The name of an image, not ended by a NUL; NULL unless has_names. */
 const char *sw_dataset_name(const struct sw_dataset *data, size_t image, size_t *length);
 
 /* Whether README.txt in `dir` says that Stepwise generated the data there. */
@@ -86,5 +115,9 @@ bool sw_dataset_is_generated(const char *dir);
 /* XXH3 of what the files hold: sizes, header and evenly spread pages of the features, and captions
  * and region counts whole. It does not depend on the options that choose a part. */
 uint64_t sw_dataset_fingerprint(const struct sw_dataset *data);
+
+/* Another one, which also changes with the features file's time and the number of images in use:
+ * what sw_dataset_check_values found for it holds as long as it stays. */
+uint64_t sw_dataset_stamp(const struct sw_dataset *data);
 
 #endif

@@ -2,11 +2,14 @@
 #include "data/dataset_captions.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 struct packer {
     struct sw_dataset *data;
     const struct sw_vocabulary *vocabulary;
     size_t used, room; /* of data->ids */
+    size_t longest;
     struct sw_error *error;
 };
 
@@ -25,14 +28,58 @@ static int put(struct packer *p, int32_t id)
     return SW_OK;
 }
 
+static int put_word(struct packer *p, const char *word, size_t length)
+{
+    int32_t id = sw_words_find(&p->vocabulary->words, word, length);
+    if (id == SW_NO_WORD) {
+        int status = sw_word_counts_add_word(&p->data->words.unknown, word, length, p->error);
+        return status ? status : put(p, p->vocabulary->unk);
+    }
+    p->data->words.seen[id]++;
+    return put(p, id);
+}
+
+/* Where the name of a picture ends that a tab or a comma parts from a caption, as in other files of
+ * the field ("1000268201.jpg#0", a tab, the caption); NULL when the line is a caption alone. */
+static const char *name_end(const char *line, size_t length)
+{
+    static const char *const endings[] = {".jpg", ".jpeg", ".png"};
+    size_t n = 0, digits = 0;
+    while (n < length && line[n] != '\t' && line[n] != ',' && line[n] != ' ')
+        n++;
+    if (n == length || line[n] == ' ')
+        return NULL;
+    const char *end = line + n;
+    while (digits < n && end[-1 - (ptrdiff_t)digits] >= '0' && end[-1 - (ptrdiff_t)digits] <= '9')
+        digits++;
+    if (digits && digits < n && end[-1 - (ptrdiff_t)digits] == '#')
+        n -= digits + 1;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t size = strlen(endings[i]);
+        if (n > size && !strncasecmp(line + n - size, endings[i], size))
+            return end;
+    }
+    return NULL;
+}
+
 static int put_text(struct packer *p, struct sw_tokens *tokens, const char *line, size_t length)
 {
+    const char *name = name_end(line, length);
+    if (name)
+        return sw_fail(p->error, SW_FAILED,
+                       "expected a caption, found a picture's name before it, '%.*s'; bring the "
+                       "lines into the order of the pictures, then keep the captions with '%s'",
+                       name - line > 60 ? 60 : (int)(name - line), line,
+                       *name == ',' ? "cut -d, -f2-" : "cut -f2-");
     int status = sw_tokenize(line, length, tokens, p->error);
+    if (!status && tokens->count == 0)
+        status = sw_fail(p->error, SW_FAILED,
+                         "expected a caption, found an empty line; leave such lines out");
     if (!status)
         status = put(p, p->vocabulary->start);
     for (size_t i = 0; !status && i < tokens->count; i++) {
         const char *word = sw_token(tokens, i, &length);
-        status = put(p, sw_vocabulary_find(p->vocabulary, word, length));
+        status = put_word(p, word, length);
     }
     return status ? status : put(p, p->vocabulary->end);
 }
@@ -62,6 +109,8 @@ static int put_ids(struct packer *p, const char *line, size_t length)
                            words, length > 40 ? 40 : (int)length, line);
         if (p->used == begin && (int32_t)id != p->vocabulary->start)
             status = put(p, p->vocabulary->start);
+        if ((int32_t)id != p->vocabulary->start && (int32_t)id != p->vocabulary->end)
+            p->data->words.seen[id]++;
         if (!status)
             status = put(p, (int32_t)id);
     }
@@ -73,12 +122,17 @@ static int put_ids(struct packer *p, const char *line, size_t length)
 }
 
 int sw_dataset_read_captions(struct sw_dataset *data, const struct sw_vocabulary *vocabulary,
-                             const char *path, struct sw_error *error)
+                             size_t longest, const char *path, struct sw_error *error)
 {
-    struct packer p = {.data = data, .vocabulary = vocabulary, .error = error};
+    struct packer p = {.data = data,
+                       .vocabulary = vocabulary,
+                       .longest = longest ? longest : SW_LONGEST_CAPTION,
+                       .error = error};
     struct sw_tokens tokens = {0};
     const struct sw_lines *from = data->precaps.count ? &data->precaps : &data->text;
-    int status = SW_OK;
+    int status = sw_word_use_begin(&data->words, vocabulary, error);
+    if (status)
+        return status;
     data->offsets = malloc((data->captions + 1) * sizeof *data->offsets);
     if (!data->offsets)
         return sw_fail(error, SW_FAILED, "%s: out of memory for %zu captions", path,
@@ -89,8 +143,15 @@ int sw_dataset_read_captions(struct sw_dataset *data, const struct sw_vocabulary
         data->offsets[j] = p.used;
         status =
             data->precaps.count ? put_ids(&p, line, length) : put_text(&p, &tokens, line, length);
-        if (p.used - data->offsets[j] > data->longest)
-            data->longest = p.used - data->offsets[j];
+        size_t words = p.used - data->offsets[j]; /* <start> and <end>, too */
+        if (words > data->longest)
+            data->longest = words;
+        if (!status && words > p.longest + 2)
+            status = sw_fail(error, SW_FAILED,
+                             "expected a caption of at most %zu words, found %zu; is a line end "
+                             "lost?%s",
+                             p.longest, words - 2,
+                             longest ? " (data.longest_caption=N sets the limit)" : "");
         if (status)
             sw_error_within(error, "%s: line %zu", path, j + 1);
     }

@@ -17,7 +17,6 @@ struct reader {
     size_t width;   /* W */
     double *values; /* (W): of the line at hand */
     double *sums;   /* (W): of all lines */
-    bool *has;      /* (V) */
     struct sw_error *error;
 };
 
@@ -52,10 +51,20 @@ static bool read_values(const struct reader *r, const struct line *line, const c
     return at == line->end;
 }
 
+static int found_tab(const struct reader *r, const struct line *line)
+{
+    return sw_fail(r->error, SW_FAILED,
+                   "%s: line %zu: expected single spaces between the word and its numbers, found a "
+                   "tab; convert it with \"tr '\\t' ' '\"",
+                   r->path, line->number);
+}
+
 /* What is wrong with the fields after the word. */
 static int explain(const struct reader *r, const struct line *line, const char *word_end)
 {
     size_t found = 0;
+    if (memchr(line->begin, '\t', (size_t)(line->end - line->begin)))
+        return found_tab(r, line);
     for (const char *at = word_end, *next; at < line->end; at = next, found++) {
         next = next_space(at + 1, line->end);
         long length = next - at - 1;
@@ -97,6 +106,8 @@ static int read_line(const struct reader *r, const struct line *line, const char
 static int find_width(struct reader *r, const struct line *line)
 {
     size_t found = 0;
+    if (memchr(line->begin, '\t', (size_t)(line->end - line->begin)))
+        return found_tab(r, line);
     bool whole = true; /* word2vec's files begin with two counts */
     for (const char *c = line->begin; c < line->end; c++)
         whole = whole && ((*c >= '0' && *c <= '9') || *c == ' ');
@@ -128,9 +139,9 @@ static int make_room(struct reader *r)
     bool fits = !__builtin_mul_overflow(words, r->width, &elements);
     r->values = malloc(r->width * sizeof *r->values);
     r->sums = calloc(r->width, sizeof *r->sums);
-    r->has = calloc(words + 1, sizeof *r->has);
+    r->out->has = calloc(words + 1, sizeof *r->out->has);
     r->out->rows = fits ? calloc(elements + 1, sizeof *r->out->rows) : NULL;
-    if (!r->values || !r->sums || !r->has || !r->out->rows)
+    if (!r->values || !r->sums || !r->out->has || !r->out->rows)
         return sw_fail(r->error, SW_FAILED, "%s: out of memory for %zu words of %zu numbers",
                        r->path, words, r->width);
     return SW_OK;
@@ -149,8 +160,8 @@ static void keep_line(struct reader *r, const struct line *line, const char *wor
         sw_words_find(&r->vocabulary->words, line->begin, (size_t)(word_end - line->begin));
     if (id == SW_NO_WORD || is_special(r->vocabulary, id))
         return;
-    r->out->found += !r->has[id];
-    r->has[id] = true;
+    r->out->found += !r->out->has[id];
+    r->out->has[id] = true;
     float *row = r->out->rows + (size_t)id * r->width;
     for (size_t i = 0; i < r->width; i++)
         row[i] = (float)r->values[i];
@@ -160,35 +171,52 @@ static void fill_missing(const struct reader *r)
 {
     const struct sw_vocabulary *v = r->vocabulary;
     for (size_t id = 0; id < v->words.count; id++) {
-        if (r->has[id] || ((int32_t)id != v->unk && is_special(v, (int32_t)id)))
+        if (r->out->has[id] || ((int32_t)id != v->unk && is_special(v, (int32_t)id)))
             continue;
         for (size_t i = 0; i < r->width; i++)
             r->out->rows[id * r->width + i] = (float)(r->sums[i] / (double)r->out->lines);
     }
 }
 
-static int read_file(struct reader *r, const struct sw_mapping *file)
+/* The line at *at, which then is at the next one. */
+static struct line next_line(const char **at, const char *stop, size_t number)
 {
-    const char *at = (const char *)file->data, *stop = at + file->size;
-    int status = SW_OK;
-    if (file->size == 0)
-        return sw_fail(r->error, SW_FAILED,
-                       "%s: expected lines of a word and its numbers, found "
-                       "an empty file",
-                       r->path);
+    const char *end = memchr(*at, '\n', (size_t)(stop - *at));
+    struct line line = {*at, end ? end : stop, number};
+    *at = end ? end + 1 : stop;
+    while (line.end > line.begin && (line.end[-1] == ' ' || line.end[-1] == '\r'))
+        line.end--;
+    return line;
+}
+
+/* Opens r->path, whose text begins at *at and ends at *stop, and finds W. */
+static int open_file(struct reader *r, struct sw_mapping *file, const char **at, const char **stop)
+{
+    size_t begin;
+    int status = sw_map_text(file, &begin, r->path, r->error);
+    if (status)
+        return status;
+    *at = (const char *)file->data + begin;
+    *stop = (const char *)file->data + file->size;
+    const char *first = *at;
+    struct line line = next_line(&first, *stop, 1);
+    status = *at < *stop ? find_width(r, &line)
+                         : sw_fail(r->error, SW_FAILED,
+                                   "%s: expected lines of a word and its numbers, found an empty "
+                                   "file",
+                                   r->path);
+    if (status)
+        sw_unmap(file);
+    return status;
+}
+
+static int read_lines(struct reader *r, const char *at, const char *stop)
+{
+    int status = make_room(r);
     while (!status && at < stop) {
-        const char *end = memchr(at, '\n', (size_t)(stop - at)), *word_end;
-        struct line line = {at, end ? end : stop, ++r->out->lines};
-        at = end ? end + 1 : stop;
-        while (line.end > line.begin && (line.end[-1] == ' ' || line.end[-1] == '\r'))
-            line.end--;
-        if (line.number == 1) {
-            status = find_width(r, &line);
-            if (!status)
-                status = make_room(r);
-        }
-        if (!status)
-            status = read_line(r, &line, &word_end);
+        const char *word_end;
+        struct line line = next_line(&at, stop, ++r->out->lines);
+        status = read_line(r, &line, &word_end);
         if (!status)
             keep_line(r, &line, word_end);
     }
@@ -207,24 +235,37 @@ int sw_glove_read(const char *path, const struct sw_vocabulary *vocabulary, int 
                        .width = width > 0 ? (size_t)width : 0,
                        .error = error};
     struct sw_mapping file;
-    int status = sw_map(&file, path, error);
+    const char *at, *stop;
+    int status = open_file(&r, &file, &at, &stop);
     if (status)
         return status;
-    if (file.size)
-        madvise((void *)(size_t)file.data, file.size, MADV_SEQUENTIAL);
-    status = read_file(&r, &file);
+    madvise((void *)(size_t)file.data, file.size, MADV_SEQUENTIAL);
+    status = read_lines(&r, at, stop);
     sw_unmap(&file);
     free(r.values);
     free(r.sums);
-    free(r.has);
     out->width = (int)r.width;
     if (status)
         sw_glove_free(out);
     return status;
 }
 
+int sw_glove_width(const char *path, int *width, struct sw_error *error)
+{
+    struct reader r = {.path = path, .error = error};
+    struct sw_mapping file;
+    const char *at, *stop;
+    int status = open_file(&r, &file, &at, &stop);
+    if (status)
+        return status;
+    sw_unmap(&file);
+    *width = (int)r.width;
+    return SW_OK;
+}
+
 void sw_glove_free(struct sw_glove *glove)
 {
     free(glove->rows);
+    free(glove->has);
     *glove = (struct sw_glove){0};
 }

@@ -25,11 +25,11 @@ static size_t find_lines(const struct sw_mapping *file, size_t start, size_t *at
 int sw_lines_open(struct sw_lines *out, const char *path, struct sw_error *error)
 {
     *out = (struct sw_lines){0};
-    int status = sw_map(&out->mapping, path, error);
+    size_t start;
+    int status = sw_map_text(&out->mapping, &start, path, error);
     if (status)
         return status;
     const struct sw_mapping *file = &out->mapping;
-    size_t start = file->size >= 3 && !memcmp(file->data, "\xef\xbb\xbf", 3) ? 3 : 0;
     out->count = find_lines(file, start, NULL);
     out->at = out->count < SIZE_MAX / sizeof *out->at - 1
                   ? malloc((out->count + 1) * sizeof *out->at)
@@ -40,6 +40,9 @@ int sw_lines_open(struct sw_lines *out, const char *path, struct sw_error *error
         return SW_FAILED;
     }
     find_lines(file, start, out->at);
+    size_t length = 0;
+    while (out->count && (sw_line(out, out->count - 1, &length), length == 0))
+        out->count--;
     return SW_OK;
 }
 

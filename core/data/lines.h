@@ -14,8 +14,8 @@ struct sw_lines {
 };
 
 /* Maps `path` and finds its lines. They end at '\n' only, the last one at the end of the file; a
- * byte order mark before the first one is left out. An empty file has no lines. On failure *out
- * may be closed. */
+ * byte order mark before the first one and blank lines after the last one are left out. An empty
+ * file has no lines. On failure *out may be closed. */
 int sw_lines_open(struct sw_lines *out, const char *path, struct sw_error *error);
 void sw_lines_close(struct sw_lines *lines);
 

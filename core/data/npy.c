@@ -137,6 +137,15 @@ static void from_half(const unsigned char *restrict in, size_t count, float *res
     }
 }
 
+static void from_double(const unsigned char *restrict in, size_t count, float *restrict out)
+{
+    for (size_t i = 0; i < count; i++) {
+        double x;
+        memcpy(&x, in + i * sizeof x, sizeof x);
+        out[i] = (float)x;
+    }
+}
+
 static void from_byte(const unsigned char *restrict in, size_t count, float *restrict out)
 {
     for (size_t i = 0; i < count; i++)
@@ -161,8 +170,13 @@ int sw_npy_floats(const struct sw_npy *npy, size_t first, size_t count, float *o
     case SW_UINT8:
         from_byte(in, elements, out);
         return SW_OK;
+    case SW_FLOAT64:
+        from_double(in, elements, out);
+        return SW_OK;
     default:
-        return SW_MISUSE;
+        for (size_t i = 0; i < elements; i++)
+            out[i] = (float)sw_npy_integer(npy, first * row + i);
+        return SW_OK;
     }
 }
 

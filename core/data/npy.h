@@ -19,6 +19,7 @@ enum sw_dtype {
     SW_UINT8,       /* |u1 */
     SW_INT32,       /* <i4 */
     SW_INT64,       /* <i8 */
+    SW_FLOAT64,     /* <f8 */
 };
 
 struct sw_npy {
@@ -44,8 +45,8 @@ size_t sw_dtype_size(enum sw_dtype dtype);
 size_t sw_npy_row(const struct sw_npy *npy);
 
 /* Rows first .. first + count - 1 along the first dimension as float32 into out (count, row).
- * uint8 gives value * (1/255). SW_MISUSE when the rows are not there or the dtype is an integer of
- * several bytes. */
+ * uint8 gives value * (1/255), other dtypes the nearest float32. SW_MISUSE when the rows are not
+ * there. */
 int sw_npy_floats(const struct sw_npy *npy, size_t first, size_t count, float *out);
 
 /* Element i, counted through all dimensions, of an integer dtype (uint8, int32, int64). */

@@ -15,7 +15,7 @@ static const struct {
 } dtypes[] = {
     {SW_FLOAT32, "<f4", "float32", 4}, {SW_FLOAT16, "<f2", "float16", 2},
     {SW_UINT8, "|u1", "uint8", 1},     {SW_INT32, "<i4", "int32", 4},
-    {SW_INT64, "<i8", "int64", 8},
+    {SW_INT64, "<i8", "int64", 8},     {SW_FLOAT64, "<f8", "float64", 8},
 };
 enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };
 
@@ -98,7 +98,7 @@ static int read_descr(struct cursor *c, struct sw_npy *out)
     spaces(c);
     if (c->at < c->end && *c->at == '[')
         return sw_fail(c->error, SW_FAILED,
-                       "%s: expected one dtype (<f4, <f2, |u1, <i4 or <i8), found a record of "
+                       "%s: expected one dtype (<f4, <f8, <f2, |u1, <i4 or <i8), found a record of "
                        "several fields",
                        c->path);
     if (string(c, descr, sizeof descr, "a dtype's name"))
@@ -113,10 +113,9 @@ static int read_descr(struct cursor *c, struct sw_npy *out)
         hint = " (big-endian)";
     else if (!strcmp(descr, "|O"))
         hint = " (Python objects)";
-    else if (!strcmp(descr, "<f8"))
-        hint = " (float64; save it as float32)";
-    return sw_fail(c->error, SW_FAILED, "%s: expected dtype <f4, <f2, |u1, <i4 or <i8, found %s%s",
-                   c->path, descr, hint);
+    return sw_fail(c->error, SW_FAILED,
+                   "%s: expected dtype <f4, <f8, <f2, |u1, <i4 or <i8, found %s%s", c->path, descr,
+                   hint);
 }
 
 static int read_order(struct cursor *c)

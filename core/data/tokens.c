@@ -1,485 +1,111 @@
-/* tokens.c -- the Treebank rules, one pass over the line a rule, in NLTK's order.
- *
- * The rules put spaces around what shall stand alone; then the line is split at white space. Each
- * pass reads the line from `at` and writes the next state of it through emit(). The regular
- * expression above a pass is the rule that it stands for. */
+/* tokens.c -- a line is decoded, lower-cased and split into sentences; the Treebank rules put
+ * spaces around each token, and the text between the spaces is copied out. */
 #include "data/tokens.h"
 
 #include "data/unicode.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uchar.h>
 
-enum {
-    NOTHING = 0x110000, /* stands beyond both ends of the line; no rule matches it */
-    GUARD = 4,
-    GROWTH = 4, /* no pass makes more of one character than this */
-};
-
-struct text {
-    uint32_t *at;
-    size_t n; /* at[0..n) is the line */
-    uint32_t *next;
-    size_t m;         /* next[0..m) is what this pass has written */
-    int line;         /* which of the owner's scratch arrays holds the line */
-    uint64_t seen[2]; /* which ASCII characters the line has had so far */
-    bool beyond;      /* whether it has others */
-    bool failed;      /* out of memory: the passes do nothing more */
-    struct sw_tokens *owner;
-};
-
-static bool grow(struct text *t, size_t room)
+static int no_memory(size_t length, struct sw_error *error)
 {
-    struct sw_tokens *owner = t->owner;
-    for (int i = 0; i < 2 && room > owner->scratch_room; i++) {
-        uint32_t *now = realloc(owner->scratch[i], (room + 2 * GUARD) * sizeof *now);
+    return sw_fail(error, SW_FAILED, "out of memory for a line of %zu bytes", length);
+}
+
+static bool make_room(struct sw_tokens *t, size_t n)
+{
+    if (n <= t->line_room)
+        return true;
+    for (int i = 0; i < 2; i++) { /* lower case may need two characters for one */
+        uint32_t *now = n < SIZE_MAX / 16 ? realloc(t->line[i], 2 * n * sizeof *now) : NULL;
         if (!now)
             return false;
-        owner->scratch[i] = now;
-        for (int j = 0; j < GUARD; j++)
-            now[j] = NOTHING;
+        t->line[i] = now;
     }
-    if (room > owner->scratch_room)
-        owner->scratch_room = room;
-    t->at = owner->scratch[t->line] + GUARD;
-    t->next = owner->scratch[!t->line] + GUARD;
+    t->line_room = n;
     return true;
 }
 
-/* Room for any pass over n characters. */
-static bool make_room(struct text *t, size_t n)
+/* line[0..length) as *n characters, in lower case and without white space around it, into
+ * t->line[1]. */
+static int read_line(struct sw_tokens *t, const char *line, size_t length, size_t *n,
+                     struct sw_error *error)
 {
-    return n < SIZE_MAX / (2 * GROWTH * sizeof *t->at) && grow(t, GROWTH * n + 16);
-}
-
-static void emit(struct text *t, uint32_t c)
-{
-    t->next[t->m++] = c;
-}
-
-/* The characters from .. to - 1 as they are. */
-static void emit_from(struct text *t, size_t from, size_t to)
-{
-    if (to <= from)
-        return;
-    memcpy(t->next + t->m, t->at + from, (to - from) * sizeof *t->at);
-    t->m += to - from;
-}
-
-/* ... with a space on both sides. */
-static void emit_part(struct text *t, size_t from, size_t to)
-{
-    emit(t, ' ');
-    emit_from(t, from, to);
-    emit(t, ' ');
-}
-
-/* What a pass has written becomes the line. */
-static void turn(struct text *t)
-{
-    t->line = !t->line;
-    t->n = t->m;
-    t->m = 0;
-    if (!make_room(t, t->n)) {
-        t->failed = true;
-        t->n = 0;
-        t->at = t->owner->scratch[t->line] + GUARD;
-        t->next = t->owner->scratch[!t->line] + GUARD;
-    }
-    for (size_t i = 0; i < GUARD; i++)
-        t->at[t->n + i] = NOTHING;
-}
-
-static void note(struct text *t, uint32_t c)
-{
-    if (c < 128)
-        t->seen[c / 64] |= (uint64_t)1 << c % 64;
-    else
-        t->beyond = true;
-}
-
-static bool has(const struct text *t, uint32_t c)
-{
-    return c < 128 ? t->seen[c / 64] >> c % 64 & 1 : t->beyond;
-}
-
-static bool has_any(const struct text *t, const char32_t *set)
-{
-    for (; *set; set++)
-        if (has(t, *set))
-            return true;
-    return false;
-}
-
-static bool among(uint32_t c, const char32_t *set)
-{
-    for (; *set; set++)
-        if (c == *set)
-            return true;
-    return false;
-}
-
-/* Each character of the set stands alone. */
-static void part_each(struct text *t, const char32_t *set)
-{
-    if (!has_any(t, set))
-        return;
-    for (size_t i = 0; i < t->n; i++) {
-        if (among(t->at[i], set))
-            emit_part(t, i, i + 1);
-        else
-            emit(t, t->at[i]);
-    }
-    turn(t);
-}
-
-/* Runs of at least `least` and, when most > 0, at most `most` of the character stand alone. */
-static void part_runs(struct text *t, uint32_t c, size_t least, size_t most)
-{
-    if (!has(t, c))
-        return;
-    for (size_t i = 0, end; i < t->n; i = end) {
-        for (end = i; t->at[end] == c && (most == 0 || end - i < most); end++)
-            ;
-        if (end == i)
-            end = i + 1;
-        if (t->at[i] == c && end - i >= least)
-            emit_part(t, i, end);
-        else
-            emit_from(t, i, end);
-    }
-    turn(t);
-}
-
-/* ^"  is  `` */
-static void opening_quote_at_start(struct text *t)
-{
-    if (t->at[0] != '"')
-        return;
-    emit(t, '`');
-    emit(t, '`');
-    emit_from(t, 1, t->n);
-    note(t, '`');
-    turn(t);
-}
-
-/* ([ \(\[{<])("|'{2})  is  \1 ``  */
-static void opening_quotes(struct text *t)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        emit(t, t->at[i]);
-        if (!among(t->at[i], U" ([{<"))
-            continue;
-        bool one = t->at[i + 1] == '"', two = t->at[i + 1] == '\'' && t->at[i + 2] == '\'';
-        if (one || two) {
-            emit(t, ' ');
-            emit(t, '`');
-            emit(t, '`');
-            emit(t, ' ');
-            i += one ? 1 : 2;
-        }
-    }
-    turn(t);
-}
-
-/* (?i)(\')(?!re|ve|ll|m|t|s|d|n)(\w)\b  is  \1 \2: a quote opened before a word of one letter.
- * Without regard to case, the long s is an s. */
-static void quoted_letters(struct text *t)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        emit(t, t->at[i]);
-        if (t->at[i] == '\'' && sw_is_word(t->at[i + 1]) && !sw_is_word(t->at[i + 2]) &&
-            !among(t->at[i + 1], U"mtsdn\u017f"))
-            emit(t, ' ');
-    }
-    turn(t);
-}
-
-/* ([^\.])(\.)([closers]*)\s*$  is  \1 \2\3 , with a space before \3 when `apart`. The closers hold
- * no period, so only the last one can match. */
-static void final_period(struct text *t, const char32_t *closers, bool apart)
-{
-    if (!has(t, '.'))
-        return;
-    size_t after = t->n;
-    while (after > 0 && t->at[after - 1] != '.')
-        after--;
-    if (after < 2 || t->at[after - 2] == '.')
-        return;
-    size_t closed = after;
-    while (among(t->at[closed], closers))
-        closed++;
-    for (size_t i = closed; i < t->n; i++)
-        if (!sw_is_space(t->at[i]))
-            return;
-    emit_from(t, 0, after - 1);
-    emit(t, ' ');
-    emit(t, '.');
-    if (apart)
-        emit(t, ' ');
-    emit_from(t, after, closed);
-    emit(t, ' ');
-    turn(t);
-}
-
-/* ([:,])([^\d])  is   \1 \2: not the comma of 1,000 */
-static void inner_commas(struct text *t)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        if (!among(t->at[i], U":,") || i + 1 == t->n || sw_is_digit(t->at[i + 1])) {
-            emit(t, t->at[i]);
-        } else {
-            emit_part(t, i, i + 1);
-            emit(t, t->at[++i]);
-        }
-    }
-    turn(t);
-}
-
-/* ([:,])$  is   \1  */
-static void final_comma(struct text *t)
-{
-    if (t->n == 0 || !among(t->at[t->n - 1], U":,"))
-        return;
-    emit_from(t, 0, t->n - 1);
-    emit_part(t, t->n - 1, t->n);
-    turn(t);
-}
-
-/* ([^'])'   is  \1 '  */
-static void closing_single_quotes(struct text *t)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        emit(t, t->at[i]);
-        if (t->at[i] != '\'' && t->at[i + 1] == '\'' && t->at[i + 2] == ' ') {
-            emit_part(t, i + 1, i + 2);
-            i += 2;
-        }
-    }
-    turn(t);
-}
-
-/* "  is   ''  */
-static void closing_double_quotes(struct text *t)
-{
-    if (!has(t, '"'))
-        return;
-    for (size_t i = 0; i < t->n; i++) {
-        if (t->at[i] != '"') {
-            emit(t, t->at[i]);
-            continue;
-        }
-        emit(t, ' ');
-        emit(t, '\'');
-        emit(t, '\'');
-        emit(t, ' ');
-    }
-    note(t, '\'');
-    turn(t);
-}
-
-/* How many characters of `word` stand at text[0..): all of them, or 0. The rules that use it
- * disregard case, and there the dotless i is an i and the long s an s. */
-static size_t stands(const uint32_t *text, const char32_t *word)
-{
-    size_t i = 0;
-    for (; word[i]; i++)
-        if (text[i] != word[i] && !(word[i] == 'i' && text[i] == 0x131) &&
-            !(word[i] == 's' && text[i] == 0x17f))
-            return 0;
-    return i;
-}
-
-/* ([^' ])(ending)   is  \1 \2 , for each of the endings */
-static void part_endings(struct text *t, const char32_t *const *endings, size_t count)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        emit(t, t->at[i]);
-        if (t->at[i] == '\'' || t->at[i] == ' ')
-            continue;
-        for (size_t j = 0; j < count; j++) {
-            size_t length = 0;
-            while (endings[j][length] && t->at[i + 1 + length] == endings[j][length])
-                length++;
-            if (endings[j][length] || t->at[i + 1 + length] != ' ')
-                continue;
-            emit_part(t, i + 1, i + 1 + length);
-            i += length + 1;
-            break;
-        }
-    }
-    turn(t);
-}
-
-/* (?i)\b(can)(not)\b  is   \1 \2 , and its like. Each begins and ends at a word's border, so two of
- * them never share a character and one pass serves all. The line begins with a space here. */
-static void part_contractions(struct text *t)
-{
-    static const struct {
-        const char32_t *whole;
-        unsigned first; /* length of the first half */
-    } contractions[] = {
-        {U"cannot", 3}, {U"d'ye", 1},  {U"gimme", 3},  {U"gonna", 3},
-        {U"gotta", 3},  {U"lemme", 3}, {U"more'n", 4}, {U"wanna", 3},
-    };
-    size_t done = 0;
-    for (size_t i = 0; i < t->n; i++) {
-        if (!among(t->at[i], U"cdglmw") || sw_is_word(t->at[i - 1]))
-            continue;
-        for (size_t j = 0; j < sizeof contractions / sizeof contractions[0]; j++) {
-            size_t length = stands(t->at + i, contractions[j].whole);
-            if (!length || sw_is_word(t->at[i + length]))
-                continue;
-            if (t->at[i] == 'w' && !sw_is_space(t->at[i + length])) /* wanna(?=\s) */
-                continue;
-            emit_from(t, done, i);
-            emit(t, ' ');
-            emit_from(t, i, i + contractions[j].first);
-            emit_part(t, i + contractions[j].first, i + length);
-            done = i + length;
-            i = done - 1;
-            break;
-        }
-    }
-    if (done == 0)
-        return;
-    emit_from(t, done, t->n);
-    turn(t);
-}
-
-/* (?i) ('t)(is)\b  is   \1 \2  */
-static void part_tis(struct text *t, const char32_t *whole)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        size_t length = stands(t->at + i, whole);
-        if (!length || sw_is_word(t->at[i + length])) {
-            emit(t, t->at[i]);
-            continue;
-        }
-        emit_from(t, i, i + 3);
-        emit_part(t, i + 3, i + length);
-        i += length - 1;
-    }
-    turn(t);
-}
-
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
-static void apply_rules(struct text *t)
-{
-    static const char32_t *const one_letter[] = {U"'s", U"'m", U"'d", U"'"};
-    static const char32_t *const two_letters[] = {U"'ll", U"'re", U"'ve", U"n't"};
-    bool quotes = has_any(t, U"'\"`\u00ab");
-
-    if (quotes) {
-        part_each(t, U"\u00ab\u201c\u2018\u201e");
-        part_runs(t, '`', 1, 0);
-        opening_quote_at_start(t);
-        part_runs(t, '`', 2, 2);
-        opening_quotes(t);
-        quoted_letters(t);
-    }
-
-    final_period(t, U"])}>\"'\u00bb\u201d\u2019 ", true);
-    if (has_any(t, U":,")) {
-        inner_commas(t);
-        final_comma(t);
-    }
-    part_runs(t, '.', 2, 0);
-    part_each(t, U";@#$%&");
-    final_period(t, U"])}>\"'", false);
-    part_each(t, U"?!");
-    if (quotes)
-        closing_single_quotes(t);
-    part_each(t, U"*");
-    part_each(t, U"[](){}<>");
-    part_runs(t, '-', 2, 2);
-
-    emit_part(t, 0, t->n);
-    turn(t);
-
-    if (quotes) {
-        part_each(t, U"\u00bb\u201d\u2019");
-        part_runs(t, '\'', 2, 2);
-        closing_double_quotes(t);
-        part_endings(t, one_letter, COUNT(one_letter));
-        part_endings(t, two_letters, COUNT(two_letters));
-    }
-
-    part_contractions(t);
-    if (quotes) {
-        part_tis(t, U" 'tis");
-        part_tis(t, U" 'twas");
-    }
-}
-
-/* line[0..length) as characters, in lower case and without white space around it, into t->at. */
-static int read_line(struct text *t, const char *line, size_t length, struct sw_error *error)
-{
+    size_t count = 0, start = 0;
+    *n = 0;
     if (!make_room(t, length))
-        return sw_fail(error, SW_FAILED, "out of memory for a line of %zu bytes", length);
-    size_t n = 0, start = 0;
+        return no_memory(length, error);
+    uint32_t *at = t->line[0];
     for (size_t i = 0, step; i < length; i += step) {
-        step = sw_utf8_decode(line + i, length - i, &t->at[n]);
+        step = sw_utf8_decode(line + i, length - i, &at[count]);
         if (step == 0)
             return sw_fail(error, SW_FAILED, "expected UTF-8, found byte 0x%02x at offset %zu",
                            (unsigned char)line[i], i);
-        if (t->at[n] == 0)
+        if (at[count] == 0)
             return sw_fail(error, SW_FAILED, "expected text, found a zero byte at offset %zu", i);
-        n++;
+        count++;
     }
-    while (n > 0 && sw_is_space(t->at[n - 1]))
-        n--;
-    while (start < n && sw_is_space(t->at[start]))
+    while (count > 0 && sw_is_space(at[count - 1]))
+        count--;
+    while (start < count && sw_is_space(at[start]))
         start++;
-    t->m = sw_lower(t->at + start, n - start, t->next);
-    turn(t);
-    for (size_t i = 0; i < t->n; i++)
-        note(t, t->at[i]);
+    if (count > start)
+        *n = sw_lower(at + start, count - start, t->line[1]);
     return SW_OK;
 }
 
-/* Room for the tokens of a line of n characters: a token has a NUL after it. */
-static bool reserve(struct sw_tokens *out, size_t n)
+/* Room for the tokens of n more characters: a token has a NUL after it. */
+static bool reserve(struct sw_tokens *out, size_t used, size_t n)
 {
-    if (n < out->room)
+    size_t need = used + n;
+    if (need < out->room)
         return true;
-    char *bytes = n < SIZE_MAX / 64 ? realloc(out->bytes, 5 * n + 5) : NULL;
+    char *bytes = need < SIZE_MAX / 64 ? realloc(out->bytes, 5 * need + 5) : NULL;
     if (bytes)
         out->bytes = bytes;
-    size_t *at = bytes ? realloc(out->at, (n + 2) * sizeof *at) : NULL;
+    size_t *at = bytes ? realloc(out->at, (need + 2) * sizeof *at) : NULL;
     if (!at)
         return false;
     out->at = at;
-    out->room = n + 1;
+    out->room = need + 1;
     return true;
+}
+
+/* What stands between white space in text[0..n), as tokens. */
+static void put_tokens(struct sw_tokens *out, const uint32_t *text, size_t n)
+{
+    size_t used = out->at[out->count];
+    for (size_t i = 0; i < n;) {
+        if (sw_is_space(text[i])) {
+            i++;
+            continue;
+        }
+        for (; i < n && !sw_is_space(text[i]); i++)
+            used += sw_utf8_encode(text[i], out->bytes + used);
+        out->bytes[used++] = 0;
+        out->at[++out->count] = used;
+    }
 }
 
 int sw_tokenize(const char *line, size_t length, struct sw_tokens *out, struct sw_error *error)
 {
+    size_t n, done = 0;
     out->count = 0;
-    struct text t = {.owner = out};
-    int status = read_line(&t, line, length, error);
+    int status = read_line(out, line, length, &n, error);
     if (status)
         return status;
-    apply_rules(&t);
-    if (t.failed || !reserve(out, t.n))
-        return sw_fail(error, SW_FAILED, "out of memory for a line of %zu bytes", length);
-
-    size_t used = 0;
-    for (size_t i = 0; i < t.n;) {
-        if (sw_is_space(t.at[i])) {
-            i++;
-            continue;
-        }
-        out->at[out->count++] = used;
-        for (; i < t.n && !sw_is_space(t.at[i]); i++)
-            used += sw_utf8_encode(t.at[i], out->bytes + used);
-        out->bytes[used++] = 0;
+    if (!reserve(out, 0, 0) || !sw_find_sentences(&out->sentences, out->line[1], n))
+        return no_memory(length, error);
+    out->at[0] = 0;
+    for (size_t i = 0; i < out->sentences.count; i++) {
+        struct sw_sentence_span one = out->sentences.at[i];
+        struct sw_treebank *t = &out->treebank;
+        if (!sw_treebank(t, out->line[1] + one.begin, one.end - one.begin) ||
+            !reserve(out, done, t->n))
+            return no_memory(length, error);
+        put_tokens(out, t->at, t->n);
+        done += t->n; /* at least as many characters as there are, each token's NUL with them */
     }
-    out->at[out->count] = used;
     return SW_OK;
 }
 
@@ -491,9 +117,11 @@ const char *sw_token(const struct sw_tokens *tokens, size_t i, size_t *length)
 
 void sw_tokens_free(struct sw_tokens *tokens)
 {
+    sw_treebank_free(&tokens->treebank);
+    sw_sentences_free(&tokens->sentences);
+    free(tokens->line[0]);
+    free(tokens->line[1]);
     free(tokens->bytes);
     free(tokens->at);
-    free(tokens->scratch[0]);
-    free(tokens->scratch[1]);
     *tokens = (struct sw_tokens){0};
 }

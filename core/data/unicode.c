@@ -75,6 +75,11 @@ bool sw_is_digit(uint32_t c)
     return c < 0x80 ? c >= '0' && c <= '9' : properties(c) & DIGIT;
 }
 
+bool sw_is_cased(uint32_t c)
+{
+    return properties(c) & CASED;
+}
+
 static uint32_t lower_alone(uint32_t c)
 {
     if (c < 0x80)

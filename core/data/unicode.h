@@ -19,6 +19,7 @@ size_t sw_utf8_encode(uint32_t character, char out[4]);
 bool sw_is_space(uint32_t character); /* str.isspace(), and \s */
 bool sw_is_word(uint32_t character);  /* \w: letters, digits, numbers and the underscore */
 bool sw_is_digit(uint32_t character); /* \d: decimal digits of any script */
+bool sw_is_cased(uint32_t character); /* letters that have an upper and a lower case */
 
 /* str.lower() of text[0..count) into out, which has room for 2 * count; returns the new count. A
  * capital sigma takes its final form at the end of a word; U+0130 becomes two characters. */

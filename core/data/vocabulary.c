@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum { SPECIALS = 4 };
 static const char *const specials[SPECIALS] = {"<pad>", "<start>", "<end>", "<unk>"};
@@ -185,11 +186,13 @@ int sw_vocabulary_load(struct sw_vocabulary *out, const char *path, struct sw_er
 {
     *out = (struct sw_vocabulary){0};
     struct sw_mapping file;
-    int status = sw_map(&file, path, error);
+    size_t begin;
+    int status = sw_map_text(&file, &begin, path, error);
     if (status)
         return status;
     json_error_t why;
-    json_t *root = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &why);
+    json_t *root = json_loadb((const char *)file.data + begin, file.size - begin,
+                              JSON_REJECT_DUPLICATES, &why);
     sw_unmap(&file);
     if (!root)
         return sw_fail(error, SW_FAILED, "%s: line %d: expected a vocabulary in JSON, found: %s",
@@ -223,6 +226,17 @@ const char *sw_vocabulary_word(const struct sw_vocabulary *vocabulary, int32_t i
     return sw_words_word(&vocabulary->words, (size_t)id, &length);
 }
 
+uint64_t sw_vocabulary_fingerprint(const struct sw_vocabulary *vocabulary)
+{
+    uint64_t so_far = vocabulary->words.count;
+    for (size_t i = 0; i < vocabulary->words.count; i++) {
+        size_t length;
+        const char *word = sw_words_word(&vocabulary->words, i, &length);
+        so_far = XXH3_64bits_withSeed(word, length + 1, so_far);
+    }
+    return so_far;
+}
+
 /* -- writing ----------------------------------------------------------------------------------- */
 
 int sw_vocabulary_save(const struct sw_vocabulary *vocabulary, const char *path,
@@ -253,27 +267,35 @@ int sw_vocabulary_save(const struct sw_vocabulary *vocabulary, const char *path,
 
 /* -- building ---------------------------------------------------------------------------------- */
 
+int sw_word_counts_add_word(struct sw_word_counts *counts, const char *word, size_t length,
+                            struct sw_error *error)
+{
+    int32_t at = sw_words_add(&counts->words, word, length);
+    if (at == SW_NO_WORD)
+        return no_memory(error);
+    if (counts->words.count > counts->room) {
+        size_t room = counts->room ? counts->room * 2 : 1024;
+        size_t *seen = realloc(counts->seen, room * sizeof *seen);
+        if (!seen)
+            return no_memory(error);
+        memset(seen + counts->room, 0, (room - counts->room) * sizeof *seen);
+        counts->seen = seen;
+        counts->room = room;
+    }
+    counts->seen[at]++;
+    return SW_OK;
+}
+
 int sw_word_counts_add(struct sw_word_counts *counts, const struct sw_tokens *tokens,
                        struct sw_error *error)
 {
-    for (size_t i = 0; i < tokens->count; i++) {
+    int status = SW_OK;
+    for (size_t i = 0; !status && i < tokens->count; i++) {
         size_t length;
         const char *word = sw_token(tokens, i, &length);
-        int32_t at = sw_words_add(&counts->words, word, length);
-        if (at == SW_NO_WORD)
-            return no_memory(error);
-        if (counts->words.count > counts->room) {
-            size_t room = counts->room ? counts->room * 2 : 1024;
-            size_t *seen = realloc(counts->seen, room * sizeof *seen);
-            if (!seen)
-                return no_memory(error);
-            memset(seen + counts->room, 0, (room - counts->room) * sizeof *seen);
-            counts->seen = seen;
-            counts->room = room;
-        }
-        counts->seen[at]++;
+        status = sw_word_counts_add_word(counts, word, length, error);
     }
-    return SW_OK;
+    return status;
 }
 
 int sw_word_counts_add_file(struct sw_word_counts *counts, const char *path, struct sw_error *error)

@@ -34,12 +34,18 @@ int32_t sw_vocabulary_find(const struct sw_vocabulary *vocabulary, const char *w
 /* The word of id 0 .. V-1, ended by a NUL; "<unk>" for another id. */
 const char *sw_vocabulary_word(const struct sw_vocabulary *vocabulary, int32_t id);
 
+/* XXH3 of the words in the order of their ids: equal for equal pairs of word and id, however the
+ * file is laid out. */
+uint64_t sw_vocabulary_fingerprint(const struct sw_vocabulary *vocabulary);
+
 /* How often words were seen. Start from {0}. */
 struct sw_word_counts {
     struct sw_words words;
     size_t *seen; /* (words.count) */
     size_t room;
 };
+int sw_word_counts_add_word(struct sw_word_counts *counts, const char *word, size_t length,
+                            struct sw_error *error);
 int sw_word_counts_add(struct sw_word_counts *counts, const struct sw_tokens *tokens,
                        struct sw_error *error);
 /* All captions of a file, one a line. Errors name the file and the line. */

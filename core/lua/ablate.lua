@@ -2,6 +2,7 @@
 local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local plan_of = require "stepwise.plan"
+local plugin_files = require "stepwise.plugin_files"
 local progress = require "stepwise.progress"
 local results_of = require "stepwise.results"
 local reuse = require "stepwise.reuse"
@@ -19,13 +20,15 @@ local M = {
   usage = "TABLE.lua|DIR [key=value..]",
   details = [[
 All configs are resolved and written to DIR/plan.json before the first run. The same command, or
-stepwise ablate DIR, goes on with what is not done; finished runs are kept. key=value changes the
-base of all rows. Several may run at once on one DIR, on several machines: they share the work.
+stepwise ablate DIR, resumes what is not done; finished runs are kept. --data, --glove and --vocab
+may name the same files by another path. key=value changes the base of all rows. Several may run at
+once on one DIR, on several machines: they share the work.
 --dry-run prints one shell command a run, for GNU parallel or a cluster of any kind.]],
   arguments = { 1, math.huge },
   options = {
     setup.options[1], setup.options[2], setup.options[3],
-    { "seeds", "LIST", "0-4 or 0,1,2: a run a row and seed; 0 when none is given" },
+    { "seeds", "LIST", "0-4 or 0,1,2: a run per row and seed; the base's own seed when none is "
+      .. "given" },
     { "j", "N", "runs at a time", kind = "integer", least = 1, most = 256 },
     { "threads", "N", "of each run; the CPUs divided by -j when none is given", kind = "integer",
       most = 256 },
@@ -50,12 +53,18 @@ end
 
 -- prefix: before each line
 local function show_plan(plan, dir, prefix)
-  local function say(line) print(prefix .. text.plain(line)) end
+  local function say(line) text.say("%s%s", prefix, line) end
   say(string.format("%s: %s, %s in %s", plan.title, text.plural(#plan.rows, "row"),
     text.plural(#plan.runs, "run"), dir))
   say("data: " .. plan.data .. (plan.generated and " (generated scenes)" or ""))
   if #plan.on_scenes > 0 then
     say("set for generated scenes by the experiment: " .. table.concat(plan.on_scenes, " "))
+  end
+  for _, row in ipairs(plan.rows) do
+    if row.sources and row.sources.data.test == core.json_null then
+      say(string.format("no test split in %s: results are of dev", plan.data))
+      break
+    end
   end
   local changes, rows = changes_of(plan), { { "run", "state", "changes" } }
   for i, run in ipairs(plan.runs) do
@@ -98,25 +107,35 @@ local function chosen(plan, list)
   return set
 end
 
+-- Keys of a config that every run has from somewhere else.
+local elsewhere = { name = "a row's name", seed = "--seeds", threads = "--threads" }
+
 -- The plan of a script, or the one that a folder holds, and the folder.
 local function plan_for(given, arguments)
   local path = arguments[1]:gsub("(.)/+$", "%1")
-  local overrides = setup.overrides("ablate", arguments)
+  local overrides = setup.overrides(M, arguments, elsewhere)
   if core.file_kind(path) == "folder" then
-    for _, option in ipairs { "data", "glove", "vocab", "seeds", "out" } do
+    for _, option in ipairs { "seeds", "out" } do
       if given[option] or #overrides > 0 then
         core.fail(MISUSE, string.format("ablate: %s is planned already; %s is for a TABLE.lua",
           path, #overrides > 0 and overrides[1] or "--" .. option))
       end
     end
-    return plan_of.read(path), path
+    local plan = plan_of.read(path)
+    plugin_files.expect(plan.plugin_files, path)
+    plan_of.check_configs(plan, path)
+    if given.data or given.glove or given.vocab then
+      plan_of.move(plan, { dir = given.data, glove = given.glove, vocab = given.vocab })
+    end
+    return plan, path
   end
   local dir = given.out or "runs/" .. (path:match("([^/]+)$") or path):gsub("%.lua$", "")
   dir = dir:gsub("(.)/+$", "%1")
-  return plan_of.build(path, given, overrides, plan_of.seeds(given.seeds or "0")), dir
+  return plan_of.build(path, given, overrides, given.seeds and plan_of.seeds(given.seeds)), dir
 end
 
 local function finish(dir, failed, interrupted, hint)
+  core.release_interrupts()
   local page = results_of.write(results_of.read(dir), dir)
   if interrupted then
     print("interrupted; " .. hint)

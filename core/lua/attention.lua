@@ -1,7 +1,7 @@
 -- attention.lua: where a model looks, for one image and one sentence: weights, pictures, a table.
 --
---   local found = attention.explain(session, { checkpoint =, data =, split =, vocab =, precaps =,
---     image = number or name, caption = 0 .. 4 or text = "a sentence" })
+--   local found = attention.explain(session, { checkpoint =, data =, split =, images =, vocab =,
+--     precaps =, image = number or name, caption = 0 .. q - 1 or text = "a sentence" })
 --   attention.draw(found, { pictures = DIR, format = "svg", output = "attention.svg" })
 --   attention.draw_matrix(found, { format = "svg", output = "matrix.svg" })
 --   attention.tsv(found)
@@ -13,8 +13,8 @@ local M = {}
 
 -- {image =, id =, caption =, text =, words = {..}, unknown = {..}, regions = k,
 --  boxes = {{x1, y1, x2, y2} or false ..} or nil, score =,
---  maps = {{name =, kind =, rows =, columns =, weights = {{..}..}}..}}: see core/run/explain.h;
--- what is not there is nil. Raises an error.
+--  maps = {{name =, kind =, rows =, columns =, weights = {{..}..}}..}, warnings = {..}}:
+-- see core/run/explain.h; what is not there is nil. Raises an error.
 function M.explain(session, request)
   local found = session:explain(request)
   for _, key in ipairs { "id", "caption", "text", "boxes" } do

@@ -53,7 +53,7 @@ local function configure(session, given, arguments)
     local name, value = typed[i][1], typed[i][2]
     if value then config:override(name .. "=" .. value) end
   end
-  for _, assignment in ipairs(setup.overrides("bench", { "", table.unpack(arguments) })) do
+  for _, assignment in ipairs(setup.overrides(M, { "", table.unpack(arguments) })) do
     config:override(assignment)
   end
   return config

@@ -43,6 +43,11 @@ lua_Integer sw_lua_integer_field(lua_State *L, int index, const char *name, lua_
                                  lua_Integer least, lua_Integer most);
 int sw_lua_switch_field(lua_State *L, int index, const char *name, int missing);
 
+/* ---- numbers (lua_locale.c) ------------------------------------------------------------------ */
+
+/* Before numbers are read or written: see there. Cheap, and often called. */
+void sw_lua_keep_decimal_point(void);
+
 /* ---- classes (lua_class.c) ------------------------------------------------------------------- */
 
 /* Makes the metatable `name` with these methods, found through __index, and `finish` as __gc and
@@ -52,11 +57,20 @@ void sw_lua_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_C
 /* Adds methods to a class that is there. */
 void sw_lua_add_methods(lua_State *L, const char *name, const luaL_Reg *methods);
 
+/* ---- signals (lua_signals.c) ----------------------------------------------------------------- */
+
+/* The number of the signal that asked the process to end, once catch_interrupts() of the module has
+ * been called; 0: none has. For any thread. */
+int sw_lua_interrupted(void);
+
 /* ---- values (lua_json.c) --------------------------------------------------------------------- */
 
 /* Pushes the Lua form of `value`: arrays carry the metatable "stepwise.array", so that an empty one
  * stays one; null is the light userdata NULL. */
 void sw_lua_push_json(lua_State *L, const json_t *value);
+
+/* json_decref, as a box has it. */
+void sw_lua_release_json(void *value);
 
 /* Pushes a box that holds the JSON form of the value at `index`; raises when there is none. */
 json_t *sw_lua_to_json(lua_State *L, int index);
@@ -68,7 +82,9 @@ void sw_lua_open_errors(lua_State *L);
 void sw_lua_open_json(lua_State *L);
 void sw_lua_open_files(lua_State *L);
 void sw_lua_open_terminal(lua_State *L);
+void sw_lua_open_signals(lua_State *L);
 void sw_lua_open_processes(lua_State *L);
+void sw_lua_open_limit(lua_State *L);
 void sw_lua_open_modules(lua_State *L);
 void sw_lua_open_text(lua_State *L);
 void sw_lua_open_plugins(lua_State *L);

@@ -166,6 +166,10 @@ end
 local function set_key(config, section, name, typed)
   local key = find_key(section, name)
   if not key then unknown_key(config, section, name) end
+  if key.kind == "tests" then
+    values.fail("%s: a list of test sets stands in an experiment or a table, not in key=value",
+      path_of(key))
+  end
   local into = key.section == "" and config or config[key.section]
   into[name] = check_key(key, values.typed(key.kind, typed))
 end
@@ -353,10 +357,29 @@ function Config:portable()
   return result
 end
 
+local function is_default(value, preset)
+  if type(preset) == "table" then return type(value) == "table" and next(value) == nil end
+  return value == preset
+end
+
+-- What is hashed: the same without what was added later and says nothing, so that the hashes of runs
+-- that were made before these keys were there stay as they are.
+function Config:hashed()
+  local result = self:portable()
+  for _, key in ipairs(keys) do
+    local section = key.section == "" and result or result[key.section]
+    if key.later and is_default(section[key.name], key.preset) then
+      section[key.name] = nil
+      json_text.forget(section, key.name)
+    end
+  end
+  return result
+end
+
 -- 32 hex digits of what decides a run's numbers. `more` is hashed as well: what stands behind the
 -- paths, and the plugins' hashes.
 function Config:hash(more)
-  return core.hash128(core.json_encode(self:portable()) .. "\0" .. (more or ""))
+  return core.hash128(core.json_encode(self:hashed()) .. "\0" .. (more or ""))
 end
 
 -- The id of a run: its config, its data and its plugins (sweep's identity.lua).
@@ -395,9 +418,27 @@ function Config:portable_text()
   return json_text.text(self:portable(), 0)
 end
 
--- The fingerprints of the data that it reads.
-function Config:sources()
-  return self.session:sources(self)
+function Config:hashed_text()
+  return json_text.text(self:hashed(), 0)
+end
+
+-- What is hashed without where the run ends: what its state may be resumed under.
+function Config:endless_text()
+  local result = self:hashed()
+  result.train.epochs, result.train.max_steps = core.json_null, core.json_null
+  return json_text.text(result, 0)
+end
+
+-- Whether two configs differ at most in where the run ends.
+function Config:same_but_end(other)
+  return self:endless_text() == other:endless_text()
+end
+
+-- The fingerprints of the data that it reads, all splits of which are opened and have to fit. known:
+-- a list of stamps; all values of the splits that are not among them are read, and the stamps of all
+-- are the second result.
+function Config:sources(known)
+  return self.session:sources(self, known)
 end
 
 -- {NAME = hash} of the plugins it uses.

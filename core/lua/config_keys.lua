@@ -1,9 +1,10 @@
 -- config_keys.lua: every key of a config but the model's, whose options the plugins declare.
 --
---   kind     number, integer, switch, choice (of `choices`) or text
+--   kind     number, integer, switch, choice (of `choices`), text or tests
 --   preset   the default
---   least, most, above   a range; above = true: `least` itself is refused
+--   least, most, above_least   a range; above_least = true: `least` itself is refused
 --   inert    it does not change what a run computes, so it is no part of a run's identity
+--   later    younger than recorded runs: at its default it is no part of the identity, either
 --
 -- The order is that of a resolved config; a section's keys stand together.
 local NO_LIMIT <const> = math.huge
@@ -14,7 +15,7 @@ local function integer(least, most)
 end
 
 local function number(least, most, above)
-  return { kind = "number", least = least, most = most, above = above }
+  return { kind = "number", least = least, most = most, above_least = above }
 end
 
 local text <const>, switch <const> = { kind = "text" }, { kind = "switch" }
@@ -62,6 +63,8 @@ key("data", "dir", text, "", "the data folder", inert)
 key("data", "glove", text, "", "a GloVe text file", inert)
 key("data", "vocab", text, "",
   "a vocabulary; else DIR/vocab.json, else built from the train and dev captions", inert)
+key("data", "init", text, "",
+  "a checkpoint whose parameters the run starts from; empty: drawn by the seed", inert)
 key("data", "train_split", text, "train", "the split to train on")
 key("data", "dev_split", text, "dev",
   "the split that chooses the best step; empty: none, the last step is kept")
@@ -71,7 +74,15 @@ key("data", "train_images", integer(0, MOST_STEPS), 0, "only the first N images;
 key("data", "dev_images", integer(0, MOST_STEPS), 0,
   "only the first N images; 0: the first 1000 (all_dev_captions: all)")
 key("data", "test_images", integer(0, MOST_STEPS), 0, "only the first N images; 0: all")
+key("data", "folds", integer(1, 1000000), 1,
+  "of test, consecutive and of one size, every metric averaged; dev is never folded",
+  { later = true })
+key("data", "tests", { kind = "tests" }, {},
+  "several test sets, a list of {name, split, images, folds}: each run is evaluated on all",
+  { later = true })
 key("data", "all_dev_captions", switch, false, "dev is not cut to its first 1000 images")
+key("data", "longest_caption", integer(1, 1000000), 1000,
+  "most words of a caption; a longer one is an error", inert)
 key("data", "precaps", switch, false, "take word ids from SPLIT_precaps.txt where that is there")
 
 return keys

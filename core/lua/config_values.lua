@@ -1,9 +1,10 @@
 -- config_values.lua: one value of a config, checked against what its key takes.
 --
--- A declaration is what config_keys.lua and the plugins' options share: kind, least, most, above,
+-- A declaration is what config_keys.lua and the plugins' options share: kind, least, most, above_least,
 -- choices. Errors are misuse; they begin with the key's dotted path and say what was expected and
 -- what was found.
 local core = require "stepwise.core"
+local json_text = require "stepwise.json_text"
 
 local M = {}
 
@@ -38,15 +39,15 @@ local function range_text(what, declared)
   if not least then return what end
   local low = string.format("%.16g", least)
   if most == math.huge or most >= 1.7e308 then
-    return string.format("%s %s %s", what, declared.above and "above" or "of at least", low)
+    return string.format("%s %s %s", what, declared.above_least and "above" or "of at least", low)
   end
-  return string.format("%s %s %s %s %.16g", what, declared.above and "above" or "from", low,
-    declared.above and "and at most" or "to", most)
+  return string.format("%s %s %s %s %.16g", what, declared.above_least and "above" or "from", low,
+    declared.above_least and "and at most" or "to", most)
 end
 
 local function outside(x, declared)
   local least = declared.least
-  return least and (x < least or x > declared.most or declared.above and x == least)
+  return least and (x < least or x > declared.most or declared.above_least and x == least)
 end
 
 local checks = {}
@@ -88,6 +89,73 @@ function checks.text(value, _, where)
   if value:find("\0", 1, true) then M.fail("%s: expected a text without a NUL in it", where) end
   if not utf8.len(value) then M.fail("%s: the value is not UTF-8", where) end
   return value
+end
+
+-- Test sets: a list of { name =, split =, images =, folds = }; what is not given is left out.
+local MOST_SETS <const>, LONGEST_NAME <const> = 64, 60
+local SET_KEYS <const> = { "name", "split", "images", "folds" }
+local IMAGES <const> = { kind = "integer", least = 0, most = 2000000000 }
+local FOLDS <const> = { kind = "integer", least = 1, most = 1000000 }
+
+-- A name as it stands in names of files: a-z, 0-9, '-'.
+local function file_name(name)
+  return (name:lower():gsub("[^%l%d]+", "-"):gsub("^%-", ""):gsub("%-$", ""))
+end
+
+local function check_set_name(name, where)
+  if type(name) ~= "string" or name == "" or #name > LONGEST_NAME then
+    M.fail("%s.name: expected a name of 1 to %d bytes, found %s", where, LONGEST_NAME,
+      M.found(name))
+  elseif name:find("%c") then
+    M.fail("%s.name: expected a name of one line", where)
+  end
+  local file = file_name(name)
+  if file == "" or file == "dev" then
+    M.fail("%s.name: %s cannot name a file; expected one as 'COCO 1K'", where, quoted(name))
+  end
+  return checks.text(name, nil, where .. ".name"), file
+end
+
+local function check_set(set, where)
+  if type(set) ~= "table" or core.is_array(set) then
+    M.fail("%s: expected a table with a name, found %s", where, M.found(set))
+  end
+  M.known_keys(set, SET_KEYS, where)
+  local name, file = check_set_name(set.name, where)
+  local result, order = { name = name }, { "name" }
+  local function add(key, value)
+    result[key] = value
+    order[#order + 1] = key
+  end
+  if set.split ~= nil then
+    local split = checks.text(set.split, nil, where .. ".split")
+    if split == "" or split:find("/", 1, true) then
+      M.fail("%s.split: expected the name of a split, as 'testall', found '%s'", where,
+        split:sub(1, 80))
+    end
+    add("split", split)
+  end
+  if set.images ~= nil then add("images", checks.integer(set.images, IMAGES, where .. ".images")) end
+  if set.folds ~= nil then add("folds", checks.integer(set.folds, FOLDS, where .. ".folds")) end
+  return json_text.ordered(result, order), file
+end
+
+function checks.tests(value, _, where)
+  local list = type(value) == "table" and (core.is_array(value) or next(value) == nil)
+  if not list or #value > MOST_SETS then
+    M.fail("%s: expected a list of at most %d test sets, as {{name = 'COCO 1K', split = "
+      .. "'testall', folds = 5}}", where, MOST_SETS)
+  end
+  local result, files = core.json_array {}, {}
+  for i, set in ipairs(value) do
+    local at, file = string.format("%s[%d]", where, i), nil
+    result[i], file = check_set(set, at)
+    if files[file] then
+      M.fail("%s.name: two test sets would have the same file ranks-%s.npy", at, file)
+    end
+    files[file] = true
+  end
+  return result
 end
 
 -- The value in canonical form, or an error.

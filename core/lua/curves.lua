@@ -9,8 +9,8 @@ local M = {}
 -- A curve has at most this many points: more are not seen, and make an SVG of megabytes.
 M.MOST_POINTS = 300
 
--- Of the running mean, a step.
-local KEPT <const> = 0.95
+-- .. and the single steps of all runs of one picture together at most about this many.
+local MOST_SINGLE_POINTS <const> = 6000
 
 local step_values = { "loss_per_sample", "grad_norm", "lr" }
 
@@ -25,8 +25,18 @@ local function split(line)
   return cells
 end
 
+-- How many epochs of warm-up the config beside a metrics.tsv says; 0 where none can be read.
+local function warmup_epochs(path)
+  local fine, config = pcall(function()
+    return core.json_decode(core.read_file((path:match("^.*/") or "") .. "config.json"))
+  end)
+  local train = fine and type(config) == "table" and config.train
+  return type(train) == "table" and tonumber(train.warmup_epochs) or 0
+end
+
 -- {steps = {{step =, epoch =, loss_per_sample =, ..}..}, evaluations = {{step =, at =, i2t_r1 =,
--- .., rsum =}..}, last =}: at is in epochs. What is no number is nil. A line that a run is just
+-- .., rsum =}..}, last =, warm =}: at is in epochs, warm the last step of the warm-up, nil where
+-- there was none or no step followed it. What is no number is nil. A line that a run is just
 -- writing is left out.
 function M.read(path)
   local steps, evaluations, columns, per_epoch, last = {}, {}, nil, nil, 0
@@ -60,7 +70,12 @@ function M.read(path)
     per_epoch = #evaluations > 0 and evaluations[#evaluations].step or math.max(1, last)
   end
   for _, row in ipairs(evaluations) do row.at = row.step / math.max(1, per_epoch) end
-  return { steps = steps, evaluations = evaluations, last = last }
+  local warm_epochs, warm = warmup_epochs(path), nil
+  for _, row in ipairs(steps) do
+    if row.epoch < warm_epochs then warm = math.max(warm or 0, row.step) end
+  end
+  if warm == last then warm = nil end
+  return { steps = steps, evaluations = evaluations, last = last, warm = warm }
 end
 
 -- ---- spread ------------------------------------------------------------------------------------
@@ -114,68 +129,121 @@ end
 
 -- ---- steps -------------------------------------------------------------------------------------
 
--- A run's steps in bins of `width` steps: [bin] = {step =, raw_NAME = the bin's mean, NAME = the
--- running mean at the bin's end; lr as it is there}
-local function in_bins(run, width)
-  local bins, running, count = {}, {}, 0
-  for _, row in ipairs(run.steps) do
-    local at = (row.step - 1) // width + 1
-    local bin = bins[at]
-    if not bin then
-      bin = { sums = {}, counts = {} }
-      bins[at] = bin
-      count = math.max(count, at)
+-- Means of values[i] over as many places on either side, at most `half`, as there are from `first`
+-- to `last`: so the mean is centred and does not lag. Only the last few reach further back than
+-- forward, as an epoch's last batch may be small, with another loss. Places without a value get
+-- none.
+local function centred(values, first, last, half, means)
+  local sums, counts = { [first - 1] = 0.0 }, { [first - 1] = 0 }
+  for i = first, last do
+    sums[i] = sums[i - 1] + (values[i] or 0.0)
+    counts[i] = counts[i - 1] + (values[i] and 1 or 0)
+  end
+  for i = first, last do
+    local reach = math.min(half, i - first, last - i)
+    if values[i] then
+      local back = math.max(reach, math.min(half // 4, i - first))
+      local before, to = i - back - 1, i + reach
+      means[i] = (sums[to] - sums[before]) / (counts[to] - counts[before])
     end
-    bin.step = math.min(at * width, run.last)
-    for _, name in ipairs(step_values) do
-      local value = row[name]
-      if value then
-        local before = running[name]
-        running[name] = before and name ~= "lr" and KEPT * before + (1 - KEPT) * value or value
-        bin[name] = running[name]
-        bin.sums[name] = (bin.sums[name] or 0.0) + value
-        bin.counts[name] = (bin.counts[name] or 0) + 1
-      end
+  end
+end
+
+-- A run's steps with their running means: {{step =, raw_NAME =, NAME =}..}. No mean reaches over
+-- the end of the warm-up, where the loss is another one. lr is as it is.
+local function with_means(run, half)
+  local count, switch = #run.steps, 0
+  local rows = {}
+  for i, row in ipairs(run.steps) do
+    rows[i] = { step = row.step, lr = row.lr }
+    if run.warm and row.step <= run.warm then switch = i end
+  end
+  for _, name in ipairs(step_values) do
+    local values, means = {}, {}
+    for i, row in ipairs(run.steps) do values[i] = row[name] end
+    if name ~= "lr" then
+      centred(values, 1, switch, half, means)
+      centred(values, switch + 1, count, half, means)
+      for i, row in ipairs(rows) do row[name], row["raw_" .. name] = means[i], values[i] end
     end
-    for name, sum in pairs(bin.sums) do bin["raw_" .. name] = sum / bin.counts[name] end
-    bin.whole = at * width <= run.last
+  end
+  return rows
+end
+
+-- Means of those rows over bins of `width` steps, none of which reaches over the end of the
+-- warm-up: {[bin] = {step = the bin's middle, ..}}, and the last bin.
+local function in_bins(rows, warm, width)
+  local bins, count = {}, 0
+  local warm_bins = warm and math.ceil(warm / width) or 0
+  for _, row in ipairs(rows) do
+    local late = warm and row.step > warm
+    local at = (row.step - (late and warm or 0) - 1) // width + 1 + (late and warm_bins or 0)
+    local bin = bins[at] or { sums = {}, counts = {} }
+    bins[at], count = bin, math.max(count, at)
+    for name, value in pairs(row) do
+      bin.sums[name] = (bin.sums[name] or 0.0) + value
+      bin.counts[name] = (bin.counts[name] or 0) + 1
+    end
+    bin.lr = row.lr -- a mean would lie between two of its steps
+  end
+  for _, bin in pairs(bins) do
+    for name, sum in pairs(bin.sums) do
+      if name ~= "lr" then bin[name] = sum / bin.counts[name] end
+    end
   end
   return bins, count
 end
 
--- The TSV of loss.gp of the groups {{runs = {what read() gave..}}..}, a block a group, and how many
--- steps one point stands for.
+-- The block of a run's own values.
+local function single_steps(rows, warm, width)
+  local bins, count = in_bins(rows, warm, width)
+  local lines = {}
+  for at = 1, count do
+    local bin = bins[at]
+    if bin then
+      lines[#lines + 1] = { number(bin.step), number(bin.raw_loss_per_sample),
+        number(bin.raw_grad_norm) }
+    end
+  end
+  return block({ "step", "loss_per_sample", "grad_norm" }, lines)
+end
+
+-- The TSV of loss.gp of the groups {{runs = {what read() gave..}}..}: a block a group, then a block
+-- a run; and {each = how many steps a point stands for, each_single = the same of a run's own
+-- values, window = over how many steps the means are, group_of = {the group of each run..}}.
 function M.of_steps(groups)
-  local last = 0
+  local last, runs_in_all = 0, 0
   for _, group in ipairs(groups) do
+    runs_in_all = runs_in_all + #group.runs
     for _, run in ipairs(group.runs) do last = math.max(last, run.last) end
   end
   local width = math.max(1, math.ceil(last / M.MOST_POINTS))
+  local single = width * math.max(1, math.ceil(runs_in_all * M.MOST_POINTS / MOST_SINGLE_POINTS))
+  local half = math.max(4, last // 60)
   local head = { "step" }
   for _, name in ipairs(step_values) do
-    table.move({ name, name .. "_low", name .. "_high", name .. "_raw" }, 1, 4, #head + 1, head)
+    table.move({ name, name .. "_low", name .. "_high" }, 1, 3, #head + 1, head)
   end
-  local blocks = {}
+  local blocks, singles, group_of = {}, {}, {}
   for g, group in ipairs(groups) do
     local runs, count = {}, 0
     for i, run in ipairs(group.runs) do
-      local bins, most = in_bins(run, width)
+      local rows = with_means(run, half)
+      singles[#singles + 1], group_of[#group_of + 1] = single_steps(rows, run.warm, single), g
+      local bins, most = in_bins(rows, run.warm, width)
       runs[i], count = bins, math.max(count, most)
     end
-    local rows = {}
+    local lines = {}
     for at = 1, count do
-      local row = { number(runs[1][at] and runs[1][at].step) }
-      for _, name in ipairs(step_values) do
-        add(row, values_at(runs, at, name), true)
-        -- the mean of the few steps of a last bin would stand out
-        local one = #runs == 1 and runs[1][at] and runs[1][at].whole and runs[1][at]
-        row[#row + 1] = number(one and one["raw_" .. name])
-      end
-      if row[1] ~= "NaN" then rows[#rows + 1] = row end
+      local line = { number(runs[1][at] and runs[1][at].step) }
+      for _, name in ipairs(step_values) do add(line, values_at(runs, at, name), true) end
+      if line[1] ~= "NaN" then lines[#lines + 1] = line end
     end
-    blocks[g] = block(head, rows)
+    blocks[g] = block(head, lines)
   end
-  return M.join(blocks), width
+  table.move(singles, 1, #singles, #blocks + 1, blocks)
+  return M.join(blocks), { each = width, each_single = single, window = 2 * half + 1,
+    group_of = group_of }
 end
 
 -- ---- evaluations -------------------------------------------------------------------------------
@@ -215,8 +283,7 @@ function M.of_evaluations(groups)
   return M.join(blocks)
 end
 
--- ---- a table's rows
--- ------------------------------------------------------------------------------
+-- ---- a table's rows ----------------------------------------------------------------------------
 
 -- The rsum of a row of results.object(), {mean =, std =, values =, paper =}; nil when none of its
 -- runs is done, though the paper may have one.

@@ -1,5 +1,6 @@
 -- doctor.lua: stepwise doctor
 local core = require "stepwise.core"
+local gnuplot = require "stepwise.gnuplot"
 local text = require "stepwise.text"
 
 local M = {
@@ -8,8 +9,9 @@ local M = {
   usage = "",
   details = [[
 What the environment may set: STEPWISE_CPU (baseline, avx2, avx512 or amx) the kernels, else the
-best that this CPU has; OPENBLAS_CORETYPE the same for OpenBLAS; STEPWISE_PLUGIN_PATH where plugins
-are. Results of different kernels differ in their last bits.]],
+best that this CPU has; OPENBLAS_CORETYPE the same for OpenBLAS; STEPWISE_PLUGIN_PATH folders of
+plugins, with ':' between, that come before the built-in ones. Results of different kernels differ
+in their last bits.]],
   arguments = { 0, 0 },
   options = {},
 }
@@ -25,7 +27,7 @@ local vector_bits = {
 local problems
 
 local function say(name, format, ...)
-  print(text.pad(name, 12) .. string.format(format, ...))
+  text.say("%s%s", text.pad(name, 12), string.format(format, ...))
 end
 
 local function wrong(name, format, ...)
@@ -59,10 +61,12 @@ end
 
 local function check_plugins(session)
   local counts = { stages = 0, embeddings = 0, fusions = 0 }
-  local refused = {}
+  local refused, hidden = {}, {}
   local plugins = session:plugins()
   for _, plugin in ipairs(plugins) do
-    if plugin.reason then
+    if plugin.hidden then
+      hidden[#hidden + 1] = plugin
+    elseif plugin.reason then
       refused[#refused + 1] = plugin
     else
       for kind in pairs(counts) do counts[kind] = counts[kind] + #plugin[kind] end
@@ -70,7 +74,7 @@ local function check_plugins(session)
   end
   local path = os.getenv("STEPWISE_PLUGIN_PATH")
   if #plugins == 0 then
-    wrong("plugins", "none in %s%s", core.plugin_path(), path and " (STEPWISE_PLUGIN_PATH)" or "")
+    wrong("plugins", "none in %s", core.plugin_path())
     return
   end
   say("plugins", "%s, %s, %s%s", text.plural(counts.stages, "stage"),
@@ -83,18 +87,39 @@ local function check_plugins(session)
     seen[folder] = true
   end
   say("", "from %s", table.concat(folders, ", "))
+  for _, plugin in ipairs(hidden) do
+    say("", "not used: %s: %s", plugin.file, text.plain(plugin.reason))
+  end
   for _, plugin in ipairs(refused) do
-    wrong("plugin", "%s: refused: %s", plugin.file, text.plain(plugin.reason))
+    wrong("plugin", "%s: refused: %s", plugin.file, plugin.reason)
   end
 end
 
+-- A picture with a text that is no plain word.
+local probe = { script = "heatmap", wide = 320, high = 240, data = "x\ty\tvalue\n1\t1\t1\n",
+  set = { columns = 1, rows = 1, below = 60, each = 1, title = "stepwise doctor",
+    across = { "'s 50 %" } } }
+
 local function check_gnuplot()
-  local drawn, reason = core.run_gnuplot("print GPVAL_VERSION, '.', GPVAL_PATCHLEVEL\n")
-  if drawn then
-    say("gnuplot", "%s", (reason:gsub("%s+$", "")))
-  else
-    say("gnuplot", "%s (only stepwise plot needs it)", reason)
+  local found, version, missing = core.run_gnuplot(
+    "print sprintf('%.1f.%s', GPVAL_VERSION, GPVAL_PATCHLEVEL)\n")
+  if missing then
+    say("gnuplot", "%s (stepwise plot, and the pictures of explain and report, need it)", version)
+    return
   end
+  if not found then
+    wrong("gnuplot", "%s", version)
+    return
+  end
+  local folder <close> = core.temporary_folder()
+  for _, format in ipairs { "svg", "png" } do
+    local drawn, said = gnuplot.draw(probe, format, folder:path() .. "/probe." .. format)
+    if not drawn then
+      wrong("gnuplot", "%s; cannot draw %s: %s", version, format:upper(), said)
+      return
+    end
+  end
+  say("gnuplot", "%s, draws SVG and PNG", (version:gsub("%s+$", "")))
 end
 
 function M.run()

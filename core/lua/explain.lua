@@ -1,6 +1,7 @@
 -- explain.lua: stepwise explain
 local attention = require "stepwise.attention"
 local core = require "stepwise.core"
+local test_sets = require "stepwise.test_sets"
 local text = require "stepwise.text"
 
 local M = {
@@ -15,9 +16,9 @@ largest (bright); both stand below it, and the strongest region has a frame.]],
   arguments = { 1, 1 },
   options = {
     { "data", "DIR", "the data folder" },
-    { "split", "SPLIT", "test when none is given" },
+    { "split", "SPLIT", "all of this split; else the images that the run was tested on" },
     { "image", "ID", "its name in SPLIT_ids.txt, with or without ending, else a number from 0" },
-    { "caption", "J", "one of the image's own, 0 to 4; 0 when none is given", kind = "integer" },
+    { "caption", "J", "one of the image's own, from 0; 0 when none is given", kind = "integer" },
     { "text", "SENTENCE", "a sentence of yours instead of a caption" },
     { "pictures", "DIR", "where the pictures are; else DATA/images, where that is there" },
     { "out", "DIR", "where the files go; else explain-IMAGE-CAPTION here" },
@@ -33,6 +34,18 @@ largest (bright); both stand below it, and the strongest region has a frame.]],
 function M.checkpoint(path)
   if core.file_kind(path) ~= "folder" then return path end
   return path:gsub("(.)/+$", "%1") .. "/checkpoint.safetensors"
+end
+
+-- What a question is put to: a split that is named, whole; else the first test set of the run that
+-- the checkpoint is of, as far as it goes.
+function M.source(session, given, path)
+  local source = { checkpoint = M.checkpoint(path), data = given.data, split = given.split,
+    vocab = given.vocab }
+  local config = session:checkpoint_config(source.checkpoint)
+  local set = test_sets.of_config(config)[1] or { split = "test", images = 0 }
+  if not given.split then source.split, source.images = set.split, set.images end
+  source.precaps = given.precaps or config.data.precaps
+  return source
 end
 
 -- The folder of pictures, or nil.
@@ -72,11 +85,11 @@ local function summary(found)
         if weights[a] ~= weights[b] then return weights[a] > weights[b] end
         return a < b
       end)
-      local cells = { map.name, map.kind == "word" and text.plain(found.words[r]) or "" }
+      local cells = { map.name, map.kind == "word" and found.words[r] or "" }
       for i = 1, math.min(3, #order) do
         local at = order[i]
         cells[#cells + 1] = string.format("%s %.3f", map.kind == "context_words"
-          and text.plain(found.words[at]) or "region " .. (at - 1), weights[at])
+          and found.words[at] or "region " .. (at - 1), weights[at])
       end
       rows[#rows + 1] = cells
     end
@@ -118,24 +131,22 @@ function M.run(given, arguments)
   end
   M.pictures(given, "explain")
   local session <close> = core.session { threads = given.threads }
-  local found = attention.explain(session, {
-    checkpoint = M.checkpoint(arguments[1]), data = given.data, split = given.split or "test",
-    vocab = given.vocab, precaps = given.precaps, image = given.image, caption = given.caption,
-    text = given.text,
-  })
+  local request = M.source(session, given, arguments[1])
+  request.image, request.caption, request.text = given.image, given.caption, given.text
+  local found = attention.explain(session, request)
   local files, complaints, broken = {}, {}, false
   if given.out or not given.json then files, complaints, broken = write(given, found) end
+  table.move(found.warnings, 1, #found.warnings, #complaints + 1, complaints)
   if given.json then
     for i, box in ipairs(found.boxes or {}) do found.boxes[i] = box or core.json_null end
     found.generated = core.is_generated(given.data)
     print(core.json_encode(M.readable(found), 1))
   else
-    print(string.format("%s: %s%s   score %.4f", found.id and text.plain(found.id)
-      or "image " .. found.image, attention.title(found),
-      core.is_generated(given.data) and " (generated scene)" or "", found.score))
+    text.say("%s: %s%s   score %.4f", found.id or "image " .. found.image, attention.title(found),
+      core.is_generated(given.data) and " (generated scene)" or "", found.score)
     for _, line in ipairs(M.unknown_words(found.unknown)) do print(line) end
     for _, line in ipairs(summary(found)) do print(line) end
-    for _, file in ipairs(files) do print(file) end
+    for _, file in ipairs(files) do text.say("%s", file) end
   end
   for _, complaint in ipairs(complaints) do
     io.stderr:write("stepwise: explain: ", text.plain(complaint), "\n")

@@ -1,49 +1,25 @@
 -- figures.lua: from numbers to pictures, by the scripts in plots/.
 --
--- A figure: {name =, script = "loss", wide =, high =, data = TSV, set = {variable = number or
--- text}, arrays = {variable = texts}, says = a caption in plain words}.
+-- A figure is one of gnuplot.lua with {name =, says = a caption in plain words}.
 local core = require "stepwise.core"
 local curves = require "stepwise.curves"
 local gnuplot = require "stepwise.gnuplot"
 local svg = require "stepwise.svg"
+local test_sets = require "stepwise.test_sets"
 local text = require "stepwise.text"
 
 local M = {}
 
 local WIDE <const> = 900
 
--- The script that draws `figure` to `output`: all of it, with its numbers, so that gnuplot reads
--- no other file.
-function M.script(figure, format, output)
-  local lines = {
-    gnuplot.head(format, output, figure.wide, figure.high) .. "data = '$data'",
-    "$data << END_OF_DATA\n" .. figure.data .. "END_OF_DATA",
-  }
-  for _, name in ipairs(text.sorted_keys(figure.set)) do
-    local value = figure.set[name]
-    lines[#lines + 1] = string.format("%s = %s", name,
-      type(value) == "string" and gnuplot.quoted(text.readable(value)) or text.number(value))
-  end
-  for _, name in ipairs(text.sorted_keys(figure.arrays or {})) do
-    local items = {}
-    for i, item in ipairs(figure.arrays[name]) do
-      items[i] = gnuplot.quoted(text.readable(item))
-    end
-    lines[#lines + 1] = gnuplot.array(name, items)
-  end
-  lines[#lines + 1] = core.built_in("style.gp") .. core.built_in(figure.script .. ".gp")
-  return table.concat(lines, "\n")
-end
-
--- Draws a figure to DIR/NAME.FORMAT; the file's name, or nil and the reason.
+-- Draws a figure to DIR/NAME.FORMAT; the file's name and a remark, if there is one, or nil and the
+-- reason.
 function M.draw(figure, format, dir)
   local output = string.format("%s/%s.%s", dir, figure.name, format)
-  local drawn, reason = gnuplot.draw(function(drawing)
-    return M.script(figure, format, drawing)
-  end, format, output)
+  local drawn, reason = gnuplot.draw(figure, format, output)
   if not drawn then return nil, reason end
   if format == "svg" then core.write_file(output, svg.tidy(core.read_file(output))) end
-  return output
+  return output, reason
 end
 
 -- ---- curves ------------------------------------------------------------------------------------
@@ -58,8 +34,8 @@ local function with_key(figure, names)
   local columns = math.max(1, math.min(#names, (WIDE - 30) // (longest * 7.5 + 50)))
   local strip = (#names + columns - 1) // columns * 20 + 8
   figure.set.count, figure.set.key_columns, figure.set.strip = #names, columns, strip
+  figure.set.name = names
   figure.high = figure.high + strip
-  figure.arrays = { name = names }
   return figure
 end
 
@@ -93,6 +69,21 @@ local function band(groups)
   return ""
 end
 
+-- Where the warm-up of any group ends, and the group; 0 when that is the same for all of them.
+local function ends_of_warmup(groups)
+  local steps, of, seen = {}, {}, {}
+  local everywhere = true
+  for g, group in ipairs(groups) do
+    local warm = group.runs[1].warm
+    everywhere = everywhere and warm == groups[1].runs[1].warm
+    if warm and not seen[warm] then
+      steps[#steps + 1], of[#of + 1], seen[warm] = warm + 0.5, g, true
+    end
+  end
+  if everywhere then of[1] = steps[1] and 0 end
+  return steps, of
+end
+
 -- The figures of runs: groups {{name =, runs = {what curves.read gave..}}..}; runs of one group
 -- differ in their seed only. Those without a number are left out.
 function M.of_runs(groups)
@@ -107,13 +98,22 @@ function M.of_runs(groups)
   end
   local trained = some(groups, "steps")
   if #trained > 0 then
-    local data, each = curves.of_steps(trained)
+    local data, found = curves.of_steps(trained)
+    local warm, warm_group = ends_of_warmup(trained)
+    local says = string.format("Loss per pair, norm of the gradient before it is clipped, and "
+      .. "learning rate, by step. Bold: means over %d steps, each in the middle of its own, over "
+      .. "fewer near both ends%s. Faint: the steps themselves%s.", found.window,
+      #warm > 0 and " and near the end of the warm-up" or "", found.each_single > 1
+      and string.format(", a point the mean of %d", found.each_single) or "")
+    if #warm > 0 then
+      says = says .. " Dotted: where the warm-up ends; before it all negatives of a pair are "
+        .. "summed, after it the hardest is taken."
+    end
     figures[#figures + 1] = with_key({
-      name = "loss", script = "loss", wide = WIDE, high = 420, set = { each = each }, data = data,
-      says = "Loss a pair, norm of the gradient before it is clipped, and learning rate, by step: "
-        .. "running means, for single runs over the values themselves."
-        .. (each > 1 and string.format(" A point stands for %d steps.", each) or "")
-          .. band(trained),
+      name = "loss", script = "loss", wide = WIDE, high = 420, data = data, says = says
+        .. band(trained),
+      set = { each = found.each, group_of = found.group_of, singles = #found.group_of,
+        warm = warm, warm_group = warm_group, warms = #warm },
     }, names_of(trained))
   end
   return figures
@@ -176,9 +176,10 @@ function M.of_table(object)
       and "the left axis; crosses show the differences it reports" or "the axis")
   end
   return {
-    name = "ablation", script = "ablation", wide = WIDE, high = 118 + 30 * #names + 20, data = data,
+    name = "ablation", script = "ablation", data = data, wide = WIDE,
+    high = 118 + 30 * #names + (based and 30 or 0),
     set = {
-      count = #names, strip = based and 20 or 0, from = from, to = to,
+      count = #names, strip = based and 30 or 0, from = from, to = to,
       base = distances.base, least = distances.least - margin, most = distances.most + margin,
       against = based and gnuplot.shorten(object.reference, 30) or "",
       papers = papers and 1 or 0, inside = inside and 1 or 0,
@@ -186,9 +187,35 @@ function M.of_table(object)
       runs = least == most and string.format(least > 1 and "rsum, mean ± deviation, n = %d"
         or "rsum, n = %d", least)
         or "rsum, mean ± deviation",
+      name = names,
     },
-    arrays = { name = names }, says = says,
+    says = says,
   }
+end
+
+-- The figures of all objects of results.objects(), one for each test set; a row that is evaluated
+-- on something else says so beside its name.
+function M.of_tables(objects)
+  local list = {}
+  for i, object in ipairs(objects) do
+    local copy = {}
+    for key, value in pairs(object) do copy[key] = value end
+    copy.rows = {}
+    for r, row in ipairs(object.rows) do
+      copy.rows[r] = row.apart and setmetatable({ name = string.format("%s (%s)", row.name,
+        test_sets.label(row.about)) }, { __index = row }) or row
+    end
+    local figure = M.of_table(copy)
+    if figure then
+      if i > 1 then figure.name = figure.name .. "-" .. i end
+      if object.test then
+        figure.says = string.format("%s (%s). %s", object.test, test_sets.label(object.about),
+          figure.says)
+      end
+      list[#list + 1] = figure
+    end
+  end
+  return list
 end
 
 return M

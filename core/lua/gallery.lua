@@ -1,8 +1,6 @@
 -- gallery.lua: a contact sheet of found pictures.
-local core = require "stepwise.core"
 local gnuplot = require "stepwise.gnuplot"
 local pictures = require "stepwise.pictures"
-local text = require "stepwise.text"
 
 local M = {}
 
@@ -25,10 +23,10 @@ function M.draw(items, heading, how, lines)
     #lines > 0 and beside + LINE_WIDE or 0)
   local high = HEAD + math.max((count + across - 1) // across * (ABOVE + PANEL + BELOW),
     ABOVE + #lines * LINE)
-  local arrays, complaints = {}, {}
+  local set, complaints = { line = {}, line_own = {}, line_y = {} }, {}
   local function add(name, value)
-    arrays[name] = arrays[name] or {}
-    table.insert(arrays[name], value)
+    set[name] = set[name] or {}
+    table.insert(set[name], value)
   end
   for i = 1, count do
     local item = items[i]
@@ -40,35 +38,28 @@ function M.draw(items, heading, how, lines)
     local longer = picture and math.max(picture.wide, picture.high) or 1
     local w = picture and PANEL * picture.wide / longer or PANEL
     local h = picture and PANEL * picture.high / longer or PANEL
-    add("title", gnuplot.quoted(item.title))
-    add("below", gnuplot.quoted(item.id and gnuplot.shorten(item.id, 26) or ""))
-    add("own", item.own and "1" or "0")
-    add("kind", gnuplot.quoted(picture and picture.kind or "none"))
-    add("picture", picture and gnuplot.as_file(picture.path) or "''")
-    add("wide", picture and picture.wide or 1)
-    add("high", picture and picture.high or 1)
-    add("step", math.ceil(longer / FINEST))
-    add("left", string.format("%.6f", (x + (PANEL - w) / 2) / wide))
-    add("right", string.format("%.6f", (x + (PANEL + w) / 2) / wide))
-    add("top", string.format("%.6f", 1 - (y + (PANEL - h) / 2) / high))
-    add("bottom", string.format("%.6f", 1 - (y + (PANEL + h) / 2) / high))
+    add("panel_title", item.title)
+    add("panel_below", item.id and gnuplot.shorten(item.id, 26) or "")
+    add("panel_own", item.own and 1 or 0)
+    add("panel_kind", picture and picture.kind or "none")
+    add("panel_picture", picture and gnuplot.as_file(picture.path) or "")
+    add("panel_wide", picture and picture.wide or 1)
+    add("panel_high", picture and picture.high or 1)
+    add("panel_step", math.ceil(longer / FINEST))
+    add("panel_left", (x + (PANEL - w) / 2) / wide)
+    add("panel_right", (x + (PANEL + w) / 2) / wide)
+    add("panel_top", 1 - (y + (PANEL - h) / 2) / high)
+    add("panel_bottom", 1 - (y + (PANEL + h) / 2) / high)
   end
   for i, line in ipairs(lines) do
-    add("line", gnuplot.quoted(gnuplot.shorten(line.text, 90)))
-    add("line_own", line.own and "1" or "0")
-    add("line_y", string.format("%.6f", 1 - (HEAD + ABOVE + (i - 0.5) * LINE) / high))
+    add("line", gnuplot.shorten(line.text, 90))
+    add("line_own", line.own and 1 or 0)
+    add("line_y", 1 - (HEAD + ABOVE + (i - 0.5) * LINE) / high)
   end
-  local drawn, reason = gnuplot.draw(function(output)
-    local parts = { gnuplot.head(how.format, output, wide, high, count) }
-    for _, name in ipairs(text.sorted_keys(arrays)) do
-      local of = name:find("^line") and "" or "panel_"
-      parts[#parts + 1] = gnuplot.array(of .. name, arrays[name])
-    end
-    parts[#parts + 1] = string.format("heading = %s\nedge = %.6f\nlines = %d\nbeside = %.6f\n",
-      gnuplot.quoted(gnuplot.shorten(heading, wide // 9)), EDGE / wide, #lines, beside / wide)
-    parts[#parts + 1] = core.built_in("style.gp") .. core.built_in("gallery.gp")
-    return table.concat(parts)
-  end, how.format, how.output)
+  set.count, set.edge, set.lines, set.beside = count, EDGE / wide, #lines, beside / wide
+  set.heading = gnuplot.shorten(heading, wide // 9)
+  local drawn, reason = gnuplot.draw({ script = "gallery", wide = wide, high = high, set = set },
+    how.format, how.output)
   if not drawn then return nil, reason end
   complaints[#complaints + 1] = reason
   return true, complaints

@@ -1,39 +1,75 @@
--- gnuplot.lua: what a script for gnuplot is made of. Names are data: nothing in them is run.
+-- gnuplot.lua: a figure as a script for gnuplot, and the picture that gnuplot draws of it. Texts
+-- are data: gnuplot never parses one, so that nothing in them is a quote, a format or a command.
+--
+-- A figure: {script = "loss" for plots/loss.gp, wide =, high = (pixels), data = TSV or nil,
+-- set = {variable = number, text, M.as_file(path), or a list of these}}.
 local core = require "stepwise.core"
+local fonts = require "stepwise.fonts"
 local text = require "stepwise.text"
 
 local M = {}
 
--- At most so many letters of s, readable and without control characters.
+-- s on one line, at most `most` columns wide.
 function M.shorten(s, most)
-  s = text.readable(text.plain(s))
-  if utf8.len(s) <= most then return s end
-  return s:sub(1, utf8.offset(s, most) - 1) .. "…"
+  s = text.plain(s)
+  return text.width(s) <= most and s or text.cut(s, most - 1) .. "…"
 end
 
--- A gnuplot string in single quotes, in which nothing is special but the quote.
-function M.quoted(s)
-  return "'" .. text.plain(s):gsub("'", "''") .. "'"
-end
-
--- A file name that gnuplot cannot take for a command ("< cmd", "| cmd") or for a special file.
+-- A file's name as a value, such that gnuplot cannot take it for a command ("< cmd", "| cmd") or
+-- for a special file.
 function M.as_file(path)
   if path:find("%c") then
     core.fail(1, text.plain(path) .. ": a name with control characters cannot be drawn")
   end
-  return M.quoted(path:sub(1, 1) == "/" and path or "./" .. path)
+  return { file = path:sub(1, 1) == "/" and path or "./" .. path }
 end
 
--- An array of items that are written as gnuplot reads them.
-function M.array(name, items)
-  if #items == 0 then items = { "NaN" } end
-  return string.format("array %s = [%s]\n", name, table.concat(items, ", "))
+-- The script's part that assigns `values` by name. Texts are lines of a datablock; the mark at
+-- their front keeps any of them from ending it.
+local function assignments(values)
+  local texts, lines = {}, {}
+  local function assign(name, value)
+    if type(value) == "number" then
+      value = value ~= value and "NaN" or text.number(value)
+    else
+      texts[#texts + 1] = type(value) == "table" and "=" .. value.file or ":" .. text.plain(value)
+      value = string.format("$texts[%d][2:*]", #texts)
+    end
+    lines[#lines + 1] = name .. " = " .. value
+  end
+  for _, name in ipairs(text.sorted_keys(values)) do
+    local value = values[name]
+    if type(value) == "table" and not value.file then
+      lines[#lines + 1] = string.format("array %s[%d]", name, math.max(1, #value))
+      for i, item in ipairs(value) do assign(string.format("%s[%d]", name, i), item) end
+    else
+      assign(name, value)
+    end
+  end
+  return string.format("$texts << END_OF_TEXTS\n%s\nEND_OF_TEXTS\n%s\n", table.concat(texts, "\n"),
+    table.concat(lines, "\n"))
 end
 
--- What style.gp wants to know; a count of what is drawn, for scripts that ask for it.
-function M.head(format, output, wide, high, count)
-  return string.format("format = '%s'\noutput = %s\nwide = %d\nhigh = %d\n", format,
-    M.as_file(output), wide, high) .. (count and string.format("count = %d\n", count) or "")
+-- The script that draws `figure` to the file `output`, with all numbers and texts in it.
+function M.script(figure, format, output)
+  local values = { format = format, output = M.as_file(output), wide = figure.wide,
+    high = figure.high, data = figure.data and "$data" }
+  for name, value in pairs(figure.set) do values[name] = value end
+  return (figure.data and "$data << END_OF_DATA\n" .. figure.data .. "END_OF_DATA\n" or "")
+    .. assignments(values) .. core.built_in("style.gp") .. core.built_in(figure.script .. ".gp")
+end
+
+-- `script` without those characters in its texts that no font has, and a line about them, if any.
+local function drawable(script)
+  local texts = {}
+  for line in script:gmatch("\n:([^\n]*)") do texts[#texts + 1] = line end
+  local lacking = fonts.lacking(table.concat(texts))
+  if not next(lacking) then return script end
+  script = script:gsub("\n:[^\n]*", function(line)
+    return (line:gsub(utf8.charpattern, function(c) return lacking[c] and "\u{fffd}" end))
+  end)
+  return script, "no font here has " .. table.concat(text.sorted_keys(lacking), " ")
+    .. "; an SVG leaves that to the fonts of its viewer"
 end
 
 -- A name for data, so that pictures of several SVGs in one page are told apart.
@@ -66,20 +102,28 @@ function M.share_images(svg)
   return (svg:gsub("<g id=\"gnuplot_canvas\">", function(s) return block .. s end, 1))
 end
 
--- Draws by `script(output)`, which gives the text of the script, into the file `output`: whole or
--- not at all. true and what gnuplot had to say (of half a picture, say), if anything; nil and the
--- reason.
-function M.draw(script, format, output)
+-- Draws `figure` as "svg" or "png" into the file `output`: whole or not at all. true and what
+-- gnuplot had to say (of half a picture, say), if anything; nil and the reason.
+function M.draw(figure, format, output)
   local folder <close> = core.temporary_folder()
   local drawing = folder:path() .. "/drawing." .. format
-  local drawn, said = core.run_gnuplot(script(drawing))
+  local script, lacks = M.script(figure, format, drawing), nil
+  if format == "png" then script, lacks = drawable(script) end
+  local drawn, said = core.run_gnuplot(script)
   if not drawn then return nil, said end
-  if core.file_kind(drawing) ~= "file" then return nil, "gnuplot drew nothing" end
+  if core.file_kind(drawing) ~= "file" then
+    return nil, "gnuplot drew nothing: " .. text.plain(said)
+  end
   local picture = core.read_file(drawing)
-  if format == "svg" then picture = M.share_images(picture) end
+  if format == "svg" then
+    picture = M.share_images(picture):gsub("]]>", "]]&gt;") -- no XML has it in a text
+  end
   core.write_file(output, picture)
-  said = text.plain(text.readable(said)):match("^%s*(.-)%s*$")
-  return true, said ~= "" and "gnuplot: " .. said or nil
+  -- a row without a paper's value, or a metric that stays the same, is nothing to tell
+  said = said:gsub("[^\n]*warning: Skipping data file with no valid points", "")
+    :gsub("[^\n]*Warning: empty %a range[^\n]*", "")
+  said = text.plain(said):match("^%s*(.-)%s*$")
+  return true, said ~= "" and "gnuplot: " .. said or lacks
 end
 
 return M

@@ -9,9 +9,9 @@ local Node = {}
 local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;",
   ["'"] = "&#39;" }
 
--- Text that is no markup, neither between tags nor in a quoted attribute.
+-- Text that is no markup, neither between tags nor in a quoted attribute; its lines stay lines.
 function M.escape(s)
-  s = text.readable(tostring(s)):gsub("[%z\1-\8\11-\31\127]", " ")
+  s = tostring(s):gsub("[^\n\t]+", text.plain)
   return (s:gsub("[&<>\"']", entities))
 end
 

@@ -1,6 +1,7 @@
 -- identity.lua: which run a planned run is, and which one a run folder holds.
 --
--- sources = {data = {train =, dev =, test =, vocabulary =, glove =}, plugins = {NAME = hash}}
+-- sources = {data = {train =, dev =, test =, vocabulary =, glove =, init =}, plugins =
+-- {NAME = hash}}
 local core = require "stepwise.core"
 local text = require "stepwise.text"
 
@@ -8,12 +9,22 @@ local M = {}
 
 local ABSENT <const> = "0000000000000000"
 
--- A function that gives the sources of configs; files that two of them share are read once.
-function M.reader()
-  local read = {}
+-- A function that gives the sources of configs; files that two of them share are read once. What
+-- they read is checked, and of splits that are not known all values: known is a list of stamps
+-- (sw_dataset_stamp), to which those of all that is read are added.
+function M.reader(known)
+  local read, listed = {}, {}
+  for _, stamp in ipairs(known) do listed[stamp] = true end
   return function(config, settings)
     local reads = core.json_encode { settings.data, settings.model.embedding }
-    read[reads] = read[reads] or config:sources()
+    if not read[reads] then
+      local data, stamps = config:sources(known)
+      for _, stamp in ipairs(stamps) do
+        if not listed[stamp] then known[#known + 1] = stamp end
+        listed[stamp] = true
+      end
+      read[reads] = data
+    end
     return { data = read[reads], plugins = config:plugins() }
   end
 end
@@ -23,7 +34,8 @@ function M.of(config, sources)
   local data = sources.data
   local dev = data.dev ~= core.json_null and data.dev or ABSENT
   return config:id(data, sources.plugins),
-    config:hash(string.format("train %s dev %s", data.train, dev))
+    config:hash(string.format("train %s dev %s%s", data.train, dev,
+      data.init and " init " .. data.init or ""))
 end
 
 local function short(hash)
@@ -33,13 +45,17 @@ end
 local names = {
   train = "the train split", dev = "the dev split", test = "the test split",
   vocabulary = "the vocabulary", glove = "the file of word vectors",
+  init = "the checkpoint it starts from",
 }
 
 -- How two sources differ, in words; nil when they do not.
 function M.difference(there, here)
   local changed = {}
-  local function compare(part, kind, say)
-    local a = type(there) == "table" and there[kind] or {}
+  local function compare(kind, say)
+    local function sources_of(side)
+      return type(side) == "table" and type(side[kind]) == "table" and side[kind] or {}
+    end
+    local a, part = sources_of(there), sources_of(here)
     local all = {}
     for _, side in ipairs { a, part } do
       for name in pairs(side) do all[name] = true end
@@ -51,15 +67,15 @@ function M.difference(there, here)
       end
     end
   end
-  compare(here.data, "data", function(name) return names[name] or name end)
-  compare(here.plugins, "plugins", function(name) return "the build of the plugin " .. name end)
+  compare("data", function(name) return names[name] or name end)
+  compare("plugins", function(name) return "the build of the plugin " .. name end)
   return #changed > 0 and table.concat(changed, ", ") or nil
 end
 
 -- A JSON object, or nil when there is no such file.
 function M.read_json(path)
   if core.file_kind(path) ~= "file" then return nil end
-  local fine, value = pcall(core.json_decode, core.read_file(path))
+  local fine, value = pcall(core.json_decode, core.read_text(path))
   if not fine then core.fail_within(path, value) end
   if type(value) ~= "table" then core.fail(1, path .. ": expected an object") end
   return value

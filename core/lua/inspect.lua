@@ -1,7 +1,11 @@
 -- inspect.lua: stepwise inspect
+local composition = require "stepwise.composition"
 local core = require "stepwise.core"
+local coverage = require "stepwise.coverage"
 local draw = require "stepwise.draw"
+local scripts = require "stepwise.describe"
 local setup = require "stepwise.setup"
+local text = require "stepwise.text"
 
 local M = {
   name = "inspect",
@@ -14,6 +18,7 @@ for the first B images, each with its first caption (hardest negatives, margin 0
   options = {
     { "data", "DIR", "the data folder: for the sizes of an experiment's model, and the batch" },
     { "split", "SPLIT", "train when none is given" },
+    { "glove", "FILE", "GloVe vectors: with --data, how many of the captions' words they have" },
     { "vocab", "FILE", "a vocabulary; else the one beside the checkpoint or in DIR" },
     { "batch", "B", "images in the batch, 16 when none is given", kind = "integer", least = 2,
       most = 65536 },
@@ -45,22 +50,24 @@ local function gradients(session, given, path)
   return 0
 end
 
--- F and V where the data says them, else 0.
-local function sizes(config, source, split)
-  local data, vocabulary = config.data, 0
-  local vocab = source.run and source.run .. "/vocab.json" or data.vocab
-  if vocab ~= "" then vocabulary = core.vocabulary_size(vocab) end
-  if data.dir == "" then return 0, vocabulary end
-  local features = core.dataset(data.dir, split or data.train_split).features
-  if vocabulary == 0 then
-    local beside = data.dir .. "/vocab.json"
-    vocabulary = core.file_kind(beside) and core.vocabulary_size(beside)
-      or core.vocabulary_size(data.dir, { data.train_split, data.dev_split })
+-- F, V and what the vocabulary and the vectors cover, where the data says them, else 0, 0, nil.
+local function sizes(session, config, source, split, glove)
+  local data = config:table().data
+  local vocab = source.run and source.run .. "/vocab.json"
+  if data.dir == "" then
+    vocab = vocab or data.vocab
+    return 0, vocab ~= "" and core.vocabulary_size(vocab) or 0
   end
-  return features, vocabulary
+  local features = core.dataset(data.dir, split or data.train_split).features
+  -- Vectors may be gigabytes: they are read when named, or where a new run reads them.
+  if not glove and (source.run or not session:needs_glove(config)) then
+    config:override("data.glove=")
+  end
+  local words = session:words(config, vocab)
+  return features, words.vocabulary.words, words
 end
 
--- The model, a name for it, and what is assumed of it.
+-- The model, a name for it, what is assumed of it, and what is known of the words.
 local function describe(session, given, arguments)
   local path = arguments[1]
   if is_checkpoint(path) then
@@ -68,31 +75,31 @@ local function describe(session, given, arguments)
     return session:describe_checkpoint(path), path, {}
   end
   local source = setup.experiment(path)
-  local config <close> = session:resolve(source.config)
-  for _, option in ipairs { "data", "vocab" } do
-    if given[option] then
-      config:override((option == "data" and "data.dir=" or "data.vocab=") .. given[option])
-    end
-  end
-  for _, assignment in ipairs(setup.overrides("inspect", arguments)) do
-    config:override(assignment)
-  end
+  local config <close> = setup.resolve(session, source)
+  setup.apply(config, given, setup.overrides(M, arguments))
   local resolved = config:table()
-  local features, vocabulary = sizes(resolved, source, given.split)
+  local checker = scripts.session()
+  local checked <close> = checker:resolve(resolved)
+  composition.check(checker, checked)
+  if resolved.data.glove ~= "" then setup.check_files(checker, checked, "") end
+  local features, vocabulary, words = sizes(session, config, source, given.split,
+    given.glove)
   return session:describe(config, features, vocabulary),
     resolved.name ~= "" and resolved.name or source.label,
-    { features = features == 0, vocabulary = vocabulary == 0 }
+    { features = features == 0, vocabulary = vocabulary == 0 }, words
 end
 
 function M.run(given, arguments)
   local session <close> = core.session { threads = given.threads }
   if given.gradients then return gradients(session, given, arguments[1]) end
   if given.batch then core.fail(2, "inspect: --batch goes with --gradients") end
-  local model, name, assumed = describe(session, given, arguments)
+  local model, name, assumed, words = describe(session, given, arguments)
   if given.json then
+    model.words = words
     print(core.json_encode(model, 1))
   else
-    for _, line in ipairs(draw.model(model, name, assumed)) do print(line) end
+    for _, line in ipairs(draw.model(model, name, assumed)) do text.say("%s", line) end
+    for _, line in ipairs(words and coverage.lines(words) or {}) do text.say("%s", line) end
   end
   return 0
 end

@@ -55,10 +55,17 @@ local function is_words(block, column)
   return column == 1 or (block.words and block.words[column]) or false
 end
 
-local markdown_special = "[\\`*_{}%[%]<>|#]"
+-- What Markdown, with GitHub's tables, strikes and formulas, reads as markup anywhere in a line.
+local markdown_special = "[\\`*_{}%[%]<>|#&~$]"
 
 local function markdown_cell(s)
   return (text.plain(s):gsub(markdown_special, "\\%0"))
+end
+
+-- A line of its own, which does not begin a list, a rule or a heading either.
+local function markdown_line(s)
+  s = markdown_cell(s):gsub("^%s+", ""):gsub("^[-+=]", "\\%0")
+  return (s:gsub("^(%d+)([.)]%s)", "%1\\%2"))
 end
 
 -- The text of an interval is full of brackets that no Markdown reads as a link.
@@ -96,17 +103,17 @@ local function markdown_block(block, lines)
 end
 
 function M.markdown(page)
-  local lines = { "**" .. markdown_cell(page.title) .. "**" }
+  local lines = { "**" .. markdown_cell(page.title):match("^%s*(.-)%s*$") .. "**" }
   for _, block in ipairs(page.blocks) do
     lines[#lines + 1] = ""
     if block.title then
-      lines[#lines + 1] = markdown_cell(block.title)
+      lines[#lines + 1] = markdown_line(block.title)
       lines[#lines + 1] = ""
     end
     markdown_block(block, lines)
   end
   if #page.notes > 0 then lines[#lines + 1] = "" end
-  for _, note in ipairs(page.notes) do lines[#lines + 1] = "- " .. markdown_cell(note) end
+  for _, note in ipairs(page.notes) do lines[#lines + 1] = "- " .. markdown_line(note) end
   return table.concat(lines, "\n") .. "\n"
 end
 
@@ -117,7 +124,12 @@ local latex_special = {
   ["#"] = "\\#", ["_"] = "\\_", ["%"] = "\\%", ["~"] = "\\textasciitilde{}",
   ["^"] = "\\textasciicircum{}", ["<"] = "\\textless{}", [">"] = "\\textgreater{}",
   ["|"] = "\\textbar{}", ['"'] = "''", ["["] = "{[}", ["]"] = "{]}", ["*"] = "{*}",
+  ["`"] = "\\textasciigrave{}",
+  ["\0"] = "{}", -- between two signs that would become another one
 }
+
+-- Signs that two in a row turn into another: dashes and quotation marks.
+local latex_ligatures = { "%-%-", "''", ",," }
 
 local latex_signs = {
   ["±"] = "\\pm", ["×"] = "\\times", ["−"] = "-", ["→"] = "\\to", ["≤"] = "\\leq", ["≥"] = "\\geq",
@@ -126,7 +138,13 @@ local latex_signs = {
 }
 
 local function latex_cell(s)
-  s = text.plain(s):gsub('[\\{}$&#_%%~^<>|"%[%]*]', latex_special)
+  s = text.plain(s)
+  for _, pair in ipairs(latex_ligatures) do
+    for _ = 1, 2 do -- the second for the middle one of three
+      s = s:gsub(pair, function(two) return two:sub(1, 1) .. "\0" .. two:sub(2) end)
+    end
+  end
+  s = s:gsub('[\\{}$&#_%%~^<>|"%[%]*`\0]', latex_special)
   s = s:gsub(utf8.charpattern, function(sign)
     return latex_signs[sign] and "$" .. latex_signs[sign] .. "$"
   end)
@@ -169,9 +187,33 @@ local function latex_block(block, lines)
   lines[#lines + 1] = "\\end{tabular}"
 end
 
+-- The characters of a table that pdfLaTeX does not know: neither Latin letters nor its own signs.
+local function beyond_latex(page)
+  local seen = {}
+  local function look(s)
+    for _, code in utf8.codes(text.plain(s)) do
+      local known = code < 0x80 or code >= 0xc0 and code <= 0x17f
+        or code == 0x2013 or code == 0x2026
+      local sign = not known and utf8.char(code)
+      if sign and not latex_signs[sign] then seen[sign] = true end
+    end
+  end
+  for _, block in ipairs(page.blocks) do
+    for _, row in ipairs(block.rows) do
+      for _, cell in ipairs(row) do look(cell_text(cell)) end
+      look(row.span or "")
+    end
+  end
+  return text.sorted_keys(seen)
+end
+
 function M.latex(page)
   local lines = { "% " .. text.plain(page.title),
     "% needs \\usepackage{booktabs}; bold: the best mean" }
+  local beyond = table.concat(beyond_latex(page), " ")
+  if beyond ~= "" then
+    lines[3] = "% needs LuaLaTeX or XeLaTeX, and a font that has " .. beyond
+  end
   for _, note in ipairs(page.notes) do lines[#lines + 1] = "% " .. text.plain(note) end
   for i, block in ipairs(page.blocks) do
     if i > 1 then lines[#lines + 1] = "" end
@@ -181,9 +223,12 @@ function M.latex(page)
   return table.concat(lines, "\n") .. "\n"
 end
 
+-- A text that a spreadsheet would run as a formula gets an apostrophe before it, which makes it a
+-- text there; numbers stay numbers.
 local function csv_cell(s)
   s = text.plain(tostring(s))
-  if s:find('[,"]') then return '"' .. s:gsub('"', '""') .. '"' end
+  if s:find("^[-=+@]") and (not tonumber(s) or s:find("[xX]")) then s = "'" .. s end
+  if s:find('[,;"]') then return '"' .. s:gsub('"', '""') .. '"' end
   return s
 end
 

@@ -3,11 +3,6 @@
 
 #include "run/bench.h"
 
-static void release_json(void *value)
-{
-    json_decref(value);
-}
-
 /* session:bench(config, {features =, regions =, steps =, warmup =, profile =, images =,
  * captions =, caption_words =}); see run/bench.h */
 static int bench(lua_State *L)
@@ -28,7 +23,7 @@ static int bench(lua_State *L)
     };
     if (!request.images != !request.captions)
         return sw_lua_fail(L, SW_MISUSE, "an evaluation needs both images and captions");
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value = sw_bench(session->session, config, &request, &error);
     if (!box->value)
         return sw_lua_raise(L, &error);

@@ -2,6 +2,7 @@
 #include "lua/binding.h"
 
 #include "data/dataset.h"
+#include "data/glove.h"
 #include "data/vocabulary.h"
 
 #include <stdlib.h>
@@ -46,6 +47,7 @@ static int dataset(lua_State *L)
         SW_OK)
         return sw_lua_raise(L, &error);
 
+    sw_dataset_open_side_files(&split->data);
     const struct sw_dataset *data = &split->data;
     lua_createtable(L, 0, 8);
     set_count(L, "images", data->images);
@@ -72,34 +74,29 @@ static void release_vocabulary(void *value)
     free(value);
 }
 
-enum { MOST_SPLITS = 8, LEAST_SEEN = 4 };
-
-/* vocabulary_size(path [, splits]): V of a vocabulary file, or, with a list of splits, of the
- * vocabulary that the captions of the folder `path` make. */
+/* vocabulary_size(path): V of a vocabulary file. */
 static int vocabulary_size(lua_State *L)
 {
     struct sw_error error = {0};
-    const char *splits[MOST_SPLITS];
-    size_t count = 0;
-    const char *path = luaL_checkstring(L, 1);
-    if (!lua_isnoneornil(L, 2)) {
-        luaL_checktype(L, 2, LUA_TTABLE);
-        luaL_argcheck(L, lua_rawlen(L, 2) <= MOST_SPLITS, 2, "too many splits");
-        for (lua_Integer i = 1; lua_rawgeti(L, 2, i) == LUA_TSTRING; i++) {
-            splits[count] = lua_tostring(L, -1); /* the list keeps it */
-            count += *splits[count] != 0;
-            lua_pop(L, 1);
-        }
-    }
     struct sw_lua_box *box = sw_lua_box(L, release_vocabulary);
     struct sw_vocabulary *vocabulary = box->value = calloc(1, sizeof *vocabulary);
     if (!vocabulary)
         return sw_lua_fail(L, SW_FAILED, "out of memory");
-    if ((count ? sw_vocabulary_from_folder(vocabulary, path, splits, count, LEAST_SEEN, &error)
-               : sw_vocabulary_load(vocabulary, path, &error)) != SW_OK)
+    if (sw_vocabulary_load(vocabulary, luaL_checkstring(L, 1), &error) != SW_OK)
         return sw_lua_raise(L, &error);
     lua_pushinteger(L, (lua_Integer)vocabulary->words.count);
     sw_lua_box_empty(box);
+    return 1;
+}
+
+/* glove_width(path): how many numbers a word of a GloVe file has, from its first line only. */
+static int glove_width(lua_State *L)
+{
+    struct sw_error error = {0};
+    int width;
+    if (sw_glove_width(luaL_checkstring(L, 1), &width, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    lua_pushinteger(L, width);
     return 1;
 }
 
@@ -114,6 +111,7 @@ void sw_lua_open_data(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"dataset", dataset},
                                          {"vocabulary_size", vocabulary_size},
+                                         {"glove_width", glove_width},
                                          {"is_generated", is_generated},
                                          {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);

@@ -22,6 +22,7 @@ static struct sw_query_source source_of(lua_State *L)
         .split = needed(L, "split"),
         .vocab = sw_lua_text_field(L, 2, "vocab", NULL),
         .precaps = sw_lua_switch_field(L, 2, "precaps", 0),
+        .images = (size_t)sw_lua_integer_field(L, 2, "images", 0, 0, LUA_MAXINTEGER),
     };
     lua_getfield(L, 2, "config");
     source.config = sw_lua_config_json(L, -1, "text");
@@ -55,11 +56,6 @@ static const char *image_of(lua_State *L, size_t *index)
     return NULL;
 }
 
-static void release_json(void *value)
-{
-    json_decref(value);
-}
-
 static int push_answer(lua_State *L, struct sw_lua_box *box, const struct sw_error *error)
 {
     if (!box->value)
@@ -69,7 +65,7 @@ static int push_answer(lua_State *L, struct sw_lua_box *box, const struct sw_err
     return 1;
 }
 
-/* session:explain{checkpoint =, config =, data =, split =, vocab =, precaps =, image =, caption =
+/* session:explain{checkpoint =, config =, data =, split =, images =, vocab =, precaps =, image =, caption =
  * or text =}: see run/explain.h; image is a name or a number, caption (0 when there is no text) one
  * of its own.
  */
@@ -84,15 +80,15 @@ static int explain(lua_State *L)
     if (request.text && caption >= 0)
         return sw_lua_fail(L, SW_MISUSE, "expected a caption or a text, found both");
     request.caption = caption < 0 ? 0 : (size_t)caption;
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value = sw_explain(session->session, &request, &error);
     return push_answer(L, box, &error);
 }
 
 enum { TOP = 5 };
 
-/* session:find{checkpoint =, config =, data =, split =, vocab =, precaps =, text = or image =, top
- * =}: see run/search.h */
+/* session:find{checkpoint =, config =, data =, split =, images =, vocab =, precaps =, text = or
+ * image =, top =, first =, count =}: see run/search.h */
 static int find(lua_State *L)
 {
     struct sw_error error = {0};
@@ -100,6 +96,8 @@ static int find(lua_State *L)
     struct sw_search_request request = {.source = source_of(L)};
     request.text = sentence_of(L, &request.length);
     request.top = (size_t)sw_lua_integer_field(L, 2, "top", TOP, 1, LUA_MAXINTEGER);
+    request.first = (size_t)sw_lua_integer_field(L, 2, "first", 0, 0, LUA_MAXINTEGER);
+    request.count = (size_t)sw_lua_integer_field(L, 2, "count", 0, 0, LUA_MAXINTEGER);
     int type = lua_getfield(L, 2, "image");
     lua_pop(L, 1);
     if (request.text && type != LUA_TNIL)
@@ -108,7 +106,7 @@ static int find(lua_State *L)
         return sw_lua_fail(L, SW_MISUSE, "expected a text or an image, found neither");
     if (!request.text)
         request.image = image_of(L, &request.index);
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value = sw_search(session->session, &request, &error);
     return push_answer(L, box, &error);
 }

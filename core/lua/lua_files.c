@@ -118,23 +118,36 @@ static void release_mapping(void *value)
     free(value);
 }
 
-/* read_file(path): its text; an error names the path. */
-static int read_file(lua_State *L)
+static int read_whole(lua_State *L, int is_text)
 {
     struct sw_error error = {0};
+    size_t begin = 0;
     const char *path = luaL_checkstring(L, 1);
     struct sw_lua_box *box = sw_lua_box(L, release_mapping);
     struct sw_mapping *mapping = calloc(1, sizeof *mapping);
     if (!mapping)
         return sw_lua_fail(L, SW_FAILED, "out of memory");
-    if (sw_map(mapping, path, &error) != SW_OK) {
+    if ((is_text ? sw_map_text(mapping, &begin, path, &error) : sw_map(mapping, path, &error)) !=
+        SW_OK) {
         free(mapping);
         return sw_lua_raise(L, &error);
     }
     box->value = mapping;
-    lua_pushlstring(L, (const char *)mapping->data, mapping->size);
+    lua_pushlstring(L, (const char *)mapping->data + begin, mapping->size - begin);
     sw_lua_box_empty(box);
     return 1;
+}
+
+/* read_file(path): its bytes; an error names the path. */
+static int read_file(lua_State *L)
+{
+    return read_whole(L, 0);
+}
+
+/* read_text(path): its text, without a byte order mark; UTF-16 and compressed files are refused. */
+static int read_text(lua_State *L)
+{
+    return read_whole(L, 1);
 }
 
 /* absolute_path(path): without links; nil when there is no such file. */
@@ -208,6 +221,7 @@ void sw_lua_open_files(lua_State *L)
                                          {"file_kind", file_kind},
                                          {"write_file", write_file},
                                          {"read_file", read_file},
+                                         {"read_text", read_text},
                                          {"absolute_path", absolute_path},
                                          {"temporary_folder", temporary_folder},
                                          {NULL, NULL}};

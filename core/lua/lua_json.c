@@ -6,9 +6,9 @@
 #include <string.h>
 
 static const char array_name[] = "stepwise.array";
-enum { DEEPEST = 100 };
+enum { DEEPEST = 100, NAMED = 8 }; /* levels; those that an error names */
 
-static void release_json(void *value)
+void sw_lua_release_json(void *value)
 {
     json_decref(value);
 }
@@ -95,7 +95,7 @@ static json_t *array_from_lua(const struct conversion *to, int index, int depth)
         lua_rawgeti(L, index, i);
         json_t *item = from_lua(to, lua_gettop(L), depth + 1);
         lua_pop(L, 1);
-        if (!item)
+        if (!item && depth < NAMED)
             sw_error_within(error, "[%lld]", (long long)i);
         if (!item || json_array_append_new(array, item) != 0) {
             json_decref(array);
@@ -119,7 +119,7 @@ static json_t *object_from_lua(const struct conversion *to, int index, int depth
                     luaL_typename(L, -2));
         else if (strlen(key) != length)
             sw_fail(error, SW_MISUSE, "a key holds a zero byte");
-        else if ((item = from_lua(to, lua_gettop(L), depth + 1)) == NULL)
+        else if ((item = from_lua(to, lua_gettop(L), depth + 1)) == NULL && depth < NAMED)
             sw_error_within(error, "%s", key);
         if (!item || json_object_set_new(object, key, item) != 0) {
             if (item)
@@ -184,7 +184,7 @@ json_t *sw_lua_to_json(lua_State *L, int index)
     luaL_getmetatable(L, array_name);
     struct conversion to = {L, lua_topointer(L, -1), &error};
     lua_pop(L, 1);
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value = from_lua(&to, index, 0);
     if (!box->value)
         sw_lua_raise(L, &error);
@@ -216,7 +216,7 @@ static int decode(lua_State *L)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     json_error_t fault;
     box->value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
     if (!box->value)

@@ -1,15 +1,14 @@
 /* lua_modules.c -- luaopen_stepwise, and the Lua files that are built in. */
 #include "lua/binding.h"
 
+#include "base/places.h"
+
 #include "lua/modules.h"
 #include "lua/program.h"
 
 #include <lualib.h>
+#include <stdlib.h>
 #include <string.h>
-
-#ifndef SW_DATA_DIR
-#define SW_DATA_DIR "/usr/local/share/stepwise"
-#endif
 
 static const char prefix[] = "stepwise.";
 
@@ -70,12 +69,23 @@ static int door(lua_State *L)
     return 1;
 }
 
+/* data_folder(): the folder that holds experiments/. */
+static int data_folder(lua_State *L)
+{
+    struct sw_lua_box *box = sw_lua_box(L, free);
+    box->value = sw_data_place();
+    if (!box->value)
+        return sw_lua_fail(L, SW_FAILED, "out of memory");
+    lua_pushstring(L, box->value);
+    sw_lua_box_empty(box);
+    return 1;
+}
+
 void sw_lua_open_modules(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"built_in", built_in}, {"door", door}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"built_in", built_in}, {"door", door}, {"data_folder", data_folder}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
-    lua_pushliteral(L, SW_DATA_DIR); /* where experiments/ is installed */
-    lua_setfield(L, -2, "data_folder");
 }
 
 /* Puts search() behind the searcher of package.preload, once for each state. */
@@ -110,7 +120,9 @@ static int open_core(lua_State *L)
     sw_lua_open_json(L);
     sw_lua_open_files(L);
     sw_lua_open_terminal(L);
+    sw_lua_open_signals(L);
     sw_lua_open_processes(L);
+    sw_lua_open_limit(L);
     sw_lua_open_modules(L);
     sw_lua_open_text(L);
     sw_lua_open_session(L);
@@ -130,6 +142,7 @@ static int open_core(lua_State *L)
 int luaopen_stepwise(lua_State *L)
 {
     luaL_checkversion(L);
+    sw_lua_keep_decimal_point();
     luaL_requiref(L, "stepwise.core", open_core, 0);
     add_searcher(L);
     lua_getglobal(L, "require");

@@ -48,6 +48,19 @@ static void append_part(lua_State *L, const char *name, const char *doc,
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }
 
+/* {name, shapes, doc, least_inputs, most_inputs} */
+static void push_op(lua_State *L, const struct sw_op *op)
+{
+    lua_createtable(L, 0, 5);
+    set_text(L, "name", op->name);
+    set_text(L, "shapes", op->shapes);
+    set_text(L, "doc", op->doc);
+    lua_pushinteger(L, op->least_inputs);
+    lua_setfield(L, -2, "least_inputs");
+    lua_pushinteger(L, op->most_inputs);
+    lua_setfield(L, -2, "most_inputs");
+}
+
 static void push_contents(lua_State *L, const struct sw_plugin *plugin)
 {
     set_text(L, "name", plugin->name);
@@ -74,10 +87,7 @@ static void push_contents(lua_State *L, const struct sw_plugin *plugin)
     lua_newtable(L);
     lua_Integer count = 0;
     for (const struct sw_op *const *at = plugin->ops; at && *at; at++) {
-        lua_createtable(L, 0, 3);
-        set_text(L, "name", (*at)->name);
-        set_text(L, "shapes", (*at)->shapes);
-        set_text(L, "doc", (*at)->doc);
+        push_op(L, *at);
         lua_rawseti(L, -2, ++count);
     }
     lua_setfield(L, -2, "ops");
@@ -136,9 +146,14 @@ static void push_plugin(lua_State *L, const struct sw_loaded_plugin *loaded)
         push_contents(L, loaded->plugin);
     else
         set_text(L, "reason", loaded->reason ? loaded->reason : "refused");
+    if (loaded->hidden) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, "hidden");
+    }
 }
 
-/* session:plugins(): a list, the refused ones with a reason and nothing else than their file. */
+/* session:plugins(): a list, the refused and the hidden ones with a reason and nothing else than
+ * their file; hidden = true: an earlier one has its names. */
 static int plugins(lua_State *L)
 {
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
@@ -193,14 +208,14 @@ static int gradcheck(lua_State *L)
     return 1;
 }
 
-/* session:ops(): the names of all operations. */
+/* session:ops(): all operations, the core's and the plugins', sorted by name. */
 static int ops(lua_State *L)
 {
     const struct sw_ops *all = sw_lua_session_at(L, 1)->session->ops;
     int count = sw_ops_count(all);
     lua_createtable(L, count, 0);
     for (int i = 0; i < count; i++) {
-        lua_pushstring(L, sw_ops_at(all, i)->name);
+        push_op(L, sw_ops_at(all, i));
         lua_rawseti(L, -2, i + 1);
     }
     return 1;

@@ -14,7 +14,7 @@
 
 extern char **environ;
 
-enum { MOST_ARGUMENTS = 4096 };
+enum { MOST_ARGUMENTS = 4096, MOST_COMPLAINTS = 1 << 16 };
 
 /* The strings of the list at `index` as argv, in a userdata that is pushed; the list keeps them. */
 static char **arguments_of(lua_State *L, int index)
@@ -157,10 +157,29 @@ static void release_stream(void *value)
     fclose(value);
 }
 
+/* What gnuplot gets of the environment: how programs, libraries and fonts are found. The rest would
+ * change what it draws, or keep it from starting: GNUTERM, GNUPLOT_LIB, GDFONTPATH, a locale. */
+static void environment_of_gnuplot(char *environment[], size_t count)
+{
+    static const char *const kept[] = {
+        "PATH",           "HOME", "TMPDIR", "LD_LIBRARY_PATH", "XDG_CACHE_HOME", "FONTCONFIG_FILE",
+        "FONTCONFIG_PATH"};
+    size_t used = 0;
+    environment[used++] = "LC_ALL=C.UTF-8";
+    for (char **entry = environ; *entry; entry++)
+        for (size_t i = 0; i < sizeof kept / sizeof *kept && used + 1 < count; i++) {
+            size_t length = strlen(kept[i]);
+            if (strncmp(*entry, kept[i], length) == 0 && (*entry)[length] == '=')
+                environment[used++] = *entry;
+        }
+    environment[used] = NULL;
+}
+
 /* Runs `gnuplot -d` with `input` as its script; its complaints go to `complaints`. */
 static int gnuplot(FILE *input, FILE *complaints, int *status)
 {
-    char *argv[] = {"gnuplot", "-d", "-", NULL};
+    char *argv[] = {"gnuplot", "-d", "-", NULL}, *environment[16];
+    environment_of_gnuplot(environment, sizeof environment / sizeof *environment);
     posix_spawn_file_actions_t actions;
     pid_t process = 0;
     int fault = posix_spawn_file_actions_init(&actions);
@@ -172,7 +191,7 @@ static int gnuplot(FILE *input, FILE *complaints, int *status)
     if (!fault)
         fault = posix_spawn_file_actions_adddup2(&actions, fileno(complaints), 2);
     if (!fault)
-        fault = posix_spawnp(&process, argv[0], &actions, NULL, argv, environ);
+        fault = posix_spawnp(&process, argv[0], &actions, NULL, argv, environment);
     posix_spawn_file_actions_destroy(&actions);
     if (fault)
         return fault;
@@ -182,7 +201,8 @@ static int gnuplot(FILE *input, FILE *complaints, int *status)
     return 0;
 }
 
-/* run_gnuplot(script): true, or nil and the reason. */
+/* run_gnuplot(script): true and what it said, or nil, the reason, and whether gnuplot is missing.
+ */
 static int run_gnuplot(lua_State *L)
 {
     size_t size, read;
@@ -199,21 +219,24 @@ static int run_gnuplot(lua_State *L)
     if (fault == ENOENT) {
         lua_pushnil(L);
         lua_pushliteral(L, "gnuplot is missing; on Debian: apt-get install gnuplot-nox");
-        return 2;
+        lua_pushboolean(L, 1);
+        return 3;
     }
     if (fault)
         return sw_lua_fail(L, SW_FAILED, "gnuplot: %s", strerror(fault));
-    char said[1500];
+    luaL_Buffer said;
     rewind(complaints->value);
-    read = fread(said, 1, sizeof said, complaints->value);
+    char *bytes = luaL_buffinitsize(L, &said, MOST_COMPLAINTS);
+    read = fread(bytes, 1, MOST_COMPLAINTS, complaints->value);
+    luaL_pushresultsize(&said, read);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         lua_pushboolean(L, 1);
-        lua_pushlstring(L, said, read);
+        lua_insert(L, -2);
         return 2;
     }
     lua_pushnil(L);
     lua_pushliteral(L, "gnuplot failed: ");
-    lua_pushlstring(L, said, read);
+    lua_rotate(L, -3, 2);
     lua_concat(L, 2);
     return 2;
 }

@@ -40,6 +40,8 @@ static int run(lua_State *L)
     int argc = (int)lua_tointeger(L, 1);
     char **argv = lua_touserdata(L, 2);
     luaL_openlibs(L);
+    lua_pushboolean(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, SW_LUA_IS_PROGRAM);
     luaL_requiref(L, "stepwise", luaopen_stepwise, 0);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "stepwise.cli");
@@ -72,9 +74,9 @@ int sw_lua_main(int argc, char **argv)
         fprintf(stderr, "stepwise: %s\n",
                 lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "failed");
     lua_close(L);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        perror("stepwise: standard output");
-        return status ? status : 1;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) { /* one that stepwise.cli missed */
+        fputs("stepwise: standard output: some of it could not be written\n", stderr);
+        return 1;
     }
     return status;
 }

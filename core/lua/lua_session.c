@@ -10,27 +10,44 @@
 struct sw_lua_session *sw_lua_session_at(lua_State *L, int index)
 {
     struct sw_lua_session *session = luaL_checkudata(L, index, SW_LUA_SESSION);
+    sw_lua_keep_decimal_point();
     if (!session->session)
         sw_lua_fail(L, SW_MISUSE, "the session is closed");
     return session;
 }
 
-/* session([{threads =, plugin_path =}]): threads 0 or none: one for each CPU. */
+static const char first_plugins; /* the registry's key */
+
+/* use_plugin_path(path|nil): what later sessions of this state take as plugin_path. */
+static int use_plugin_path(lua_State *L)
+{
+    luaL_optstring(L, 1, NULL);
+    lua_settop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &first_plugins);
+    return 0;
+}
+
+/* session([{threads =, plugin_path =}]): threads 0 or none: one for each CPU; plugin_path: files
+ * and folders with ':' between that come before all others, "": no plugins. */
 static int new_session(lua_State *L)
 {
     int threads = 0;
-    const char *path = NULL;
     struct sw_error error = {0};
+    lua_settop(L, 1);
+    sw_lua_keep_decimal_point();
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &first_plugins);
+    const char *path = lua_tostring(L, -1); /* stays on the stack */
     if (!lua_isnoneornil(L, 1)) {
         luaL_checktype(L, 1, LUA_TTABLE);
         threads = (int)sw_lua_integer_field(L, 1, "threads", 0, 0, 256);
-        path = sw_lua_text_field(L, 1, "plugin_path", NULL);
+        path = sw_lua_text_field(L, 1, "plugin_path", path);
     }
     struct sw_lua_session *session = lua_newuserdatauv(L, sizeof *session, 0);
     memset(session, 0, sizeof *session);
     luaL_setmetatable(L, SW_LUA_SESSION);
     if (sw_session_new(&session->session, threads, path, &error) != SW_OK)
         return sw_lua_raise(L, &error);
+    sw_compute_watch(session->session->compute, sw_lua_interrupted);
     return 1;
 }
 
@@ -67,19 +84,15 @@ static int session_threads(lua_State *L)
 /* ---- configs ------------------------------------------------------------------------------------
  */
 
-static void release_json(void *value)
-{
-    json_decref(value);
-}
-
 json_t *sw_lua_config_json(lua_State *L, int index, const char *method)
 {
     index = lua_absindex(L, index);
+    sw_lua_keep_decimal_point();
     int is_config = luaL_getmetafield(L, index, "__name") == LUA_TSTRING &&
                     strcmp(lua_tostring(L, -1), "stepwise.config") == 0;
     if (!is_config)
         luaL_typeerror(L, index, "stepwise.config");
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     lua_getfield(L, index, method);
     lua_pushvalue(L, index);
     lua_call(L, 1, 1);
@@ -118,6 +131,7 @@ void sw_lua_open_session(lua_State *L)
     static const luaL_Reg of_session[] = {
         {"close", close_session}, {"threads", session_threads}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"session", new_session},
+                                         {"use_plugin_path", use_plugin_path},
                                          {"extend_session", extend_session},
                                          {"session_method", session_method},
                                          {NULL, NULL}};

@@ -20,7 +20,8 @@ static struct lua_trainer *trainer_at(lua_State *L)
     return trainer;
 }
 
-/* session:train(config, run [, {resume =, command =, id =}]) */
+/* session:train(config, run [, {resume =, keep_state =, command =, id =, known = a list of
+ * stamps, before = the config of the folder, when that ends elsewhere}]) */
 static int open_trainer(lua_State *L)
 {
     struct sw_error error = {0};
@@ -32,10 +33,17 @@ static int open_trainer(lua_State *L)
     if (!lua_isnoneornil(L, 4)) {
         luaL_checktype(L, 4, LUA_TTABLE);
         options.resume = sw_lua_switch_field(L, 4, "resume", 0);
+        options.keep_state = sw_lua_switch_field(L, 4, "keep_state", 0);
         options.command = sw_lua_text_field(L, 4, "command", NULL);
         options.id = sw_lua_text_field(L, 4, "id", NULL);
+        if (lua_getfield(L, 4, "known") == LUA_TTABLE)
+            options.known = sw_lua_to_json(L, -1);
+        if (lua_getfield(L, 4, "before") != LUA_TNIL)
+            options.before = sw_lua_config_json(L, -1, "hashed_text");
     }
     options.portable = sw_lua_config_json(L, 2, "portable_text");
+    options.hashed = sw_lua_config_json(L, 2, "hashed_text");
+    options.endless = sw_lua_config_json(L, 2, "endless_text");
     struct lua_trainer *trainer = lua_newuserdatauv(L, sizeof *trainer, 1);
     *trainer = (struct lua_trainer){.session = session};
     lua_pushvalue(L, 1);
@@ -115,7 +123,8 @@ static void push_event(lua_State *L, const struct sw_event *event)
     }
 }
 
-/* trainer:next(): one step or evaluation; {kind = "step" | "evaluated" | "warning" | "done", ..} */
+/* trainer:next(): one step or evaluation; {kind = "step" | "evaluated" | "warning" | "done", ..},
+ * or {kind = "interrupted"} when a signal ended it early: the trainer can be saved and closed. */
 static int next_event(lua_State *L)
 {
     struct sw_event event = {0};
@@ -123,7 +132,14 @@ static int next_event(lua_State *L)
     struct lua_trainer *trainer = trainer_at(L);
     if (trainer->failed)
         return sw_lua_fail(L, SW_MISUSE, "the trainer has failed; it can only be closed");
-    if (sw_trainer_next(trainer->trainer, &event, &error) != SW_OK) {
+    int status = sw_trainer_next(trainer->trainer, &event, &error);
+    if (status == SW_INTERRUPTED) {
+        lua_createtable(L, 0, 1);
+        lua_pushliteral(L, "interrupted");
+        lua_setfield(L, -2, "kind");
+        return 1;
+    }
+    if (status != SW_OK) {
         trainer->failed = 1;
         return sw_lua_raise(L, &error);
     }
@@ -150,6 +166,21 @@ static int path(lua_State *L)
     return 1;
 }
 
+/* trainer:words(): what its vocabulary and vectors cover, as in run/inputs.h; nil for a run that
+ * was done before. */
+static int words(lua_State *L)
+{
+    const struct lua_trainer *trainer = trainer_at(L);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
+    box->value = sw_trainer_words(trainer->trainer);
+    if (box->value)
+        sw_lua_push_json(L, box->value);
+    else
+        lua_pushnil(L);
+    sw_lua_box_empty(box);
+    return 1;
+}
+
 /* trainer:config(): a plain table */
 static int config_of(lua_State *L)
 {
@@ -157,11 +188,27 @@ static int config_of(lua_State *L)
     return 1;
 }
 
+/* trainer:inputs(): {has_test = (nil where the run was done before), check_seconds = how long
+ * reading all values took} */
+static int inputs_of(lua_State *L)
+{
+    const struct sw_trainer *trainer = trainer_at(L)->trainer;
+    const struct sw_inputs *inputs = sw_trainer_inputs(trainer);
+    lua_createtable(L, 0, 2);
+    if (inputs->has_train) {
+        lua_pushboolean(L, inputs->test_count > 0);
+        lua_setfield(L, -2, "has_test");
+    }
+    set_number(L, "check_seconds", sw_trainer_check_seconds(trainer));
+    return 1;
+}
+
 void sw_lua_open_trainer(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"next", next_event},     {"save", save},
-                                       {"close", close_trainer}, {"path", path},
-                                       {"config", config_of},    {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"next", next_event}, {"save", save},        {"close", close_trainer},
+        {"path", path},       {"config", config_of}, {"words", words}, {"inputs", inputs_of},
+        {NULL, NULL}};
     static const luaL_Reg of_session[] = {{"train", open_trainer}, {NULL, NULL}};
     sw_lua_class(L, TRAINER, methods, close_trainer);
     sw_lua_add_methods(L, SW_LUA_SESSION, of_session);

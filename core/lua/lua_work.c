@@ -49,8 +49,9 @@ static const char *needed_text(lua_State *L, int index, const char *name)
 
 enum { MOST_CHECKPOINTS = 64 };
 
-/* session:evaluate{checkpoints = {..}, configs = {..}, data =, split =, vocab =, images =, fold5 =,
- * sims =, all_dev_captions =, precaps =} */
+/* session:evaluate{checkpoints = {..}, configs = {..}, data =, split =, vocab =, images =, folds =,
+ * sims =, all_dev_captions =, precaps =}: the metrics, and coverage = a list of each checkpoint's
+ * (data/coverage.h) */
 static int evaluate(lua_State *L)
 {
     struct sw_error error = {0};
@@ -61,10 +62,12 @@ static int evaluate(lua_State *L)
     const char *dir = needed_text(L, 2, "data"), *split = needed_text(L, 2, "split");
     const char *vocab = sw_lua_text_field(L, 2, "vocab", NULL);
     options.images = (size_t)sw_lua_integer_field(L, 2, "images", 0, 0, 1000000000);
-    options.fold5 = sw_lua_switch_field(L, 2, "fold5", 0);
+    options.folds = (size_t)sw_lua_integer_field(L, 2, "folds", 1, 1, 1000000);
     options.all_dev_captions = sw_lua_switch_field(L, 2, "all_dev_captions", 0);
     options.precaps = sw_lua_switch_field(L, 2, "precaps", 0);
     options.sims = sw_lua_text_field(L, 2, "sims", NULL);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
+    box->value = options.coverage = json_array();
 
     struct sw_named_model models[MOST_CHECKPOINTS];
     if (lua_getfield(L, 2, "checkpoints") != LUA_TTABLE)
@@ -90,12 +93,10 @@ static int evaluate(lua_State *L)
                           &metrics, NULL, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     sw_lua_push_metrics(L, &metrics);
+    sw_lua_push_json(L, options.coverage);
+    lua_setfield(L, -2, "coverage");
+    sw_lua_box_empty(box);
     return 1;
-}
-
-static void release_json(void *value)
-{
-    json_decref(value);
 }
 
 static int push_description(lua_State *L, struct sw_lua_box *box, const struct sw_error *error)
@@ -117,7 +118,7 @@ static int describe(lua_State *L)
     luaL_argcheck(L, features >= 0 && features < 1 << 24, 3, "out of range");
     luaL_argcheck(L, vocabulary >= 0 && vocabulary < 1 << 28, 4, "out of range");
     const json_t *config = sw_lua_config_json(L, 2, "text");
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value =
         sw_inspect_config(session->session, config, (int)features, (int)vocabulary, &error);
     return push_description(L, box, &error);
@@ -130,7 +131,7 @@ static int describe_checkpoint(lua_State *L)
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
     const char *path = luaL_checkstring(L, 2);
     const json_t *config = sw_lua_config_json(L, 3, "text");
-    struct sw_lua_box *box = sw_lua_box(L, release_json);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value = sw_inspect_checkpoint(session->session, path, config, &error);
     return push_description(L, box, &error);
 }
@@ -150,6 +151,39 @@ static int checkpoint_text(lua_State *L)
     return 1;
 }
 
+static void release_inputs(void *value)
+{
+    sw_inputs_close(value);
+    free(value);
+}
+
+/* session:words(config [, vocab]): how much of the train captions the vocabulary (that of a run,
+ * when it is named) and the GloVe file, where the config names one, cover; see run/inputs.h.
+ * Everything is opened and checked as a run would. */
+static int words(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_settings settings;
+    struct sw_glove glove = {0};
+    sw_lua_session_at(L, 1);
+    const char *vocab = luaL_optstring(L, 3, NULL);
+    const json_t *config = sw_lua_config_json(L, 2, "text");
+    struct sw_lua_box *box = sw_lua_box(L, release_inputs);
+    struct sw_inputs *inputs = box->value = calloc(1, sizeof *inputs);
+    struct sw_lua_box *text = sw_lua_box(L, sw_lua_release_json);
+    if (!inputs)
+        return sw_lua_fail(L, SW_FAILED, "out of memory");
+    sw_config_settings(config, &settings);
+    int status = sw_inputs_open(inputs, config, vocab, &error);
+    if (status == SW_OK && *settings.glove)
+        status = sw_inputs_read_glove(inputs, &settings, 0, &glove, &error);
+    sw_glove_free(&glove);
+    if (status != SW_OK)
+        return sw_lua_raise(L, &error);
+    text->value = sw_inputs_words(inputs, &settings);
+    return push_description(L, text, &error);
+}
+
 /* session:needs_glove(config): whether its embedding starts from a GloVe file. */
 static int needs_glove(lua_State *L)
 {
@@ -160,6 +194,20 @@ static int needs_glove(lua_State *L)
     if (sw_inputs_need_glove(session->session, config, &needs, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     lua_pushboolean(L, needs);
+    return 1;
+}
+
+/* session:try(config): raises what is wrong with the order of its stages, else gives whether the
+ * trial came to its end (run/inspect.h). For a session of one thread. */
+static int try(lua_State *L)
+{
+    int ran = 0;
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    const json_t *config = sw_lua_config_json(L, 2, "text");
+    if (sw_inspect_composition(session->session, config, &ran, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    lua_pushboolean(L, ran);
     return 1;
 }
 
@@ -192,6 +240,8 @@ void sw_lua_open_work(lua_State *L)
                                           {"describe", describe},
                                           {"describe_checkpoint", describe_checkpoint},
                                           {"needs_glove", needs_glove},
+                                          {"words", words},
+                                          {"try", try},
                                           {"gradients", gradients},
                                           {NULL, NULL}};
     static const luaL_Reg functions[] = {{"checkpoint_text", checkpoint_text}, {NULL, NULL}};

@@ -59,8 +59,8 @@ function M.weights(path, name)
     name = name, script = "heatmap", wide = math.max(320, math.min(900, 170 + 32 * #words)),
     high = 40 + below + math.min(600, math.max(120, 11 * #rows)), data = cells_of(rows, number),
     set = { columns = #words, rows = #rows, below = below, each = each(#rows, 12),
-      title = "weight of each region" },
-    arrays = { across = words }, says = "Weights of regions (down) for words (across).",
+      title = "weight of each region", across = words },
+    says = "Weights of regions (down) for words (across).",
   }
 end
 

@@ -7,7 +7,10 @@
 --   arguments          {least, most}: how many words that are no options
 --   options            a list of {"data", "DIR", "what it is for", kind =, least =, most =}: a
 --                      name, the word for its value (nil: a switch), and a line of help; kind is
---                      "text" (the default) or "integer". A name of one letter is given as -j N.
+--                      "text" (the default) or "integer". dashed: a text may begin with '-'. A
+--                      name of one letter is given as -j N; many = true: it may be repeated, and
+--                      gives a list.
+--   plugins            optional, false: it loads no plugins, and has no --plugin
 --   run                function(given, arguments): the exit status
 local core = require "stepwise.core"
 local text = require "stepwise.text"
@@ -16,9 +19,21 @@ local M = {}
 
 local MISUSE <const> = 2
 
-local function dashed(name)
+local plugin_option <const> = { "plugin", "FILE.so",
+  "load this plugin before all others (repeatable)", many = true }
+
+-- All options of a command, with those it has in common with others.
+function M.all(command)
+  local result = table.move(command.options, 1, #command.options, 1, {})
+  if command.plugins ~= false then result[#result + 1] = plugin_option end
+  return result
+end
+
+-- The option as it is typed.
+function M.dashed(name)
   return (#name == 1 and "-" or "--") .. name
 end
+local dashed = M.dashed
 
 local function fail(command, format, ...)
   core.fail(MISUSE, command.name .. ": " .. string.format(format, ...))
@@ -26,7 +41,7 @@ end
 
 local function find(command, word)
   local names = {}
-  for i, option in ipairs(command.options) do
+  for i, option in ipairs(M.all(command)) do
     names[i] = dashed(option[1])
     if names[i] == word then return option end
   end
@@ -35,7 +50,13 @@ local function find(command, word)
 end
 
 local function convert(command, option, value)
-  if option.kind ~= "integer" then return value end
+  if option.kind ~= "integer" then
+    if value:find("^%-.") and not option.dashed then
+      fail(command, "%s: expected %s, found the option '%s'; ./%s names a file", dashed(option[1]),
+        option[2], value, value)
+    end
+    return value
+  end
   local number = math.tointeger(tonumber(value))
   local least, most = option.least or 0, option.most or math.maxinteger
   if not number or not value:find("^%-?%d+$") then
@@ -54,6 +75,11 @@ function M.parse(command, words)
   local given, arguments = {}, {}
   local i, only_arguments = 1, false
   local function take(option, value)
+    if option.many then
+      given[option[1]] = given[option[1]] or {}
+      table.insert(given[option[1]], value)
+      return
+    end
     if given[option[1]] ~= nil then fail(command, "%s is given twice", dashed(option[1])) end
     given[option[1]] = value
   end
@@ -97,17 +123,18 @@ end
 function M.help(command)
   local lines = { "usage: stepwise " .. command.name }
   if command.usage ~= "" then lines[1] = lines[1] .. " " .. command.usage end
-  if #command.options > 0 then lines[1] = lines[1] .. " [options]" end
+  local all = M.all(command)
+  if #all > 0 then lines[1] = lines[1] .. " [options]" end
   lines[#lines + 1] = ""
   lines[#lines + 1] = command.summary
   if command.details then lines[#lines + 1] = command.details end
-  if #command.options > 0 then lines[#lines + 1] = "" end
+  if #all > 0 then lines[#lines + 1] = "" end
   local rows = {}
-  for i, option in ipairs(command.options) do
+  for i, option in ipairs(all) do
     local form = dashed(option[1]) .. (option[2] and " " .. option[2] or "")
     rows[i] = { "  " .. form, option[3] }
   end
-  table.move(text.columns(rows), 1, #rows, #lines + 1, lines)
+  for _, line in ipairs(text.wrapped_columns(rows, 100)) do lines[#lines + 1] = line end
   return table.concat(lines, "\n") .. "\n"
 end
 

@@ -10,7 +10,7 @@ local M = {}
 -- What an explanation is of, in one line.
 function M.title(found)
   local of = found.text or table.concat(found.words, " ", 2, #found.words - 1)
-  return (text.plain(text.readable(of)):match("^%s*(.-)%s*$"))
+  return (text.plain(of):match("^%s*(.-)%s*$"))
 end
 
 -- ---- panels ------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ local function lay_out(sections, high)
 end
 
 -- What gnuplot reads of one panel, as the text of a file, and the strongest region's box.
-local function content(panel, found, places, picture)
+local function content(panel, places, picture)
   local rows = {}
   if panel.kind == "regions" then
     local least, largest, strongest = regions.range(panel.weights)
@@ -148,10 +148,7 @@ local function content(panel, found, places, picture)
       .. number(least) .. " – " .. number(largest)
     return bytes(cells, places, least, largest, over), places.boxes[strongest]
   elseif panel.kind == "words" then
-    for i, w in ipairs(panel.weights) do
-      local name = gnuplot.shorten(label(found, i), 11):gsub('"', "''")
-      rows[i] = string.format("%d\t%.9g\t%s\n", i, w, name)
-    end
+    for i, w in ipairs(panel.weights) do rows[i] = string.format("%d\t%.9g\n", i, w) end
   else
     for i, box in ipairs(places.boxes) do
       if box then
@@ -163,70 +160,53 @@ local function content(panel, found, places, picture)
   return table.concat(rows)
 end
 
--- Adds to `arrays` what attention.gp reads of one panel; files go to `folder`.
-local function describe(arrays, panel, found, places, picture, wide, high, folder)
+-- Adds to `set` what attention.gp reads of one panel; files go to `folder`.
+local function describe(set, panel, places, picture, wide, high, folder)
   local function add(name, value)
-    arrays[name] = arrays[name] or {}
-    table.insert(arrays[name], value)
+    name = "panel_" .. name
+    set[name] = set[name] or {}
+    table.insert(set[name], value)
   end
-  local file = string.format("%s/panel%d", folder, #(arrays.kind or {}) + 1)
-  local written, box = content(panel, found, places, picture)
+  local file = string.format("%s/panel%d", folder, #(set.panel_kind or {}) + 1)
+  local written, box = content(panel, places, picture)
   core.write_file(file, written)
-  add("kind", gnuplot.quoted(panel.kind))
-  add("title", gnuplot.quoted(panel.title))
-  add("below", gnuplot.quoted(panel.below or panel.note or ""))
+  add("kind", panel.kind)
+  add("title", panel.title)
+  add("below", panel.below or panel.note or "")
   add("file", gnuplot.as_file(file))
-  add("left", string.format("%.6f", panel.x / wide))
-  add("right", string.format("%.6f", (panel.x + panel.wide) / wide))
-  add("top", string.format("%.6f", 1 - panel.y / high))
-  add("bottom", string.format("%.6f", 1 - (panel.y + panel.high) / high))
+  add("left", panel.x / wide)
+  add("right", (panel.x + panel.wide) / wide)
+  add("top", 1 - panel.y / high)
+  add("bottom", 1 - (panel.y + panel.high) / high)
   for i, name in ipairs { "x1", "y1", "x2", "y2" } do
-    add(name, box and string.format("%.6g", i % 2 == 0 and places.high - box[i] or box[i]) or "NaN")
+    add(name, box and (i % 2 == 0 and places.high - box[i] or box[i]) or 0 / 0)
   end
 end
 
-local function numbers(values)
-  local lines = {}
-  for i, entry in ipairs(values) do
-    lines[i] = string.format("%s = %s\n", entry[1], text.number(entry[2]))
-  end
-  return table.concat(lines)
-end
-
-local function script(found, sections, places, picture, how, folder, output)
+local function figure_of(found, sections, places, picture, folder)
   local frame = picture and { picture.wide, picture.high } or { places.wide, places.high }
   local items, wide, high = lay_out(sections, math.floor(0.5
     + math.max(picture and 10 or PANEL * 0.4, math.min(PANEL * 3, PANEL * frame[2] / frame[1]))))
-  local arrays = {}
-  for _, panel in ipairs(items) do
-    describe(arrays, panel, found, places, picture, wide, high, folder)
-  end
-  local parts = { gnuplot.head(how.format, output, wide, high, #items) }
-  for _, name in ipairs(text.sorted_keys(arrays)) do
-    parts[#parts + 1] = gnuplot.array("panel_" .. name, arrays[name])
-  end
-  local titles, heights = {}, {}
-  for i, section in ipairs(sections) do
-    titles[i] = gnuplot.quoted(text.readable(section.title))
-    heights[i] = string.format("%.6f", 1 - (section.y + 0.7 * ABOVE) / high)
-  end
-  parts[#parts + 1] = gnuplot.array("section_title", titles)
-  parts[#parts + 1] = gnuplot.array("section_y", heights)
-  parts[#parts + 1] = string.format("heading = %s\naside = %s\nedge = %.6f\n",
-    gnuplot.quoted(gnuplot.shorten(M.title(found), wide // 9 - 12)),
-    gnuplot.quoted(string.format("image %d   score %.3f", found.image, found.score)), EDGE / wide)
-  parts[#parts + 1] = numbers {
-    { "extent_x", places.wide }, { "extent_y", places.high },
-    { "cells_x", places.cells[1] }, { "cells_y", places.cells[2] },
-    { "places_known", places.grid and 0 or 1 }, { "words", #found.words },
-    { "has_picture", picture and 1 or 0 },
-    { "picture_x", picture and picture.wide or 1 }, { "picture_y", picture and picture.high or 1 },
-    { "finest", picture and math.ceil(math.max(picture.wide, picture.high) / FINEST) or 1 },
+  local set = {
+    count = #items, edge = EDGE / wide, section_title = {}, section_y = {}, word = {},
+    heading = gnuplot.shorten(M.title(found), wide // 9 - 12),
+    aside = string.format("image %d   score %.3f", found.image, found.score),
+    extent_x = places.wide, extent_y = places.high, cells_x = places.cells[1],
+    cells_y = places.cells[2], places_known = places.grid and 0 or 1, words = #found.words,
+    has_picture = picture and 1 or 0, picture = picture and gnuplot.as_file(picture.path) or "",
+    picture_kind = picture and picture.kind or "jpg", picture_x = picture and picture.wide or 1,
+    picture_y = picture and picture.high or 1,
+    finest = picture and math.ceil(math.max(picture.wide, picture.high) / FINEST) or 1,
   }
-  parts[#parts + 1] = string.format("picture = %s\npicture_kind = '%s'\n",
-    picture and gnuplot.as_file(picture.path) or "''", picture and picture.kind or "jpg")
-  parts[#parts + 1] = core.built_in("style.gp") .. core.built_in("attention.gp")
-  return table.concat(parts)
+  for _, panel in ipairs(items) do
+    describe(set, panel, places, picture, wide, high, folder)
+  end
+  for i, section in ipairs(sections) do
+    set.section_title[i] = section.title
+    set.section_y[i] = 1 - (section.y + 0.3 * ABOVE) / high
+  end
+  for i in ipairs(found.words) do set.word[i] = gnuplot.shorten(label(found, i), 11) end
+  return { script = "attention", wide = wide, high = high, set = set }
 end
 
 -- See attention.lua.
@@ -238,9 +218,8 @@ function M.draw(found, how)
   local places = regions.places(found.regions, found.boxes, picture and picture.wide,
     picture and picture.high)
   local folder <close> = core.temporary_folder()
-  local drawn, reason = gnuplot.draw(function(output)
-    return script(found, sections, places, picture, how, folder:path(), output)
-  end, how.format, how.output)
+  local figure = figure_of(found, sections, places, picture, folder:path())
+  local drawn, reason = gnuplot.draw(figure, how.format, how.output)
   if not drawn then return nil, reason end
   return true, why or reason
 end
@@ -262,22 +241,18 @@ function M.draw_matrix(found, how)
       local path = string.format("%s/matrix%d.tsv", folder:path(), #files + 1)
       core.write_file(path, table.concat(lines))
       files[#files + 1] = gnuplot.as_file(path)
-      names[#names + 1] = gnuplot.quoted(text.readable(map.name) .. (map.kind == "word"
-        and ": each word over the regions" or ": each region over the words"))
+      names[#names + 1] = map.name .. (map.kind == "word" and ": each word over the regions"
+        or ": each region over the words")
     end
   end
   if #files == 0 then return nil, "the stages of this model show no matrix of weights" end
-  for i = 1, n do labels[i] = gnuplot.quoted(label(found, i)) end
+  for i = 1, n do labels[i] = label(found, i) end
   local wide = 2 * EDGE + 150 + math.min(760, math.max(300, 18 * found.regions))
   local each = 90 + math.min(1200, math.max(80, 18 * n))
-  return gnuplot.draw(function(output)
-    return gnuplot.head(how.format, output, wide, HEAD + each * #files, #files)
-      .. gnuplot.array("file", files) .. gnuplot.array("name", names)
-      .. gnuplot.array("word", labels)
-      .. numbers { { "regions", found.regions }, { "words", n }, { "head", HEAD } }
-      .. "heading = " .. gnuplot.quoted(gnuplot.shorten(M.title(found), wide // 9)) .. "\n"
-      .. core.built_in("style.gp") .. core.built_in("matrix.gp")
-  end, how.format, how.output)
+  return gnuplot.draw({ script = "matrix", wide = wide, high = HEAD + each * #files, set = {
+    count = #files, file = files, name = names, word = labels, regions = found.regions, words = n,
+    head = HEAD, heading = gnuplot.shorten(M.title(found), wide // 9),
+  } }, how.format, how.output)
 end
 
 return M

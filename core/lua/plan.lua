@@ -1,6 +1,7 @@
 -- plan.lua: a table of runs, resolved and frozen before the first one starts.
 --
--- DIR/plan.json     title, rows, seeds, and the resolved config and the id of every run
+-- DIR/plan.json     title, rows, seeds, the resolved config and the id of every run, and the stamps
+--                   of the splits whose values were checked
 -- DIR/configs/      the same configs, one file a run
 -- DIR/logs/         what each run printed; NAME.error: why it failed; sweep.log: who ran what when
 -- DIR/claims/       which process has which run in hand (run/claim.h)
@@ -12,6 +13,8 @@ local core = require "stepwise.core"
 local claims = require "stepwise.claim"
 local describe = require "stepwise.describe"
 local identity = require "stepwise.identity"
+local plan_check = require "stepwise.plan_check"
+local plugin_files = require "stepwise.plugin_files"
 local script = require "stepwise.script"
 local setup = require "stepwise.setup"
 
@@ -20,8 +23,7 @@ local M = {}
 local MISUSE <const> = 2
 local MOST_SEEDS <const> = 1000
 
--- Names in DIR that no run may have.
-local ours = { configs = true, logs = true, claims = true, replaced = true, slurm = true }
+local ours <const> = plan_check.ours
 
 -- "0-4", "0,1,2", "0-2,7" -> a sorted list
 function M.seeds(words)
@@ -63,7 +65,8 @@ local function slug_of(name, taken)
   return free
 end
 
--- The plan of the script at `path`: every row and seed resolved, nothing written.
+-- The plan of the script at `path`: every row and seed resolved, nothing written. seeds: nil for
+-- the base's own.
 function M.build(path, given, overrides, seeds)
   local value = script.run(script.find(path))
   if not describe.is_table(value) then
@@ -71,14 +74,18 @@ function M.build(path, given, overrides, seeds)
       path, describe.is_experiment(value) and "an experiment, which stepwise train runs"
         or "a " .. type(value)))
   end
+  value = describe.table(value) -- a script can change what it was given after the check
   local source = {
-    config = describe.config_of(value.base), on_scenes = value.base.on_scenes, label = path,
+    config = describe.config_of(value.base, value.tests),
+    on_scenes = value.base.on_scenes, label = path,
   }
   local base, about = setup.configure(source, given, overrides)
+  seeds = seeds or { base:table().seed }
   local plan = {
     title = value.title, note = value.note, reference = value.reference, script = path,
     data = about.dir, generated = about.generated, on_scenes = core.json_array(about.scenes or {}),
     overrides = core.json_array(overrides), version = core.version,
+    plugin_files = core.json_array(plugin_files.list()),
     rows = core.json_array {}, runs = core.json_array {},
   }
   local taken = {}
@@ -111,38 +118,66 @@ function M.check_files(plan)
   end
   local session, seen = describe.session(), {}
   for _, run in ipairs(plan.runs) do
-    local data = run.config.data
     if not seen[run.row] then
       seen[run.row] = true
       local config <close> = session:resolve(run.config)
-      if data.glove == "" and session:needs_glove(config) then
-        core.fail(MISUSE, string.format("row '%s': its words start from GloVe vectors; --glove "
-          .. "FILE names them", run.config.name))
-      end
-      for _, key in ipairs { "glove", "vocab" } do
-        if data[key] ~= "" and core.file_kind(data[key]) ~= "file" then
-          core.fail(1, string.format("row '%s': data.%s: %s: no such file", run.config.name, key,
-            data[key]))
-        end
-      end
+      setup.check_files(session, config, string.format("row '%s': ", run.config.name))
     end
   end
 end
 
 -- ---- agreement with what a folder holds --------------------------------------------------------
 
-local function difference(old, new)
+local paths <const> = { "dir", "glove", "vocab", "init" }
+
+-- The resolved config of a run of the plan in `dir`.
+local function resolve_planned(run, dir)
   local session = describe.session()
-  local a <close> = session:resolve(old)
-  local b <close> = session:resolve(new)
+  local fine, config = pcall(session.resolve, session, run.config or false)
+  if not fine then
+    core.fail_within(string.format("%s/plan.json: run '%s'", dir, run.folder), config)
+  end
+  return config
+end
+
+-- Refuses a plan with a config that nobody could run.
+function M.check_configs(plan, dir)
+  for _, run in ipairs(plan.runs) do resolve_planned(run, dir):close() end
+end
+
+-- What differs between a run of the plan in `dir` and the config `new` but for seed and paths, in
+-- words, or nil; then the same of the paths.
+local function difference(planned, new, dir)
+  local a <close> = resolve_planned(planned, dir)
+  local b <close> = describe.session():resolve(new)
+  local old = a:table()
   a:override("seed=" .. new.seed)
-  for _, path in ipairs { "dir", "glove", "vocab" } do
-    if old.data[path] ~= new.data[path] then
-      return string.format("data.%s is '%s' there and '%s' here", path, old.data[path],
-        new.data[path])
+  local moved
+  for _, path in ipairs(paths) do
+    local there, here = old.data[path] or "", new.data[path] or ""
+    if there ~= here then
+      moved = moved or string.format("data.%s is '%s' there and '%s' here", path, there, here)
     end
   end
-  return a:difference(b)
+  return a:difference(b), moved
+end
+
+-- Has a run read from the paths of `data`.
+local function move(run, data)
+  local config <close> = describe.session():resolve(run.config)
+  for _, path in ipairs(paths) do config:override("data." .. path .. "=" .. data[path]) end
+  run.config, run.text = config:table(), config:text(2)
+end
+
+-- Has all runs of a plan read from other paths: those of dir, glove and vocab that are given.
+function M.move(plan, given)
+  plan.data = given.dir or plan.data
+  plan.generated = core.is_generated(plan.data)
+  for _, run in ipairs(plan.runs) do
+    local data = {}
+    for _, path in ipairs(paths) do data[path] = given[path] or run.config.data[path] end
+    move(run, data)
+  end
 end
 
 function M.read(dir)
@@ -150,11 +185,9 @@ function M.read(dir)
   if core.file_kind(path) ~= "file" then
     core.fail(1, dir .. ": no plan.json; expected the --out folder of stepwise ablate")
   end
-  local fine, plan = pcall(core.json_decode, core.read_file(path))
+  local fine, plan = pcall(core.json_decode, core.read_text(path))
   if not fine then core.fail_within(path, plan) end
-  if type(plan) ~= "table" or type(plan.rows) ~= "table" or type(plan.runs) ~= "table" then
-    core.fail(1, path .. ": expected rows and runs")
-  end
+  plan_check.check(plan, path)
   return plan
 end
 
@@ -168,9 +201,19 @@ local function row_of(plan, slug)
   end
 end
 
+-- The stamps that a plan has kept.
+local function stamps_of(plan)
+  local list = core.json_array {}
+  for _, stamp in ipairs(type(plan.checked) == "table" and plan.checked or {}) do
+    if type(stamp) == "string" then list[#list + 1] = stamp end
+  end
+  return list
+end
+
 -- Joins the seeds of an older plan in `dir` to this one; the rows they share must be the same.
+-- Gives by row the paths that have changed: all runs now read from those of this plan.
 local function join(plan, old, dir)
-  local rows, have = {}, {}
+  local rows, have, moved = {}, {}, {}
   for _, row in ipairs(plan.rows) do rows[row.slug] = row end
   local config_of = {}
   for _, run in ipairs(plan.runs) do
@@ -184,19 +227,24 @@ local function join(plan, old, dir)
     end
   end
   for _, run in ipairs(old.runs) do
-    local changed = difference(run.config, config_of[run.row])
+    local changed, path = difference(run, config_of[run.row], dir)
     if changed then
       core.fail(1, string.format("%s: row '%s' was planned otherwise there: %s; --out DIR takes "
         .. "another folder", dir, rows[run.row].name, changed))
     end
-    if not have[run.folder] then plan.runs[#plan.runs + 1] = run end
+    moved[run.row] = moved[run.row] or path
+    if not have[run.folder] then
+      plan.runs[#plan.runs + 1] = run
+      if path then move(run, config_of[run.row].data) end
+    end
   end
+  return moved
 end
 
--- Gives every run its id and every row its sources, where the data are there to be read. known:
--- sources by row, of an earlier call.
+-- Gives every run its id and every row its sources, where the data are there to be read; what the
+-- runs read is checked. known: sources by row, of an earlier call.
 local function identify(plan, known)
-  local session, sources_of = describe.session(), identity.reader()
+  local session, sources_of = describe.session(), identity.reader(plan.checked)
   for _, run in ipairs(plan.runs) do
     if core.file_kind(run.config.data.dir) ~= "folder" then return end
     local config <close> = session:resolve(run.config)
@@ -212,11 +260,18 @@ local function identify(plan, known)
 end
 
 -- An older plan of the same rows may have been made with other data or plugins behind the names.
-local function check_sources(plan, old, dir)
+-- Where the fingerprints are not known, the paths (`moved`) have to be the same.
+local function check_sources(plan, old, dir, moved, replan)
   for _, before in ipairs(old.rows) do
-    local row = row_of(plan, before.slug)
-    local changed = before.sources and row.sources
-      and identity.difference(before.sources, row.sources)
+    local row, changed = row_of(plan, before.slug), nil
+    if not (before.sources and row.sources) then
+      if moved[before.slug] then
+        core.fail(1, string.format("%s: row '%s' was planned otherwise there: %s; --out DIR takes "
+          .. "another folder", dir, row.name, moved[before.slug]))
+      end
+    elseif not replan then
+      changed = identity.difference(before.sources, row.sources)
+    end
     if changed then
       core.fail(1, string.format("%s: row '%s' was planned with something else: %s; --replan plans "
         .. "it anew and runs it again, --out DIR takes another folder", dir, row.name, changed))
@@ -234,9 +289,11 @@ local function sort_runs(plan)
 end
 
 local function agree(plan, dir, replan, known)
-  local old = core.file_kind(dir .. "/plan.json") and M.read(dir)
+  local old, moved = core.file_kind(dir .. "/plan.json") and M.read(dir), nil
+  plan.checked = stamps_of(plan)
   if old then
-    join(plan, old, dir)
+    moved = join(plan, old, dir)
+    if #plan.checked == 0 then plan.checked = stamps_of(old) end
   elseif core.file_kind(dir) == "folder" then
     for _, name in ipairs(core.list_folder(dir)) do
       if not ours[name] and not name:find("^plan%.json%.") then -- or what a killed process left
@@ -247,10 +304,20 @@ local function agree(plan, dir, replan, known)
   end
   sort_runs(plan)
   identify(plan, known)
-  if old and not replan then check_sources(plan, old, dir) end
+  if old then check_sources(plan, old, dir, moved, replan) end
+end
+
+-- What a process that was killed while it wrote has left. The claim of the plan is ours.
+local function remove_leftovers(dir)
+  for _, place in ipairs { { dir .. "/configs/", "" }, { dir .. "/", "^plan" } } do
+    for _, name in ipairs(core.list_folder(place[1])) do
+      if name:find(place[2] .. ".*%.json%.%w%w%w%w%w%w$") then os.remove(place[1] .. name) end
+    end
+  end
 end
 
 local function write(plan, dir)
+  remove_leftovers(dir)
   for _, run in ipairs(plan.runs) do
     local path = dir .. "/configs/" .. run.folder .. ".json"
     if run.text then core.write_file(path, run.text .. "\n") end

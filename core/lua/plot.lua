@@ -5,6 +5,7 @@ local figures = require "stepwise.figures"
 local matrices = require "stepwise.matrices"
 local plan_of = require "stepwise.plan"
 local results_of = require "stepwise.results"
+local text = require "stepwise.text"
 
 local M = {
   name = "plot",
@@ -15,6 +16,7 @@ RUN is a run folder, or a folder that stepwise ablate filled: then its rows, eac
 seeds in a band of one standard deviation. Writes recall, loss and, of a table, ablation.
 It may also be an .npy of similarities (stepwise eval --sims) or a .tsv of weights (regions down,
 words across), which becomes a picture of the same name.]],
+  plugins = false,
   arguments = { 1, 100 },
   options = {
     { "out", "DIR", "where the pictures go; the folder itself when one is drawn, else here" },
@@ -31,7 +33,7 @@ local function base_of(path)
   return path:match("([^/]+)$") or path
 end
 
--- The rows of a table's folder as groups of runs, and the figure of the table itself.
+-- The rows of a table's folder as groups of runs, and the figures of the table itself.
 function M.of_ablation(dir)
   local groups, at = {}, {}
   local plan = plan_of.read(dir)
@@ -45,7 +47,7 @@ function M.of_ablation(dir)
       table.insert(at[run.row].runs, curves.read(metrics))
     end
   end
-  return groups, figures.of_table(results_of.object(results_of.read(dir)))
+  return groups, figures.of_tables(results_of.objects(results_of.read(dir)))
 end
 
 -- Adds what `path` holds to the groups of curves or to the list of figures.
@@ -57,9 +59,9 @@ local function collect(path, groups, list, images)
   elseif kind == "file" and path:find("%.tsv$") and base_of(path) ~= "metrics.tsv" then
     list[#list + 1] = matrices.weights(path, base_of(path):gsub("%.tsv$", ""))
   elseif core.file_kind(path .. "/plan.json") == "file" then
-    local rows, table_figure = M.of_ablation(path)
+    local rows, table_figures = M.of_ablation(path)
     table.move(rows, 1, #rows, #groups + 1, groups)
-    list[#list + 1] = table_figure
+    table.move(table_figures, 1, #table_figures, #list + 1, list)
   elseif core.file_kind(path .. "/metrics.tsv") == "file" then
     groups[#groups + 1] = { name = base_of(path), runs = { curves.read(path .. "/metrics.tsv") } }
   else
@@ -93,7 +95,8 @@ function M.run(given, arguments)
     local file
     file, reason = figures.draw(figure, given.png and "png" or "svg", dir)
     if not file then core.fail(1, reason) end
-    print(file)
+    text.say("%s", file)
+    if reason then io.stderr:write("stepwise: plot: ", text.plain(reason), "\n") end
   end
   return 0
 end

@@ -21,6 +21,15 @@ function M.new(stream)
   }, Progress)
 end
 
+-- Why something could not be written, as a full disk; the work goes on, and cli.lua says so.
+M.problem = nil
+
+local function put(self, ...)
+  local fine, why = self.stream:write(...)
+  if fine then fine, why = self.stream:flush() end
+  if not fine then M.problem = M.problem or why end
+end
+
 local function clear(self)
   if self.drawn then self.stream:write("\r\27[K") end
   self.drawn = false
@@ -29,13 +38,14 @@ end
 -- A line that stays.
 function Progress:say(line)
   clear(self)
-  self.stream:write(line, "\n")
-  self.stream:flush()
+  put(self, text.plain(line), "\n")
 end
 
 -- A line that stays, in bold where that is possible.
 function Progress:stress(line)
-  self:say(self.colours and "\27[1m" .. line .. "\27[0m" or line)
+  if self.colours then self.stream:write("\27[1m") end
+  self:say(line)
+  if self.colours then self.stream:write("\27[0m") end
 end
 
 -- A line of the moment; `make` is called when one is due, and gives nil when it has none.
@@ -44,17 +54,15 @@ function Progress:follow(make)
   if now - self.shown_at < (self.live and EVERY_LIVE or EVERY_PLAIN) then return end
   local line = make()
   if not line then return end
-  self.shown_at = now
+  self.shown_at, line = now, text.plain(line)
   if not self.live then
-    self.stream:write(line, "\n")
+    put(self, line, "\n")
   else
     local width = (core.terminal_width(self.stream == io.stderr and 2 or 1) or 80) - 1
-    if text.width(line) > width then line = line:sub(1, (utf8.offset(line, width + 1) or 1) - 1) end
     clear(self)
-    self.stream:write(line)
+    put(self, text.cut(line, width))
     self.drawn = true
   end
-  self.stream:flush()
 end
 
 function Progress:finish()

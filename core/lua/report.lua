@@ -2,6 +2,7 @@
 local core = require "stepwise.core"
 local data_of = require "stepwise.report_data"
 local page = require "stepwise.report_page"
+local text = require "stepwise.text"
 
 local M = {
   name = "report",
@@ -30,14 +31,14 @@ function M.write(dir, options)
       core.fail(1, string.format("--%s: %s: no such folder", name, options[name]))
     end
   end
-  local text = page.page(data_of.read(dir), options)
+  local markup = page.page(data_of.read(dir), options)
   local out = options.out or dir .. "/report.html"
-  core.write_file(out, text)
-  return out, #text
+  core.write_file(out, markup)
+  return out, #markup
 end
 
 function M.run(given, arguments)
-  print((M.write(arguments[1], given)))
+  text.say("%s", (M.write(arguments[1], given)))
   return 0
 end
 

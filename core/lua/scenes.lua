@@ -16,6 +16,7 @@ local M = {
   details = [[
 Scenes of objects with class, colour, size, count and place, and captions from a grammar. The same
 options give the same bytes. What is measured on them says nothing about photographs.]],
+  plugins = false,
   arguments = { 1, 1 },
   options = {
     size("seed", "of everything that is drawn"),
@@ -46,8 +47,8 @@ function M.run(given, arguments)
   if not made then core.fail(1, reason) end
   folder.write(arguments[1], options)
   for name in pairs(defaults) do options[name] = options[name] or defaults[name] end
-  print(string.format("%s: generated scenes, %d train, %d dev, %d test images, five captions each, "
-    .. "seed %d", arguments[1], options.train, options.dev, options.test, options.seed))
+  text.say("%s: generated scenes, %d train, %d dev, %d test images, five captions each, "
+    .. "seed %d", arguments[1], options.train, options.dev, options.test, options.seed)
   return 0
 end
 

@@ -15,7 +15,7 @@ pictures, a contact sheet is written too.]],
   arguments = { 1, 2 },
   options = {
     { "data", "DIR", "the data folder" },
-    { "split", "SPLIT", "test when none is given" },
+    { "split", "SPLIT", "all of this split; else the images that the run was tested on" },
     { "image", "ID", "its name in SPLIT_ids.txt, with or without ending, else a number from 0" },
     { "top", "N", "how many are told, 5 when none is given", kind = "integer", least = 1,
       most = 100000 },
@@ -51,21 +51,21 @@ end
 
 local function show(found, generated)
   local images = found.ranks == "images"
-  print(string.format("%s among %s%s", images and text.plain(found.text) or name_of(found),
+  text.say("%s among %s%s", images and found.text or name_of(found),
     text.plural(found.among, images and "image" or "caption"),
-    generated and " (generated scenes)" or ""))
+    generated and " (generated scenes)" or "")
   for _, line in ipairs(explain.unknown_words(found.unknown or {})) do print(line) end
   local rows = { { "rank", "score", images and "image" or "caption" } }
   for _, entry in ipairs(found.results) do
     rows[#rows + 1] = { tostring(entry.rank), string.format("%.4f", entry.score),
-      images and name_of(entry) or text.plain(entry.text ~= core.json_null and entry.text or ""),
+      images and name_of(entry) or entry.text ~= core.json_null and entry.text or "",
       entry.own and "its own" or images and "" or name_of(entry) }
   end
   for _, line in ipairs(text.columns(rows, { true, true })) do print(line) end
   for _, entry in ipairs(found.own) do
     if entry.rank > #found.results then
-      print(string.format("%s %s at rank %d", images and "its own image" or "its own caption",
-        images and name_of(entry) or entry.caption, entry.rank))
+      text.say("%s %s at rank %d", images and "its own image" or "its own caption",
+        images and name_of(entry) or entry.caption, entry.rank)
     end
   end
 end
@@ -113,24 +113,24 @@ end
 function M.run(given, arguments)
   local folder = check(given, arguments)
   local session <close> = core.session { threads = given.threads }
-  local found = session:find {
-    checkpoint = explain.checkpoint(arguments[1]), data = given.data, split = given.split or "test",
-    vocab = given.vocab, precaps = given.precaps, text = arguments[2], image = given.image,
-    top = given.top,
-  }
+  local request = explain.source(session, given, arguments[1])
+  request.text, request.image, request.top = arguments[2], given.image, given.top
+  local found = session:find(request)
   local generated = core.is_generated(given.data)
   local sheet, complaints, broken
   if folder and (given.out or not given.json) then
     sheet, complaints, broken = draw(found, given, folder)
   end
+  complaints = complaints or {}
+  table.move(found.warnings, 1, #found.warnings, #complaints + 1, complaints)
   if given.json then
     found.generated = generated
     print(core.json_encode(explain.readable(found), 1))
   else
     show(found, generated)
-    if sheet then print(sheet) end
+    if sheet then text.say("%s", sheet) end
   end
-  for _, complaint in ipairs(complaints or {}) do
+  for _, complaint in ipairs(complaints) do
     io.stderr:write("stepwise: search: ", text.plain(complaint), "\n")
   end
   return broken and 1 or 0

@@ -4,7 +4,7 @@ local Config = require "stepwise.config"
 local core = require "stepwise.core"
 
 local function read_json(path)
-  local fine, value = pcall(core.json_decode, core.read_file(path))
+  local fine, value = pcall(core.json_decode, core.read_text(path))
   if not fine then core.fail_within(path, value) end
   return value
 end
@@ -40,13 +40,15 @@ local function with_config(method)
   end
 end
 
--- A run folder's own config must decide the same numbers as the one that is given.
+-- A run folder's own config must decide the same numbers as the one that is given, but for where the
+-- run ends: then it is given back.
 local function check_folder(session, config, run)
   local path = run .. "/config.json"
-  if not core.file_kind(path) then return end
+  if not core.file_kind(path) then return nil end
   local fine, there = pcall(Config.resolve, session, read_json(path))
   if not fine then core.fail_within(path, there) end
   local changed = there:difference(config)
+  if changed and there:same_but_end(config) then return there end
   if changed then
     core.fail(1, string.format("cannot resume %s under another config: %s", run, changed))
   end
@@ -111,9 +113,8 @@ core.extend_session {
   end,
 
   train = function(session, config, run, options)
-    if Config.is_config(config) and options and options.resume then
-      check_folder(session, config, run)
-    end
-    return raw.train(session, config, run, options)
+    local before = Config.is_config(config) and options and options.resume
+      and check_folder(session, config, run)
+    return raw.train(session, config, run, before and copy(options, { before = before }) or options)
   end,
 }

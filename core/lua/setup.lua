@@ -1,4 +1,5 @@
 -- setup.lua: from a script and the command line to a config, and the data it is for.
+local config_keys = require "stepwise.config_keys"
 local core = require "stepwise.core"
 local describe = require "stepwise.describe"
 local scenes = require "stepwise.scenes_folder"
@@ -18,12 +19,29 @@ M.options = {
   { "vocab", "FILE", "a vocabulary; else DIR/vocab.json, else built from the captions" },
 }
 
--- Splits the words behind the first into overrides; anything else is misuse.
-function M.overrides(command, arguments)
-  local result = {}
+local function config_names()
+  local names = {}
+  for _, key in ipairs(config_keys) do names[key.name] = true end
+  return names
+end
+
+-- The words behind the first as overrides; anything else is misuse, and so is a key that could have
+-- no effect: an option's name, or one of elsewhere = {key = what sets it for this command}.
+function M.overrides(command, arguments, elsewhere)
+  local result, is_key = {}, config_names()
+  local is_option = {}
+  for _, option in ipairs(command.options) do is_option[option[1]] = not is_key[option[1]] end
   for i = 2, #arguments do
-    if not arguments[i]:find("^[^=]+=") then
-      core.fail(MISUSE, string.format("%s: expected key=value, found '%s'", command, arguments[i]))
+    local key = arguments[i]:match("^([^=]+)=")
+    if not key then
+      core.fail(MISUSE, string.format("%s: expected key=value, found '%s'", command.name,
+        arguments[i]))
+    end
+    local sets = elsewhere and elsewhere[key]
+      or is_option[key] and (#key == 1 and "-" or "--") .. key
+    if sets then
+      core.fail(MISUSE, string.format("%s: %s would have no effect: %s sets it", command.name,
+        arguments[i], sets))
     end
     result[#result + 1] = arguments[i]
   end
@@ -33,14 +51,14 @@ end
 -- ---- sources ---------------------------------------------------------------------------------
 
 local function read_config(path)
-  local fine, config = pcall(core.json_decode, core.read_file(path))
+  local fine, config = pcall(core.json_decode, core.read_text(path))
   if not fine then core.fail_within(path, config) end
   if type(config) ~= "table" then core.fail(1, path .. ": expected a config") end
   return config
 end
 
--- {config =, on_scenes =, run =, label =} of an experiment script, a config.json, or a run folder
--- (run = its path).
+-- {config =, on_scenes =, file =, run =, label =} of an experiment script, a config.json (file =
+-- its path), or a run folder (run = its path).
 function M.experiment(path)
   local base = path:match("([^/]+)/*$") or path
   if core.file_kind(path) == "folder" then
@@ -48,23 +66,34 @@ function M.experiment(path)
     if core.file_kind(file) ~= "file" then
       core.fail(1, path .. ": no run folder, it has no config.json")
     end
-    return { config = read_config(file), run = path:gsub("(.)/+$", "%1"), label = base }
+    return {
+      config = read_config(file), file = file, run = path:gsub("(.)/+$", "%1"), label = base,
+    }
   end
   if path:find("%.json$") then
-    return { config = read_config(path), label = base:gsub("%.json$", "") }
+    return { config = read_config(path), file = path, label = base:gsub("%.json$", "") }
   end
   local value = script.run(script.find(path))
   if describe.is_table(value) then
     core.fail(MISUSE, path .. " gives a table of runs; stepwise ablate runs it")
   elseif not describe.is_experiment(value) then
-    core.fail(1, string.format("%s: expected it to return stepwise.experiment { .. }, found a %s",
-      path, type(value)))
+    core.fail(MISUSE, string.format("%s: expected it to return stepwise.experiment { .. }, found "
+      .. "a %s", path, type(value)))
   end
+  value = describe.experiment(value) -- a script can change what it was given after the check
   return {
     config = describe.config_of(value),
     on_scenes = value.on_scenes,
     label = base:gsub("%.lua$", ""),
   }
+end
+
+-- The resolved config of a source; an error names the file that holds it.
+function M.resolve(session, source)
+  local fine, config = pcall(session.resolve, session, source.config)
+  if fine then return config end
+  if source.file then core.fail_within(source.file, config) end
+  error(config, 0)
 end
 
 -- ---- data ------------------------------------------------------------------------------------
@@ -78,6 +107,27 @@ local function has_scenes(dir)
     end
   end
   return core.file_kind(dir .. "/scenes.glove.txt") ~= nil
+end
+
+-- Refuses what the config names and a run could not read. who: "row 'x': ", or "".
+function M.check_files(session, config, who)
+  local settings = config:table()
+  local data, needs_glove = settings.data, session:needs_glove(config)
+  if data.glove == "" and data.init == "" and needs_glove then
+    core.fail(MISUSE, string.format("%sembedding '%s' starts from GloVe vectors; --glove FILE "
+      .. "names them, embedding=NAME chooses another", who, settings.model.embedding.plugin))
+  end
+  for _, key in ipairs { "glove", "vocab", "init" } do
+    if data[key] ~= "" and core.file_kind(data[key]) ~= "file" then
+      core.fail(1, string.format("%sdata.%s: %s: no such file", who, key, data[key]))
+    end
+  end
+  local word_dim = settings.model.embedding.word_dim
+  local width = needs_glove and data.glove ~= "" and core.glove_width(data.glove)
+  if width and width ~= word_dim then
+    core.fail(1, string.format("%sdata.glove: %s: expected a word and %d numbers, found %d; "
+      .. "word_dim=%d fits the file", who, data.glove, word_dim, width, width))
+  end
 end
 
 -- Writes the generated set to `dir` where it is not there yet; say(line) is told.
@@ -96,16 +146,34 @@ local function override_all(config, assignments)
   for _, assignment in ipairs(assignments) do config:override(assignment) end
 end
 
--- Options of the command line as overrides.
-local function of_options(given)
-  local result = {}
-  local names = { data = "data.dir", glove = "data.glove", vocab = "data.vocab" }
-  for _, option in ipairs { "data", "glove", "vocab", "seed", "threads" } do
+-- Where the options of the command line stand in a config.
+local option_paths = {
+  data = { "data", "dir" }, glove = { "data", "glove" }, vocab = { "data", "vocab" },
+  init = { "data", "init" }, seed = { "seed" }, threads = { "threads" },
+}
+
+-- Applies the options of the command line to a config and then the overrides, which may not say
+-- otherwise than an option.
+function M.apply(config, given, overrides)
+  local chosen = {}
+  for _, option in ipairs { "data", "glove", "vocab", "init", "seed", "threads" } do
     if given[option] ~= nil then
-      result[#result + 1] = (names[option] or option) .. "=" .. given[option]
+      local path = option_paths[option]
+      config:override(table.concat(path, ".") .. "=" .. given[option])
+      chosen[#chosen + 1] = { option = option, path = path, value = tostring(given[option]) }
     end
   end
-  return result
+  override_all(config, overrides)
+  local settings = #chosen > 0 and config:table()
+  for _, one in ipairs(chosen) do
+    local value = settings
+    for _, key in ipairs(one.path) do value = value[key] end
+    if tostring(value) ~= one.value then
+      core.fail(MISUSE, string.format("--%s %s and %s=%s contradict each other; give one of them",
+        one.option, one.value, table.concat(one.path, "."), tostring(value)))
+    end
+  end
+  return config
 end
 
 -- Those of the assignments that the config still has.
@@ -120,13 +188,10 @@ function M.in_force(config, assignments)
 end
 
 -- The resolved config of a source and what was decided on the way: {generated =, scenes = the
--- changes for generated data}. Overrides win over options, and both over the script.
+-- changes for generated data}. Options and overrides win over the script.
 function M.configure(source, given, overrides, session)
   session = session or describe.session()
-  local typed = of_options(given)
-  local first = session:resolve(source.config)
-  override_all(first, typed)
-  override_all(first, overrides)
+  local first = M.apply(M.resolve(session, source), given, overrides)
   local dir = first:table().data.dir
   first:close()
 
@@ -137,7 +202,7 @@ function M.configure(source, given, overrides, session)
   else
     about.generated = core.is_generated(dir)
   end
-  local config = session:resolve(source.config)
+  local config = M.resolve(session, source)
   config:override("data.dir=" .. dir)
   if about.generated then
     if source.on_scenes then
@@ -148,8 +213,7 @@ function M.configure(source, given, overrides, session)
       config:override("data.glove=" .. dir .. "/scenes.glove.txt")
     end
   end
-  override_all(config, typed)
-  override_all(config, overrides)
+  M.apply(config, given, overrides)
   if about.scenes then about.scenes = M.in_force(config, about.scenes) end
   about.dir = dir
   return config, about

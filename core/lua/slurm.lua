@@ -10,6 +10,7 @@
 local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local plan_of = require "stepwise.plan"
+local plugin_files = require "stepwise.plugin_files"
 local text = require "stepwise.text"
 
 local M = {}
@@ -18,15 +19,19 @@ local MISUSE <const> = 2
 -- How long before its limit a task is told to save, in seconds, and how often the queue is asked.
 local BEFORE_LIMIT <const> = 90
 local SHORTEST_POLL <const>, LONGEST_POLL <const> = 1, 30
+-- How long squeue may fail in a row before the jobs are given up, in seconds.
+local PATIENCE <const> = 3600
 
 M.options = {
   { "slurm", nil, "submit the runs as Slurm job arrays, -j tasks at a time, and wait for them" },
   { "partition", "NAME", "with --slurm: where they run" },
-  { "sbatch", "ARGS", "with --slurm: more arguments for sbatch, with blanks between" },
+  { "sbatch", "ARGS", "with --slurm: more arguments for sbatch, with blanks between",
+    dashed = true },
 }
 
--- Runs a command; what it printed. An error is told with the command's own words.
-local function capture(command)
+-- Runs a command; what it printed. An error is told with the command's own words. A signal ends it,
+-- unless it must `finish`.
+local function capture(command, finish)
   local folder <close> = core.temporary_folder()
   local path = folder:path() .. "/out"
   local process, reason, missing = core.spawn(command, { output = path })
@@ -35,7 +40,10 @@ local function capture(command)
       .. "Debian: apt-get install slurm-client", command[1]) or reason)
   end
   local how, what
-  repeat how, what = core.wait(process) until how
+  repeat
+    how, what = core.wait(process)
+    if not how and not finish and core.interrupted() then core.kill(process) end
+  until how
   local said = core.read_file(path)
   if how ~= "exit" or what ~= 0 then
     core.fail(1, string.format("%s: %s", command[1], text.plain((said:gsub("%s+$", "")))))
@@ -79,8 +87,8 @@ local function submissions(dir)
   return list, highest
 end
 
--- {NAME = state} of the runs whose tasks wait or run.
-local function in_queue(dir, name)
+-- {NAME = state} of the runs whose tasks wait or run, as squeue says now.
+local function ask_queue(dir, name)
   local list, active = submissions(dir), {}
   local queue = capture { "squeue", "--me", "--noheader", "--array", "--format=%j %K %T" }
   for line in queue:gmatch("[^\n]+") do
@@ -90,6 +98,24 @@ local function in_queue(dir, name)
     if run then active[run] = state end
   end
   return active
+end
+
+-- A function that asks the queue and gives nil when squeue fails, as it does while its controller is
+-- busy; that is an error only once it has lasted.
+local function new_queue(dir, name, out)
+  local failing_since
+  return function()
+    local fine, answer = pcall(ask_queue, dir, name)
+    if fine then
+      failing_since = nil
+      return answer
+    end
+    if core.interrupted() then return nil end
+    if not failing_since then out:say("warning: " .. tostring(answer) .. "; asking again") end
+    failing_since = failing_since or core.seconds()
+    if core.seconds() - failing_since > PATIENCE then error(answer, 0) end
+    return nil
+  end
 end
 
 -- ---- submitting --------------------------------------------------------------------------------
@@ -116,7 +142,7 @@ exit "$status"
 ]]
 
 local function script_of(dir, runs, given)
-  local command = text.command { core.program_path(), "ablate", dir }
+  local command = text.command(plugin_files.pass_on { core.program_path(), "ablate", dir })
   local function add(name)
     if given[name] then
       command = string.format("%s --%s %s", command, name, text.quote(tostring(given[name])))
@@ -140,7 +166,7 @@ local function submit(dir, k, runs, name, given, after)
   if after then command[#command + 1] = "--dependency=afterany:" .. after end
   for word in (given.sbatch or ""):gmatch("%S+") do command[#command + 1] = word end
   command[#command + 1] = path .. ".sh"
-  local fine, said = pcall(capture, command)
+  local fine, said = pcall(capture, command, true)
   if not fine then
     os.remove(path .. ".runs")
     error(said, 0)
@@ -156,7 +182,13 @@ local function submit_all(dir, runs, given, out)
   local claim <close> = claims.watch():wait(dir .. "/claims/slurm", function() end)
   if not claim then return end
   local name = job_name(dir)
-  local active, todo = in_queue(dir, name), {}
+  local queue, active, todo, poll = new_queue(dir, name, out), nil, {}, SHORTEST_POLL
+  while not active do -- what is in the queue must not be submitted again
+    active = queue()
+    if core.interrupted() then return end
+    if not active then core.sleep(poll) end
+    poll = math.min(LONGEST_POLL, poll * 2)
+  end
   for _, run in ipairs(runs) do
     if not active[run.folder] and plan_of.state(dir, run) ~= "done" then
       todo[#todo + 1] = run.folder
@@ -214,6 +246,7 @@ function M.run(plan, dir, given, options, out)
   if #waiting == 0 then return 0, nil end
   local name = submit_all(dir, waiting, given, out)
   local done, failed, poll = count - #waiting, 0, SHORTEST_POLL
+  local queue = name and new_queue(dir, name, out)
   local function say(run, what)
     done = done + 1
     out:say(string.format("%d/%d  %s: %s", done, count, run.folder, what))
@@ -221,9 +254,9 @@ function M.run(plan, dir, given, options, out)
   while #waiting > 0 and not core.interrupted() do
     core.sleep(poll)
     poll = math.min(LONGEST_POLL, poll * 1.2)
-    local active, left, running = in_queue(dir, name), {}, 0
+    local active, left, running = queue(), {}, 0
     for _, run in ipairs(waiting) do
-      local state = active[run.folder]
+      local state = not active and "UNKNOWN" or active[run.folder]
       if state == "RUNNING" then running = running + 1 end
       local held = not state and core.claim_state(dir .. "/claims/" .. run.folder).kind == "held"
       -- twice: a shared file system may show a result some seconds after the job has ended
@@ -239,6 +272,7 @@ function M.run(plan, dir, given, options, out)
     end
     waiting = left
     out:follow(function()
+      if not active then return nil end
       return string.format("%d/%d  %d running, %d waiting", done, count, running, #left - running)
     end)
   end

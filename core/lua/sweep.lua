@@ -7,7 +7,9 @@
 local claims = require "stepwise.claim"
 local core = require "stepwise.core"
 local plan_of = require "stepwise.plan"
+local plugin_files = require "stepwise.plugin_files"
 local reuse = require "stepwise.reuse"
+local run_folder = require "stepwise.run_folder"
 local text = require "stepwise.text"
 
 local M = {}
@@ -70,11 +72,8 @@ end
 -- A process that is killed right after it wrote result.json leaves its claim and its state.
 local function tidy(at)
   os.remove(at.folder .. "/state.safetensors")
-  for _, path in ipairs { at.folder .. "/claim", at.claim } do
-    local state = core.claim_state(path)
-    local claim = state.generation > 0 and state.kind ~= "held" and core.claim(path)
-    if claim then claim:release(true) end
-  end
+  run_folder.drop_claim(at.folder .. "/claim")
+  run_folder.drop_claim(at.claim)
 end
 
 -- A line of logs/sweep.log: who did what with which run. It is for people.
@@ -89,14 +88,18 @@ end
 -- ---- one run -----------------------------------------------------------------------------------
 
 local function command_of(at, run, threads)
-  local command = { core.program_path(), "train", at.config, "--out", at.folder, "--resume",
+  local command = { core.program_path(), "train", at.config, "--out", at.folder, "--continue",
     "--parent", tostring(core.process_number()) }
   local function add(...)
     for _, word in ipairs { ... } do command[#command + 1] = word end
   end
   if run.id then add("--id", run.id) end
+  for _, path in ipairs { { "--data", "dir" }, { "--glove", "glove" }, { "--vocab", "vocab" } } do
+    local value = run.config.data[path[2]]
+    if value ~= "" then add(path[1], value) end
+  end
   if threads then add("--threads", tostring(threads)) end
-  return command
+  return plugin_files.pass_on(command)
 end
 
 function Sweep:say(run, format, ...)
@@ -110,12 +113,17 @@ function Sweep:fail(run, reason)
   self:say(run, "failed: %s", reason)
 end
 
--- Starts the run, whose claim is ours.
+-- Starts the run, whose claim is ours. Another process may have planned it with other paths to the
+-- same data: those of this one are said again.
 function Sweep:start(run, claim)
   local at = files(self.dir, run)
   os.remove(at.error)
   self:note("started", run)
-  local process, reason = core.spawn(command_of(at, run, self.threads), { output = at.log })
+  local command = command_of(at, run, self.threads)
+  if #self.checked > 0 then
+    table.move({ "--checked", table.concat(self.checked, ",") }, 1, 2, #command + 1, command)
+  end
+  local process, reason = core.spawn(command, { output = at.log })
   if not process then core.fail(1, reason) end
   local now = core.seconds()
   self.running[#self.running + 1] = {
@@ -155,7 +163,7 @@ function Sweep:attend(run)
     claim:release()
     owner = by
   end
-  if not self.told[run] then self:say(run, "in the hands of %s; waiting for it", owner) end
+  if not self.told[run] then self:say(run, "being run by %s; waiting", owner) end
   self.told[run] = true
   return false
 end
@@ -261,7 +269,7 @@ function M.run(plan, dir, options, out)
   local self = setmetatable({
     dir = dir, out = out, watch = claims.watch(options.lease), jobs = options.jobs or 1,
     stall = options.stall, reuse = options.reuse or {}, running = {}, waiting = {}, told = {},
-    look_at = {}, failures = {}, done = 0, failed = 0, count = 0,
+    look_at = {}, failures = {}, done = 0, failed = 0, count = 0, checked = plan.checked or {},
   }, Sweep)
   for _, run in ipairs(plan.runs) do
     if not options.only or options.only[run.folder] then

@@ -220,6 +220,8 @@ static int grow(struct sw_encoded *out, size_t have_rows, size_t more_rows, int 
 int sw_encode_images(struct sw_model *model, const struct sw_examples *examples,
                      struct sw_encoded *out, struct sw_error *error)
 {
+    if (sw_compute_interrupted(model->compute))
+        return sw_fail(error, SW_INTERRUPTED, "interrupted");
     if (out->groups % L != 0 || (out->groups && out->k != examples->k))
         return sw_fail(error, SW_FAILED,
                        "images to append: expected %d regions each behind a multiple of %d images, "
@@ -248,6 +250,8 @@ int sw_encode_images(struct sw_model *model, const struct sw_examples *examples,
 int sw_encode_captions(struct sw_model *model, const struct sw_examples *examples,
                        struct sw_encoded *out, struct sw_error *error)
 {
+    if (sw_compute_interrupted(model->compute))
+        return sw_fail(error, SW_INTERRUPTED, "interrupted");
     struct sw_graph *graph = model->encoder;
     sw_graph_reset(graph, 0);
     struct sw_fragments words;

@@ -45,7 +45,7 @@ static void score_unit(void *data, int chunk, int worker_index)
     const struct scoring *s = data;
     const struct sw_whole_batch *batch = s->batch;
     struct sw_worker *worker = &batch->model->workers[worker_index];
-    if (worker->error.status != SW_OK)
+    if (worker->error.status != SW_OK || sw_compute_interrupted(batch->model->compute))
         return;
     int first = chunk % s->caption_units * UNIT_CAPTIONS;
     int last = first + UNIT_CAPTIONS;
@@ -81,7 +81,10 @@ int sw_pairs_score(const struct sw_whole_batch *batch, float *out, size_t stride
                         .caption_units = (batch->words.groups + UNIT_CAPTIONS - 1) / UNIT_CAPTIONS};
     int blocks = (batch->regions.groups + L - 1) / L;
     sw_parallel(batch->model->compute, blocks * s.caption_units, score_unit, &s);
-    return sw_workers_failure(batch->model, error);
+    int status = sw_workers_failure(batch->model, error);
+    if (status == SW_OK && sw_compute_interrupted(batch->model->compute))
+        status = sw_fail(error, SW_INTERRUPTED, "interrupted");
+    return status;
 }
 
 /* ---- S on the batch's tape

@@ -313,9 +313,7 @@ struct sw_vectors *sw_tile_get(struct sw_tile *shown, const char *name)
     char hint[256];
     sw_suggest(hint, sizeof hint, name, names, (size_t)tile->state_count);
     sw_fail(sw_graph_error(shown->graph), SW_MISUSE,
-            "needs '%s', which no earlier stage leaves in this direction (list the stage that does "
-            "before it, with score = false to keep it out of the sum)%s",
-            name, hint);
+            "needs '%s', which no earlier stage leaves in this direction%s", name, hint);
     return NULL;
 }
 

@@ -1,7 +1,9 @@
 /* descriptor.c -- see descriptor.h. */
 #include "plugin/descriptor.h"
+#include "tensor/graph.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,9 +51,13 @@ static int number_fits(const struct sw_option *o)
            (!bounded || (value >= o->least && value <= o->most));
 }
 
+/* Choices are typed in commands and stand in the completion of a shell. */
 static int choice_fits(const struct sw_option *o)
 {
     size_t length = strlen(o->preset);
+    for (const char *c = o->choices; c && *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("_-+. ", *c))
+            return 0;
     for (const char *at = o->choices; at && *at; at++) {
         if (strncmp(at, o->preset, length) == 0 && (at[length] == ' ' || !at[length]) && length)
             return 1;
@@ -62,9 +68,14 @@ static int choice_fits(const struct sw_option *o)
     return 0;
 }
 
-static int check_options(const char *owner, const struct sw_option *options, struct sw_error *error)
+static int check_options(const char *kind, const char *owner, const struct sw_option *options,
+                         struct sw_error *error)
 {
     for (const struct sw_option *o = options; o && o->name; o++) {
+        if (o - options == SW_MOST_OPTIONS)
+            return sw_fail(error, SW_FAILED,
+                           "%s %s: it has more than %d options, or a NULL name does not end them",
+                           kind, owner, SW_MOST_OPTIONS);
         if (!good_name(o->name) || strcmp(o->name, "plugin") == 0 || strcmp(o->name, "score") == 0)
             return sw_fail(error, SW_FAILED, "%s: '%s' cannot be an option's name", owner, o->name);
         for (const struct sw_option *before = options; before < o; before++)
@@ -75,6 +86,9 @@ static int check_options(const char *owner, const struct sw_option *options, str
             return sw_fail(error, SW_FAILED, "%s: option '%s' lacks its default or doc", owner,
                            o->name);
         int fits = 0;
+        if (!isfinite(o->least) || !isfinite(o->most) || o->least > o->most)
+            return sw_fail(error, SW_FAILED, "%s: option '%s': %g to %g is no range", owner,
+                           o->name, o->least, o->most);
         switch (o->kind) {
         case SW_NUMBER:
         case SW_INTEGER:
@@ -98,36 +112,68 @@ static int check_options(const char *owner, const struct sw_option *options, str
     return SW_OK;
 }
 
+/* Lists of descriptors end with NULL; one that does not would be walked into whatever follows. */
+static int check_length(const char *kind, const void *const *list, struct sw_error *error)
+{
+    int count = 0;
+    while (list && list[count])
+        if (++count > SW_MOST_PARTS)
+            return sw_fail(error, SW_FAILED,
+                           "it has more than %d %ss, or a NULL does not end the list",
+                           SW_MOST_PARTS, kind);
+    return SW_OK;
+}
+
+/* size: bytes of what the host allocates for one use */
 static int check_part(const char *kind, const char *name, const char *doc,
-                      const struct sw_option *options, int complete, struct sw_error *error)
+                      const struct sw_option *options, int complete, size_t size,
+                      struct sw_error *error)
 {
     if (!good_name(name) || !doc)
         return sw_fail(error, SW_FAILED, "%s '%s' lacks a good name or its doc", kind,
                        name ? name : "");
     if (!complete)
         return sw_fail(error, SW_FAILED, "%s %s lacks a function that it must have", kind, name);
-    return check_options(name, options, error);
+    if (size > SW_MOST_SELF)
+        return sw_fail(error, SW_FAILED, "%s %s: self_size or prepared_size is above %d bytes: %zu",
+                       kind, name, SW_MOST_SELF, size);
+    return check_options(kind, name, options, error);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
 }
 
 int sw_descriptor_check(const struct sw_plugin *p, struct sw_error *error)
 {
     if (check_head(p, error) != SW_OK)
         return error->status;
+    if (check_length("stage", (const void *const *)p->stages, error) ||
+        check_length("fusion", (const void *const *)p->fusions, error) ||
+        check_length("embedding", (const void *const *)p->embeddings, error) ||
+        check_length("operation", (const void *const *)p->ops, error))
+        return error->status;
     int parts = 0;
     for (const struct sw_stage *const *s = p->stages; s && *s; s++, parts++)
         if (check_part("stage", (*s)->name, (*s)->doc, (*s)->options, (*s)->init && (*s)->score,
-                       error))
+                       larger((*s)->self_size, (*s)->prepared_size), error))
             return error->status;
     for (const struct sw_fusion *const *f = p->fusions; f && *f; f++, parts++)
         if (check_part("fusion", (*f)->name, (*f)->doc, (*f)->options, (*f)->init && (*f)->fuse,
-                       error))
+                       larger((*f)->self_size, (*f)->prepared_size), error))
             return error->status;
-    for (const struct sw_embedding *const *e = p->embeddings; e && *e; e++, parts++)
-        if (check_part("embedding", (*e)->name, (*e)->doc, (*e)->options,
-                       (*e)->init && (*e)->embed && (*e)->tables >= 1, error))
+    for (const struct sw_embedding *const *e = p->embeddings; e && *e; e++, parts++) {
+        if (check_part("embedding", (*e)->name, (*e)->doc, (*e)->options, (*e)->init && (*e)->embed,
+                       (*e)->self_size, error))
             return error->status;
-    for (const struct sw_op *const *o = p->ops; o && *o; o++)
-        parts++;
+        if ((*e)->tables < 1 || (*e)->tables > SW_MOST_TABLES)
+            return sw_fail(error, SW_FAILED, "embedding %s: expected 1 to %d tables, found %d",
+                           (*e)->name, SW_MOST_TABLES, (*e)->tables);
+    }
+    for (const struct sw_op *const *o = p->ops; o && *o; o++, parts++)
+        if (sw_op_check(*o, error))
+            return error->status;
     if (parts == 0)
         return sw_fail(error, SW_FAILED,
                        "plugin %s brings no stage, fusion, embedding or operation", p->name);

@@ -2,9 +2,11 @@
 #include "plugin/plugins.h"
 #include "base/file.h"
 #include "plugin/descriptor.h"
+#include "plugin/probe.h"
 #include "plugin/search.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -66,25 +68,72 @@ static const void *find(const struct sw_plugins *plugins, enum kind kind, const 
     return NULL;
 }
 
-static const void *find_or_fail(const struct sw_plugins *plugins, enum kind kind,
-                                const char *wanted, struct sw_error *error)
+/* Whether the file's name is that of the plugin `wanted`: wanted.so */
+static int is_file_of(const char *file, const char *wanted)
 {
-    const void *found = find(plugins, kind, wanted, NULL);
-    if (found)
-        return found;
+    const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
+    size_t length = strlen(wanted);
+    return strncmp(base, wanted, length) == 0 && strcmp(base + length, ".so") == 0;
+}
+
+/* The refused file of the plugin `wanted` among those that come before `found` (NULL: all). */
+static const struct sw_loaded_plugin *refused_file(const struct sw_plugins *plugins,
+                                                   const char *wanted,
+                                                   const struct sw_loaded_plugin *found)
+{
+    for (int p = 0; p < plugins->count && &plugins->list[p] != found; p++) {
+        const struct sw_loaded_plugin *entry = &plugins->list[p];
+        if (!entry->plugin && !entry->hidden && is_file_of(entry->file, wanted))
+            return entry;
+    }
+    return NULL;
+}
+
+/* Behind "no stage 'wanted'": the near miss, and whether files were refused that may hold it. */
+static void explain_absence(const struct sw_plugins *plugins, enum kind kind, const char *wanted,
+                            char *hint, size_t size)
+{
     const char *names[256] = {NULL}, *name;
     size_t count = 0;
-    for (int p = 0; p < plugins->count; p++)
-        if (plugins->list[p].plugin)
-            EACH_PART(plugins->list[p].plugin, kind, i, found, name)
+    int refused = 0;
+    const void *found;
+    for (int p = 0; p < plugins->count; p++) {
+        const struct sw_loaded_plugin *entry = &plugins->list[p];
+        if (entry->plugin) {
+            EACH_PART(entry->plugin, kind, i, found, name)
             {
                 if (count < sizeof names / sizeof *names)
                     names[count++] = name;
             }
-    char hint[512];
-    sw_suggest(hint, sizeof hint, wanted, names, count);
+        } else {
+            refused += !entry->hidden;
+        }
+    }
     if (count == 0)
-        strcpy(hint, "; none is loaded (see STEPWISE_PLUGIN_PATH and 'stepwise plugins')");
+        snprintf(hint, size, "; none is loaded (see STEPWISE_PLUGIN_PATH and 'stepwise plugins')");
+    else
+        sw_suggest(hint, size, wanted, names, count);
+    size_t used = strlen(hint);
+    if (refused)
+        snprintf(hint + used, size - used, "; %d plugin file%s refused (see 'stepwise plugins')",
+                 refused, refused == 1 ? " was" : "s were");
+}
+
+static const void *find_or_fail(const struct sw_plugins *plugins, enum kind kind,
+                                const char *wanted, struct sw_error *error)
+{
+    const struct sw_loaded_plugin *origin = NULL;
+    const void *found = find(plugins, kind, wanted, &origin);
+    const struct sw_loaded_plugin *refused = refused_file(plugins, wanted, origin);
+    if (refused) { /* what comes later must not take its place unnoticed */
+        sw_fail(error, SW_MISUSE, "no %s '%s'; %s was refused: %s", kind_names[kind], wanted,
+                refused->file, refused->reason);
+        return NULL;
+    }
+    if (found)
+        return found;
+    char hint[768];
+    explain_absence(plugins, kind, wanted, hint, sizeof hint);
     sw_fail(error, SW_MISUSE, "no %s '%s'%s", kind_names[kind], wanted, hint);
     return NULL;
 }
@@ -128,7 +177,7 @@ const struct sw_loaded_plugin *sw_plugins_at(const struct sw_plugins *plugins, i
 /* ---- registering ----------------------------------------------------------------------------- */
 
 static int remember(struct sw_plugins *plugins, const struct sw_plugin *plugin, const char *file,
-                    const char *reason, uint64_t hash, struct sw_error *error)
+                    const char *reason, int hidden, uint64_t hash, struct sw_error *error)
 {
     if (plugins->count == plugins->room) {
         int room = plugins->room ? 2 * plugins->room : 32;
@@ -141,6 +190,7 @@ static int remember(struct sw_plugins *plugins, const struct sw_plugin *plugin, 
     struct sw_loaded_plugin entry = {.plugin = plugin,
                                      .file = strdup(file),
                                      .reason = reason ? strdup(reason) : NULL,
+                                     .hidden = hidden,
                                      .hash = hash};
     if (!entry.file || (reason && !entry.reason)) {
         free((char *)(size_t)entry.file);
@@ -181,12 +231,12 @@ static int names_are_free(const struct sw_plugins *plugins, const struct sw_plug
     return SW_OK;
 }
 
+/* A checked descriptor; *taken: it is refused for a name that an earlier plugin has. */
 static int take(struct sw_plugins *plugins, const struct sw_plugin *plugin, const char *file,
-                uint64_t hash, struct sw_error *error)
+                uint64_t hash, int *taken, struct sw_error *error)
 {
-    if (sw_descriptor_check(plugin, error) || names_are_free(plugins, plugin, error))
-        return error->status;
-    if (remember(plugins, plugin, file, NULL, hash, error))
+    *taken = names_are_free(plugins, plugin, error) != SW_OK;
+    if (*taken || remember(plugins, plugin, file, NULL, 0, hash, error))
         return error->status;
     for (const struct sw_op *const *op = plugin->ops; op && *op; op++)
         if (sw_ops_add(plugins->ops, *op, error))
@@ -197,7 +247,9 @@ static int take(struct sw_plugins *plugins, const struct sw_plugin *plugin, cons
 int sw_plugins_register(struct sw_plugins *plugins, const struct sw_plugin *plugin,
                         const char *file, struct sw_error *error)
 {
-    int status = take(plugins, plugin, file, 0, error);
+    int taken, status = sw_descriptor_check(plugin, error);
+    if (status == SW_OK)
+        status = take(plugins, plugin, file, 0, &taken, error);
     if (status != SW_OK)
         sw_error_within(error, "plugin %s", file);
     return status;
@@ -212,6 +264,8 @@ static int is_trusted(const char *file, struct sw_error *error)
     struct stat about;
     if (stat(file, &about) < 0)
         return !sw_fail(error, SW_FAILED, "the file cannot be read");
+    if (!S_ISREG(about.st_mode))
+        return !sw_fail(error, SW_FAILED, "it is not a regular file");
     if (about.st_uid != 0 && about.st_uid != geteuid())
         return !sw_fail(error, SW_FAILED, "it belongs to another user (%u)", about.st_uid);
     if (about.st_mode & S_IWOTH)
@@ -230,33 +284,33 @@ static uint64_t hash_of(const char *file)
     return hash;
 }
 
-static int load(struct sw_plugins *plugins, const char *file, struct sw_error *error)
+/* hash: of the file, which is_trusted; *taken as for take. */
+static int load(struct sw_plugins *plugins, const char *file, uint64_t hash, int *taken,
+                struct sw_error *error)
 {
-    if (!is_trusted(file, error))
-        return error->status;
-    char *whole = realpath(file, NULL);
-    void *library = whole ? dlopen(whole, RTLD_NOW | RTLD_LOCAL) : NULL;
-    free(whole);
-    if (!library) {
-        const char *why = dlerror();
-        return sw_fail(error, SW_FAILED, "it cannot be loaded: %s", why ? why : "no such file");
-    }
-    const struct sw_plugin *plugin = dlsym(library, "sw_plugin");
-    if (!plugin)
-        sw_fail(error, SW_FAILED, "it has no symbol 'sw_plugin', so it is no Stepwise plugin");
-    else
-        take(plugins, plugin, file, hash_of(file), error);
-    if (error->status != SW_OK)
+    void *library;
+    const struct sw_plugin *plugin = sw_plugin_open(file, &library, error);
+    if (plugin && take(plugins, plugin, file, hash, taken, error) != SW_OK)
         dlclose(library);
     return error->status;
 }
 
 int sw_plugins_add(struct sw_plugins *plugins, const char *file, struct sw_error *error)
 {
+    int taken = 0;
     struct sw_error own = {.status = SW_OK};
-    if (load(plugins, file, &own) == SW_OK)
+    if (is_trusted(file, &own) && sw_plugin_probe(file, &own) == SW_OK &&
+        load(plugins, file, hash_of(file), &taken, &own) == SW_OK)
         return SW_OK;
     return sw_fail(error, own.status, "plugin %s: %s", file, own.text);
+}
+
+static int is_loaded(const struct sw_plugins *plugins, uint64_t hash)
+{
+    for (int p = 0; p < plugins->count; p++)
+        if (plugins->list[p].plugin && plugins->list[p].hash == hash)
+            return 1;
+    return 0;
 }
 
 struct walk {
@@ -264,30 +318,37 @@ struct walk {
     struct sw_error *error;
 };
 
-static int load_found(void *data, const char *file)
+/* A copy of a file that is loaded already is passed over. What came with the program is not tried
+ * in a child first, which would cost each start a process for each of them. */
+static int load_found(void *data, const char *file, enum sw_plugin_source source)
 {
     struct walk *walk = data;
     struct sw_error why = {.status = SW_OK};
-    if (load(walk->plugins, file, &why) == SW_OK)
+    int taken = 0;
+    if (is_trusted(file, &why)) {
+        uint64_t hash = hash_of(file);
+        if (is_loaded(walk->plugins, hash))
+            return SW_OK;
+        if (source == SW_PLUGIN_BUILT_IN || sw_plugin_probe(file, &why) == SW_OK)
+            load(walk->plugins, file, hash, &taken, &why);
+    }
+    if (why.status == SW_OK)
         return SW_OK;
-    return remember(walk->plugins, NULL, file, why.text, 0, walk->error);
+    if (source == SW_PLUGIN_NAMED)
+        return sw_fail(walk->error, why.status, "plugin %s: %s", file, why.text);
+    return remember(walk->plugins, NULL, file, why.text, taken, 0, walk->error);
 }
 
-int sw_plugins_load(struct sw_plugins **out, const char *path, struct sw_ops *ops,
+int sw_plugins_load(struct sw_plugins **out, const char *first, struct sw_ops *ops,
                     struct sw_error *error)
 {
     *out = NULL;
     struct sw_plugins *plugins = calloc(1, sizeof *plugins);
-    char *folders = sw_plugin_path(path);
-    if (!plugins || !folders) {
-        free(plugins);
-        free(folders);
+    if (!plugins)
         return sw_fail(error, SW_FAILED, "out of memory for plugins");
-    }
     plugins->ops = ops;
     struct walk walk = {plugins, error};
-    int status = sw_plugin_files(folders, load_found, &walk, error);
-    free(folders);
+    int status = sw_plugin_files(first, load_found, &walk, error);
     if (status != SW_OK) {
         sw_plugins_free(plugins);
         return status;

@@ -14,15 +14,18 @@
 
 struct sw_plugins;
 
-/* Loads every *.so of the path, in the order of folders and names. path: folders with ':' between,
- * each tried as D and D/.libs; NULL: $STEPWISE_PLUGIN_PATH, else the build tree's own folders when
- * the program runs from it, else the installed folder. A plugin that is refused does not stop the
- * others: it is listed with its reason (sw_plugins_refused). Ops are added to `ops`. */
-int sw_plugins_load(struct sw_plugins **out, const char *path, struct sw_ops *ops,
+/* Loads what is on the plugin path (plugin/search.h): the files and folders of `first`, those of
+ * $STEPWISE_PLUGIN_PATH, and the built-in plugins. first: NULL for none, "" for no plugin at all.
+ * Of plugins that bring the same name the first is used and the others are hidden. A file is first
+ * tried in a child process (plugin/probe.h), unless it came with the program. One that is refused
+ * does not stop the others, it is listed with its reason; one that `first` names is an error. Ops
+ * are added to `ops`. */
+int sw_plugins_load(struct sw_plugins **out, const char *first, struct sw_ops *ops,
                     struct sw_error *error);
 void sw_plugins_free(struct sw_plugins *plugins);
 
-/* Loads one file; all of it is registered, or nothing and *error says why. */
+/* Loads one file after a trial in a child; all of it is registered, or nothing and *error says why.
+ */
 int sw_plugins_add(struct sw_plugins *plugins, const char *file, struct sw_error *error);
 
 /* The same checks on a descriptor already in memory (what sw_plugins_add does after dlopen). */
@@ -30,15 +33,17 @@ int sw_plugins_register(struct sw_plugins *plugins, const struct sw_plugin *plug
                         const char *file, struct sw_error *error);
 
 struct sw_loaded_plugin {
-    const struct sw_plugin *plugin; /* NULL when refused */
+    const struct sw_plugin *plugin; /* NULL when refused or hidden */
     const char *file;
     const char *reason; /* why it was refused */
+    int hidden;         /* only because an earlier plugin has one of its names */
     uint64_t hash;      /* XXH3 of the file */
 };
-int sw_plugins_count(const struct sw_plugins *plugins); /* refused ones included */
+int sw_plugins_count(const struct sw_plugins *plugins); /* with those refused and hidden */
 const struct sw_loaded_plugin *sw_plugins_at(const struct sw_plugins *plugins, int index);
 
-/* By name; NULL with an error that gives the near miss. */
+/* By name; NULL with an error that gives the near miss, or names the file NAME.so that was refused,
+ * even where a later plugin has that name. */
 const struct sw_stage *sw_plugins_stage(const struct sw_plugins *, const char *name,
                                         struct sw_error *error);
 const struct sw_fusion *sw_plugins_fusion(const struct sw_plugins *, const char *name,

@@ -4,11 +4,13 @@
 #include "data/vocabulary.h"
 #include "run/config.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The two tensors that core's own encoders bring, and the first dimension of any word table, say
  * how large the model is; the rest is checked against the model once it is built. */
@@ -176,13 +178,36 @@ int sw_checkpoint_load(struct sw_matcher **out, const struct sw_session *session
     return status;
 }
 
+int sw_checkpoint_fill(const char *path, const struct sw_model *model, struct sw_error *error)
+{
+    struct checkpoint c = {0};
+    int status = sw_safetensors_open(&c.file, path, error);
+    if (status == SW_OK)
+        status = fill(&c, model, error);
+    sw_safetensors_close(&c.file);
+    return status;
+}
+
+enum { FINGERPRINT = 17 };
+static const char fingerprint_name[] = "vocabulary";
+
+static void fingerprint_text(const struct sw_vocabulary *vocabulary, char out[FINGERPRINT])
+{
+    snprintf(out, FINGERPRINT, "%016" PRIx64, sw_vocabulary_fingerprint(vocabulary));
+}
+
 int sw_checkpoint_save(const char *path, const struct sw_model *model, const json_t *portable,
-                       struct sw_error *error)
+                       const struct sw_vocabulary *vocabulary, struct sw_error *error)
 {
     int count = sw_model_parameters(model);
+    char words[FINGERPRINT];
     struct sw_safetensors_entry *entries = calloc((size_t)count + 1, sizeof *entries);
     char *text = sw_config_text(portable, 0);
     json_t *metadata = text ? json_pack("{s:s}", "stepwise", text) : NULL;
+    if (metadata && vocabulary) {
+        fingerprint_text(vocabulary, words);
+        json_object_set_new(metadata, fingerprint_name, json_string(words));
+    }
     int status;
     if (!entries || !metadata) {
         status = sw_fail(error, SW_FAILED, "out of memory for saving %s", path);
@@ -212,6 +237,63 @@ static char *beside(const char *path, const char *name)
     return asprintf(&out, "%.*s%s", length, path, name) < 0 ? NULL : out;
 }
 
+/* Fingerprint of the vocabulary that the checkpoint was trained with, or "". */
+static int read_fingerprint(const char *checkpoint, char out[FINGERPRINT], struct sw_error *error)
+{
+    struct sw_safetensors file;
+    int status = sw_safetensors_open(&file, checkpoint, error);
+    *out = 0;
+    if (status != SW_OK)
+        return status;
+    const char *text = sw_safetensors_string(&file, fingerprint_name);
+    snprintf(out, FINGERPRINT, "%s", text ? text : "");
+    sw_safetensors_close(&file);
+    return SW_OK;
+}
+
+/* "; id 4 is 'cat', and 'dog' in FILE" */
+static void tell_difference(const struct sw_vocabulary *found, const struct sw_vocabulary *right,
+                            const char *right_path, char *out, size_t size)
+{
+    for (int32_t id = 0; (size_t)id < found->words.count; id++) {
+        const char *a = sw_vocabulary_word(found, id), *b = sw_vocabulary_word(right, id);
+        if (strcmp(a, b) != 0) {
+            snprintf(out, size, "; id %d is '%.40s', and '%.40s' in %s", (int)id, a, b, right_path);
+            return;
+        }
+    }
+}
+
+/* Whether the vocabulary of `path` has the ids that the checkpoint was trained with. */
+static int check_ids(const struct sw_vocabulary *v, const char *path, const char *checkpoint,
+                     struct sw_error *error)
+{
+    char expected[FINGERPRINT], found[FINGERPRINT], own[FINGERPRINT] = "", difference[512] = "";
+    int status = read_fingerprint(checkpoint, expected, error);
+    fingerprint_text(v, found);
+    if (status != SW_OK || !strcmp(found, expected))
+        return status;
+    struct sw_vocabulary right = {0};
+    char *right_path = beside(checkpoint, "vocab.json");
+    if (right_path && strcmp(right_path, path) != 0 && access(right_path, F_OK) == 0 &&
+        sw_vocabulary_load(&right, right_path, NULL) == SW_OK &&
+        right.words.count == v->words.count) {
+        fingerprint_text(&right, own);
+        if (!*expected)
+            snprintf(expected, sizeof expected, "%s", own);
+        if (!strcmp(own, expected))
+            tell_difference(v, &right, right_path, difference, sizeof difference);
+    }
+    if (*expected && strcmp(found, expected) != 0)
+        status = sw_fail(error, SW_FAILED,
+                         "%s: its words have other ids than the vocabulary that %s was trained "
+                         "with: expected fingerprint %s, found %s%s",
+                         path, checkpoint, expected, found, difference);
+    sw_vocabulary_free(&right);
+    free(right_path);
+    return status;
+}
+
 int sw_checkpoint_vocabulary(struct sw_vocabulary *out, const char *checkpoint, const char *vocab,
                              int expected, struct sw_error *error)
 {
@@ -222,11 +304,13 @@ int sw_checkpoint_vocabulary(struct sw_vocabulary *out, const char *checkpoint, 
     int status = sw_vocabulary_load(out, path, error);
     if (status != SW_OK && !vocab)
         sw_error_within(error, "the vocabulary of %s (another one: --vocab FILE)", checkpoint);
-    if (status == SW_OK && out->words.count != (size_t)expected) {
+    if (status == SW_OK && out->words.count != (size_t)expected)
         status = sw_fail(error, SW_FAILED, "%s: expected %d words as %s has them, found %zu", path,
                          expected, checkpoint, out->words.count);
+    if (status == SW_OK)
+        status = check_ids(out, path, checkpoint, error);
+    if (status != SW_OK)
         sw_vocabulary_free(out);
-    }
     free(path);
     return status;
 }

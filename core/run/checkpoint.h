@@ -1,7 +1,8 @@
 /* checkpoint.h -- a model in a .safetensors file: parameters by name, config in its metadata.
  *
- * A checkpoint holds exactly the model's parameters, float32, and "__metadata__"."stepwise", the
- * config as JSON text, of which {"model": ..} is enough. */
+ * A checkpoint holds exactly the model's parameters, float32, and in "__metadata__" the config as
+ * JSON text, "stepwise", of which {"model": ..} is enough, and the fingerprint of the vocabulary
+ * that it was trained with, 16 hex digits, "vocabulary", which older ones lack. */
 #ifndef SW_RUN_CHECKPOINT_H
 #define SW_RUN_CHECKPOINT_H
 
@@ -23,13 +24,19 @@ int sw_checkpoint_config(const char *path, char **text, struct sw_error *error);
 int sw_checkpoint_load(struct sw_matcher **out, const struct sw_session *session, const char *path,
                        const json_t *config, struct sw_error *error);
 
+/* Fills every parameter of a model of the same parts, with the same errors. */
+int sw_checkpoint_fill(const char *path, const struct sw_model *model, struct sw_error *error);
+
 /* The vocabulary that goes with a checkpoint: the file `vocab`, or vocab.json beside the checkpoint
- * when that is NULL. It must have `expected` words (V). */
+ * when that is NULL. It must have `expected` words (V) and be the one that the checkpoint was
+ * trained with: by the fingerprint in the checkpoint, or else, for `vocab`, by the vocab.json
+ * beside it, where there is one. Errors name both fingerprints and the first word that differs. */
 int sw_checkpoint_vocabulary(struct sw_vocabulary *out, const char *checkpoint, const char *vocab,
                              int expected, struct sw_error *error);
 
-/* Writes the model and its portable config to `path`, whole or not at all. */
+/* Writes the model, its portable config and the fingerprint of its vocabulary (NULL: not known) to
+ * `path`, whole or not at all. */
 int sw_checkpoint_save(const char *path, const struct sw_model *model, const json_t *portable,
-                       struct sw_error *error);
+                       const struct sw_vocabulary *vocabulary, struct sw_error *error);
 
 #endif

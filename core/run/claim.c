@@ -1,6 +1,9 @@
 /* claim.c -- see claim.h. */
 #include "run/claim.h"
 
+#include "base/file.h"
+#include "base/thread.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -268,14 +271,9 @@ static void *beat(void *data)
     return NULL;
 }
 
-/* Signals are for the thread that works. */
 static int start_beating(struct sw_claim *claim)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    claim->beats = pthread_create(&claim->beating, NULL, beat, claim) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    claim->beats = sw_thread_start(&claim->beating, beat, claim) == 0;
     return claim->beats;
 }
 
@@ -319,10 +317,9 @@ static int link_claim(struct sw_claim *claim)
     this_place(&owner.place);
     if (asprintf(&beside, "%s.new-XXXXXX", claim->path) < 0)
         return -1;
-    claim->fd = mkostemp(beside, O_CLOEXEC);
+    claim->fd = sw_create_unique(beside);
     int made = -1, why = errno;
     if (claim->fd >= 0) {
-        fchmod(claim->fd, 0644);
         if (write_owner(claim->fd, &owner)) {
             int linked = link(beside, claim->file) == 0;
             why = errno;

@@ -5,8 +5,9 @@
  *            "stages": [{"plugin", "score", ..}]},
  *  "train": {"batch", "epochs", "lr", "decay_epoch", "decay", "warmup_epochs", "margin", "clip",
  *            "same_image", "eval_every", "checkpoint_every", "checkpoint_seconds", "max_steps"},
- *  "data": {"dir", "glove", "vocab", "train_split", "dev_split", "test_split", "train_images",
- *           "dev_images", "test_images", "all_dev_captions", "precaps"}}
+ *  "data": {"dir", "glove", "vocab", "init", "train_split", "dev_split", "test_split",
+ *           "train_images", "dev_images", "test_images", "folds", "tests": [..],
+ *           "all_dev_captions", "precaps", "longest_caption"}}
  *
  * Every key is there and checked (core/lua/config.lua), and every number is what its 15 printed
  * digits say, so that a config read back from a file is the same. */
@@ -38,9 +39,10 @@ struct sw_settings {
     double lr, decay, margin, clip;
     int exclude_same_image; /* "same_image": "exclude" */
     int eval_every, checkpoint_every, checkpoint_seconds, max_steps;
-    const char *dir, *glove, *vocab;
+    const char *dir, *glove, *vocab, *init;
     const char *train_split, *dev_split, *test_split;
-    int train_images, dev_images, test_images, all_dev_captions, precaps;
+    int train_images, dev_images, test_images, folds, all_dev_captions, precaps;
+    int longest_caption;
     int dim, word_dim;
     const char *embedding;
 };

@@ -5,6 +5,7 @@
 #include "data/npy.h"
 #include "data/vocabulary.h"
 #include "run/checkpoint.h"
+#include "run/duplicates.h"
 #include "run/gather.h"
 
 #include <limits.h>
@@ -14,7 +15,7 @@
 /* Images are read and encoded in parts of PART, captions of CHUNK; pairs are scored and ranked in
  * chunks of images. What is held: all encoded fragments, a chunk's rows of S, and of each chunk the
  * scores with its own images' captions. */
-enum { FOLDS = 5, FOLD_IMAGES = 1000, PART = 64, CHUNK = 512 };
+enum { PART = 64, CHUNK = 512 };
 
 struct evaluation {
     const struct sw_session *session;
@@ -24,9 +25,10 @@ struct evaluation {
     size_t images, captions, per_image, folds; /* in use */
     struct sw_encoded *regions, *words;        /* (count): of the part at hand */
     float *own;                                /* (captions): S[c / per_image][c] */
-    float *diagonal; /* (images of a part, CHUNK * per_image), see score_own */
-    float *rows;     /* (CHUNK, captions) */
-    float *more;     /* the same, for the second model and on */
+    float *diagonal;                 /* (images of a part, CHUNK * per_image), see score_own */
+    float *rows;                     /* (CHUNK, captions) */
+    float *more;                     /* the same, for the second model and on */
+    struct sw_duplicates duplicates; /* of the part at hand */
     struct sw_npy_writer writer;
 };
 
@@ -53,18 +55,9 @@ static int check_views(struct evaluation *e, struct sw_error *error)
     e->images = first->images;
     if (e->options->images && e->options->images < e->images)
         e->images = e->options->images;
-    e->folds = 1;
-    if (e->options->fold5) {
-        e->folds = FOLDS;
-        if (e->images > (size_t)FOLDS * FOLD_IMAGES)
-            e->images = (size_t)FOLDS * FOLD_IMAGES;
-        if (e->images % FOLDS)
-            return sw_fail(error, SW_FAILED,
-                           "%s: five folds need a multiple of five images, found %zu", first->path,
-                           e->images);
-    }
+    e->folds = e->options->folds ? e->options->folds : 1;
     e->captions = e->images * e->per_image;
-    return SW_OK;
+    return sw_check_folds(e->images, e->folds, first->path, error);
 }
 
 static size_t least(size_t a, size_t b)
@@ -111,7 +104,8 @@ static void release(struct evaluation *e)
 }
 
 static int encode_images(struct sw_model *model, struct sw_gather *gather, size_t first,
-                         size_t count, struct sw_encoded *out, struct sw_error *error)
+                         size_t count, struct sw_duplicates *duplicates, struct sw_encoded *out,
+                         struct sw_error *error)
 {
     int status = SW_OK;
     for (size_t at = 0; at < count && status == SW_OK; at += PART) {
@@ -119,17 +113,22 @@ static int encode_images(struct sw_model *model, struct sw_gather *gather, size_
         status = sw_gather_images(gather, first + at, part, error);
         if (status == SW_OK)
             status = sw_encode_images(model, &gather->examples, out, error);
+        if (status == SW_OK)
+            sw_duplicates_images(duplicates, at, &gather->examples,
+                                 sw_model_plan_of(model)->features);
     }
     return status;
 }
 
 static int encode_captions(struct sw_model *model, struct sw_gather *gather, size_t first,
-                           size_t count, struct sw_encoded *out, struct sw_error *error)
+                           size_t count, struct sw_duplicates *duplicates, struct sw_encoded *out,
+                           struct sw_error *error)
 {
     int status = SW_OK;
     for (size_t at = 0; at < count && status == SW_OK; at += CHUNK) {
         int part = (int)(count - at < CHUNK ? count - at : CHUNK);
         sw_gather_captions(gather, first + at, part);
+        sw_duplicates_captions(duplicates, at, &gather->examples);
         status = sw_encode_captions(model, &gather->examples, out, error);
     }
     return status;
@@ -154,9 +153,11 @@ static int encode_part(struct evaluation *e, int view, size_t image, size_t imag
                                     (images + SW_LANES - 1) / SW_LANES * SW_LANES * data->regions,
                                     dim, error);
     if (status == SW_OK)
-        status = encode_captions(model, &gather, caption, captions, &e->words[view], error);
+        status = encode_captions(model, &gather, caption, captions, &e->duplicates, &e->words[view],
+                                 error);
     if (status == SW_OK)
-        status = encode_images(model, &gather, image, images, &e->regions[view], error);
+        status =
+            encode_images(model, &gather, image, images, &e->duplicates, &e->regions[view], error);
     sw_gather_free(&gather);
     return status;
 }
@@ -231,19 +232,28 @@ static int write_rows(struct evaluation *e, size_t first, size_t count, struct s
 static int rank_part(struct evaluation *e, size_t first, size_t images, struct sw_ranks *ranks,
                      struct sw_error *error)
 {
-    int status = SW_OK;
+    int status =
+        sw_duplicates_new(&e->duplicates, images, images * e->per_image, e->per_image, error);
     for (int v = 0; v < e->count && status == SW_OK; v++)
         status = encode_part(e, v, first, images, error);
     if (status == SW_OK)
+        status = sw_duplicates_find(&e->duplicates, error);
+    if (status == SW_OK)
         status = score_own(e, first, images, error);
+    if (status == SW_OK)
+        status = sw_duplicates_own(&e->duplicates, e->own + first * e->per_image, error);
     for (size_t at = 0; at < images && status == SW_OK; at += CHUNK) {
         size_t part = least(CHUNK, images - at);
         status = score_chunk(e, first, images, at, part, error);
-        if (status == SW_OK)
+        if (status == SW_OK) {
+            sw_duplicates_rows(&e->duplicates, at, part, e->rows + first * e->per_image,
+                               e->captions);
             status = sw_ranks_rows(ranks, e->own, e->rows, e->captions, first + at, part, error);
+        }
         if (status == SW_OK && e->options->sims)
             status = write_rows(e, first + at, part, error);
     }
+    sw_duplicates_free(&e->duplicates);
     for (int v = 0; v < e->count; v++) {
         sw_encoded_free(&e->regions[v]);
         sw_encoded_free(&e->words[v]);
@@ -305,6 +315,23 @@ struct opened {
     int has_vocabulary, has_data;
 };
 
+static int cover(const struct opened *o, const char *checkpoint, const char *dir, const char *split,
+                 const char *vocab, const struct sw_evaluate_options *options,
+                 struct sw_error *error)
+{
+    struct sw_coverage coverage;
+    char what[512], captions[512];
+    snprintf(what, sizeof what, "%s%s", vocab ? "" : "the vocabulary of ",
+             vocab ? vocab : checkpoint);
+    snprintf(captions, sizeof captions, "%s/%s_caps.txt", dir, split);
+    sw_coverage(&o->data.words, &o->vocabulary, NULL, &coverage);
+    int status = sw_coverage_check(&coverage, what, captions, error);
+    if (status == SW_OK && options->coverage &&
+        json_array_append_new(options->coverage, sw_coverage_json(&coverage)) != 0)
+        status = sw_fail(error, SW_FAILED, "out of memory for the coverage of %s", checkpoint);
+    return status;
+}
+
 static int open_one(struct opened *o, const struct sw_session *session,
                     const struct sw_named_model *model, const char *dir, const char *split,
                     const char *vocab, const struct sw_evaluate_options *options,
@@ -326,9 +353,11 @@ static int open_one(struct opened *o, const struct sw_session *session,
     };
     status = sw_dataset_open(dir, split, &o->vocabulary, &how, &o->data, error);
     o->has_data = status == SW_OK;
-    if (status != SW_OK)
+    if (status != SW_OK) {
         sw_dataset_close(&o->data);
-    return status;
+        return status;
+    }
+    return cover(o, model->checkpoint, dir, split, vocab, options, error);
 }
 
 int sw_evaluate_files(const struct sw_session *session, const struct sw_named_model *models,

@@ -113,9 +113,8 @@ static json_t *boxes_of(const struct work *w, int regions, struct sw_error *erro
         return json_null();
     json_t *list = json_array();
     float *box = malloc((data->regions * 4 + 1) * sizeof *box);
-    int status = list && box
-                     ? sw_dataset_boxes(data, sw_dataset_image_row(data, w->image), box, error)
-                     : sw_fail(error, SW_FAILED, "out of memory for boxes");
+    int status = list && box ? sw_dataset_boxes(data, w->image, box, error)
+                             : sw_fail(error, SW_FAILED, "out of memory for boxes");
     for (int i = 0; i < regions && status == SW_OK; i++) {
         const float *b = box + 4 * (size_t)i;
         int good = isfinite(b[0]) && isfinite(b[1]) && isfinite(b[2]) && isfinite(b[3]) &&
@@ -174,11 +173,12 @@ static int explain(struct work *w, const struct sw_explain_request *r, struct sw
     }
     json_t *text = r->text ? json_stringn_nocheck(r->text, r->length)
                            : sw_query_caption(&w->query, w->caption);
-    w->out = json_pack("{s:I, s:o, s:o, s:o, s:O, s:O, s:i, s:o, s:f, s:o}", "image",
+    w->out = json_pack("{s:I, s:o, s:o, s:o, s:O, s:O, s:i, s:o, s:f, s:o, s:o}", "image",
                        (json_int_t)w->image, "id", sw_query_name(&w->query, w->image), "caption",
                        r->text ? json_null() : json_integer((json_int_t)r->caption), "text", text,
                        "words", w->sentence.words, "unknown", w->sentence.unknown, "regions",
-                       w->regions.count[0], "boxes", boxes, "score", (double)score, "maps", maps);
+                       w->regions.count[0], "boxes", boxes, "score", (double)score, "maps", maps,
+                       "warnings", sw_query_warnings(&w->query));
     return w->out ? SW_OK : sw_fail(error, SW_FAILED, "out of memory for an explanation");
 }
 

@@ -10,7 +10,7 @@ struct sw_explain_request {
     size_t index;
     const char *text; /* a sentence of the user's; NULL: caption number `caption` of the image */
     size_t length;    /* of text, in bytes */
-    size_t caption;   /* 0 .. 4 where an image has five */
+    size_t caption;   /* 0 .. q - 1 where an image has q */
 };
 
 /* A new reference, or NULL with an error:
@@ -18,7 +18,8 @@ struct sw_explain_request {
  *   {"image": number, "id": name or null, "caption": number of the image's own or null,
  *    "text": the sentence, "words": [n words with <start> and <end>], "unknown": [words],
  *    "regions": k, "boxes": null or [k of [x1, y1, x2, y2] or null], "score": S,
- *    "maps": [{"name", "kind", "rows", "columns", "weights": [rows of numbers]}]}
+ *    "maps": [{"name", "kind", "rows", "columns", "weights": [rows of numbers]}],
+ *    "warnings": [why names or boxes beside the data are not in use]}
  *
  * A map is what a stage shows (sw_host.show), in the order of the stages. What its sides are is
  * told by their sizes, whatever the name; where n = k, by the sizes without the last region: "word"

@@ -53,8 +53,11 @@ static int make_and_lock(struct sw_folder *folder, int resume, struct sw_error *
     if (folder->lock < 0)
         return sw_fail(error, SW_FAILED, "cannot open the run folder %s: %s", folder->path,
                        strerror(errno));
-    if (sw_folder_has(folder, "result.json"))
-        return SW_OK;
+    return sw_folder_has(folder, "result.json") ? SW_OK : sw_folder_claim(folder, error);
+}
+
+int sw_folder_claim(struct sw_folder *folder, struct sw_error *error)
+{
     struct sw_claim_state seen;
     char *path = sw_folder_file(folder, "claim");
     int status =
@@ -62,10 +65,10 @@ static int make_and_lock(struct sw_folder *folder, int resume, struct sw_error *
              : sw_fail(error, SW_FAILED, "out of memory for the run folder %s", folder->path);
     free(path);
     if (status == SW_OK && !folder->claim)
-        return sw_fail(error, SW_FAILED, "the run folder %s is in use by another process: %s",
-                       folder->path, *seen.owner ? seen.owner : "it was faster");
+        return sw_fail(error, SW_FAILED, "the run folder %s is locked by %s", folder->path,
+                       *seen.owner ? seen.owner : "another process");
     if (status == SW_OK && flock(folder->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        return sw_fail(error, SW_FAILED, "the run folder %s is in use by another process",
+        return sw_fail(error, SW_FAILED, "the run folder %s is locked by another process",
                        folder->path);
     return status;
 }
@@ -162,13 +165,15 @@ json_t *sw_folder_read_json(const struct sw_folder *folder, const char *name,
                             struct sw_error *error)
 {
     struct sw_mapping file;
+    size_t begin;
     char *path = sw_folder_file(folder, name);
     json_t *value = NULL;
     if (!path) {
         sw_fail(error, SW_FAILED, "out of memory for %s", name);
-    } else if (sw_map(&file, path, error) == SW_OK) {
+    } else if (sw_map_text(&file, &begin, path, error) == SW_OK) {
         json_error_t wrong;
-        value = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &wrong);
+        value = json_loadb((const char *)file.data + begin, file.size - begin,
+                           JSON_REJECT_DUPLICATES, &wrong);
         if (!value)
             sw_fail(error, SW_FAILED, "%s: line %d: expected JSON: %s", path, wrong.line,
                     wrong.text);

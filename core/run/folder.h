@@ -7,7 +7,7 @@
  *   checkpoint.safetensors  the best model by dev rsum
  *   ranks-dev.npy, ranks-test.npy  the rank of every query with that model (run/ranks.h)
  *   checkpoint-last.safetensors  the model after the last step, once the run is done
- *   state.safetensors       what a killed run goes on from; gone when the run is done
+ *   state.safetensors       what a killed run resumes from, and a run that is done goes on from
  *   provenance.json         versions, hashes, threads, host, times
  *   result.json             written last: a folder that has it is done
  *   claim.N                 who works in it (run/claim.h); gone when the run is done
@@ -34,6 +34,9 @@ int sw_folder_open(struct sw_folder **out, const char *path, int resume, struct 
 void sw_folder_close(struct sw_folder *folder); /* NULL is fine */
 /* Closes it, and takes a folder away that was made by this open and is still empty. */
 void sw_folder_abandon(struct sw_folder *folder);
+
+/* Claims a folder that is done, in which a run is to go on. */
+int sw_folder_claim(struct sw_folder *folder, struct sw_error *error);
 
 const char *sw_folder_path(const struct sw_folder *folder);
 /* path/name; free() it. NULL when out of memory. */

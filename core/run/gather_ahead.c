@@ -4,8 +4,9 @@
  * is asked for. Between the two a lock guards `state`; whoever `state` names owns the rest. */
 #include "run/gather_ahead.h"
 
+#include "base/thread.h"
+
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,17 +55,6 @@ static void *serve(void *data)
     return NULL;
 }
 
-/* Signals stay with the program's own threads. */
-static int start(struct sw_gather_ahead *a)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int status = pthread_create(&a->thread, NULL, serve, a);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return status;
-}
-
 static void release(struct sw_gather_ahead *a)
 {
     pthread_cond_destroy(&a->changed);
@@ -85,7 +75,7 @@ static int set_up(struct sw_gather *gather, struct sw_error *error)
     int status = a->caption ? sw_gather_new(&a->batch, gather->data, NULL, gather->images,
                                             gather->captions, error)
                             : sw_fail(error, SW_FAILED, "out of memory for a batch ahead");
-    int failed = status == SW_OK ? start(a) : 0;
+    int failed = status == SW_OK ? sw_thread_start(&a->thread, serve, a) : 0;
     if (failed)
         status = sw_fail(error, SW_FAILED, "the thread that prepares batches did not start: %s",
                          strerror(failed));

@@ -3,12 +3,12 @@
 
 #include "base/file.h"
 #include "run/provenance.h"
+#include "run/test_sets.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 static json_t *hex(uint64_t x)
@@ -16,16 +16,6 @@ static json_t *hex(uint64_t x)
     char text[20];
     snprintf(text, sizeof text, "%016" PRIx64, x);
     return json_string(text);
-}
-
-static json_t *of_vocabulary(const struct sw_vocabulary *vocabulary)
-{
-    uint64_t so_far = vocabulary->words.count;
-    for (size_t i = 0; i < vocabulary->words.count; i++) {
-        const char *word = sw_vocabulary_word(vocabulary, (int32_t)i);
-        so_far = XXH3_64bits_withSeed(word, strlen(word) + 1, so_far);
-    }
-    return hex(so_far);
 }
 
 /* Size and pages: a file of word vectors may have gigabytes. */
@@ -48,6 +38,17 @@ static json_t *of_file(const char *path, struct sw_error *error)
     return hex(so_far);
 }
 
+/* All of it: two checkpoints of one model may differ in little. */
+static json_t *of_checkpoint(const char *path, struct sw_error *error)
+{
+    struct sw_mapping file;
+    if (sw_map(&file, path, error) != SW_OK)
+        return NULL;
+    json_t *hash = hex(XXH3_64bits(file.data, file.size));
+    sw_unmap(&file);
+    return hash;
+}
+
 /* null where the model needs no vectors. */
 static json_t *of_glove(const struct sw_session *session, const json_t *config,
                         struct sw_error *error)
@@ -60,56 +61,28 @@ static json_t *of_glove(const struct sw_session *session, const json_t *config,
     return needs && *s.glove ? of_file(s.glove, error) : json_null();
 }
 
-/* null where there is no such split. */
-static json_t *of_test(const json_t *config, const struct sw_inputs *inputs, struct sw_error *error)
-{
-    struct sw_settings s;
-    struct sw_dataset data;
-    char *file;
-    sw_config_settings(config, &s);
-    if (asprintf(&file, "%s/%s_ims.npy", s.dir, s.test_split) < 0) {
-        sw_fail(error, SW_FAILED, "out of memory for the test split");
-        return NULL;
-    }
-    int has = *s.test_split && access(file, F_OK) == 0;
-    free(file);
-    if (!has)
-        return json_null();
-    struct sw_dataset_options options = {.images = (size_t)s.test_images,
-                                         .all_captions = s.all_dev_captions,
-                                         .precaps = s.precaps,
-                                         .sequential = true};
-    int status = sw_dataset_open(s.dir, s.test_split, &inputs->vocabulary, &options, &data, error);
-    json_t *result = status == SW_OK ? hex(sw_dataset_fingerprint(&data)) : NULL;
-    sw_dataset_close(&data);
-    return result;
-}
-
 json_t *sw_identity_data(const struct sw_session *session, const json_t *config,
                          const struct sw_inputs *inputs, struct sw_error *error)
 {
-    struct sw_inputs own = {0};
-    if (!inputs) {
-        struct sw_settings s;
-        sw_config_settings(config, &s);
-        if (sw_inputs_open(&own, &s, NULL, error) != SW_OK)
-            return NULL;
-        inputs = &own;
+    struct sw_settings s;
+    sw_config_settings(config, &s);
+    json_t *glove = of_glove(session, config, error);
+    if (!glove)
+        return NULL;
+    json_t *result =
+        json_pack("{s:o, s:o, s:o, s:o, s:o}", "train", hex(inputs->train_fingerprint), "dev",
+                  inputs->has_dev ? hex(inputs->dev_fingerprint) : json_null(), "test",
+                  inputs->test_count ? hex(inputs->test_fingerprint) : json_null(), "vocabulary",
+                  hex(sw_vocabulary_fingerprint(&inputs->vocabulary)), "glove", glove);
+    if (!result)
+        sw_fail(error, SW_FAILED, "out of memory for a run's id");
+    if (result && *s.init) { /* where there is none, ids are what they were before it could be */
+        json_t *init = of_checkpoint(s.init, error);
+        if (!init || json_object_set_new(result, "init", init) != 0) {
+            json_decref(result);
+            result = NULL;
+        }
     }
-    json_t *test = of_test(config, inputs, error);
-    json_t *glove = test ? of_glove(session, config, error) : NULL;
-    json_t *result = NULL;
-    if (glove) {
-        result =
-            json_pack("{s:o, s:o, s:o, s:o, s:o}", "train", hex(inputs->train_fingerprint), "dev",
-                      inputs->has_dev ? hex(inputs->dev_fingerprint) : json_null(), "test", test,
-                      "vocabulary", of_vocabulary(&inputs->vocabulary), "glove", glove);
-        if (!result)
-            sw_fail(error, SW_FAILED, "out of memory for a run's id");
-    } else {
-        json_decref(test);
-    }
-    sw_inputs_close(&own);
     return result;
 }
 

@@ -9,7 +9,7 @@
 
 /* {"train", "dev", "test", "vocabulary", "glove": 16 hex digits each, or null where there is none}:
  * fingerprints of what the config reads. Of large files, pages are drawn. inputs: those of the
- * config, or NULL to open them here. A new reference, or NULL with an error. */
+ * config. A new reference, or NULL with an error. */
 json_t *sw_identity_data(const struct sw_session *session, const json_t *config,
                          const struct sw_inputs *inputs, struct sw_error *error);
 

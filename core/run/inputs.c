@@ -3,13 +3,16 @@
 
 #include "data/glove.h"
 
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 enum { LEAST_SEEN = 4 };
+static const char built[] = "built from the captions";
 
 /* The vocabulary: a file that was named, DIR/vocab.json, or the field's rule over the captions. */
 static int open_vocabulary(struct sw_inputs *in, const struct sw_settings *s, const char *vocab,
@@ -32,59 +35,137 @@ static int open_vocabulary(struct sw_inputs *in, const struct sw_settings *s, co
         free(path);
         status = sw_vocabulary_from_folder(&in->vocabulary, s->dir, splits, *s->dev_split ? 2 : 1,
                                            LEAST_SEEN, error);
-        in->vocabulary_from = strdup("built from the captions");
+        in->vocabulary_from = strdup(built);
     }
     in->has_vocabulary = status == SW_OK;
     return status;
 }
 
-static int open_split(struct sw_dataset *out, int *has, const struct sw_inputs *in,
-                      const struct sw_settings *s, const char *split, int images, int train,
-                      struct sw_error *error)
+enum use { TRAIN, EVALUATE };
+
+/* Opens a split that is to have features as wide as those of the train split. */
+static int open_split(struct sw_dataset *out, int *has, uint64_t *fingerprint,
+                      const struct sw_inputs *in, const struct sw_settings *s, const char *split,
+                      int images, enum use use, struct sw_error *error)
 {
     struct sw_dataset_options options = {
         .images = (size_t)images,
-        .all_captions = train || s->all_dev_captions,
+        .all_captions = use == TRAIN || s->all_dev_captions,
         .precaps = s->precaps,
-        .sequential = !train,
+        .longest = (size_t)s->longest_caption,
+        .sequential = use == EVALUATE,
     };
     int status = sw_dataset_open(s->dir, split, &in->vocabulary, &options, out, error);
-    if (status != SW_OK)
-        sw_dataset_close(out);
     *has = status == SW_OK;
+    if (status != SW_OK)
+        return status;
+    *fingerprint = sw_dataset_fingerprint(out);
+    if (in->train.features != out->features)
+        return sw_fail(error, SW_FAILED,
+                       "%s: expected %zu features per region as %s has, found %zu", out->path,
+                       in->train.features, in->train.path, out->features);
+    return SW_OK;
+}
+
+/* Coverage of the train captions by `has` (NULL: by the vocabulary); none is an error. */
+static int cover(const struct sw_inputs *in, const struct sw_settings *s, const bool *has,
+                 const char *what, struct sw_coverage *out, struct sw_error *error)
+{
+    char captions[512];
+    snprintf(captions, sizeof captions, "%s/%s_caps.txt", s->dir, s->train_split);
+    sw_coverage(&in->train.words, &in->vocabulary, has, out);
+    return sw_coverage_check(out, what, captions, error);
+}
+
+/* A dev split that is missing altogether: said before its captions are looked for. */
+static int check_dev_split(const struct sw_settings *s, struct sw_error *error)
+{
+    char *images, *captions;
+    int there = 1;
+    if (asprintf(&images, "%s/%s_ims.npy", s->dir, s->dev_split) < 0)
+        return sw_fail(error, SW_FAILED, "out of memory for the dev split");
+    if (asprintf(&captions, "%s/%s_caps.txt", s->dir, s->dev_split) >= 0) {
+        there = !*s->dev_split || access(images, F_OK) == 0 || access(captions, F_OK) == 0 ||
+                access(s->dir, F_OK) != 0;
+        free(captions);
+    }
+    free(images);
+    return there
+               ? SW_OK
+               : sw_fail(error, SW_FAILED,
+                         "%s: expected the split '%s' to choose the best step with, found no such "
+                         "files; dev_split=NAME takes another, dev_split= none",
+                         s->dir, s->dev_split);
+}
+
+/* All test sets that are there. */
+static int open_tests(struct sw_inputs *in, const json_t *config, const struct sw_settings *s,
+                      struct sw_error *error)
+{
+    size_t count = sw_test_sets(config);
+    int status = SW_OK;
+    in->tests = calloc(count + 1, sizeof *in->tests);
+    if (!in->tests)
+        return sw_fail(error, SW_FAILED, "out of memory for %zu test sets", count);
+    for (size_t i = 0; i < count && status == SW_OK; i++) {
+        struct sw_input_test *test = &in->tests[in->test_count];
+        int has;
+        test->set = sw_test_set_at(config, i);
+        status = sw_test_set_open(&test->set, s, &in->vocabulary, &test->data, &has, error);
+        if (status != SW_OK || !has)
+            continue;
+        uint64_t one = sw_dataset_fingerprint(&test->data);
+        in->test_fingerprint =
+            in->test_count++ ? XXH3_64bits_withSeed(&one, sizeof one, in->test_fingerprint) : one;
+        if (test->data.features != in->train.features)
+            status = sw_fail(error, SW_FAILED,
+                             "%s: expected %zu features per region as %s has, found %zu",
+                             test->data.path, in->train.features, in->train.path,
+                             test->data.features);
+    }
     return status;
 }
 
-int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, const char *vocab,
+int sw_inputs_open(struct sw_inputs *out, const json_t *config, const char *vocab,
                    struct sw_error *error)
 {
+    struct sw_settings s, *settings = &s;
+    sw_config_settings(config, settings);
     *out = (struct sw_inputs){0};
     if (!*settings->dir)
         return sw_fail(error, SW_MISUSE, "no data folder is given: name one with --data DIR");
-    int status = open_vocabulary(out, settings, vocab, error);
+    const char *splits[] = {settings->train_split, settings->dev_split};
+    int status = check_dev_split(settings, error);
+    for (size_t i = 0; i < sizeof splits / sizeof *splits && status == SW_OK; i++)
+        if (*splits[i])
+            status = sw_dataset_require(settings->dir, splits[i], error);
     if (status == SW_OK)
-        status = open_split(&out->train, &out->has_train, out, settings, settings->train_split,
-                            settings->train_images, 1, error);
+        status = open_vocabulary(out, settings, vocab, error);
+    if (status == SW_OK)
+        status = open_split(&out->train, &out->has_train, &out->train_fingerprint, out, settings,
+                            settings->train_split, settings->train_images, TRAIN, error);
+    if (status == SW_OK)
+        status = cover(out, settings, NULL,
+                       strcmp(out->vocabulary_from, built)
+                           ? out->vocabulary_from
+                           : "the vocabulary of words that are seen at least 4 times",
+                       &out->known, error);
     if (status == SW_OK && *settings->dev_split)
-        status = open_split(&out->dev, &out->has_dev, out, settings, settings->dev_split,
-                            settings->dev_images, 0, error);
+        status = open_split(&out->dev, &out->has_dev, &out->dev_fingerprint, out, settings,
+                            settings->dev_split, settings->dev_images, EVALUATE, error);
+    if (status == SW_OK)
+        status = open_tests(out, config, settings, error);
     if (status == SW_OK && (out->train.captions < 2 || out->train.captions > INT32_MAX))
         status = sw_fail(error, SW_FAILED, "%s: expected 2 to %d captions to train on, found %zu",
                          out->train.path, INT32_MAX, out->train.captions);
-    if (status == SW_OK && out->has_dev && out->dev.features != out->train.features)
-        status =
-            sw_fail(error, SW_FAILED, "%s: expected %zu features a region as %s has, found %zu",
-                    out->dev.path, out->train.features, out->train.path, out->dev.features);
     if (status == SW_OK && (out->train.features > INT_MAX || out->vocabulary.words.count > INT_MAX))
-        status = sw_fail(error, SW_FAILED, "%s: %zu features a region are too many",
+        status = sw_fail(error, SW_FAILED, "%s: %zu features per region are too many",
                          out->train.path, out->train.features);
     if (status != SW_OK) {
         sw_inputs_close(out);
         return status;
     }
     out->generated = sw_dataset_is_generated(settings->dir);
-    out->train_fingerprint = sw_dataset_fingerprint(&out->train);
-    out->dev_fingerprint = out->has_dev ? sw_dataset_fingerprint(&out->dev) : 0;
     return SW_OK;
 }
 
@@ -94,10 +175,58 @@ void sw_inputs_close(struct sw_inputs *inputs)
         sw_dataset_close(&inputs->train);
     if (inputs->has_dev)
         sw_dataset_close(&inputs->dev);
+    for (size_t i = 0; i < inputs->test_count; i++)
+        sw_dataset_close(&inputs->tests[i].data);
+    free(inputs->tests);
     if (inputs->has_vocabulary)
         sw_vocabulary_free(&inputs->vocabulary);
     free(inputs->vocabulary_from);
     *inputs = (struct sw_inputs){0};
+}
+
+static int is_known(const json_t *known, const char *stamp)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach((json_t *)(size_t)known, i, entry)
+    {
+        const char *text = json_string_value(entry);
+        if (text && strcmp(text, stamp) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Reads the values of one split, unless its stamp is known, and adds the stamp. */
+static int check_split(const struct sw_dataset *split, struct sw_compute *compute,
+                       const json_t *known, json_t *stamps, struct sw_error *error)
+{
+    char stamp[20];
+    snprintf(stamp, sizeof stamp, "%016" PRIx64, sw_dataset_stamp(split));
+    int status = SW_OK;
+    if (!is_known(known, stamp) && !is_known(stamps, stamp))
+        status = sw_dataset_check_values(split, compute, error);
+    if (status == SW_OK && json_array_append_new(stamps, json_string(stamp)) != 0)
+        status = sw_fail(error, SW_FAILED, "out of memory for what is known of the data");
+    return status;
+}
+
+int sw_inputs_check(const struct sw_inputs *in, struct sw_compute *compute, const json_t *known,
+                    json_t **stamps, struct sw_error *error)
+{
+    int status = SW_OK;
+    *stamps = json_array();
+    for (size_t i = 0; i < in->test_count && status == SW_OK; i++)
+        status = check_split(&in->tests[i].data, compute, known, *stamps, error);
+    if (status == SW_OK && in->has_dev)
+        status = check_split(&in->dev, compute, known, *stamps, error);
+    if (status == SW_OK)
+        status = check_split(&in->train, compute, known, *stamps, error);
+    if (status != SW_OK) {
+        json_decref(*stamps);
+        *stamps = NULL;
+    }
+    return status;
 }
 
 /* Found out with a model of one feature and four words. */
@@ -114,6 +243,43 @@ int sw_inputs_need_glove(const struct sw_session *session, const json_t *config,
         *needs |= sw_model_parameter(matcher->model, i)->init.kind == SW_INIT_GLOVE;
     sw_matcher_free(matcher);
     return SW_OK;
+}
+
+int sw_inputs_read_glove(struct sw_inputs *in, const struct sw_settings *s, int width,
+                         struct sw_glove *out, struct sw_error *error)
+{
+    int status = sw_glove_read(s->glove, &in->vocabulary, width, out, error);
+    if (status != SW_OK)
+        return status;
+    in->glove_lines = out->lines;
+    in->glove_found = out->found;
+    in->glove_hash =
+        XXH3_64bits(out->rows, sizeof(float) * in->vocabulary.words.count * (size_t)out->width);
+    status = cover(in, s, out->has, s->glove, &in->with_vector, error);
+    if (status != SW_OK)
+        sw_glove_free(out);
+    return status;
+}
+
+static json_t *hex(uint64_t x)
+{
+    char text[20];
+    snprintf(text, sizeof text, "%016" PRIx64, x);
+    return json_string(text);
+}
+
+json_t *sw_inputs_words(const struct sw_inputs *in, const struct sw_settings *s)
+{
+    json_t *glove =
+        in->glove_lines
+            ? json_pack("{s:s, s:I, s:I, s:o, s:o}", "file", s->glove, "vectors",
+                        (json_int_t)in->glove_lines, "words found", (json_int_t)in->glove_found,
+                        "rows", hex(in->glove_hash), "coverage", sw_coverage_json(&in->with_vector))
+            : NULL;
+    return json_pack("{s:{s:s, s:I, s:o, s:o}, s:o*}", "vocabulary", "from", in->vocabulary_from,
+                     "words", (json_int_t)in->vocabulary.words.count, "fingerprint",
+                     hex(sw_vocabulary_fingerprint(&in->vocabulary)), "coverage",
+                     sw_coverage_json(&in->known), "glove", glove);
 }
 
 int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,
@@ -133,13 +299,9 @@ int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,
                          "name one with --glove FILE, or choose another with embedding=NAME",
                          s.embedding);
     if (status == SW_OK && needs) {
-        status = sw_glove_read(s.glove, &inputs->vocabulary, s.word_dim, &glove, error);
+        status = sw_inputs_read_glove(inputs, &s, s.word_dim, &glove, error);
         if (status != SW_OK)
             return status;
-        inputs->glove_lines = glove.lines;
-        inputs->glove_found = glove.found;
-        inputs->glove_hash = XXH3_64bits(
-            glove.rows, sizeof(float) * inputs->vocabulary.words.count * (size_t)glove.width);
     }
     struct sw_matcher_inputs sizes = {
         .features = (int)inputs->train.features,
@@ -150,8 +312,14 @@ int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,
     };
     if (status == SW_OK)
         status = sw_matcher_new(out, session, config, &sizes, error);
-    if (status == SW_OK) /* the rows are copied; the plan must not point at them any longer */
+    if (status == SW_OK)
+        status = sw_matcher_try(*out, session, error);
+    if (status != SW_OK) {
+        sw_matcher_free(*out);
+        *out = NULL;
+    } else { /* the rows are copied; the plan must not point at them any longer */
         sw_composition_plan((*out)->composition)->glove = NULL;
+    }
     sw_glove_free(&glove);
     return status;
 }

@@ -1,6 +1,7 @@
 /* inspect.c -- see inspect.h. */
 #include "run/inspect.h"
 
+#include "base/trial.h"
 #include "data/dataset.h"
 #include "data/vocabulary.h"
 #include "run/checkpoint.h"
@@ -68,9 +69,39 @@ json_t *sw_inspect_config(const struct sw_session *session, const json_t *config
     struct sw_matcher *matcher;
     if (sw_matcher_new(&matcher, session, config, &inputs, error) != SW_OK)
         return NULL;
-    json_t *out = describe(matcher->model, config, !features || !vocabulary, error);
+    json_t *out = NULL;
+    if (sw_matcher_try(matcher, session, error) == SW_OK)
+        out = describe(matcher->model, config, !features || !vocabulary, error);
     sw_matcher_free(matcher);
     return out;
+}
+
+struct trial {
+    const struct sw_session *session;
+    const json_t *config;
+};
+
+static void try_composition(void *data, struct sw_error *error)
+{
+    const struct trial *trial = data;
+    struct sw_matcher_inputs least = {.features = 1, .vocabulary = 4, .values_follow = 1};
+    struct sw_matcher *matcher;
+    if (sw_matcher_new(&matcher, trial->session, trial->config, &least, error) == SW_OK)
+        sw_matcher_try(matcher, trial->session, error);
+}
+
+int sw_inspect_composition(const struct sw_session *session, const json_t *config, int *ran,
+                           struct sw_error *error)
+{
+    enum { MOST_SECONDS = 20 };
+    struct sw_error own = {0};
+    struct trial trial = {session, config};
+    if (sw_compute_threads(session->compute) != 1)
+        return sw_fail(error, SW_MISUSE, "a composition is tried by a session of one thread");
+    enum sw_trial_end end = sw_trial(try_composition, &trial, MOST_SECONDS, &own);
+    if (ran)
+        *ran = end == SW_TRIAL_DONE;
+    return own.status == SW_OK ? SW_OK : sw_fail(error, own.status, "%s", own.text);
 }
 
 json_t *sw_inspect_checkpoint(const struct sw_session *session, const char *path,

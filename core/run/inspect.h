@@ -13,6 +13,13 @@
  * features and words of Flickr30K) stand in, and "assumed" is true. */
 json_t *sw_inspect_config(const struct sw_session *session, const json_t *config, int features,
                           int vocabulary, struct sw_error *error);
+
+/* Whether the model of a resolved config can be built and its stages run in their order, tried on
+ * one pair in another process; the session has one thread. A plugin that crashes there is no error:
+ * it fails in the run that uses it. *ran (may be NULL): whether the trial came to its end. */
+int sw_inspect_composition(const struct sw_session *session, const json_t *config, int *ran,
+                           struct sw_error *error);
+
 json_t *sw_inspect_checkpoint(const struct sw_session *session, const char *path,
                               const json_t *config, struct sw_error *error);
 

@@ -86,23 +86,22 @@ json_t *sw_provenance(const struct sw_session *session, const json_t *config,
 {
     struct sw_settings s;
     sw_config_settings(config, &s);
-    json_t *glove = *s.glove && in->glove_lines
-                        ? json_pack("{s:s, s:I, s:I, s:o}", "file", s.glove, "vectors",
-                                    (json_int_t)in->glove_lines, "words found",
-                                    (json_int_t)in->glove_found, "rows", hex(in->glove_hash))
-                        : json_null();
+    json_t *words = sw_inputs_words(in, &s);
+    json_t *vocabulary = json_incref(json_object_get(words, "vocabulary"));
+    json_t *glove = json_object_get(words, "glove");
+    glove = glove ? json_incref(glove) : json_null();
+    json_decref(words);
     return json_pack(
         "{s:{s:s, s:s, s:s, s:s}, s:o, s:{s:s, s:s}, s:s, s:{s:s, s:b, s:o, s:I, s:o, s:I}, "
-        "s:{s:s, s:I}, s:o, s:I, s:s, s:[]}",
+        "s:o, s:o, s:I, s:s, s:[]}",
         "program", "name", PACKAGE_TARNAME, "version", PACKAGE_VERSION, "git", SW_GIT_ID,
         "compiler", __VERSION__, "plugins", sw_provenance_plugins(session, config), "blas",
         "config", openblas_get_config(), "core", openblas_get_corename(), "cpu",
         sw_compute_cpu(session->compute), "data", "dir", s.dir, "generated", in->generated, "train",
         hex(in->train_fingerprint), "train_captions", (json_int_t)in->train.captions, "dev",
         in->has_dev ? hex(in->dev_fingerprint) : json_null(), "dev_captions",
-        (json_int_t)in->dev.captions, "vocabulary", "from", in->vocabulary_from, "words",
-        (json_int_t)in->vocabulary.words.count, "glove", glove, "seed", (json_int_t)s.seed, "key",
-        key, "parts");
+        (json_int_t)in->dev.captions, "vocabulary", vocabulary, "glove", glove, "seed",
+        (json_int_t)s.seed, "key", key, "parts");
 }
 
 json_t *sw_provenance_part(const struct sw_session *session, const char *command,

@@ -19,13 +19,16 @@ static int open_all(struct sw_query *q, const struct sw_query_source *source, in
     q->has_vocabulary = status == SW_OK;
     if (status != SW_OK)
         return status;
-    struct sw_dataset_options how = {
-        .all_captions = true, .precaps = source->precaps, .sequential = images > 1};
+    struct sw_dataset_options how = {.images = source->images,
+                                     .all_captions = true,
+                                     .precaps = source->precaps,
+                                     .sequential = images > 1};
     status = sw_dataset_open(source->dir, source->split, captions ? &q->vocabulary : NULL, &how,
                              &q->data, error);
     q->has_data = status == SW_OK;
     if (status != SW_OK)
         return status;
+    sw_dataset_open_side_files(&q->data);
     if (q->data.features != (size_t)plan->features)
         return sw_fail(error, SW_FAILED,
                        "%s: expected %d features a region as the model has them, found %zu",
@@ -136,6 +139,17 @@ json_t *sw_query_name(const struct sw_query *query, size_t image)
     size_t length = 0;
     const char *name = sw_dataset_name(&query->data, image, &length);
     return line(name, length);
+}
+
+json_t *sw_query_warnings(const struct sw_query *query)
+{
+    const struct sw_error *errors[] = {&query->data.names_error, &query->data.boxes_error};
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < sizeof errors / sizeof *errors; i++)
+        if (errors[i]->status != SW_OK)
+            json_array_append_new(list,
+                                  json_stringn_nocheck(errors[i]->text, strlen(errors[i]->text)));
+    return list;
 }
 
 json_t *sw_query_caption(const struct sw_query *query, size_t caption)
@@ -269,6 +283,9 @@ int sw_query_encode_images(struct sw_query *query, size_t first, size_t count,
         status = sw_gather_images(&query->gather, first + at, part, error);
         if (status == SW_OK)
             status = sw_encode_images(query->matcher->model, &query->gather.examples, out, error);
+        if (status == SW_OK && query->duplicates)
+            sw_duplicates_images(query->duplicates, first + at, &query->gather.examples,
+                                 (int)query->data.features);
     }
     return status;
 }

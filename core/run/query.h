@@ -7,6 +7,7 @@
 #include "data/dataset.h"
 #include "data/vocabulary.h"
 #include "run/gather.h"
+#include "run/duplicates.h"
 #include "run/session.h"
 
 #include <jansson.h>
@@ -21,16 +22,18 @@ struct sw_query_source {
     const json_t *config; /* of the checkpoint, resolved */
     const char *vocab;    /* NULL: vocab.json beside the checkpoint */
     int precaps;          /* word ids of the split's captions from {split}_precaps.txt */
+    size_t images;        /* only the first N images of the split; 0: all */
 };
 
 struct sw_query {
     const struct sw_session *session;
     struct sw_matcher *matcher;
     struct sw_vocabulary vocabulary;
-    struct sw_dataset data; /* all images of the split */
+    struct sw_dataset data; /* the source's images */
     struct sw_gather gather;
     int precaps;
     int has_vocabulary, has_data, has_gather;
+    struct sw_duplicates *duplicates; /* NULL, or told of the images that are encoded */
 };
 
 /* Opens checkpoint, vocabulary and split; images and captions (or 0) say how many of them one batch
@@ -48,6 +51,9 @@ int sw_query_image(const struct sw_query *query, const char *name, size_t *image
 
 /* The name of an image as JSON; null when the folder has no names. A new reference or NULL. */
 json_t *sw_query_name(const struct sw_query *query, size_t image);
+
+/* Why names or boxes that are there are not in use: a list of lines. A new reference or NULL. */
+json_t *sw_query_warnings(const struct sw_query *query);
 
 /* The text of a caption as JSON; null when the folder has none. A new reference or NULL. */
 json_t *sw_query_caption(const struct sw_query *query, size_t caption);

@@ -12,11 +12,12 @@ struct work {
     const struct sw_search_request *request;
     struct sw_query query;
     struct sw_sentence sentence;
-    size_t image;  /* of a request with an image */
-    size_t count;  /* of what is ranked: images or captions of the split */
+    size_t image; /* of a request with an image */
+    size_t first; /* of what is ranked: images or captions of the split */
+    size_t count;
     size_t each;   /* captions an image */
-    float *scores; /* (count) */
-    size_t *order; /* (count), the best first */
+    float *scores; /* (count): of first, first + 1, .. */
+    size_t *order; /* (count): places in scores, the best first */
 };
 
 /* ---- scores ---------------------------------------------------------------------------------- */
@@ -25,16 +26,26 @@ static int score_images(struct work *w, struct sw_error *error)
 {
     struct sw_model *model = w->query.matcher->model;
     struct sw_encoded words = {0};
-    int status = sw_query_encode_sentence(&w->query, &w->sentence, &words, error);
+    struct sw_duplicates equal;
+    int status = sw_duplicates_new(&equal, w->count, 0, 0, error);
+    if (status == SW_OK)
+        status = sw_query_encode_sentence(&w->query, &w->sentence, &words, error);
+    w->query.duplicates = &equal;
     for (size_t at = 0; at < w->count && status == SW_OK; at += CHUNK) {
         size_t part = w->count - at < CHUNK ? w->count - at : CHUNK;
         struct sw_encoded regions = {0};
-        status = sw_query_encode_images(&w->query, at, part, &regions, error);
+        status = sw_query_encode_images(&w->query, w->first + at, part, &regions, error);
         if (status == SW_OK)
             status =
                 sw_score_block(model, &regions, &words, 0, (int)part, w->scores + at, NULL, error);
         sw_encoded_free(&regions);
     }
+    if (status == SW_OK)
+        status = sw_duplicates_find(&equal, error);
+    if (status == SW_OK)
+        sw_duplicates_of_images(&equal, w->scores);
+    w->query.duplicates = NULL;
+    sw_duplicates_free(&equal);
     sw_encoded_free(&words);
     return status;
 }
@@ -43,16 +54,25 @@ static int score_captions(struct work *w, struct sw_error *error)
 {
     struct sw_model *model = w->query.matcher->model;
     struct sw_encoded regions = {0};
-    int status = sw_query_encode_images(&w->query, w->image, 1, &regions, error);
+    struct sw_duplicates equal;
+    int status = sw_duplicates_new(&equal, 0, w->count, 0, error);
+    if (status == SW_OK)
+        status = sw_query_encode_images(&w->query, w->image, 1, &regions, error);
     for (size_t at = 0; at < w->count && status == SW_OK; at += CHUNK) {
         int part = w->count - at < CHUNK ? (int)(w->count - at) : CHUNK;
         struct sw_encoded words = {0};
-        sw_gather_captions(&w->query.gather, at, part);
+        sw_gather_captions(&w->query.gather, w->first + at, part);
+        sw_duplicates_captions(&equal, at, &w->query.gather.examples);
         status = sw_encode_captions(model, &w->query.gather.examples, &words, error);
         if (status == SW_OK)
             status = sw_score_block(model, &regions, &words, 0, 1, w->scores + at, NULL, error);
         sw_encoded_free(&words);
     }
+    if (status == SW_OK)
+        status = sw_duplicates_find(&equal, error);
+    if (status == SW_OK)
+        sw_duplicates_of_captions(&equal, w->scores);
+    sw_duplicates_free(&equal);
     sw_encoded_free(&regions);
     return status;
 }
@@ -72,7 +92,7 @@ static int rank(struct work *w, struct sw_error *error)
         if (!isfinite(w->scores[i]))
             return sw_fail(error, SW_FAILED, "%s: expected a finite score, found %g for %s %zu",
                            w->query.data.path, (double)w->scores[i],
-                           w->request->text ? "image" : "caption", i);
+                           w->request->text ? "image" : "caption", w->first + i);
         w->order[i] = i;
     }
     qsort_r(w->order, w->count, sizeof *w->order, by_score, w->scores);
@@ -110,11 +130,12 @@ static int belongs(const struct work *w, size_t index)
 
 static json_t *one(const struct work *w, size_t place, int truth)
 {
-    size_t index = w->order[place], image = w->request->text ? index : index / w->each;
+    size_t index = w->first + w->order[place];
+    size_t image = w->request->text ? index : index / w->each;
     json_t *entry =
         json_pack("{s:I, s:f, s:I, s:I, s:o, s:b}", "rank", (json_int_t)place + 1, "score",
-                  (double)w->scores[index], "index", (json_int_t)index, "image", (json_int_t)image,
-                  "id", sw_query_name(&w->query, image), "own", truth);
+                  (double)w->scores[w->order[place]], "index", (json_int_t)index, "image",
+                  (json_int_t)image, "id", sw_query_name(&w->query, image), "own", truth);
     if (entry && !w->request->text &&
         (json_object_set_new(entry, "caption", json_integer((json_int_t)(index % w->each))) ||
          json_object_set_new(entry, "text", sw_query_caption(&w->query, index)))) {
@@ -130,7 +151,7 @@ static json_t *answer(const struct work *w, struct sw_error *error)
     json_t *results = json_array(), *truths = json_array();
     int lost = !results || !truths;
     for (size_t place = 0; place < w->count && !lost; place++) {
-        int truth = belongs(w, w->order[place]);
+        int truth = belongs(w, w->first + w->order[place]);
         if (place < r->top)
             lost |= json_array_append_new(results, one(w, place, truth));
         if (truth)
@@ -147,6 +168,7 @@ static json_t *answer(const struct work *w, struct sw_error *error)
     else if (out)
         lost = json_object_set_new(out, "image", json_integer((json_int_t)w->image)) ||
                json_object_set_new(out, "id", sw_query_name(&w->query, w->image));
+    lost = lost || json_object_set_new(out, "warnings", sw_query_warnings(&w->query));
     json_decref(results);
     json_decref(truths);
     if (out && !lost)
@@ -162,7 +184,13 @@ static int prepare(struct work *w, struct sw_error *error)
     const struct sw_dataset *data = &w->query.data;
     int status = SW_OK;
     w->each = data->captions / data->images;
-    w->count = r->text ? data->images : data->captions;
+    if (r->first >= data->images || r->count > data->images - r->first)
+        return sw_fail(error, SW_MISUSE,
+                       "%s: expected images to rank among %zu, found %zu from number %zu on",
+                       data->path, data->images, r->count, r->first);
+    size_t unit = r->text ? 1 : w->each;
+    w->first = r->first * unit;
+    w->count = (r->count ? r->count : data->images - r->first) * unit;
     w->image = r->index;
     if (r->text)
         status = sw_query_sentence(&w->query, r->text, r->length, &w->sentence, error);

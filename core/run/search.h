@@ -10,7 +10,9 @@ struct sw_search_request {
     size_t length;     /* of text, in bytes */
     const char *image; /* a name or a number (sw_query_image); NULL: image number `index` */
     size_t index;
-    size_t top; /* how many of the best are told; at least 1 */
+    size_t top;          /* how many of the best are told; at least 1 */
+    size_t first, count; /* only images first .. first + count - 1 and their captions are ranked, as
+                          * within a fold; count 0: all from `first` on */
 };
 
 /* A new reference, or NULL with an error:
@@ -20,7 +22,8 @@ struct sw_search_request {
  *    "image": number, "id": name or null                                         (of an image)
  *    "results": [{"rank": from 1, "score", "image", "id", "caption": number of the image's own,
  *                 "index": of the image or of the caption in the split, "text", "own"}],
- *    "own": [{"rank", "image", "id" ..}]}
+ *    "own": [{"rank", "image", "id" ..}],
+ *    "warnings": [why names beside the data are not in use]}
  *
  * "own" says what the data hold to belong together: for a sentence that is a caption of the split,
  * byte for byte but for space at its ends, the images that have it; for an image its own captions.

@@ -62,6 +62,39 @@ int sw_matcher_new(struct sw_matcher **out, const struct sw_session *session, co
     return SW_OK;
 }
 
+int sw_matcher_try(struct sw_matcher *matcher, const struct sw_session *session,
+                   struct sw_error *error)
+{
+    enum { REGIONS = 2, WORDS = 3 };
+    const struct sw_model_plan *plan = sw_model_plan_of(matcher->model);
+    size_t count = (size_t)sw_region_rows(1, REGIONS) * (size_t)plan->features;
+    int32_t ids[WORDS];
+    float *features = malloc(sizeof *features * count);
+    struct sw_error own = {0};
+    struct sw_graph *graph = sw_graph_new(sw_host_table(), session->compute, session->ops, &own);
+    if (!features || !graph)
+        sw_fail(&own, SW_FAILED, "out of memory for a trial of the model");
+    for (size_t i = 0; features && i < count; i++)
+        features[i] = 0.1f + 0.1f * (float)(i % 7);
+    for (int i = 0; i < WORDS; i++)
+        ids[i] = i % plan->vocabulary;
+    struct sw_examples examples = {.images = 1,
+                                   .k = REGIONS,
+                                   .features = features,
+                                   .captions = 1,
+                                   .caption_start = (const int[]){0, WORDS},
+                                   .ids = ids};
+    if (own.status == SW_OK) {
+        sw_graph_reset(graph, 0);
+        sw_model_scores(matcher->model, graph, &examples, NULL);
+        own = *sw_graph_error(graph);
+    }
+    if (graph)
+        sw_graph_free(graph);
+    free(features);
+    return own.status == SW_OK ? SW_OK : sw_fail(error, own.status, "%s", own.text);
+}
+
 void sw_matcher_free(struct sw_matcher *matcher)
 {
     if (!matcher)

@@ -164,8 +164,15 @@ int sw_state_save(const char *path, const struct sw_model *model, const float *f
     return status;
 }
 
+static int is_one_of(const char *key, const char *const *keys)
+{
+    while (*keys && strcmp(*keys, key) != 0)
+        keys++;
+    return *keys != NULL;
+}
+
 static int load_into(const struct sw_safetensors *file, struct parts *parts,
-                     struct sw_progress *progress, const char *key, struct sw_error *error)
+                     struct sw_progress *progress, const char *const *keys, struct sw_error *error)
 {
     const char *text = sw_safetensors_string(file, "progress");
     const char *made_by = sw_safetensors_string(file, "key");
@@ -177,11 +184,11 @@ static int load_into(const struct sw_safetensors *file, struct parts *parts,
             "%s: expected progress, key and checksum in __metadata__; it is not a training "
             "state",
             file->path);
-    if (strcmp(made_by, key) != 0)
+    if (!is_one_of(made_by, keys))
         return sw_fail(error, SW_FAILED,
                        "%s: it belongs to another run: expected key %s (config, data and plugins), "
                        "found %.40s",
-                       file->path, key, made_by);
+                       file->path, keys[0], made_by);
     if (file->count != parts->count)
         return sw_fail(error, SW_FAILED, "%s: expected %zu tensors, found %zu", file->path,
                        parts->count, file->count);
@@ -202,7 +209,7 @@ static int load_into(const struct sw_safetensors *file, struct parts *parts,
 }
 
 int sw_state_load(const char *path, struct sw_model *model, float *first, float *second,
-                  struct sw_progress *progress, const char *key, struct sw_error *error)
+                  struct sw_progress *progress, const char *const *keys, struct sw_error *error)
 {
     struct sw_safetensors file;
     struct parts parts;
@@ -211,7 +218,7 @@ int sw_state_load(const char *path, struct sw_model *model, float *first, float 
         return status;
     status = collect(&parts, model, first, second, error);
     if (status == SW_OK)
-        status = load_into(&file, &parts, progress, key, error);
+        status = load_into(&file, &parts, progress, keys, error);
     parts_free(&parts);
     sw_safetensors_close(&file);
     return status;

@@ -28,15 +28,16 @@ struct sw_progress {
 };
 
 /* first, second: the moments, one number for each trained number in the order of
- * sw_model_trained. key: sw_config_hash of the run, so that no other run can go on from it. */
+ * sw_model_trained. key: names the run, so that no other run can go on from its state. */
 int sw_state_save(const char *path, const struct sw_model *model, const float *first,
                   const float *second, const struct sw_progress *progress, const char *key,
                   struct sw_error *error);
 
-/* Fills the model, the moments and the counters. Errors: another key, a tensor that is missing,
- * not expected or of another shape, numbers that do not fit the checksum, counters that cannot be.
+/* Fills the model, the moments and the counters. keys: those it may have, then NULL. Errors:
+ * another key, a tensor that is missing, not expected or of another shape, numbers that do not fit
+ * the checksum, counters that cannot be.
  */
 int sw_state_load(const char *path, struct sw_model *model, float *first, float *second,
-                  struct sw_progress *progress, const char *key, struct sw_error *error);
+                  struct sw_progress *progress, const char *const *keys, struct sw_error *error);
 
 #endif

@@ -30,9 +30,14 @@ static int lost(const struct sw_trainer *t, struct sw_error *error)
                    sw_folder_path(t->folder));
 }
 
+static int is_saved(const struct sw_trainer *t)
+{
+    return t->saved == t->progress.step && t->saved_evaluated == t->progress.evaluated;
+}
+
 int sw_trainer_save(struct sw_trainer *t, struct sw_error *error)
 {
-    if (t->done || t->saved == t->progress.step)
+    if (t->done || is_saved(t))
         return SW_OK;
     if (t->failed)
         return sw_fail(error, SW_FAILED,
@@ -46,11 +51,14 @@ int sw_trainer_save(struct sw_trainer *t, struct sw_error *error)
     if (status == SW_OK && !path)
         status = sw_fail(error, SW_FAILED, "out of memory for saving a state");
     if (status == SW_OK)
-        status = sw_state_save(path, t->matcher->model, t->first, t->second, &t->progress, t->key,
-                               error);
+        status = sw_state_save(path, t->matcher->model, t->first, t->second, &t->progress,
+                               t->state_key, error);
     free(path);
+    if (status == SW_OK && t->saved < 0) /* from now on a missing state is one that was lost */
+        status = sw_folder_log(t->folder, t->progress.step, "saved", NULL, error);
     if (status == SW_OK) {
         t->saved = t->progress.step;
+        t->saved_evaluated = t->progress.evaluated;
         t->saved_when = sw_seconds();
     }
     return status;
@@ -70,9 +78,11 @@ static int save_is_due(const struct sw_trainer *t)
 {
     const struct sw_settings *s = &t->settings;
     const struct sw_progress *p = &t->progress;
-    if (p->step == 0 || t->saved == p->step)
+    if (p->step == 0 || is_saved(t))
         return 0;
-    return p->position == 0 || p->step == t->total_steps ||
+    if (t->saved == p->step) /* what came since is an evaluation, which a resumed run does again */
+        return p->step == t->total_steps;
+    return p->position == 0 || p->step == t->total_steps || evaluation_is_due(t) ||
            (s->checkpoint_every && p->step % s->checkpoint_every == 0) ||
            (s->checkpoint_seconds && sw_seconds() - t->saved_when >= s->checkpoint_seconds);
 }
@@ -99,6 +109,8 @@ int sw_trainer_next(struct sw_trainer *t, struct sw_event *event, struct sw_erro
     if (t->failed)
         return sw_fail(error, SW_FAILED,
                        "the run has failed; it can be resumed from its last state");
+    if (t->interrupted)
+        return sw_fail(error, SW_FAILED, "the run was interrupted; it can be resumed");
     if (t->done) {
         *event = t->last;
         return SW_OK;
@@ -107,19 +119,20 @@ int sw_trainer_next(struct sw_trainer *t, struct sw_event *event, struct sw_erro
         status = lost(t, error);
     } else if (t->warn) {
         status = warning(t, event, error);
-    } else if (evaluation_is_due(t)) {
-        status = sw_trainer_evaluate(t, event, error);
     } else {
-        if (save_is_due(t))
+        if (save_is_due(t)) /* before an evaluation, too: it may take longer than a killer waits */
             status = sw_trainer_save(t, error);
-        if (status == SW_OK && t->progress.step < t->total_steps) {
+        if (status == SW_OK && evaluation_is_due(t)) {
+            status = sw_trainer_evaluate(t, event, error);
+        } else if (status == SW_OK && t->progress.step < t->total_steps) {
             status = sw_trainer_step(t, event, error);
         } else if (status == SW_OK) {
             status = sw_trainer_finish(t, error);
             *event = t->last;
         }
     }
-    t->failed = status != SW_OK;
+    t->interrupted = status == SW_INTERRUPTED;
+    t->failed = status != SW_OK && !t->interrupted;
     return status;
 }
 
@@ -131,6 +144,16 @@ const char *sw_trainer_path(const struct sw_trainer *trainer)
 const json_t *sw_trainer_config(const struct sw_trainer *trainer)
 {
     return trainer->config;
+}
+
+const struct sw_inputs *sw_trainer_inputs(const struct sw_trainer *trainer)
+{
+    return &trainer->inputs;
+}
+
+double sw_trainer_check_seconds(const struct sw_trainer *trainer)
+{
+    return trainer->check_seconds;
 }
 
 const struct sw_model *sw_trainer_model(const struct sw_trainer *trainer)

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "match/metrics.h"
+#include "run/inputs.h"
 #include "run/session.h"
 
 #include <jansson.h>
@@ -36,7 +37,8 @@ struct sw_event {
     double seconds; /* of this step or evaluation */
     double samples_per_second;
     double data_seconds; /* the part of `seconds` that was spent waiting for the batch */
-    /* EVALUATED: dev; DONE: test when has_test (computed with the best checkpoint) */
+    /* EVALUATED: dev; DONE: the first test set when has_test (computed with the best checkpoint);
+     * result.json has them all */
     struct sw_metrics metrics;
     int best; /* EVALUATED: the best dev rsum so far */
     /* DONE */
@@ -49,25 +51,32 @@ struct sw_event {
 };
 
 struct sw_train_options {
-    const json_t *portable; /* the config without what does not decide the numbers */
+    const json_t *portable; /* the config without what belongs to one machine or one user */
+    const json_t *hashed;   /* what is hashed of it: what names a run's numbers */
+    const json_t *endless;  /* the same without where the run ends */
+    const json_t *before;   /* what is hashed of the folder's config, when it ends elsewhere; or NULL */
     int resume;          /* go on where the folder's state is, from the start when there is none */
+    int keep_state;      /* also when the run is done, so that it can go on to more epochs */
     const char *command; /* the command line, for provenance; may be NULL */
     const char *id;      /* what sw_identity must give for this run; NULL: whatever it gives */
+    const json_t *known; /* stamps of splits whose values were read before; may be NULL */
 };
 
 struct sw_trainer;
 
-/* config: resolved; options: not NULL, with a portable config. run: path of the run folder, made by
- * this call. Reads the data, makes or loads the vocabulary, builds the model, writes config.json,
- * vocab.json and provenance.json. A folder that is done gives a trainer whose first event is DONE.
- */
+/* config: resolved; options: not NULL. run: path of the run folder, made by this call. Reads the
+ * data, makes or loads the vocabulary, builds the model, writes config.json, vocab.json and
+ * provenance.json. A folder that is done gives a trainer whose first event is DONE. A run that is
+ * resumed may end elsewhere than it was to (options->before); one that is done goes on when its
+ * state was kept. */
 int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const json_t *config,
                     const char *run, const struct sw_train_options *options,
                     struct sw_error *error);
 
 /* Does what is due next -- one step, one evaluation -- and says what it was. After DONE it gives
- * DONE again. After a failure (a loss that is not finite, a full disk) the trainer can only be
- * closed; what the folder held stays good. */
+ * DONE again. SW_INTERRUPTED (tensor/compute.h): it ended early and counts as not done; the trainer
+ * can be saved and closed. After a failure (a loss that is not finite, a full disk) the trainer can
+ * only be closed; what the folder held stays good. */
 int sw_trainer_next(struct sw_trainer *trainer, struct sw_event *event, struct sw_error *error);
 
 /* Saves the state now; the run can go on or be closed and resumed. */
@@ -76,8 +85,14 @@ int sw_trainer_save(struct sw_trainer *trainer, struct sw_error *error);
 /* Frees all; does not save. NULL is fine. */
 void sw_trainer_close(struct sw_trainer *trainer);
 
+/* sw_inputs_words of what the run trains on; NULL for one that was done before. A new reference. */
+json_t *sw_trainer_words(const struct sw_trainer *trainer);
 const char *sw_trainer_path(const struct sw_trainer *trainer);
 const json_t *sw_trainer_config(const struct sw_trainer *trainer);
+/* The run's splits; empty for a run that was done before. */
+const struct sw_inputs *sw_trainer_inputs(const struct sw_trainer *trainer);
+/* How long reading all their values took. */
+double sw_trainer_check_seconds(const struct sw_trainer *trainer);
 const struct sw_model *sw_trainer_model(const struct sw_trainer *trainer);
 
 #endif

@@ -11,14 +11,18 @@
 
 struct sw_trainer {
     struct sw_session *session;
-    json_t *config, *portable;
+    json_t *config, *portable, *hashed, *endless; /* see struct sw_train_options */
     struct sw_settings settings;
     struct sw_folder *folder;
-    char key[33];    /* names this run's numbers: config and data */
+    char key[33];       /* names this run's numbers: config and data */
+    char state_key[33]; /* the same without where it ends: what its state may go on from */
     char id[33];     /* the same with the plugins; "" when its parts were made by different ones */
     json_t *sources; /* "data" and "plugins" of the id */
+    json_t *stamps;  /* of the splits, all values of which are finite */
+    double check_seconds;
     json_t *provenance;
-    int done, failed;
+    int done, failed, interrupted, keep_state;
+    json_t *before; /* resumed to another end: what was hashed so far; else NULL */
 
     struct sw_inputs inputs;
     struct sw_matcher *matcher;
@@ -31,10 +35,11 @@ struct sw_trainer {
     int64_t steps_in_epoch, total_steps;
 
     struct sw_progress progress;
-    int64_t saved;        /* the step of the last save */
-    double saved_when;    /* on the clock of sw_seconds */
-    int warn;             /* a warning waits to be told */
-    struct sw_event last; /* DONE, once it is */
+    int64_t saved;           /* the step of the last save, */
+    int64_t saved_evaluated; /* and the last evaluation that it knew of */
+    double saved_when;       /* on the clock of sw_seconds */
+    int warn;                /* a warning waits to be told */
+    struct sw_event last;    /* DONE, once it is */
 };
 
 double sw_seconds(void); /* a clock that only runs forward */

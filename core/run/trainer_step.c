@@ -81,6 +81,8 @@ static int loss_and_gradients(struct sw_trainer *t, int count, double *loss, str
     sw_graph_reset(t->graph, 1);
     struct sw_tensor *scores =
         sw_model_scores(t->matcher->model, t->graph, &t->gather.examples, &ordinary);
+    if (sw_compute_interrupted(t->session->compute))
+        return sw_fail(error, SW_INTERRUPTED, "interrupted");
     struct sw_tensor *out = sw_graph_apply_named(t->graph, "hinge", &scores, 1, &args);
     if (!out || !out->grad)
         return sw_fail(error, SW_FAILED, "%s",

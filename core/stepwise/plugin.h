@@ -34,6 +34,14 @@
 /* Pairs (image, caption) that a tile holds side by side: one 64-byte vector of floats. */
 #define SW_LANES 16
 
+/* What a plugin may have at most: one with more is refused when it is loaded. */
+enum {
+    SW_MOST_OPTIONS = 62,   /* of one stage, fusion or embedding */
+    SW_MOST_PARTS = 256,    /* of each kind: stages, fusions, embeddings, operations */
+    SW_MOST_TABLES = 64,    /* of an embedding */
+    SW_MOST_SELF = 1 << 20, /* bytes of self_size and of prepared_size */
+};
+
 #if defined(__GNUC__)
 #define SW_EXPORT __attribute__((visibility("default")))
 #else

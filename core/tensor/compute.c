@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { MOST_THREADS = 256 };
 
@@ -19,6 +20,7 @@ struct sw_compute {
     const struct sw_kernels *kernels;
     struct sw_pool *pool;
     struct sw_profile *profile; /* NULL: nobody measures */
+    int (*interrupted)(void);   /* NULL: never */
     struct sw_arena *arena;     /* holds the rooms */
     char *rooms;                /* (threads, product_room), or NULL */
 };
@@ -70,6 +72,38 @@ static const struct sw_kernels *choose_kernels(struct sw_error *error)
     return NULL;
 }
 
+/* OpenBLAS maps a buffer for each of its callers at work, keeps it for ever, and where there is no
+ * room for one (ulimit -v) tries again without end. So they are all mapped here, each after a look
+ * for room. The two functions are exported by OpenBLAS, but stand in none of its headers. */
+extern void *blas_memory_alloc(int where) __attribute__((weak));
+extern void blas_memory_free(void *buffer) __attribute__((weak));
+
+static int reserve_blas_buffers(int threads, struct sw_error *error)
+{
+    enum { BUFFER = 128 << 20, PAGES = 1 << 20 };
+    void *held[MOST_THREADS];
+    int count = 0;
+    if (!blas_memory_alloc || !blas_memory_free)
+        return SW_OK;
+    for (; count < threads; count++) {
+        void *room = mmap(NULL, BUFFER + PAGES, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (room == MAP_FAILED)
+            break;
+        munmap(room, BUFFER + PAGES);
+        held[count] = blas_memory_alloc(0);
+    }
+    for (int i = 0; i < count; i++)
+        blas_memory_free(held[i]);
+    if (count == threads)
+        return SW_OK;
+    return sw_fail(
+        error, SW_FAILED,
+        "out of memory for matrix products: expected 128 MiB of address space for each of "
+        "%d threads, found room for %d; raise the limit (ulimit -v) or lower threads",
+        threads, count);
+}
+
 struct sw_compute *sw_compute_new(int threads, struct sw_error *error)
 {
     if (threads < 0 || threads > MOST_THREADS) {
@@ -95,6 +129,10 @@ struct sw_compute *sw_compute_new(int threads, struct sw_error *error)
     }
     compute->kernels = kernels;
     compute->threads = threads ? threads : allowed_cpus();
+    if (reserve_blas_buffers(compute->threads, error) != SW_OK) {
+        sw_compute_free(compute);
+        return NULL;
+    }
     if (kernels->product) {
         compute->arena = sw_arena_new();
         if (compute->arena)
@@ -145,6 +183,16 @@ void *sw_compute_room(const struct sw_compute *compute)
 {
     size_t worker = (size_t)sw_pool_worker(compute->pool);
     return compute->rooms + worker * compute->kernels->product_room;
+}
+
+void sw_compute_watch(struct sw_compute *compute, int (*interrupted)(void))
+{
+    compute->interrupted = interrupted;
+}
+
+int sw_compute_interrupted(const struct sw_compute *compute)
+{
+    return compute->interrupted && compute->interrupted();
 }
 
 /* ---- measured work ------------------------------------------------------------------------------

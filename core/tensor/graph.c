@@ -299,6 +299,8 @@ struct sw_tensor *sw_graph_apply(struct sw_graph *graph, const struct sw_op *op,
     struct sw_place before = sw_part_begin(graph->compute, op->name, 0);
     op->forward(&call);
     sw_part_end(graph->compute, before);
+    if (graph->error.status != SW_OK) /* as when a plugin could not score a pair */
+        return NULL;
     if (with_grad && !append(graph, op, &call))
         return NULL;
     return call.out;

@@ -13,6 +13,8 @@ struct sw_ops;
 struct sw_ops *sw_ops_new(struct sw_error *error);
 void sw_ops_free(struct sw_ops *ops);
 int sw_ops_add(struct sw_ops *ops, const struct sw_op *op, struct sw_error *error);
+/* Name, shapes, doc, functions and samples: whatever does not depend on other operations. */
+int sw_op_check(const struct sw_op *op, struct sw_error *error);
 /* 1 when sw_ops_add would take it, else 0 with the reason in *error. */
 int sw_ops_would_add(const struct sw_ops *ops, const struct sw_op *op, struct sw_error *error);
 const struct sw_op *sw_ops_find(const struct sw_ops *ops, const char *name); /* NULL: none */

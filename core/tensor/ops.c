@@ -106,7 +106,7 @@ static int check_sample(const struct sw_op *op, int index, struct sw_error *erro
     return SW_OK;
 }
 
-static int check(const struct sw_ops *ops, const struct sw_op *op, struct sw_error *error)
+int sw_op_check(const struct sw_op *op, struct sw_error *error)
 {
     if (!op || !op->name)
         return sw_fail(error, SW_FAILED, "an operation has no name");
@@ -116,10 +116,6 @@ static int check(const struct sw_ops *ops, const struct sw_op *op, struct sw_err
                        "operation '%s': expected a name of at most %d letters, digits and "
                        "underscores",
                        name, LONGEST_NAME);
-    if (sw_ops_find(ops, name))
-        return sw_fail(error, SW_FAILED, "operation '%s' is already there", name);
-    if (ops->count == MOST_OPS)
-        return sw_fail(error, SW_FAILED, "operation '%s': there are %d already", name, MOST_OPS);
     const char *lacks = !op->shapes || !*op->shapes ? "shapes"
                         : !op->doc || !*op->doc     ? "doc"
                         : !op->shape                ? "shape()"
@@ -137,6 +133,18 @@ static int check(const struct sw_ops *ops, const struct sw_op *op, struct sw_err
     for (int i = 0; i < op->sample_count; i++)
         if (check_sample(op, i, error) != SW_OK)
             return SW_FAILED;
+    return SW_OK;
+}
+
+static int check(const struct sw_ops *ops, const struct sw_op *op, struct sw_error *error)
+{
+    if (sw_op_check(op, error) != SW_OK)
+        return SW_FAILED;
+    if (sw_ops_find(ops, op->name))
+        return sw_fail(error, SW_FAILED, "operation '%s' is already there", op->name);
+    if (ops->count == MOST_OPS)
+        return sw_fail(error, SW_FAILED, "operation '%s': there are %d already", op->name,
+                       MOST_OPS);
     return SW_OK;
 }
 

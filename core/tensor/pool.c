@@ -5,8 +5,9 @@
  * for those who joined. Who wakes late finds the job closed and costs nobody any time. */
 #include "tensor/pool.h"
 
+#include "base/thread.h"
+
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,21 +120,16 @@ static void release(struct sw_pool *pool)
     free(pool);
 }
 
-/* Signals stay with the program's own threads. */
 static int start_workers(struct sw_pool *pool, int *started)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     int status = 0;
     for (*started = 0; *started < pool->threads - 1; ++*started) {
         struct worker *worker = &pool->workers[*started];
         *worker = (struct worker){.pool = pool, .index = *started + 1};
-        status = pthread_create(&worker->thread, NULL, serve, worker);
+        status = sw_thread_start(&worker->thread, serve, worker);
         if (status)
             break;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return status;
 }
 

@@ -7,12 +7,16 @@
 
 enum { SEGFAULT, EXIT, LOOP };
 
+#ifndef CRASHES_PRESET
+#define CRASHES_PRESET "segfault"
+#endif
+
 struct crashes {
     int how;
 };
 
 static const struct sw_option options[] = {
-    {"how", SW_CHOICE, "segfault", "segfault exit loop", 0, 0, "what happens"},
+    {"how", SW_CHOICE, CRASHES_PRESET, "segfault exit loop", 0, 0, "what happens"},
     {0},
 };
 

@@ -92,9 +92,9 @@ refused 1 'glove\.txt.*expected a word and 8 numbers, found 50' \
 
 # Scripts: the error names the script and the line.
 printf 'local sw = require "stepwise"\nreturn sw.experiment {\n  name = = 1\n}\n' >broken.lua
-refused 1 'broken\.lua:3:' "$STEPWISE" train broken.lua --data good --out r
+refused 2 'broken\.lua:3:' "$STEPWISE" train broken.lua --data good --out r
 printf 'local sw = require "stepwise"\n\nerror "on purpose"\n' >raises.lua
-refused 1 'raises\.lua:3: on purpose' "$STEPWISE" train raises.lua --data good --out r
+refused 2 'raises\.lua:3: on purpose' "$STEPWISE" train raises.lua --data good --out r
 printf '\033Lua' >bytes.lua
 refused 1 'bytes\.lua' "$STEPWISE" train bytes.lua --data good --out r
 

@@ -28,9 +28,6 @@ done_well() {
 
 drawing=yes
 gnuplot --version >/dev/null 2>&1 || { drawing=; echo 'skipped: pictures: gnuplot is missing; on Debian: gnuplot-nox'; }
-case ${STEPWISE_LUA_PRELOAD:-} in
-*asan*) drawing= && echo 'skipped: pictures: gnuplot itself does not pass AddressSanitizer' ;;
-esac
 
 "$STEPWISE" scenes data --train 32 --dev 8 --test 12 >/dev/null
 "$STEPWISE" train "$STEPWISE_SOURCE/experiments/shan_full.lua" dim=16 word_dim=50 batch=16 epochs=1 \

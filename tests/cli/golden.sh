@@ -25,7 +25,7 @@ hash_of() { # NAME: what comes on standard input
 
 tensors() { # FILE: the header without the metadata, and the numbers
     size=$(od -An -tu8 -N8 "$1" | tr -d ' ')
-    head -c $((size + 8)) "$1" | tail -c "$size" | sed 's/"__metadata__":{"stepwise":"\([^"\\]\|\\.\)*"},*//'
+    head -c $((size + 8)) "$1" | tail -c "$size" | sed 's/"__metadata__":{\("[a-z]*":"\([^"\\]\|\\.\)*",*\)*},*//'
     tail -c +$((size + 9)) "$1"
 }
 

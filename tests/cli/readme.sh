@@ -12,6 +12,8 @@ fail() {
 }
 
 cp -r "$STEPWISE_SOURCE/experiments" .
+ln -s "$STEPWISE_BUILD/.libs" .libs
+unset LUA_CPATH
 mkdir data
 cat >stepwise <<END
 #!/bin/sh
@@ -28,6 +30,14 @@ END
         "$STEPWISE_SOURCE/bootstrap"
 } >bootstrap
 chmod +x stepwise bootstrap
+# A stock Lua has to load the sanitizer before a module that was built with it.
+if [ -n "${STEPWISE_LUA_PRELOAD:-}" ] && command -v lua5.4 >/dev/null; then
+    mkdir preloaded
+    printf '#!/bin/sh\nexec %s %s "$@"\n' "$STEPWISE_LUA_PRELOAD" "$(command -v lua5.4)" \
+        >preloaded/lua5.4
+    chmod +x preloaded/lua5.4
+    PATH=$(pwd)/preloaded:$PATH
+fi
 "$STEPWISE" scenes data/f30k_precomp --train 40 --dev 16 --test 16 >/dev/null
 cp data/f30k_precomp/scenes.glove.txt data/glove.txt
 mkdir data/images
@@ -44,7 +54,10 @@ count=0
 while IFS= read -r line; do
     [ -n "$line" ] || continue
     case $line in
-    lua5.4*) command -v lua5.4 >/dev/null || { echo "skipped: lua5.4 is not there for: $line"; continue; } ;;
+    *lua5.4\ *) command -v lua5.4 >/dev/null || { echo "skipped: lua5.4 is not there for: $line"; continue; } ;;
+    esac
+    case $line in # a stock Lua has to load the sanitizers first
+    *lua5.4\ *) line="LD_PRELOAD='${STEPWISE_LUA_PRELOAD:-}' $line" ;;
     esac
     sh -c "$line" >out.txt 2>&1 </dev/null || { cat out.txt; fail "$line"; }
     [ -s out.txt ] || case $line in

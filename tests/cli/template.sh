@@ -2,7 +2,7 @@
 # template.sh -- a stranger builds the template plugin against the installed header through pkg-config,
 # checks it, and trains with it beside the model's own stages.
 set -eu
-: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}" "${STEPWISE_BUILD:?}" "${STEPWISE_PLUGIN_PATH:?}"
+: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}" "${STEPWISE_BUILD:?}"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 fail() {
@@ -11,7 +11,7 @@ fail() {
 }
 
 # The header and the .pc file as `make install` lays them.
-make -s -C "$STEPWISE_BUILD" install-data prefix="$folder/usr" \
+make -s -C "$STEPWISE_BUILD" -o core/run/git_id.h install-data-am prefix="$folder/usr" \
     >"$folder/log" 2>&1 || { cat "$folder/log"; fail 'the header could not be installed'; }
 pc=$(find "$folder/usr" -name stepwise.pc)
 [ -n "$pc" ] || fail 'no stepwise.pc was installed'
@@ -19,8 +19,7 @@ pc=$(find "$folder/usr" -name stepwise.pc)
 
 cp "$STEPWISE_SOURCE/plugins/template/stage.c" "$STEPWISE_SOURCE/plugins/template/Makefile" "$folder"
 cd "$folder"
-PKG_CONFIG_PATH=$(dirname "$pc") make -s CFLAGS='-O2 -Wall -Wextra -Werror' \
-    PKG_CONFIG="pkg-config --define-variable=prefix=$folder/usr" || fail 'the template does not build'
+PKG_CONFIG_PATH=$(dirname "$pc") make -s CFLAGS='-O2 -Wall -Wextra -Werror' || fail 'the template does not build'
 [ "$(nm -D --defined-only mean_cosine.so | awk '$2 != "w"' | wc -l)" -ge 1 ] || fail 'nothing exported'
 
 "$STEPWISE" plugins --check "$folder/mean_cosine.so" >check.txt || fail 'plugins --check refuses it'
@@ -28,9 +27,9 @@ grep -q mean_cosine check.txt || fail 'plugins --check does not name it'
 
 mkdir plugins
 cp mean_cosine.so plugins
-STEPWISE_PLUGIN_PATH=$STEPWISE_PLUGIN_PATH:$folder/plugins
-export STEPWISE_PLUGIN_PATH
-"$STEPWISE" plugins | grep -q 'stage mean_cosine' || fail 'it is not found in the plugin path'
+STEPWISE_PLUGIN_PATH=$folder/plugins "$STEPWISE" plugins >list.txt || { cat list.txt; fail 'plugins'; }
+grep -q 'stage mean_cosine' list.txt || fail 'it is not found in the plugin path'
+grep -q 'stage l2l' list.txt || fail 'the plugin path takes the place of the built-in plugins'
 cat >mine.lua <<'LUA'
 local sw = require "stepwise"
 return sw.experiment {
@@ -44,12 +43,37 @@ return sw.experiment {
 }
 LUA
 "$STEPWISE" scenes data --train 32 --dev 16 --test 16 >/dev/null
-"$STEPWISE" train mine.lua --data data --out run >train.txt 2>&1 || { cat train.txt; fail 'training with it failed'; }
+"$STEPWISE" train mine.lua --data data --out run --plugin ./mean_cosine.so >train.txt 2>&1 || { cat train.txt; fail 'training with it failed'; }
 [ -s run/result.json ] || fail 'training with it left no result'
 [ "$(grep -c 'mean_cosine' run/provenance.json)" -ge 1 ] || fail 'the run does not record the plugin'
 
 # A wrong value for its option is refused in the words of its descriptor.
-if "$STEPWISE" train mine.lua mean_cosine.weigth=1 --data data --out run2 2>error.txt; then
+if "$STEPWISE" train mine.lua --plugin mean_cosine.so mean_cosine.weigth=1 --data data --out run2 2>error.txt; then
     fail 'a misspelt option was taken'
 fi
 grep -q "did you mean 'weight'" error.txt || { cat error.txt; fail 'no near miss'; }
+
+# A sweep passes the file on to its runs, keeps it in its plan, and prints commands that name it.
+cat >table.lua <<'LUA'
+local sw = require "stepwise"
+return sw.table {
+    title = "Mine", base = sw.load "mine.lua",
+    rows = { { name = "mine" }, { name = "without", stages = { "l2l" } } },
+}
+LUA
+"$STEPWISE" ablate table.lua --data data --out sweep --plugin mean_cosine.so --dry-run >dry.txt ||
+    { cat dry.txt; fail 'ablate --dry-run with it'; }
+[ "$(grep -v '^#' dry.txt | grep -c -- '--plugin')" = 2 ] || { cat dry.txt; fail 'commands without --plugin'; }
+"$STEPWISE" ablate table.lua --data data --out sweep --plugin mean_cosine.so --run without-seed0 >sweep.txt ||
+    { cat sweep.txt; fail 'ablate with it'; }
+grep -q "$folder/mean_cosine.so" sweep/plan.json || fail 'the plan does not record the file'
+if "$STEPWISE" ablate sweep 2>error.txt; then fail 'a folder made its plugin load'; fi
+grep -qF "stepwise ablate sweep --plugin $folder/mean_cosine.so" error.txt || { cat error.txt; fail 'no way to go on'; }
+"$STEPWISE" ablate sweep --plugin mean_cosine.so >sweep.txt || { cat sweep.txt; fail 'going on'; }
+grep -q mean_cosine sweep/mine-seed0/provenance.json || fail 'the run of a sweep does not record it'
+
+# The template also builds where it lies in the source tree, without an installed header.
+mkdir -p tree/plugins tree/core
+cp -r "$STEPWISE_SOURCE/plugins/template" tree/plugins
+cp -r "$STEPWISE_SOURCE/core/stepwise" tree/core
+PKG_CONFIG=false make -s -C tree/plugins/template CFLAGS='-O2 -Wall -Wextra -Werror' || fail 'it does not build in the tree'

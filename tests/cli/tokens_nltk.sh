@@ -17,18 +17,20 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 cat "$captions"/train_caps.txt "$captions"/dev_caps.txt "$captions"/test_caps.txt >"$folder/captions"
-lua5.4 - "$folder/captions" >"$folder/ours" <<'LUA'
+# shellcheck disable=SC2086 # words: what loads a sanitizer before it, see configure.ac
+${STEPWISE_LUA_PRELOAD:-} "$(command -v lua5.4)" - "$folder/captions" >"$folder/ours" <<'LUA'
 local stepwise = require "stepwise"
 for line in io.lines(arg[1]) do
     print(table.concat(stepwise.tokenize(line), " "))
 end
 LUA
-"$python" - "$folder/captions" >"$folder/theirs" <<'PYTHON'
+PYTHONPATH=${STEPWISE_SOURCE:?}/tests/golden PYTHONDONTWRITEBYTECODE=1 "$python" - \
+    "$folder/captions" >"$folder/theirs" <<'PYTHON'
 import sys
-from nltk.tokenize import NLTKWordTokenizer
-tokenizer = NLTKWordTokenizer()
+from make_tokens import word_tokenizer
+tokenize = word_tokenizer()
 for line in open(sys.argv[1], encoding="utf-8"):
-    print(" ".join(tokenizer.tokenize(line.strip().lower())))
+    print(" ".join(tokenize(line.strip().lower())))
 PYTHON
 [ "$(wc -l <"$folder/ours")" -ge 40000 ] || { echo 'FAILED: captions are missing'; exit 1; }
 diff "$folder/theirs" "$folder/ours" >"$folder/difference" ||

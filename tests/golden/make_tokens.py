@@ -3,11 +3,15 @@
 
     python3 make_tokens.py > tokens.tsv
 
-Needs NLTK 3.8 (Debian's python3-nltk).  The sentences are this project's own.
+Needs NLTK 3.8 (Debian's python3-nltk), but not its data: the parameters of the Punkt model are read
+from core/data/punkt_table.h.  The sentences are this project's own.
 """
+import os
+import re
 import sys
 
 from nltk.tokenize import NLTKWordTokenizer
+from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
 
 PLAIN = """\
 A dog runs .
@@ -280,12 +284,102 @@ a·b
 № 5"""
 
 
+SENTENCES = "\n".join((
+    "The waves break. A surfer falls.",
+    "The waves break. a surfer falls",
+    "Two dogs fight! One bites. The other runs away?",
+    "is it raining? yes. they wait.",
+    "Waiting... for a bus. Then it comes",
+    "A boy (with a kite.) He runs.",
+    "A sign says 'stop.' A car stops.",
+    'He shouts "wait!" She turns.',
+    'He shouts "wait." She turns.',
+    "He shouts (wait!) -- she turns.",
+    "one. two.three. four",
+    "Mr. Lee and Mrs. Lee wave. Dr. Who does not.",
+    "a man named j. smith. he sits",
+    "a man named b. smith. he sits",
+    "a girl named o. ludcke waves",
+    "a team of the u.s. army. it marches",
+    "u.s. vs. u.k. vs. u.n. vs. them",
+    "St. Bernard dogs on 5th ave. near a st. sign.",
+    "an ex-sen. speaks. an ex-mayor. listens",
+    "acme co. sells no. 1. shoes",
+    "he came in 3. He won before.",
+    "they are no. 5. 6 others follow",
+    "built in 1999. credit to all",
+    "built in 1999. pegasus flies",
+    "it costs 3.50. cheap",
+    "it costs -3. cheap",
+    "it costs 3,000. . cheap",
+    "at 5 p.m. they leave. at 6 p.m. they eat.",
+    "at 5 p.m.. they leave",
+    "etc. etc. and so on.",
+    "A b. c d. e. f",
+    "x. . y. . . z. . . . w",
+    ". . . a",
+    "a . . . b",
+    "wait . . . what? no.",
+    "what?! No. what!? yes",
+    "what ? ! no",
+    "a? b? c! d",
+    "a?b?c! d",
+    "stop.) go. (stop.) go",
+    "stop.' go. stop.\" go. stop.] go. stop.} go",
+    "stop.') go",
+    "stop.')-- go",
+    "stop. )-- go",
+    "stop. ') go",
+    "stop. 'tis late. 'twas so",
+    "stop.; go. stop, go. stop: go.",
+    "stop. , go. stop. ; go. stop. : go",
+    "stop.* go.@ home",
+    "a.b. c.d. e",
+    "i. magnin. i. toussie. i. smith",
+    "_. a 5. a é. a ß. b",
+    "5. é 5. 日 5. ( 5. -",
+    "日本. 犬. a",
+    "sleeps\u2003. wakes.\u2003Sleeps",
+    "a dog.\u00a0a cat.\x1ca bird",
+    "-- . a -- b. -- c",
+    "a -. b --. c",
+    "a -5. b -5.5. c ,5. d .5. e 5,. f",
+    "20 lbs.. 5 ft.. 3 in.. done",
+    "'. a '. b",
+    "a. 'b' a. (b) a. \"b\"",
+    "jan. 5. feb. 6. march. 7.",
+    "can't. won't. cannot. gonna. go",
+    "a dog's. the dogs'. it's",
+    "end. ",
+    "a. b. ",
+    "? a",
+    "?",
+    "? ?",
+    "! ! a . b",
+))
+
+
+def word_tokenizer():
+    """NLTK's word_tokenize, with the parameters of core/data/punkt_table.h for those of its data."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "../../core/data/punkt_table.h"), encoding="utf-8") as file:
+        words, pairs = file.read().split("collocations[][2]")
+    parameters = PunktParameters()
+    parameters.abbrev_types = set(re.findall('"([^"]*)"', words.split("abbreviations[]")[1])) - {
+        "##number##"}
+    parameters.collocations = set(re.findall('{"([^"]*)", "([^"]*)"}', pairs))
+    splitter = PunktSentenceTokenizer(parameters)
+    words = NLTKWordTokenizer()
+    return lambda text: [token for sentence in splitter.tokenize(text)
+                         for token in words.tokenize(sentence)]
+
+
 def main():
-    tokenizer = NLTKWordTokenizer()
-    for block in (PLAIN, CLITICS, QUOTES, MARKS, LETTERS):
+    tokenize = word_tokenizer()
+    for block in (PLAIN, CLITICS, QUOTES, MARKS, LETTERS, SENTENCES):
         for line in block.split("\n"):
             assert "\t" not in line
-            print(line + "\t" + " ".join(tokenizer.tokenize(line.strip().lower())))
+            print(line + "\t" + " ".join(tokenize(line.strip().lower())))
 
 
 if __name__ == "__main__":

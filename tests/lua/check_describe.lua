@@ -2,7 +2,9 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
 local describe = require "stepwise.describe"
+local plans = require "stepwise.plan"
 local script = require "stepwise.script"
+local setup = require "stepwise.setup"
 
 local folder = unit.folder()
 
@@ -36,6 +38,13 @@ local sw = require "stepwise"
 return sw.experiment { train = { epoch = 3 } }]])
 end)
 
+unit.test("a script that begins with a byte order mark runs; one in UTF-16 is named", function()
+  unit.equal(run("\xEF\xBB\xBFreturn 7"), 7)
+  unit.fails(1, { "x.lua", "found UTF-16", "iconv" }, run, "\xFF\xFEr\0")
+  unit.fails(1, { "x.lua", "found UTF-16 without a byte order mark" }, run, "r\0e\0t\0")
+  unit.fails(1, { "x.lua", "found UTF-16 without a byte order mark" }, run, "\0r\0e\0t")
+end)
+
 unit.test("wrong kinds, ranges and names of plugins are refused", function()
   unit.fails(2, "l2m", sw.stage "l2m", {})
   unit.fails(2, "mu", sw.stage "l2l", { mu = 3 })
@@ -46,6 +55,18 @@ unit.test("wrong kinds, ranges and names of plugins are refused", function()
   unit.fails(2, "expected a table", sw.stage "l2l", 3)
   unit.fails(2, "stages", sw.experiment, { model = { stages = {} } })
   unit.fails(2, "dim", sw.experiment, { model = { dim = 0 } })
+end)
+
+unit.test("stages that lack what an earlier one leaves are refused in their line", function()
+  local function with(...)
+    return sw.experiment { model = { stages = { ... } } }
+  end
+  unit.fails(2, { "x.lua:2: ", "stage g2l: needs", "stages=l2l,g2l would run" }, run, [[
+local sw = require "stepwise"
+return sw.experiment { model = { stages = { "g2l" } } }]])
+  unit.fails(2, "stages=l2l,g2l,g2g would run", with, { plugin = "l2l", score = false }, "g2g")
+  unit.fails(2, "stage g2l: needs", sw.experiment, { on_scenes = { stages = { "g2l" } } })
+  with({ plugin = "l2l", score = false }, "g2l")
 end)
 
 unit.test("on_scenes is checked when it is written, not when it is used", function()
@@ -100,18 +121,41 @@ unit.test("the order in which Lua walks a row does not matter", function()
   end
 end)
 
+unit.test("what a script spoils after the check is refused, too", function()
+  local head = [[
+local sw = require "stepwise"
+local e = sw.experiment {}
+local t = sw.table { title = "T", base = e, rows = { { name = "a" } } }
+]]
+  local path = folder .. "/x.lua"
+  for change, said in pairs {
+    ["t.rows = nil"] = "rows: expected a table", ["t.title = {}"] = "title: expected a string",
+    ["t.rows[1].name = nil"] = "rows[1]: expected a name", ["t.base = 7"] = "base: expected",
+    ["e.on_scenes = 7"] = "on_scenes: expected a table",
+    ["e.model = 8"] = "model: expected a table",
+    ["e.e = e"] = "nested more than",
+  } do
+    unit.write(path, head .. change .. "\nreturn t")
+    unit.fails(2, said, plans.build, path, {}, {}, { 0 })
+  end
+  unit.write(path, head .. "e.on_scenes = 7\nreturn e")
+  unit.fails(2, "on_scenes: expected a table", setup.experiment, path)
+  unit.write(path, "return 7")
+  unit.fails(2, "found a number", setup.experiment, path)
+end)
+
 -- ---- scripts ---------------------------------------------------------------------------------
 
 unit.test("globals are refused: a slip in a name is not silently nil", function()
-  unit.fails(1, { "x.lua:1: ", "'model' is no local variable" }, run, "model = {}")
-  unit.fails(1, { "x.lua:1: ", "no variable 'tabel'", "did you mean 'table'" }, run,
+  unit.fails(2, { "x.lua:1: ", "'model' is no local variable" }, run, "model = {}")
+  unit.fails(2, { "x.lua:1: ", "no variable 'tabel'", "did you mean 'table'" }, run,
     "local t = tabel.concat({})")
 end)
 
 unit.test("a script cannot draw random numbers or read a clock", function()
   unit.fails(nil, { "x.lua:1: ", "random" }, run, "return math.random()")
-  unit.fails(1, "no variable 'os'", run, "return os.time()")
-  unit.fails(1, "no variable 'io'", run, "return io.open('x')")
+  unit.fails(2, "no variable 'os'", run, "return os.time()")
+  unit.fails(2, "no variable 'io'", run, "return io.open('x')")
   unit.fails(2, "require", run, "return require 'io'")
 end)
 
@@ -119,11 +163,11 @@ unit.test("compiled Lua, folders and missing files are refused", function()
   unit.fails(1, "compiled Lua", run, string.dump(function() return 1 end))
   unit.fails(1, "no such script", script.run, folder .. "/none.lua")
   unit.fails(2, "found a folder", script.run, folder)
-  unit.fails(1, "x.lua:2:", run, "local x = 1\nlocal = 2")
+  unit.fails(2, "x.lua:2:", run, "local x = 1\nlocal = 2")
 end)
 
 unit.test("a script that never ends is ended", function()
-  unit.fails(nil, "runs too long", run, "while true do end")
+  unit.fails(2, "runs too long", run, "while true do end")
   unit.equal(debug.gethook(), nil)
 end)
 
@@ -132,6 +176,58 @@ unit.test("a script is loaded from beside the one that asks, also as its last wo
   run("return { 7 }", "sub/b.lua")
   unit.equal(run('local sw = require "stepwise"\nreturn sw.load "b.lua"', "sub/a.lua")[1], 7)
   unit.fails(1, "without end", run, 'return require("stepwise").load "x.lua"')
+end)
+
+unit.test("a script cannot change the program: its module is a copy without commands", function()
+  local names = {}
+  for name in pairs(run('return require "stepwise"')) do names[#names + 1] = name end
+  table.sort(names)
+  unit.equal(table.concat(names, " "), "embedding experiment fusion load stage table version")
+  run([[
+local sw = require "stepwise"
+sw.stage, sw.version, sw.mine = nil, "9", 1
+return 1]])
+  unit.equal(type(sw.stage), "function")
+  unit.equal(sw.mine, nil)
+  unit.equal(run('return require("stepwise").version'), sw.version, "the next script's copy")
+  for _, name in ipairs { "statistics", "scenes", "session", "dataset" } do
+    unit.fails(2, { "x.lua:1: ", "no function of stepwise for scripts '" .. name .. "'" }, run,
+      "return require('stepwise')." .. name)
+  end
+  for _, name in ipairs { "getmetatable", "setmetatable", "rawset", "debug", "load", "package",
+    "pcall", "coroutine", "collectgarbage", "_G" } do
+    unit.fails(2, "no variable '" .. name .. "'", run, "return " .. name)
+  end
+end)
+
+unit.test("whatever a script raises is misuse, with its text in one line", function()
+  for _, case in ipairs {
+    { "error({ status = 0 })", "x.lua:1: error(a table) in the script" },
+    { "error()", "x.lua:1: error(a nil) in the script" },
+    { "error(7)", "x.lua:1: error(7) in the script" },
+    { "error(print)", "x.lua:1: error(a function) in the script" },
+    { "error('no place', 0)", "x.lua: no place" },
+    { "error(('x'):rep(1000000))", "x.lua:1: xxx" },
+    { "assert(false, { status = 0 })", "x.lua:1: error(a table)" },
+    { "local function f() return 1 + f() end f()", "x.lua:1: stack overflow" },
+  } do
+    unit.fails(2, case[2], run, case[1])
+    local status, said = unit.program({ "inspect", folder .. "/x.lua" }, "", "2>&1 >/dev/null")
+    unit.equal(status, 2, case[1])
+    unit.contains(said, case[2])
+    unit.equal(select(2, said:gsub("\n", "")), 1, case[1])
+  end
+end)
+
+unit.test("a script that never returns from one call is ended by the program", function()
+  unit.write(folder .. "/x.lua", "return ('a'):rep(60):find(('a*'):rep(30) .. 'b')")
+  local status, said = unit.program { "inspect", folder .. "/x.lua" }
+  unit.equal(status, 2)
+  unit.contains(said, "stepwise: " .. folder .. "/x.lua: the script runs too long")
+  status, said = unit.program({ "inspect",
+    unit.write(folder .. "/x.lua", "return ('x'):rep(1 << 30)") })
+  unit.equal(status, 2)
+  unit.contains(said, "x.lua: not enough memory")
 end)
 
 unit.test("a script cannot change Lua for others", function()

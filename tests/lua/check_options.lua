@@ -10,6 +10,7 @@ local command = {
     { "seed", "N", "of the salt", kind = "integer", most = 10 },
     { "resume", nil, "go on" },
     { "j", "N", "cooks", kind = "integer", least = 1 },
+    { "spice", "NAME", "goes in (repeatable)", many = true },
   },
 }
 
@@ -28,6 +29,22 @@ unit.test("options and arguments in any order", function()
   unit.equal(parse("soup", "--data=a=b").data, "a=b")
 end)
 
+unit.test("a repeatable option gives a list in its order; any other is refused twice", function()
+  local given = parse("soup", "--spice", "salt", "--spice=dill")
+  unit.equal(table.concat(given.spice, " "), "salt dill")
+  unit.equal(parse("soup").spice, nil)
+  unit.fails(2, "--data is given twice", parse, "soup", "--data", "a", "--data", "b")
+end)
+
+unit.test("commands that load plugins take --plugin, the others do not", function()
+  unit.equal(table.concat(parse("soup", "--plugin", "a.so", "--plugin", "b.so").plugin, " "),
+    "a.so b.so")
+  local without = { name = "sweep", summary = "", usage = "", arguments = { 0, 0 }, options = {},
+    plugins = false }
+  unit.fails(2, "no option '--plugin'", options.parse, without, { "--plugin", "a.so" })
+  unit.equal(options.help(without):find("--plugin", 1, true), nil)
+end)
+
 unit.test("after -- everything is an argument", function()
   local _, words = parse("--", "--data")
   unit.equal(words[1], "--data")
@@ -44,6 +61,10 @@ unit.test("values are needed, typed, in range and given once", function()
   unit.fails(2, "--seed: expected a whole number, found '1e1'", parse, "soup", "--seed", "1e1")
   unit.fails(2, "--seed: expected 0 to 10, found 11", parse, "soup", "--seed", "11")
   unit.fails(2, "-j: expected 1 or more, found 0", parse, "soup", "-j", "0")
+  unit.fails(2, "--data: expected DIR, found the option '--resume'", parse, "soup", "--data",
+    "--resume")
+  unit.fails(2, "./-x names a file", parse, "soup", "--data=-x")
+  unit.equal(parse("soup", "--data", "-").data, "-")
   unit.fails(2, "--resume takes no value", parse, "soup", "--resume=yes")
   unit.fails(2, "--data is given twice", parse, "soup", "--data", "a", "--data", "b")
 end)

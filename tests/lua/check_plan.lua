@@ -3,6 +3,7 @@ local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lu
 local sw = require "stepwise"
 local plans = require "stepwise.plan"
 local results = require "stepwise.results"
+local setup = require "stepwise.setup"
 
 local folder = unit.folder()
 local data = folder .. "/data" -- never read by a plan
@@ -47,11 +48,57 @@ unit.test("every row and seed is resolved, with its own change only", function()
 end)
 
 unit.test("overrides change the base, and a row wins over them", function()
-  local plan = build("0", { "stages=g2l,g2g", "dim=16" })
+  local plan = build("0", { "stages=l2l,g2l", "dim=16" })
   unit.equal(plan.runs[1].config.model.dim, 16)
-  unit.equal(plan.runs[1].config.model.stages[1].plugin, "g2l")
+  unit.equal(#plan.runs[1].config.model.stages, 2)
   unit.equal(plan.runs[2].config.model.stages[1].plugin, "l2l")
   unit.fails(2, "did you mean 'dim'", build, "0", { "dimm=16" })
+end)
+
+unit.test("without --seeds the base's own seed is the one", function()
+  local path = unit.write(folder .. "/seed.lua", [[
+local sw = require "stepwise"
+return sw.table { title = "T", base = sw.experiment { seed = 7 }, rows = { { name = "a" } } }]])
+  unit.equal(plans.build(path, {}, {}).runs[1].seed, 7)
+  unit.equal(plans.build(path, {}, {}, { 3 }).runs[1].config.seed, 3)
+end)
+
+unit.test("keys that could have no effect are refused with what sets them", function()
+  local path = script(two_rows)
+  for key, sets in pairs { seed = "--seeds", threads = "--threads", name = "a row's name",
+    out = "--out", j = "-j", stall = "--stall" } do
+    local status, said = unit.program({ "ablate", path, key .. "=4", "--dry-run" }, "",
+      "2>&1 >/dev/null")
+    unit.equal(status, 2, key)
+    unit.contains(said, string.format("ablate: %s=4 would have no effect: %s sets it", key, sets))
+  end
+  local config = require("stepwise.describe").session():resolve {}
+  unit.fails(2, "--seed 3 and seed=4 contradict each other", setup.apply, config, { seed = 3 },
+    { "seed=4" })
+  unit.equal(setup.apply(config, { seed = 4 }, { "seed=4", "dim=8" }):table().model.dim, 8)
+end)
+
+unit.test("a GloVe file of another width is refused with the width that fits", function()
+  local glove = unit.write(folder .. "/glove.txt", "the 0.5 -1e-3 .25 4\na 1 2 3 4\n")
+  assert(os.execute("mkdir -p '" .. data .. "'"))
+  local function check(words, row)
+    local plan = plans.build(script(row or two_rows), { glove = glove }, { "word_dim=" .. words })
+    plans.check_files(plan)
+  end
+  unit.fails(1, { "row 'A & B'", "glove.txt", "expected a word and 8 numbers, found 4",
+    "word_dim=4 fits" }, check, 8)
+  check(4)
+  check(8, [[{ name = "A", embedding = "random" }]]) -- which does not read it
+  os.remove(glove)
+  unit.fails(1, { "data.glove", "no such file" }, check, 4)
+  os.remove(data)
+end)
+
+unit.test("a row whose stages cannot run is refused with an order that can", function()
+  unit.fails(2, { "row 'g2g only'", "stage g2g: needs", "stages=l2l,g2l,g2g would run" }, build,
+    "0", {}, [[{ name = "g2g only", stages = "g2g" }]])
+  unit.fails(2, { "row 'A & B'", "stages=l2l,g2l,g2g would run" }, build, "0",
+    { "stages=g2g,g2l,l2l" })
 end)
 
 unit.test("rows whose names look alike get folders of their own", function()
@@ -60,6 +107,30 @@ unit.test("rows whose names look alike get folders of their own", function()
   local names = {}
   for i, run in ipairs(plan.runs) do names[i] = run.folder end
   unit.equal(table.concat(names, " "), "a-b-seed0 a-b-2-seed0 row-seed0 logs-2-seed0")
+end)
+
+unit.test("a plan names no folder elsewhere, and its texts are UTF-8", function()
+  local dir = folder .. "/elsewhere"
+  for _, name in ipairs { "../up", "a/b", "..", "configs", "a\n", "" } do
+    os.execute("mkdir -p '" .. dir .. "'")
+    unit.write(dir .. "/plan.json", sw.json_encode { rows = sw.json_array {},
+      runs = { { folder = name } } })
+    unit.fails(1, "plan.json: expected a folder of this one in run 1", plans.read, dir)
+  end
+  unit.fails(2, "rows[1]: name: expected text in UTF-8, found 'a\u{fffd}'", build, nil, nil,
+    '{ name = "a\\xff" }')
+end)
+
+unit.test("what killed processes left half written goes", function()
+  local plan = build()
+  local dir = folder .. "/leftovers"
+  plans.freeze(plan, dir)
+  local left = { "/configs/a-b-seed0.json.Ab3xY9", "/plan.json.abcdef" }
+  for _, name in ipairs(left) do unit.write(dir .. name, "x") end
+  unit.write(dir .. "/table.json.abcdef", "another process may be writing it")
+  plans.freeze(build(), dir)
+  for _, name in ipairs(left) do unit.equal(io.open(dir .. name), nil, name) end
+  unit.equal(unit.read(dir .. "/table.json.abcdef"):sub(1, 7), "another")
 end)
 
 unit.test("an experiment is no table", function()
@@ -108,6 +179,57 @@ unit.test("broken plans are errors with the file's name", function()
   unit.fails(1, "broken/plan.json: JSON", plans.read, folder .. "/broken")
   unit.write(folder .. "/broken/plan.json", "[]")
   unit.fails(1, "expected rows and runs", plans.read, folder .. "/broken")
+end)
+
+unit.test("a plan.json with any one value of another type is one line, or still a plan", function()
+  local out = folder .. "/hostile"
+  plans.freeze(build(), out)
+  local text = unit.read(out .. "/plan.json")
+  local wrong = { sw.json_null, true, -1, 1.5, "x", "../x", {}, { 1 }, { a = 1 } }
+  local places = {}
+  local function walk(value, path)
+    for key, item in pairs(value) do
+      local deeper = { table.unpack(path) }
+      deeper[#deeper + 1] = key
+      places[#places + 1] = deeper
+      if type(item) == "table" and #deeper < 5 then walk(item, deeper) end
+    end
+  end
+  walk(sw.json_decode(text), {})
+  local refusals = 0
+  for i, path in ipairs(places) do
+    for j = 1, 3 do
+      local plan = sw.json_decode(text)
+      local at = plan
+      for k = 1, #path - 1 do at = at[path[k]] end
+      at[path[#path]] = wrong[(3 * i + j) % #wrong + 1]
+      unit.write(out .. "/plan.json", sw.json_encode(plan))
+      for _, look in ipairs {
+        function() plans.check_configs(plans.read(out), out) end,
+        function() plans.freeze(build(), out, true) end,
+        function() results.render(results.read(out), "md") end,
+      } do
+        local fine, problem = pcall(look)
+        if not fine then
+          refusals = refusals + 1
+          unit.equal(type(problem), "table", "an internal error: " .. tostring(problem))
+          unit.equal(tostring(problem):find("\n"), nil)
+        end
+      end
+    end
+  end
+  unit.equal(refusals > 100, true, "refusals")
+  unit.write(out .. "/plan.json", (text:gsub('"dim": 8', '"dim": "wide"', 1)))
+  unit.fails(2, { "hostile/plan.json: run 'a-b-seed0': ", "dim" }, plans.check_configs,
+    plans.read(out), out)
+  unit.write(out .. "/plan.json", (text:gsub('"folder": "a%-b%-seed0"', '"folder": "../a"')))
+  unit.fails(1, { "hostile/plan.json", "a folder of this one" }, plans.read, out)
+end)
+
+unit.test("a config.json that is wrong is refused by its name", function()
+  local path = unit.write(folder .. "/config.json", '{"model": {"dim": "wide"}}')
+  unit.fails(2, { "config.json: ", "dim" }, setup.resolve,
+    require("stepwise.describe").session(), setup.experiment(path))
 end)
 
 -- ---- results -----------------------------------------------------------------------------------

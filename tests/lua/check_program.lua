@@ -55,7 +55,7 @@ end)
 unit.test("every command of the help page has a page of its own", function()
   local _, page = run("help")
   local count = 0
-  for name in page:gmatch("\n  (%l+) ") do
+  for name in page:gmatch("\n  (%l+)  ") do
     local status, text = run(name, "--help")
     unit.equal(status, 0, name)
     unit.contains(text, "usage: stepwise " .. name)
@@ -71,7 +71,8 @@ unit.test("misuse is status 2 and one line with the near miss", function()
   refused(2, { "no option 'lamda' in l2l", "did you mean 'lambda'" }, "train", "tiny.lua",
     "l2l.lamda=9")
   refused(2, "expected key=value, found 'dim'", "train", "tiny.lua", "dim")
-  refused(2, "--split is needed", "eval", "x", "--data", "y")
+  refused(2, "--data is needed", "eval", "x", "--split", "test")
+  refused(2, "--fold5 is --folds 5", "eval", "x", "--data", "y", "--folds", "4", "--fold5")
   refused(2, "gives a table of runs", "train", "rows.lua")
   refused(2, "found an experiment", "ablate", "tiny.lua")
   refused(2, "did you mean 'md'", "table", "x", "--format", "mb")
@@ -89,7 +90,7 @@ end)
 
 unit.test("an error in a script shows its line", function()
   unit.write(folder .. "/bad.lua", 'local sw = require "stepwise"\n\nreturn sw.experimnt {}\n')
-  refused(1, "bad.lua:3: ", "train", "bad.lua")
+  refused(2, { "bad.lua:3: ", "did you mean 'experiment'" }, "train", "bad.lua")
   unit.write(folder .. "/bad.lua",
     'local sw = require "stepwise"\nreturn sw.stage "l2l" { mu = 2 }')
   refused(2, { "bad.lua:2: ", "mu" }, "train", "bad.lua")

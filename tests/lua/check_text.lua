@@ -3,6 +3,7 @@ local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lu
 local sw = require "stepwise"
 local text = require "stepwise.text"
 local layout = require "stepwise.layout"
+local progress = require "stepwise.progress"
 
 unit.test("captions are cut as the field's tokenizer cuts them", function()
   unit.equal(table.concat(sw.tokenize("Two men don't run."), "|"), "two|men|do|n't|run|.")
@@ -36,6 +37,27 @@ unit.test("a command can be pasted into a shell", function()
   unit.equal(text.quote("$(touch x)"), "'$(touch x)'")
 end)
 
+unit.test("a name is one line of UTF-8, and nothing that a terminal would act on", function()
+  unit.equal(text.plain("a\0\27[31m\r\n\tb\127"), "a  [31m   b ")
+  unit.equal(text.plain("\x80\xbfa\xe6\x97"), "\u{fffd}\u{fffd}a\u{fffd}\u{fffd}")
+  unit.equal(text.plain("a\u{9b}b\u{2028}c\u{202e}d\u{2066}e\u{ffff}f\u{85}g"), "a b c d e f g")
+  unit.equal(text.plain("Grüße ± – … 日本 👍 λ\u{301}"), "Grüße ± – … 日本 👍 λ\u{301}")
+  unit.equal(text.columns({ { "a\27b", "c" } })[1], "a b  c")
+  local file <close> = io.tmpfile()
+  progress.new(file):say("warning: \27[2J\xff")
+  file:seek("set")
+  unit.equal(file:read("a"), "warning:  [2J\u{fffd}\n")
+end)
+
+unit.test("columns stand under each other in any script", function()
+  unit.equal(text.width("日本"), 4)
+  unit.equal(text.width("e\u{301}"), 1)
+  unit.equal(text.width("\xff\xfe"), 2)
+  unit.equal(text.cut("日本語", 5), "日本")
+  unit.equal(text.cut("abc", 5), "abc")
+  unit.equal(text.pad("日", 4), "日  ")
+end)
+
 local grid = {
   title = "T_1 <b>", notes = { "100 % | sure" },
   blocks = { {
@@ -57,6 +79,20 @@ unit.test("names cannot break a Markdown table", function()
   end
 end)
 
+unit.test("Markdown reads nothing in a name or a note as markup", function()
+  local page = layout.markdown { title = " * & ~~x~~ ", notes = { "- a", "1. b", "1.5 c", "= $d$" },
+    blocks = { { head = { "", "x" }, rows = { { "&lt;", "1" } } } } }
+  unit.contains(page, "**\\* \\& \\~\\~x\\~\\~**")
+  unit.contains(page, "\n- \\- a\n- 1\\. b\n- 1.5 c\n- \\= \\$d\\$\n")
+  unit.contains(page, "\\&lt;")
+end)
+
+unit.test("a spreadsheet runs no cell, and numbers stay numbers", function()
+  unit.equal(layout.csv { { "=1+1", "+x", "-y", "@z", "-1.5", "+2", "-1e-05", "-0x1f" } },
+    "'=1+1,'+x,'-y,'@z,-1.5,+2,-1e-05,'-0x1f\n")
+  unit.equal(layout.csv { { "a;=b", "say \"x\"", "" } }, '"a;=b","say ""x""",\n')
+end)
+
 unit.test("names cannot break a LaTeX table", function()
   local page = layout.latex(grid)
   unit.contains(page, "a\\textbar{}b\\_c{*}")
@@ -64,6 +100,10 @@ unit.test("names cannot break a LaTeX table", function()
   unit.contains(page, "{[}5pt{]} \\textless{} & \\multicolumn{1}{l}{failed: a\\textbar{}b} \\\\")
   unit.contains(page, "$\\Delta$ \\& \\textbackslash{}x\\{\\}\\$")
   unit.contains(page, "1.0 $\\pm$ 0.1")
+  page = layout.latex { title = "", notes = {}, blocks = { { head = { "" },
+    rows = { { "`a` --- '' ,, é 日" } } } } }
+  unit.contains(page, "\n\\textasciigrave{}a\\textasciigrave{} -{}-{}- '{}' ,{}, é 日 ")
+  unit.contains(page, "% needs LuaLaTeX or XeLaTeX, and a font that has 日\n")
 end)
 
 unit.test("CSV cells with commas and quotes stay one cell", function()

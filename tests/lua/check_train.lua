@@ -50,6 +50,13 @@ unit.test("a run gives its steps, its evaluations and its end", function()
   unit.equal(whole.done.dev.rsum >= whole.evaluated[1].dev.rsum, true)
 end)
 
+unit.test("a model that cannot run is refused before its folder is made", function()
+  unit.fails(2, "stage g2g: needs", session.train, session, config { "stages=g2g" },
+    folder .. "/none")
+  unit.equal(require("stepwise.core").file_kind(folder .. "/none"), nil)
+  unit.fails(2, "stage g2l: needs", session.describe, session, config { "stages=g2l" })
+end)
+
 unit.test("after the end there is only the end, and a closed trainer says so", function()
   local trainer = session:train(config(), folder .. "/whole", { resume = true })
   unit.equal(trainer:next().kind, "done")
@@ -76,7 +83,8 @@ end)
 unit.test("one folder is written by one trainer at a time", function()
   local trainer <close> = session:train(config(), folder .. "/busy", {})
   trainer:next()
-  unit.fails(1, "in use", session.train, session, config(), folder .. "/busy", { resume = true })
+  unit.fails(1, "locked by process", session.train, session, config(), folder .. "/busy",
+    { resume = true })
 end)
 
 unit.test("a trainer that is left to the collector frees its folder", function()

@@ -265,10 +265,60 @@ START_TEST(vocabulary_must_fit)
     ck_assert_int_eq(sw_checkpoint_vocabulary(&vocabulary, path, NULL, 9, &error), SW_FAILED);
     ck_assert_msg(strstr(error.text, "expected 9 words") && strstr(error.text, "found 5"), "%s",
                   error.text);
-    ck_assert_int_eq(sw_checkpoint_vocabulary(&vocabulary, "elsewhere/x", file, 5, NULL), SW_OK);
+    save();
+    ck_assert_int_eq(sw_checkpoint_vocabulary(&vocabulary, path, file, 5, NULL), SW_OK);
     ck_assert_int_eq(sw_vocabulary_find(&vocabulary, "dog", 3), 4);
     sw_vocabulary_free(&vocabulary);
     free(file);
+}
+END_TEST
+
+#define WORDS(a, b)                                                                                \
+    "{\"word2idx\": {\"<pad>\": 0, \"<start>\": 1, \"<end>\": 2, \"<unk>\": 3, \"" a "\": 4, \"" b \
+    "\": 5}}"
+
+static void vocabulary_refused(const char *vocab, const char *message)
+{
+    struct sw_vocabulary vocabulary;
+    struct sw_error error = {0};
+    ck_assert_int_eq(sw_checkpoint_vocabulary(&vocabulary, path, vocab, 6, &error), SW_FAILED);
+    ck_assert_msg(strstr(error.text, message) != NULL, "expected '%s', found '%s'", message,
+                  error.text);
+}
+
+/* The same words under other ids read every word as another word, and the size does not tell. */
+START_TEST(vocabulary_must_be_the_same)
+{
+    static const char right[] = WORDS("cat", "dog"), wrong[] = WORDS("dog", "cat");
+    struct sw_vocabulary vocabulary;
+    struct sw_error error = {0};
+    char *beside = unit_path(folder, "vocab.json"), *other = unit_path(folder, "other.json");
+    unit_write(beside, right, strlen(right));
+    unit_write(other, wrong, strlen(wrong));
+    ck_assert_int_eq(sw_vocabulary_load(&vocabulary, beside, NULL), SW_OK);
+    ck_assert_int_eq(sw_checkpoint_save(path, matcher->model, config, &vocabulary, NULL), SW_OK);
+    sw_vocabulary_free(&vocabulary);
+    ck_assert_msg(sw_checkpoint_vocabulary(&vocabulary, path, NULL, 6, &error) == SW_OK, "%s",
+                  error.text);
+    sw_vocabulary_free(&vocabulary);
+    vocabulary_refused(other, "other.json: its words have other ids than the vocabulary that ");
+    vocabulary_refused(other, "; id 4 is 'dog', and 'cat' in ");
+    unit_write(beside, wrong, strlen(wrong));
+    vocabulary_refused(NULL, "vocab.json: its words have other ids than the vocabulary that ");
+
+    /* a checkpoint of an older version has no fingerprint: the vocabulary beside it decides */
+    save();
+    ck_assert_msg(sw_checkpoint_vocabulary(&vocabulary, path, NULL, 6, &error) == SW_OK, "%s",
+                  error.text);
+    sw_vocabulary_free(&vocabulary);
+    unit_write(other, right, strlen(right));
+    vocabulary_refused(other, "; id 4 is 'cat', and 'dog' in ");
+    unlink(beside);
+    ck_assert_msg(sw_checkpoint_vocabulary(&vocabulary, path, other, 6, &error) == SW_OK, "%s",
+                  error.text);
+    sw_vocabulary_free(&vocabulary);
+    free(beside);
+    free(other);
 }
 END_TEST
 
@@ -321,7 +371,8 @@ START_TEST(state_round_trip)
         sw_model_find_parameter(matcher->model, "embedding.glove.weight")->tensor;
     memset(values, 0, count * sizeof *values);
     table->data[3] = 99;
-    ck_assert_msg(sw_state_load(path, matcher->model, a, b, &progress, "key", &error) == SW_OK,
+    ck_assert_msg(sw_state_load(path, matcher->model, a, b, &progress,
+                                (const char *[]){"other", "key", NULL}, &error) == SW_OK,
                   "%s", error.text);
     ck_assert_float_eq(table->data[3], 3.0f / 7);
     ck_assert_mem_eq(&progress.best, &reached.best, sizeof reached.best);
@@ -348,7 +399,9 @@ static void state_refused(const char *key, const char *message)
     float *a = moments(0), *b = moments(0);
     struct sw_progress progress;
     struct sw_error error = {0};
-    ck_assert_int_eq(sw_state_load(path, matcher->model, a, b, &progress, key, &error), SW_FAILED);
+    ck_assert_int_eq(
+        sw_state_load(path, matcher->model, a, b, &progress, (const char *[]){key, NULL}, &error),
+        SW_FAILED);
     ck_assert_msg(strstr(error.text, message) != NULL, "%s", error.text);
     free(a);
     free(b);
@@ -399,6 +452,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, round_trip);
     tcase_add_loop_test(tests, wrong_tensors, 0, sizeof changes / sizeof *changes);
     tcase_add_test(tests, vocabulary_must_fit);
+    tcase_add_test(tests, vocabulary_must_be_the_same);
     tcase_add_test(tests, state_round_trip);
     tcase_add_test(tests, wrong_states);
 }

@@ -93,6 +93,33 @@ START_TEST(the_same_numbers_everywhere)
 }
 END_TEST
 
+/* A split of another language would be scored, every caption as <unk>. */
+START_TEST(words_that_are_not_known)
+{
+    const char *const models[] = {best, best};
+    struct sw_evaluate_options options = {.coverage = json_array()};
+    struct sw_metrics metrics;
+    struct sw_error error = {0};
+    evaluated(models, 2, &options);
+    ck_assert_uint_eq(json_array_size(options.coverage), 2);
+    const json_t *first = json_array_get(options.coverage, 0);
+    ck_assert_int_gt(json_integer_value(json_object_get(first, "tokens covered")), 0);
+    json_decref(options.coverage);
+    char *captions = unit_path(data, "dev_caps.txt"), text[50 * 4 + 1];
+    for (int i = 0; i < 50; i++)
+        strcpy(text + 4 * i, "XYZ\n");
+    unit_write(captions, text, 200);
+    ck_assert_int_eq(
+        sw_evaluate_files(session, models, 1, data, "dev", NULL, NULL, &metrics, NULL, &error),
+        SW_FAILED);
+    ck_assert_msg(
+        strstr(error.text, "checkpoint.safetensors: expected words of ") &&
+            strstr(error.text, "dev_caps.txt (50 of them, 1 different; most often 'xyz')"),
+        "%s", error.text);
+    free(captions);
+}
+END_TEST
+
 /* Two models: the mean of their similarities, not of their ranks. */
 START_TEST(mean_of_two)
 {
@@ -136,7 +163,7 @@ END_TEST
 START_TEST(five_folds)
 {
     const char *const models[] = {best};
-    struct sw_evaluate_options options = {.fold5 = 1};
+    struct sw_evaluate_options options = {.folds = 5};
     struct sw_metrics folds = evaluated(models, 1, &options), again;
     ck_assert_uint_eq(folds.folds, 5);
     options.sims = sims;
@@ -151,7 +178,8 @@ START_TEST(five_folds)
     ck_assert_int_eq(
         configs_evaluate(session, models, 1, data, "dev", NULL, &options, &again, NULL, &error),
         SW_FAILED);
-    ck_assert_ptr_nonnull(strstr(error.text, "a multiple of five images, found 8"));
+    ck_assert_ptr_nonnull(
+        strstr(error.text, "8 images do not divide into 5 folds; the nearest number below is 5"));
 }
 END_TEST
 
@@ -385,6 +413,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, the_same_numbers_everywhere);
+    tcase_add_test(tests, words_that_are_not_known);
     tcase_add_test(tests, mean_of_two);
     tcase_add_test(tests, five_folds);
     tcase_add_test(tests, first_images);

@@ -80,6 +80,35 @@ START_TEST(rows)
 }
 END_TEST
 
+/* The first word of a file from some editors would be lost to a byte order mark. */
+START_TEST(byte_order_mark)
+{
+    struct sw_glove glove;
+    read_text(&glove,
+              "\xef\xbb\xbf"
+              "dog 1 2\ncat 3 4\n",
+              0);
+    ck_assert_uint_eq(glove.found, 2);
+    expect_row(&glove, 4, 1, 2);
+    sw_glove_free(&glove);
+}
+END_TEST
+
+/* A file of another width would be refused by each run of a sweep, not by its plan. */
+START_TEST(width_of_the_first_line)
+{
+    struct sw_error error = {0};
+    int width = 0;
+    static const char good[] = "new york 1 -2.5 3e2\nno numbers\n", bad[] = "dog\n";
+    unit_write(file, good, strlen(good));
+    ck_assert_msg(sw_glove_width(file, &width, &error) == SW_OK, "%s", error.text);
+    ck_assert_int_eq(width, 3);
+    unit_write(file, bad, strlen(bad));
+    ck_assert_int_eq(sw_glove_width(file, &width, &error), SW_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.text, "glove.txt: line 1: expected a word and its numbers"));
+}
+END_TEST
+
 /* A broken line would give a word noise, or end the run hours later: each is named by its number.
  */
 START_TEST(refused)
@@ -101,7 +130,14 @@ START_TEST(refused)
         {"dog 1 2\ncat 1 0x1p3\n", 0, "found '0x1p3'"},
         {"dog 1 2\ncat 1  2\n", 0, "line 2: expected a finite number of float32, found ''"},
         {"dog 1 2\ncat 1 2-\n", 0, "found '2-'"},
-        {"dog 1 2\ncat 1\t2\n", 0, "found '1\t2'"},
+        {"dog 1 2\ncat 1\t2\n", 0, "line 2: expected single spaces between the word and"},
+        {"dog\t1\t2\n", 0,
+         "line 1: expected single spaces between the word and its numbers, found"},
+        {"dog\t1 2\ncat\t1 2\n", 0, "found a tab; convert it with \"tr"},
+        {"\x1f\x8b\x08", 0, "expected text in UTF-8, found a gzip file; convert it with 'gunzip"},
+        {"\xff\xfe"
+         "d",
+         0, "expected text in UTF-8, found UTF-16; convert it with 'iconv"},
         {"dog 1 2\nnew york 1 2e\n", 0, "found '2e'"},
         {"dog 1 2\ncat 1 ", 0, "line 2: expected a word and 2 numbers, found 1"},
         {"400000 300\ndog 1 2\n", 0, "two counts"},
@@ -111,15 +147,10 @@ START_TEST(refused)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct sw_error error = {0};
         struct sw_glove glove;
-        char says[200];
-        snprintf(says, sizeof says, "%s", bad[i].says);
-        for (char *c = says; *c; c++)
-            if (*c == '\t')
-                *c = ' '; /* as messages do */
         unit_write(file, bad[i].text, strlen(bad[i].text));
         ck_assert_msg(sw_glove_read(file, &vocabulary, bad[i].width, &glove, &error) == SW_FAILED,
                       "read, but: %s", bad[i].says);
-        ck_assert_msg(strstr(error.text, says) && strstr(error.text, "glove.txt"),
+        ck_assert_msg(strstr(error.text, bad[i].says) && strstr(error.text, "glove.txt"),
                       "expected '%s', found '%s'", bad[i].says, error.text);
         ck_assert_ptr_null(glove.rows);
         sw_glove_free(&glove);
@@ -198,6 +229,8 @@ static void add_tests(TCase *tests)
 {
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, rows);
+    tcase_add_test(tests, byte_order_mark);
+    tcase_add_test(tests, width_of_the_first_line);
     tcase_add_test(tests, refused);
     tcase_add_test(tests, numbers);
 }

@@ -132,7 +132,6 @@ START_TEST(refused)
         const char *header, *says;
     } bad[] = {
         {"{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }", "found >f4 (big-endian)"},
-        {"{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }", "save it as float32"},
         {"{'descr': '|O', 'fortran_order': False, 'shape': (2,), }", "Python objects"},
         {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", "several fields"},
         {"{'descr': '<f4', 'fortran_order': True, 'shape': (2,), }", "found Fortran order"},
@@ -277,7 +276,7 @@ START_TEST(bytes)
 }
 END_TEST
 
-/* Region counts would be misread; and index files are not features. */
+/* Region counts would be misread, and boxes in whole or in double numbers refused. */
 START_TEST(integers)
 {
     const int32_t small[] = {1, -2, INT32_MAX};
@@ -287,11 +286,19 @@ START_TEST(integers)
     open_numbers(&npy, "<i4", 3, small, sizeof small, 1);
     ck_assert_int_eq(sw_npy_integer(&npy, 1), -2);
     ck_assert_int_eq(sw_npy_integer(&npy, 2), INT32_MAX);
-    ck_assert_int_eq(sw_npy_floats(&npy, 0, 3, out), SW_MISUSE);
+    ck_assert_int_eq(sw_npy_floats(&npy, 0, 3, out), SW_OK);
+    ck_assert(out[0] == 1 && out[1] == -2);
     sw_npy_close(&npy);
     open_numbers(&npy, "<i8", 3, large, sizeof large, 3);
     ck_assert(sw_npy_integer(&npy, 1) == -2 && sw_npy_integer(&npy, 2) == INT64_MAX);
-    ck_assert_int_eq(sw_npy_floats(&npy, 0, 3, out), SW_MISUSE);
+    ck_assert_int_eq(sw_npy_floats(&npy, 1, 1, out), SW_OK);
+    ck_assert(out[0] == -2);
+    ck_assert_int_eq(sw_npy_floats(&npy, 0, 4, out), SW_MISUSE);
+    sw_npy_close(&npy);
+    const double wide[] = {1, -2.5, 1e300};
+    open_numbers(&npy, "<f8", 3, wide, sizeof wide, 2);
+    ck_assert_int_eq(sw_npy_floats(&npy, 0, 3, out), SW_OK);
+    ck_assert(out[0] == 1 && out[1] == -2.5f && isinf(out[2]));
     sw_npy_close(&npy);
 }
 END_TEST

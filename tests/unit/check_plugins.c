@@ -4,6 +4,7 @@
 
 #include "plugin/plugins.h"
 
+#include <math.h>
 #include <sys/stat.h>
 
 static struct sw_ops *ops;
@@ -197,11 +198,60 @@ START_TEST(a_descriptor_with_holes_is_refused)
 }
 END_TEST
 
+/* What the host allocates or copies for a plugin has a limit, and a list without its end is not
+ * walked into whatever follows. */
+START_TEST(a_descriptor_without_bounds_is_refused)
+{
+    static struct sw_option many[SW_MOST_OPTIONS + 2];
+    static char names[SW_MOST_OPTIONS + 1][8];
+    for (int i = 0; i <= SW_MOST_OPTIONS; i++) {
+        sprintf(names[i], "o%d", i);
+        many[i] = (struct sw_option){names[i], SW_NUMBER, "2", NULL, 0, 10, "an option"};
+    }
+    struct sw_plugin plugin = good();
+    stage.options = many;
+    not_registered(&plugin, "stage mine: it has more than 62 options");
+    static const struct sw_stage *endless[SW_MOST_PARTS + 2];
+    for (int i = 0; i <= SW_MOST_PARTS; i++)
+        endless[i] = &stage;
+    plugin = good();
+    plugin.stages = endless;
+    not_registered(&plugin, "more than 256 stages");
+    plugin = good();
+    stage.self_size = (size_t)1 << 40;
+    not_registered(&plugin, "self_size or prepared_size is above 1048576 bytes: 1099511627776");
+    plugin = good();
+    stage.prepared_size = SW_MOST_SELF + 1;
+    not_registered(&plugin, "self_size or prepared_size is above");
+    plugin = good();
+    options[0].most = INFINITY;
+    not_registered(&plugin, "is no range");
+    plugin = good();
+    options[0] = (struct sw_option){"sharp", SW_CHOICE, "a", "a $(b)", 0, 0, "an option"};
+    not_registered(&plugin, "does not fit");
+    many[SW_MOST_OPTIONS].name = NULL;
+    plugin = good();
+    stage.options = many;
+    error.status = SW_OK;
+    ck_assert_msg(sw_plugins_register(plugins, &plugin, "memory", &error) == SW_OK, "%s",
+                  error.text);
+}
+END_TEST
+
+/* The built-in plugins are loaded without a trial; a file from elsewhere is tried first. */
+START_TEST(a_file_that_ends_the_process_is_refused)
+{
+    char *file = bad("odd_load");
+    refused(file, "it ended the process when it was loaded");
+    free(file);
+}
+END_TEST
+
 START_TEST(a_relative_plugin_path_is_refused)
 {
     struct sw_plugins *other;
     ck_assert_int_eq(sw_plugins_load(&other, "plugins/here", ops, &error), SW_MISUSE);
-    ck_assert_ptr_nonnull(strstr(error.text, "expected folders that begin with '/'"));
+    ck_assert_ptr_nonnull(strstr(error.text, "expected paths that begin with '/'"));
 }
 END_TEST
 
@@ -217,6 +267,8 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_file_that_anybody_may_write_is_refused);
     tcase_add_test(tests, numbers_of_another_size_are_refused);
     tcase_add_test(tests, a_descriptor_with_holes_is_refused);
+    tcase_add_test(tests, a_descriptor_without_bounds_is_refused);
+    tcase_add_test(tests, a_file_that_ends_the_process_is_refused);
     tcase_add_test(tests, a_relative_plugin_path_is_refused);
 }
 

@@ -43,7 +43,7 @@ START_TEST(one_run_a_folder)
     refused(config, run, 0, SW_FAILED,
             "is there already; take another one with --out, or go on with "
             "--resume");
-    refused(config, run, 1, SW_FAILED, "is in use by another process");
+    refused(config, run, 1, SW_FAILED, "is locked by process");
     runs_until(trainer, 8);
     ck_assert_int_eq(sw_trainer_save(trainer, NULL), SW_OK);
     sw_trainer_close(trainer);
@@ -51,6 +51,37 @@ START_TEST(one_run_a_folder)
     sw_trainer_close(runs_open(session, config, run, 1));
     refused(config, "", 0, SW_MISUSE, "expected the path of a run folder");
     json_decref(config);
+}
+END_TEST
+
+/* Every word would take over what another one has learnt. */
+START_TEST(other_ids)
+{
+    json_t *config = runs_config(session, data, "");
+    struct sw_trainer *trainer = runs_open(session, config, run, 0);
+    runs_until(trainer, 2);
+    ck_assert_int_eq(sw_trainer_save(trainer, NULL), SW_OK);
+    sw_trainer_close(trainer);
+    char *path = unit_path(run, "vocab.json"), *text = runs_text(run, "vocab.json");
+    json_t *vocab = json_loads(text, 0, NULL), *words = json_object_get(vocab, "word2idx");
+    const char *word;
+    json_t *id;
+    json_object_foreach(words, word, id)
+    {
+        json_int_t n = json_integer_value(id);
+        if (n == 4 || n == 5)
+            json_integer_set(id, 9 - n);
+    }
+    json_object_del(vocab, "idx2word");
+    ck_assert_int_eq(json_dump_file(vocab, path, 0), 0);
+    refused(config, run, 1, SW_FAILED,
+            "vocab.json: its words have other ids than the vocabulary that the run began with");
+    unit_write(path, text, strlen(text));
+    sw_trainer_close(runs_open(session, config, run, 1));
+    json_decref(vocab);
+    json_decref(config);
+    free(text);
+    free(path);
 }
 END_TEST
 
@@ -142,7 +173,10 @@ START_TEST(files_of_a_run)
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         json_t *entry = json_loads(line, 0, NULL);
         ck_assert(json_is_integer(json_object_get(entry, "step")));
-        ck_assert(json_is_string(json_object_get(entry, "event")));
+        const char *event = json_string_value(json_object_get(entry, "event"));
+        ck_assert_ptr_nonnull(event);
+        ck_assert(strcmp(event, "started") != 0 ||
+                  json_object_get(json_object_get(entry, "words"), "vocabulary"));
         json_decref(entry);
     }
     free(text);
@@ -154,6 +188,15 @@ START_TEST(files_of_a_run)
         ck_assert_msg(json_object_get(about, keys[i]) != NULL, "no %s", keys[i]);
     ck_assert_uint_eq(json_array_size(plugins), 5);
     ck_assert(json_is_true(json_object_get(json_object_get(about, "data"), "generated")));
+    static const char *const covering[] = {"vocabulary", "glove"};
+    for (size_t i = 0; i < sizeof covering / sizeof *covering; i++) {
+        const json_t *coverage = json_object_get(json_object_get(about, covering[i]), "coverage");
+        ck_assert_int_gt(json_integer_value(json_object_get(coverage, "tokens covered")), 0);
+    }
+    ck_assert_str_eq(
+        json_string_value(json_object_get(json_object_get(about, "vocabulary"), "fingerprint")),
+        json_string_value(json_object_get(
+            json_object_get(json_object_get(about, "sources"), "data"), "vocabulary")));
     const json_t *part = json_array_get(json_object_get(about, "parts"), 0);
     ck_assert(json_is_string(json_object_get(part, "ended")));
     ck_assert_str_eq(json_string_value(json_object_get(part, "command")), "a test");
@@ -196,6 +239,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, one_run_a_folder);
+    tcase_add_test(tests, other_ids);
     tcase_add_test(tests, other_data);
     tcase_add_loop_test(tests, wrong_inputs, 0, sizeof wrong / sizeof *wrong);
     tcase_add_test(tests, no_glove_needed);

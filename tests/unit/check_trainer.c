@@ -392,8 +392,8 @@ START_TEST(not_finite)
 }
 END_TEST
 
-/* A batch is made while the step before it computes; a row that cannot be read stops the run at the
- * step that needs it, and not a step early. */
+/* A batch is made while the step before it computes; a row that has gone bad since the start stops
+ * the run at the step that needs it, and not a step early. */
 START_TEST(a_bad_row_stops_its_own_step)
 {
     enum { CAPTIONS = 60, BATCH = 8, ROW_BYTES = 5 * 16 * 4 };
@@ -407,13 +407,13 @@ START_TEST(a_bad_row_stops_its_own_step)
         if (step_of_row[row] > step_of_row[last])
             last = row;
     ck_assert_int_gt(step_of_row[last], 1);
+    struct sw_trainer *trainer = runs_open(session, config, run, 0);
     char *path = unit_path(data, "train_ims.npy"), named[64];
     FILE *file = fopen(path, "r+b");
     float nan_value = NAN;
     ck_assert(file && fseek(file, -(long)(CAPTIONS / 5 - last) * ROW_BYTES, SEEK_END) == 0);
     ck_assert_uint_eq(fwrite(&nan_value, sizeof nan_value, 1, file), 1);
     fclose(file);
-    struct sw_trainer *trainer = runs_open(session, config, run, 0);
     struct sw_error error = {0};
     struct sw_event event = runs_until(trainer, step_of_row[last] - 1);
     ck_assert_int_eq(event.step, step_of_row[last] - 1);

@@ -69,6 +69,35 @@ START_TEST(other_forms)
              " \"word2idx\": {\"<pad>\": 0, \"<start>\": 1, \"<end>\": 2, \"<unk>\": 3}}");
     ck_assert_uint_eq(v.words.count, 4);
     sw_vocabulary_free(&v);
+    load(&v,
+         "\xef\xbb\xbf{\"word2idx\": {\"<pad>\": 0, \"<start>\": 1, \"<end>\": 2, \"<unk>\": 3}}");
+    ck_assert_uint_eq(v.words.count, 4);
+    sw_vocabulary_free(&v);
+}
+END_TEST
+
+/* A vocabulary of the same words would be taken for the one that a model was trained with. */
+START_TEST(fingerprint)
+{
+    struct sw_vocabulary v;
+    load(&v, "{\"word2idx\": {\"<pad>\": 0, \"<start>\": 1, \"<end>\": 2, \"<unk>\": 3, \"a\": 4,"
+             " \"b\": 5}, \"idx\": 6}");
+    uint64_t first = sw_vocabulary_fingerprint(&v);
+    sw_vocabulary_free(&v);
+    load(&v,
+         "{ \"word2idx\": {\"b\": 5, \"\\u0061\": 4,\n\"<unk>\": 3, \"<end>\": 2, \"<start>\": 1,"
+         " \"<pad>\": 0}, \"other\": 1}");
+    ck_assert(sw_vocabulary_fingerprint(&v) == first);
+    sw_vocabulary_free(&v);
+    load(&v, "{\"word2idx\": {\"<pad>\": 0, \"<start>\": 1, \"<end>\": 2, \"<unk>\": 3, \"a\": 5,"
+             " \"b\": 4}}");
+    ck_assert(sw_vocabulary_fingerprint(&v) != first);
+    sw_vocabulary_free(&v);
+    load(&v,
+         "{\"word2idx\": {\"<pad>\": 0, \"<start>\": 1, \"<end>\": 2, \"<unk>\": 3, \"ab\": 4}}");
+    uint64_t one = sw_vocabulary_fingerprint(&v);
+    sw_vocabulary_free(&v);
+    ck_assert(one != first);
 }
 END_TEST
 
@@ -81,6 +110,7 @@ START_TEST(refused)
         const char *json, *says;
     } bad[] = {
         {"", "line"},
+        {"\xff\xfe{", "found UTF-16"},
         {"{\"word2idx\": {", "line 1"},
         {"[1]", "the key 'word2idx'"},
         {"{\"word2id\": {}}", "did you mean 'word2id'?"},
@@ -254,6 +284,7 @@ static void add_tests(TCase *tests)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, the_fields_file);
     tcase_add_test(tests, other_forms);
+    tcase_add_test(tests, fingerprint);
     tcase_add_test(tests, refused);
     tcase_add_test(tests, build);
     tcase_add_test(tests, many_words);

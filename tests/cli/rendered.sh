@@ -1,0 +1,48 @@
+#!/bin/sh
+# rendered.sh -- every kind of figure is drawn alike by librsvg, which is strict, and by Chromium.
+set -eu
+: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+command -v rsvg-convert >/dev/null || skip 'rsvg-convert is missing; on Debian: apt-get install librsvg2-bin'
+command -v python3 >/dev/null || skip 'python3 is missing, which reads the pictures'
+gnuplot --version >/dev/null 2>&1 || skip 'gnuplot is missing; on Debian: apt-get install gnuplot-nox'
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome) ||
+    { browser=; echo 'skipped: the comparison: Chromium is missing; on Debian: apt-get install chromium'; }
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+"$STEPWISE" scenes data --train 32 --dev 8 --test 12 --regions 9 --features 16 --word-dim 6 >log
+mkdir pictures
+while read -r id; do cp "$STEPWISE_SOURCE/tests/cli/dot.png" "pictures/$id.png"; done <data/test_ids.txt
+cat >table.lua <<'LUA'
+local sw = require "stepwise"
+return sw.table {
+    title = "T", reference = "'s 50 %",
+    base = sw.experiment {
+        model = { dim = 8, embedding = sw.embedding "random" { word_dim = 6 } },
+        train = { batch = 16, epochs = 3, lr = 1e-3 },
+    },
+    rows = { { name = "'s 50 %" }, { name = "]]> & <b>", stages = { "l2l" } }, { name = "a_b^{2}", fusion = "average" } },
+}
+LUA
+"$STEPWISE" ablate table.lua --data data --seeds 0-1 --out runs >log 2>&1 || { cat log; exit 1; }
+run=runs/s-50-seed0
+mkdir figures
+"$STEPWISE" plot runs --out figures >log
+"$STEPWISE" explain $run --data data --image 0 --text "a man's 50 % of the red cube" --pictures pictures --out explained >log
+"$STEPWISE" explain $run --data data --image 0 --caption 1 --out bare >log
+"$STEPWISE" search $run --data data 'a red cube' --pictures pictures --out found.svg >log
+"$STEPWISE" eval $run/checkpoint.safetensors --data data --split test --sims sims.npy >log
+printf "region\t's\t50 %%\ta_b\n0\t0.1\t0.2\t0.3\n1\t0.9\t0.5\t0.4\n" >weights.tsv
+"$STEPWISE" plot sims.npy weights.tsv --out figures >log
+for name in attention matrix; do mv explained/$name.svg figures/; mv bare/$name.svg figures/bare-$name.svg; done
+mv found.svg figures/gallery.svg
+# a row alone, and the recorded figure of the front page
+"$STEPWISE" plot $run --out alone >log
+for file in alone/*.svg; do mv "$file" "figures/alone-$(basename "$file")"; done
+cp "$STEPWISE_SOURCE/experiments/results/flickr8k/table3/ablation.svg" figures/recorded.svg
+exec python3 "$STEPWISE_SOURCE/tests/cli/rendered.py" "$folder" $browser

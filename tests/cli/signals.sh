@@ -1,0 +1,85 @@
+#!/bin/sh
+# signals.sh -- whatever asks a run to end, it saves first, also in the middle of an evaluation; what
+# ends it at once says why.
+set -eu
+: "${STEPWISE:?}"
+folder=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+fail() { echo "FAILED: $*"; exit 1; }
+
+cat >tiny.lua <<'LUA'
+local sw = require "stepwise"
+return sw.experiment {
+  name = "tiny",
+  model = { dim = 8, embedding = sw.embedding "random" { word_dim = 6 },
+    stages = { sw.stage "l2l" {}, sw.stage "g2l" {} } },
+  train = { batch = 16, epochs = 100000, eval_every = 1000000, checkpoint_seconds = 0 },
+}
+LUA
+"$STEPWISE" scenes data --train 16 --dev 400 --test 4 --regions 12 --features 16 >/dev/null
+
+# until CONDITION..: waits for it; a run that never gets there is a failure.
+until_so() {
+    for _ in $(seq 1200); do
+        if "$@"; then return 0; fi
+        sleep 0.05
+    done
+    fail "waited a minute for: $*"
+}
+has_steps() { [ -e "$1/metrics.tsv" ] && [ "$(wc -l <"$1/metrics.tsv")" -gt 3 ]; }
+# status of the run that was started last
+status_of() { wait "$process" && status=0 || status=$?; }
+
+for signal in INT TERM HUP USR1 XCPU; do
+    "$STEPWISE" train tiny.lua --data data --out "$signal" dev_images=4 >"$signal.out" 2>&1 &
+    process=$!
+    until_so has_steps "$signal"
+    kill -s "$signal" $process
+    status_of
+    [ "$(kill -l "$status")" = "$signal" ] || fail "$signal: status $status"
+    grep -q 'interrupted at step .* and saved' "$signal.out" || fail "$signal: $(cat "$signal.out")"
+    [ -s "$signal/state.safetensors" ] || fail "$signal: no state"
+done
+
+# A pipe that nobody reads any longer.
+{ "$STEPWISE" train tiny.lua --data data --out pipe dev_images=4 2>/dev/null ||
+    echo $? >pipe.status; } | head -n 3 >/dev/null
+[ "$(cat pipe.status)" = 141 ] && [ -s pipe/state.safetensors ] ||
+    fail "a closed pipe: status $(cat pipe.status)"
+
+# What is to be ignored (nohup) stays ignored.
+(trap '' HUP; exec "$STEPWISE" train tiny.lua --data data --out nohup dev_images=4) >nohup.out 2>&1 &
+process=$!
+until_so has_steps nohup
+kill -s HUP $process
+kill -s TERM $process
+status_of
+[ "$status" = 143 ] || fail "nohup: status $status, $(cat nohup.out)"
+
+# In an evaluation: the state is there before it begins, and it ends between two of its blocks.
+"$STEPWISE" train tiny.lua --data data --out whole max_steps=2 eval_every=0 --threads 1 >/dev/null
+"$STEPWISE" train tiny.lua --data data --out part max_steps=2 eval_every=0 --threads 1 \
+    >part.out 2>&1 &
+process=$!
+until_so test -s part/state.safetensors
+kill -s TERM $process
+status_of
+[ "$status" = 143 ] || fail "in an evaluation: status $status, $(cat part.out)"
+grep -q 'interrupted at step 2 and saved' part.out || fail "in an evaluation: $(cat part.out)"
+! cut -f 3 part/metrics.tsv | grep -q dev || fail 'the evaluation was not interrupted'
+"$STEPWISE" train part --resume >part.out 2>&1 || fail "resumed: $(cat part.out)"
+cmp whole/checkpoint.safetensors part/checkpoint.safetensors
+[ "$(sed 's/\t[^\t]*$//' whole/metrics.tsv)" = "$(sed 's/\t[^\t]*$//' part/metrics.tsv)" ] ||
+    fail 'the rows of a run that was interrupted in an evaluation differ'
+
+# Features that are cut short under the mapping.
+cp -r data cut
+"$STEPWISE" train tiny.lua --data cut --out bus dev_images=4 >bus.out 2>&1 &
+process=$!
+until_so has_steps bus
+truncate -s 100 cut/train_ims.npy
+status_of
+[ "$status" = 1 ] || fail "features cut short: status $status, $(cat bus.out)"
+grep -q '^stepwise: .*/cut/train_ims.npy: the file was cut short' bus.out ||
+    fail "features cut short: $(cat bus.out)"
