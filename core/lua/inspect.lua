@@ -81,7 +81,9 @@ local function describe(session, given, arguments)
   local checker = scripts.session()
   local checked <close> = checker:resolve(resolved)
   composition.check(checker, checked)
-  if resolved.data.glove ~= "" then setup.check_files(checker, checked, "") end
+  if resolved.data.glove ~= "" and (given.glove or not source.run) then
+    setup.check_files(checker, checked, "")
+  end
   local features, vocabulary, words = sizes(session, config, source, given.split,
     given.glove)
   return session:describe(config, features, vocabulary),

@@ -122,8 +122,9 @@ function M.check_files(session, config, who)
     end
   end
   local word_dim = settings.model.embedding.word_dim
-  local width = needs_glove and data.glove ~= "" and core.glove_width(data.glove)
-  if width and width ~= word_dim then
+  local found, width = false, nil
+  if needs_glove and data.glove ~= "" then found, width = pcall(core.glove_width, data.glove) end
+  if found and width ~= word_dim then -- a file that is none is told of by the run that reads it
     core.fail(1, string.format("%sdata.glove: %s: expected a word and %d numbers, found %d; "
       .. "word_dim=%d fits the file", who, data.glove, word_dim, width, width))
   end
