@@ -45,7 +45,7 @@ function M.run(given, arguments)
   local session <close> = core.session { threads = given.threads }
   local metrics = session:evaluate {
     checkpoints = checkpoints, data = given.data, split = given.split, vocab = given.vocab,
-    images = given.images, fold5 = given.fold5, sims = given.sims,
+    images = given.images, folds = folds, sims = given.sims,
     all_dev_captions = given["all-dev-captions"], precaps = given.precaps,
   }
   local generated = core.is_generated(given.data)

@@ -4,11 +4,11 @@
 #include "match/bootstrap.h"
 #include "run/ranks.h"
 
-#include <stdlib.h>
 
 static const char ranks_class[] = "stepwise.ranks";
 
 struct ranks {
+    struct sw_ranks all;
     struct sw_metrics metrics;
     struct sw_hits hits;
 };
@@ -17,32 +17,43 @@ static int finish_ranks(lua_State *L)
 {
     struct ranks *ranks = luaL_checkudata(L, 1, ranks_class);
     sw_hits_free(&ranks->hits);
+    sw_ranks_free(&ranks->all);
     return 0;
 }
 
-static void release_read(void *value)
-{
-    sw_ranks_free(value);
-    free(value);
-}
-
-/* ranks(path): what a run's ranks file holds, checked; an error names the file. */
+/* ranks(path [, folds]): what a run's ranks file holds, checked; an error names the file. */
 static int read_ranks(lua_State *L)
 {
     struct sw_error error = {0};
     const char *path = luaL_checkstring(L, 1);
+    lua_Integer folds = luaL_optinteger(L, 2, 1);
+    luaL_argcheck(L, folds >= 1, 2, "expected 1 or more");
     struct ranks *ranks = lua_newuserdatauv(L, sizeof *ranks, 0);
     *ranks = (struct ranks){0};
     luaL_setmetatable(L, ranks_class);
-    struct sw_lua_box *box = sw_lua_box(L, release_read);
-    struct sw_ranks *all = box->value = calloc(1, sizeof *all);
-    if (!all)
-        return sw_lua_fail(L, SW_FAILED, "out of memory");
-    if (sw_ranks_read(all, path, &error) || sw_metrics_of(&ranks->metrics, all, &error) ||
-        sw_hits_of(&ranks->hits, all, &error))
+    struct sw_ranks *all = &ranks->all;
+    if (sw_ranks_read(all, path, (size_t)folds, &error) ||
+        sw_metrics_of(&ranks->metrics, all, &error) || sw_hits_of(&ranks->hits, all, &error))
         return sw_lua_raise(L, &error);
-    sw_lua_box_empty(box);
-    lua_pop(L, 1);
+    return 1;
+}
+
+/* ranks:rows(): [i] = {the rank of image i among captions, then of the image for each of its
+ * captions}, both within its fold; 0 is best. */
+static int ranks_rows(lua_State *L)
+{
+    const struct sw_ranks *all = &((struct ranks *)luaL_checkudata(L, 1, ranks_class))->all;
+    lua_createtable(L, (int)all->images, 0);
+    for (size_t i = 0; i < all->images; i++) {
+        lua_createtable(L, (int)all->per_image + 1, 0);
+        lua_pushinteger(L, all->text[i]);
+        lua_rawseti(L, -2, 1);
+        for (size_t c = 0; c < all->per_image; c++) {
+            lua_pushinteger(L, all->image[i * all->per_image + c]);
+            lua_rawseti(L, -2, (lua_Integer)c + 2);
+        }
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
     return 1;
 }
 
@@ -112,7 +123,7 @@ static int bootstrap(lua_State *L)
 
 void sw_lua_open_statistics(lua_State *L)
 {
-    static const luaL_Reg of_ranks[] = {{"metrics", ranks_metrics}, {NULL, NULL}};
+    static const luaL_Reg of_ranks[] = {{"metrics", ranks_metrics}, {"rows", ranks_rows}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
         {"ranks", read_ranks}, {"bootstrap", bootstrap}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);

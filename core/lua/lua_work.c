@@ -47,7 +47,7 @@ static const char *needed_text(lua_State *L, int index, const char *name)
 
 enum { MOST_CHECKPOINTS = 64 };
 
-/* session:evaluate{checkpoints = {..}, data =, split =, vocab =, images =, fold5 =, sims =,
+/* session:evaluate{checkpoints = {..}, data =, split =, vocab =, images =, folds =, sims =,
  * all_dev_captions =, precaps =} */
 static int evaluate(lua_State *L)
 {
@@ -59,7 +59,7 @@ static int evaluate(lua_State *L)
     const char *dir = needed_text(L, 2, "data"), *split = needed_text(L, 2, "split");
     const char *vocab = sw_lua_text_field(L, 2, "vocab", NULL);
     options.images = (size_t)sw_lua_integer_field(L, 2, "images", 0, 0, 1000000000);
-    options.fold5 = sw_lua_switch_field(L, 2, "fold5", 0);
+    options.folds = (size_t)sw_lua_integer_field(L, 2, "folds", 1, 1, 1000000);
     options.all_dev_captions = sw_lua_switch_field(L, 2, "all_dev_captions", 0);
     options.precaps = sw_lua_switch_field(L, 2, "precaps", 0);
     options.sims = sw_lua_text_field(L, 2, "sims", NULL);

@@ -14,7 +14,8 @@ static const uint32_t limits[SW_RECALLS / 2] = {1, 5, 10};
 
 int sw_hits_of(struct sw_hits *out, const struct sw_ranks *ranks, struct sw_error *error)
 {
-    *out = (struct sw_hits){.images = ranks->images, .per_image = ranks->per_image};
+    *out = (struct sw_hits){
+        .images = ranks->images, .per_image = ranks->per_image, .folds = ranks->folds};
     if (ranks->per_image > INT16_MAX || ranks->captions > INT32_MAX)
         return sw_fail(error, SW_FAILED, "%zu captions of %zu images are too many to draw from",
                        ranks->captions, ranks->images);
@@ -44,7 +45,7 @@ void sw_hits_free(struct sw_hits *hits)
  */
 
 struct draws {
-    size_t images, per_image, seeds, count;
+    size_t images, per_image, folds, seeds, count;
     uint64_t seed;
     int16_t *differences; /* (seeds, 6, I): a - b */
     int16_t *times;       /* (I): how often a draw took an image */
@@ -65,6 +66,10 @@ static int check(const struct sw_hits *const *a, const struct sw_hits *const *b,
                                "bootstrap: expected %zu images with %zu captions each in all runs, "
                                "found %zu with %zu",
                                a[0]->images, a[0]->per_image, hits->images, hits->per_image);
+            if (hits->folds != a[0]->folds)
+                return sw_fail(error, SW_FAILED,
+                               "bootstrap: expected all runs in as many folds, found %zu and %zu",
+                               a[0]->folds, hits->folds);
         }
     return SW_OK;
 }
@@ -94,9 +99,11 @@ static void free_room(struct draws *d)
 static void draw_images(struct draws *d, size_t draw)
 {
     struct sw_random random = sw_random_stream(d->seed, SW_FOR_BOOTSTRAP, draw, 0);
+    size_t fold = d->images / d->folds;
     memset(d->times, 0, d->images * sizeof *d->times);
     for (size_t k = 0; k < d->images; k++) {
-        int16_t *times = &d->times[sw_random_below(&random, (uint32_t)d->images)];
+        size_t image = k / fold * fold + sw_random_below(&random, (uint32_t)fold);
+        int16_t *times = &d->times[image];
         *times = (int16_t)(*times + (*times < INT16_MAX));
     }
 }
@@ -183,6 +190,7 @@ int sw_bootstrap(const struct sw_hits *const *a, const struct sw_hits *const *b,
         return status;
     struct draws d = {.images = a[0]->images,
                       .per_image = a[0]->per_image,
+                      .folds = a[0]->folds,
                       .seeds = seeds,
                       .count = draws,
                       .seed = seed};

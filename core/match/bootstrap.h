@@ -3,7 +3,9 @@
  *
  * Drawn are images, each with its captions. Captions of one image share what makes it hard, so five
  * of them are not five observations: drawing captions alone would make intervals too narrow. What
- * the queries are ranked against stays as it was.
+ * the queries are ranked against stays as it was, and so does how many images a fold has: images
+ * are drawn within their fold. As folds have one size, the mean of their recalls is the recall of
+ * all.
  *
  * Seeds are drawn, too. From n seeds, draws vary (n - 1) / n times as much as new seeds would: a
  * third less at n = 3. So what a draw of seeds moves is stretched by sqrt(n / (n - 1)). That mends
@@ -24,7 +26,7 @@ enum { SW_RECALLS = 6 };
 /* What each image of one run brings to the recalls: counts (6, I), image -> text 0 or 1, text ->
  * image 0 to per_image. */
 struct sw_hits {
-    size_t images, per_image;
+    size_t images, per_image, folds;
     int16_t *counts;
 };
 
@@ -39,7 +41,8 @@ struct sw_spread {
     double mean, low, high, p;
 };
 
-/* Runs a[s] against b[s] of the same seed, s < seeds, all on the same (I, per_image) queries. One
+/* Runs a[s] against b[s] of the same seed, s < seeds, all on the same (I, per_image) queries in
+ * the same folds. One
  * seed: only images are drawn. Draw d takes its images from the stream (seed, bootstrap, d, 0) and
  * its seeds from (seed, bootstrap, d, 1), so a number is the same on every machine. out (7): the
  * six recalls, then rsum. draws >= 1. Errors: no runs, other queries, memory. */

@@ -1,10 +1,23 @@
 /* metrics.c -- see metrics.h. */
 #include "match/metrics.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- ranks --------------------------------------------------------------------------------- */
+
+int sw_check_folds(size_t images, size_t folds, const char *where, struct sw_error *error)
+{
+    if (folds && images >= folds && images % folds == 0)
+        return SW_OK;
+    size_t nearest = folds ? images - images % folds : 0;
+    char hint[64] = "";
+    if (nearest)
+        snprintf(hint, sizeof hint, "; the nearest number below is %zu", nearest);
+    return sw_fail(error, SW_FAILED, "%s: %zu images do not divide into %zu folds%s", where, images,
+                   folds, hint);
+}
 
 int sw_ranks_new(struct sw_ranks *out, size_t images, size_t per_image, size_t folds,
                  struct sw_error *error)
@@ -12,14 +25,11 @@ int sw_ranks_new(struct sw_ranks *out, size_t images, size_t per_image, size_t f
     *out = (struct sw_ranks){0};
     if (!images || !per_image || !folds)
         return sw_fail(error, SW_FAILED,
-                       "ranks: expected images, captions an image and folds above 0, "
+                       "ranks: expected images, captions per image and folds above 0, "
                        "found %zu, %zu and %zu",
                        images, per_image, folds);
-    if (images % folds)
-        return sw_fail(error, SW_FAILED,
-                       "ranks: %zu images do not divide into %zu folds; the nearest number below "
-                       "is %zu",
-                       images, folds, images - images % folds);
+    if (sw_check_folds(images, folds, "ranks", error) != SW_OK)
+        return SW_FAILED;
     size_t captions;
     if (__builtin_mul_overflow(images, per_image, &captions) || captions > UINT32_MAX)
         return sw_fail(error, SW_FAILED,

@@ -34,6 +34,9 @@ struct sw_metrics {
     size_t images, captions, folds;
 };
 
+/* Refuses images that do not divide into the folds; an error begins with `where`. */
+int sw_check_folds(size_t images, size_t folds, const char *where, struct sw_error *error);
+
 /* Makes room for the ranks of `images` queries with `per_image` captions each, all zero. Errors:
  * a size of 0, images that do not divide into the folds, too many captions, memory. Free with
  * sw_ranks_free. */

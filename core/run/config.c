@@ -3,6 +3,7 @@
 
 #include "plugin/compose.h"
 #include "plugin/values.h"
+#include "run/test_sets.h"
 
 #include <float.h>
 #include <stdio.h>
@@ -57,6 +58,10 @@ static const struct sw_config_key keys[] = {
      .doc = "only the first N images; 0: the first 1000 (all_dev_captions: all)"},
     {"data", "test_images", INTEGER(0, MOST_STEPS), .preset = "0",
      .doc = "only the first N images; 0: all"},
+    {"data", "folds", INTEGER(1, 1e6), .preset = "1", .later = 1,
+     .doc = "of test, consecutive and of one size, every metric averaged; dev is never folded"},
+    {"data", "tests", SW_KEY_TESTS, .preset = "", .later = 1,
+     .doc = "several test sets, a list of {name, split, images, folds}: each run is evaluated on all"},
     {"data", "all_dev_captions", SW_KEY_SWITCH, .preset = "false",
      .doc = "dev is not cut to its first 1000 images"},
     {"data", "precaps", SW_KEY_SWITCH, .preset = "false",
@@ -85,6 +90,8 @@ static json_t *check_key(const struct sw_config_key *key, const json_t *value, c
         return sw_check_switch(value, where, error);
     case SW_KEY_CHOICE:
         return sw_check_choice(value, key->choices, where, error);
+    case SW_KEY_TESTS:
+        return sw_check_tests(value, where, error);
     case SW_KEY_TEXT:
         break;
     }
@@ -99,6 +106,13 @@ static enum sw_option_kind as_option(enum sw_key_kind kind)
                                     : SW_CHOICE;
 }
 
+/* A new reference, or NULL when out of memory. */
+static json_t *preset_of(const struct sw_config_key *key)
+{
+    return key->kind == SW_KEY_TESTS ? json_array()
+                                     : sw_typed_value(as_option(key->kind), key->preset);
+}
+
 /* Copies a section's keys, checked or by default, from `given` (may be NULL) to `into`. */
 static int resolve_section(const char *section, const json_t *given, json_t *into,
                            struct sw_error *error)
@@ -111,7 +125,7 @@ static int resolve_section(const char *section, const json_t *given, json_t *int
         const json_t *value = json_object_get(given, keys[i].name);
         json_t *preset = NULL;
         if (!value)
-            value = preset = sw_typed_value(as_option(keys[i].kind), keys[i].preset);
+            value = preset = preset_of(&keys[i]);
         json_t *checked = check_key(&keys[i], value, where, error);
         json_decref(preset);
         if (!checked)
@@ -208,6 +222,21 @@ json_t *sw_config_portable(const json_t *config)
     return copy;
 }
 
+/* The same without what was added later and says nothing: the hashes of runs that were made before
+ * these keys were there stay as they are. */
+static json_t *hashed(const json_t *config)
+{
+    json_t *copy = sw_config_portable(config);
+    for (size_t i = 0; copy && i < KEYS; i++) {
+        json_t *section = *keys[i].section ? json_object_get(copy, keys[i].section) : copy;
+        json_t *preset = keys[i].later ? preset_of(&keys[i]) : NULL;
+        if (preset && json_equal(json_object_get(section, keys[i].name), preset))
+            json_object_del(section, keys[i].name);
+        json_decref(preset);
+    }
+    return copy;
+}
+
 /* 1 when a and b are equal; else the path of the first difference and both values are in out. */
 static int same(const json_t *a, const json_t *b, const char *path, char *out, size_t size)
 {
@@ -256,7 +285,7 @@ int sw_config_same(const json_t *there, const json_t *here, char *out, size_t si
 
 int sw_config_hash(const json_t *config, const char *more, char out[33], struct sw_error *error)
 {
-    json_t *copy = sw_config_portable(config);
+    json_t *copy = hashed(config);
     char *text =
         copy ? json_dumps(copy, JSON_REAL_PRECISION(15) | JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_decref(copy);
@@ -324,6 +353,7 @@ void sw_config_settings(const json_t *config, struct sw_settings *out)
         .train_images = whole(data, "train_images"),
         .dev_images = whole(data, "dev_images"),
         .test_images = whole(data, "test_images"),
+        .folds = whole(data, "folds"),
         .all_dev_captions = json_is_true(json_object_get(data, "all_dev_captions")),
         .precaps = json_is_true(json_object_get(data, "precaps")),
         .dim = whole(model, "dim"),

@@ -6,7 +6,7 @@
  *  "train": {"batch", "epochs", "lr", "decay_epoch", "decay", "warmup_epochs", "margin", "clip",
  *            "same_image", "eval_every", "checkpoint_every", "checkpoint_seconds", "max_steps"},
  *  "data": {"dir", "glove", "vocab", "train_split", "dev_split", "test_split", "train_images",
- *           "dev_images", "test_images", "all_dev_captions", "precaps"}}
+ *           "dev_images", "test_images", "folds", "tests": [..], "all_dev_captions", "precaps"}}
  *
  * Every key may be absent. "resolved" means: every key is there, checked, in this order, and every
  * number is what its 15 printed digits say, so that a config read back from a file is the same. */
@@ -35,7 +35,7 @@ int sw_config_override(const struct sw_plugins *plugins, json_t *config, const c
                        struct sw_error *error);
 
 /* Keys of "train" and "data" and the top level, for help texts; the model's come from plugins. */
-enum sw_key_kind { SW_KEY_NUMBER = 1, SW_KEY_INTEGER, SW_KEY_SWITCH, SW_KEY_CHOICE, SW_KEY_TEXT };
+enum sw_key_kind { SW_KEY_NUMBER = 1, SW_KEY_INTEGER, SW_KEY_SWITCH, SW_KEY_CHOICE, SW_KEY_TEXT, SW_KEY_TESTS };
 struct sw_config_key {
     const char *section; /* "train", "data", or "" for the top level */
     const char *name;
@@ -45,6 +45,7 @@ struct sw_config_key {
     double least, most;  /* SW_KEY_NUMBER, SW_KEY_INTEGER: inclusive */
     int above_least;     /* SW_KEY_NUMBER: `least` itself is refused */
     int inert;           /* does not change what a run computes: not part of sw_config_hash */
+    int later;           /* younger than recorded runs: at its default not part of the hash */
     const char *doc;
 };
 const struct sw_config_key *sw_config_keys(size_t *count);
@@ -77,7 +78,7 @@ struct sw_settings {
     int eval_every, checkpoint_every, checkpoint_seconds, max_steps;
     const char *dir, *glove, *vocab;
     const char *train_split, *dev_split, *test_split;
-    int train_images, dev_images, test_images, all_dev_captions, precaps;
+    int train_images, dev_images, test_images, folds, all_dev_captions, precaps;
     int dim, word_dim;
     const char *embedding;
 };

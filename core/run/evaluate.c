@@ -14,7 +14,7 @@
 /* Images are read and encoded in parts of PART, captions of CHUNK; pairs are scored and ranked in
  * chunks of images. What is held: all encoded fragments, a chunk's rows of S, and of each chunk the
  * scores with its own images' captions. */
-enum { FOLDS = 5, FOLD_IMAGES = 1000, PART = 64, CHUNK = 512 };
+enum { PART = 64, CHUNK = 512 };
 
 struct evaluation {
     const struct sw_session *session;
@@ -53,18 +53,9 @@ static int check_views(struct evaluation *e, struct sw_error *error)
     e->images = first->images;
     if (e->options->images && e->options->images < e->images)
         e->images = e->options->images;
-    e->folds = 1;
-    if (e->options->fold5) {
-        e->folds = FOLDS;
-        if (e->images > (size_t)FOLDS * FOLD_IMAGES)
-            e->images = (size_t)FOLDS * FOLD_IMAGES;
-        if (e->images % FOLDS)
-            return sw_fail(error, SW_FAILED,
-                           "%s: five folds need a multiple of five images, found %zu", first->path,
-                           e->images);
-    }
+    e->folds = e->options->folds ? e->options->folds : 1;
     e->captions = e->images * e->per_image;
-    return SW_OK;
+    return sw_check_folds(e->images, e->folds, first->path, error);
 }
 
 static size_t least(size_t a, size_t b)

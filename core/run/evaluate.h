@@ -12,7 +12,7 @@ struct sw_evaluate_options {
     size_t images;        /* only the first N images; 0: all */
     int all_dev_captions; /* the split "dev" is not held to its first 1000 images */
     int precaps;          /* word ids from {split}_precaps.txt when that is there */
-    int fold5;            /* five consecutive folds, every metric averaged */
+    size_t folds;         /* consecutive folds of one size, every metric averaged; 0: 1 */
     const char *sims;     /* NULL, or where S goes: .npy, float32, (images, captions) */
     struct sw_pair_options pairs;
 };
@@ -23,11 +23,11 @@ struct sw_view {
     const struct sw_dataset *data;
 };
 
-/* Scores all images against all captions (with fold5: of their own fold, unless S is asked for)
+/* Scores all images against all captions (with folds: of their own fold, unless S is asked for)
  * and ranks them. Views see the same images and captions. Memory: each model's encoded captions and
  * images (of a fold), and 512 rows of S twice; S goes to `sims` row by row, and that file appears
  * whole or not at all. ranks may be NULL; free it with sw_ranks_free. Errors: sizes that do
- * not fit, a NaN with its pair. */
+ * not fit, images that do not divide into the folds, a NaN with its pair. */
 int sw_evaluate(const struct sw_session *session, const struct sw_view *views, int count,
                 const struct sw_evaluate_options *options, struct sw_metrics *out,
                 struct sw_ranks *ranks, struct sw_error *error);

@@ -147,6 +147,11 @@ static int set_key(struct request *r, const char *section, const char *name, int
         if (strcmp(keys[i].name, name) != 0 || (section && strcmp(keys[i].section, section) != 0))
             continue;
         *found = 1;
+        if (keys[i].kind == SW_KEY_TESTS)
+            return sw_fail(r->error, SW_MISUSE,
+                           "%s: a list of test sets stands in an experiment or a table, not in "
+                           "key=value",
+                           r->key);
         enum sw_option_kind kind = keys[i].kind == SW_KEY_NUMBER    ? SW_NUMBER
                                    : keys[i].kind == SW_KEY_INTEGER ? SW_INTEGER
                                    : keys[i].kind == SW_KEY_SWITCH  ? SW_SWITCH

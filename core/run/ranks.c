@@ -35,7 +35,7 @@ static int take(struct sw_ranks *out, const struct sw_npy *npy, const char *path
     for (size_t i = 0; !status && i < out->images; i++) {
         sw_npy_floats(npy, i, 1, row);
         for (size_t c = 0; !status && c < width; c++) {
-            size_t rivals = c ? out->images : out->captions;
+            size_t rivals = (c ? out->images : out->captions) / out->folds;
             if (!(row[c] >= 0 && row[c] < (float)rivals && row[c] == floorf(row[c])))
                 status = sw_fail(error, SW_FAILED,
                                  "%s: row %zu, column %zu: expected a rank of 0 to %zu, found %g",
@@ -50,7 +50,7 @@ static int take(struct sw_ranks *out, const struct sw_npy *npy, const char *path
     return status;
 }
 
-int sw_ranks_read(struct sw_ranks *out, const char *path, struct sw_error *error)
+int sw_ranks_read(struct sw_ranks *out, const char *path, size_t folds, struct sw_error *error)
 {
     struct sw_npy npy;
     *out = (struct sw_ranks){0};
@@ -59,11 +59,11 @@ int sw_ranks_read(struct sw_ranks *out, const char *path, struct sw_error *error
         return status;
     if (npy.dtype != SW_FLOAT32 || npy.ndim != 2 || !npy.shape[0] || npy.shape[1] < 2)
         status = sw_fail(error, SW_FAILED,
-                         "%s: expected float32 ranks of shape (images, 1 + captions an image), "
+                         "%s: expected float32 ranks of shape (images, 1 + captions per image), "
                          "found %s with %d dimensions and %zu x %zu numbers",
                          path, sw_dtype_name(npy.dtype), npy.ndim, npy.shape[0], sw_npy_row(&npy));
     else {
-        status = sw_ranks_new(out, npy.shape[0], npy.shape[1] - 1, 1, error);
+        status = sw_ranks_new(out, npy.shape[0], npy.shape[1] - 1, folds, error);
         if (status)
             sw_error_within(error, "%s", path);
     }

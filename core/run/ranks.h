@@ -13,9 +13,10 @@
 /* Whole or not at all. Errors: memory, the disk. */
 int sw_ranks_write(const char *path, const struct sw_ranks *ranks, struct sw_error *error);
 
-/* Reads what sw_ranks_write wrote, as one fold; equal scores are not in the file, so none are
- * known. Errors name the file: no float32 (I, 1 + per_image), a number that is no rank there,
- * memory. Free with sw_ranks_free. */
-int sw_ranks_read(struct sw_ranks *out, const char *path, struct sw_error *error);
+/* Reads what sw_ranks_write wrote. The folds within which it ranks are not in the file (a run's
+ * result.json has them), nor are equal scores, so none are known. Errors name the file: no float32
+ * (I, 1 + per_image), images that do not divide into the folds, a number that is no rank there
+ * (with its row and column), memory. Free with sw_ranks_free. */
+int sw_ranks_read(struct sw_ranks *out, const char *path, size_t folds, struct sw_error *error);
 
 #endif

@@ -37,7 +37,8 @@ struct sw_event {
     double seconds; /* of this step or evaluation */
     double samples_per_second;
     double data_seconds; /* the part of `seconds` that was spent waiting for the batch */
-    /* EVALUATED: dev; DONE: test when has_test (computed with the best checkpoint) */
+    /* EVALUATED: dev; DONE: the first test set when has_test (computed with the best checkpoint);
+     * result.json has them all */
     struct sw_metrics metrics;
     int best; /* EVALUATED: the best dev rsum so far */
     /* DONE */

@@ -6,13 +6,18 @@
 #include "run/numbers.h"
 #include "run/provenance.h"
 #include "run/ranks.h"
+#include "run/test_sets.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 static const char best_name[] = "checkpoint.safetensors";
 static const char last_name[] = "checkpoint-last.safetensors";
+
+/* Of result.json. 1, which had no number: one test set, no split at the metrics. */
+enum { RESULT_FORMAT = 2 };
 
 static int save_model(const struct sw_trainer *t, const char *name, struct sw_error *error)
 {
@@ -100,53 +105,95 @@ int sw_trainer_evaluate(struct sw_trainer *t, struct sw_event *event, struct sw_
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-/* The test split, with the best model as it is on disk. *has = 0 where there is no such split. */
-static int test(struct sw_trainer *t, struct sw_metrics *out, int *has, struct sw_error *error)
+/* Metrics with the split that they are of. */
+static json_t *metrics_on(const struct sw_metrics *metrics, const char *split)
 {
-    const struct sw_settings *s = &t->settings;
-    char *file = NULL, *best = sw_folder_file(t->folder, best_name);
-    struct sw_matcher *matcher = NULL;
-    struct sw_dataset data;
-    *has = 0;
-    if (asprintf(&file, "%s/%s_ims.npy", s->dir, s->test_split) < 0)
-        file = NULL;
-    int status =
-        file && best ? SW_OK : sw_fail(error, SW_FAILED, "out of memory for the test split");
-    if (status == SW_OK && *s->test_split && access(file, F_OK) == 0) {
-        struct sw_dataset_options options = {.images = (size_t)s->test_images,
-                                             .all_captions = s->all_dev_captions,
-                                             .precaps = s->precaps,
-                                             .sequential = true};
-        status = sw_checkpoint_load(&matcher, NULL, t->session, best, error);
-        if (status == SW_OK) {
-            status = sw_dataset_open(s->dir, s->test_split, &t->inputs.vocabulary, &options, &data,
-                                     error);
-            struct sw_view view = {matcher->model, &data};
-            struct sw_ranks ranks = {0};
-            if (status == SW_OK)
-                status = sw_evaluate(t->session, &view, 1, NULL, out, &ranks, error);
-            if (status == SW_OK)
-                status = keep_ranks(t, "ranks-test.npy", &ranks, error);
-            sw_dataset_close(&data);
-        }
-        *has = status == SW_OK;
-    }
-    sw_matcher_free(matcher);
-    free(file);
-    free(best);
-    return status;
+    json_t *object = sw_metrics_json(metrics);
+    if (object && json_object_set_new(object, "split", json_string(split)) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
 }
 
-static json_t *result_of(const struct sw_trainer *t, const struct sw_event *e)
+/* Evaluates `model` on one test set and adds what it gave to the object `found`, by its name. */
+static int test_on(struct sw_trainer *t, struct sw_model *model, const struct sw_test_set *set,
+                   json_t *found, struct sw_error *error)
 {
-    json_t *dev = e->has_dev ? sw_metrics_json(&e->best_dev) : json_null();
-    json_t *on_test = e->has_test ? sw_metrics_json(&e->metrics) : json_null();
-    return json_pack("{s:s, s:s, s:s?, s:I, s:I, s:i, s:I, s:i, s:o, s:o, s:f, s:b}", "name",
-                     t->settings.name, "key", t->key, "id", *t->id ? t->id : NULL, "seed",
-                     (json_int_t)t->settings.seed, "steps", (json_int_t)e->step, "epochs",
-                     t->settings.epochs, "best_step", (json_int_t)e->best_step, "best_epoch",
-                     e->best_epoch, "dev", dev, "test", on_test, "seconds", e->total_seconds,
-                     "generated", t->inputs.generated);
+    struct sw_dataset data;
+    struct sw_metrics metrics;
+    struct sw_ranks ranks = {0};
+    struct sw_evaluate_options options = {.folds = set->folds};
+    struct sw_view view = {model, &data};
+    char name[80];
+    int has;
+    snprintf(name, sizeof name, "ranks-%s.npy", set->file);
+    int status = sw_test_set_open(set, &t->settings, &t->inputs.vocabulary, &data, &has, error);
+    if (status == SW_OK && has)
+        status = sw_evaluate(t->session, &view, 1, &options, &metrics, &ranks, error);
+    if (status == SW_OK && has)
+        status = keep_ranks(t, name, &ranks, error);
+    sw_dataset_close(&data);
+    if (status != SW_OK || !has)
+        return status;
+    json_t *entry = metrics_on(&metrics, set->split);
+    if (entry && json_object_set_new(entry, "ranks", json_string(name)) == 0 &&
+        json_object_set(found, *set->name ? set->name : set->file, entry) == 0)
+        return log_metrics(t, set->file, &metrics, error);
+    json_decref(entry);
+    return sw_fail(error, SW_FAILED, "out of memory for the metrics on '%s'", set->split);
+}
+
+/* All test sets, with the best model as it is on disk: {NAME = metrics, split and ranks file}; NULL
+ * after an error. */
+static json_t *test(struct sw_trainer *t, struct sw_error *error)
+{
+    size_t count = sw_test_sets(t->config);
+    struct sw_matcher *matcher = NULL;
+    json_t *found = json_object();
+    char *best = sw_folder_file(t->folder, best_name);
+    int status = found && best ? SW_OK : sw_fail(error, SW_FAILED, "out of memory for a test");
+    if (status == SW_OK && count)
+        status = sw_checkpoint_load(&matcher, NULL, t->session, best, error);
+    for (size_t i = 0; i < count && status == SW_OK; i++) {
+        struct sw_test_set set = sw_test_set_at(t->config, i);
+        status = test_on(t, matcher->model, &set, found, error);
+    }
+    sw_matcher_free(matcher);
+    free(best);
+    if (status == SW_OK)
+        return found;
+    json_decref(found);
+    return NULL;
+}
+
+/* The first test set's metrics of a result, for the event; 0 where it has none. */
+static int first_test(const json_t *result, struct sw_metrics *out)
+{
+    const json_t *sets = json_object_get(result, "tests");
+    const json_t *one = json_object_iter_value(json_object_iter((json_t *)(size_t)sets));
+    return sw_metrics_read(one ? one : json_object_get(result, "test"), out);
+}
+
+/* "test": the test set without a name; "tests": those that data.tests names. Takes `tests`. */
+static json_t *result_of(const struct sw_trainer *t, const struct sw_event *e, json_t *tests)
+{
+    const struct sw_settings *s = &t->settings;
+    json_t *dev = e->has_dev ? metrics_on(&e->best_dev, s->dev_split) : json_null();
+    json_t *unnamed = json_object_get(tests, "test");
+    int named = sw_test_sets(t->config) && *sw_test_set_at(t->config, 0).name;
+    json_t *result =
+        json_pack("{s:i, s:s, s:s, s:s?, s:I, s:I, s:i, s:I, s:i, s:o, s:O, s:f, s:b}", "format",
+                  RESULT_FORMAT, "name", s->name, "key", t->key, "id", *t->id ? t->id : NULL,
+                  "seed", (json_int_t)s->seed, "steps", (json_int_t)e->step, "epochs", s->epochs,
+                  "best_step", (json_int_t)e->best_step, "best_epoch", e->best_epoch, "dev", dev,
+                  "test", !named && unnamed ? unnamed : json_null(), "seconds", e->total_seconds,
+                  "generated", t->inputs.generated);
+    if (result && named && json_object_set(result, "tests", tests) != 0) {
+        json_decref(result);
+        result = NULL;
+    }
+    json_decref(tests);
+    return result;
 }
 
 /* The end of this process's part, now that it is known. */
@@ -174,11 +221,10 @@ int sw_trainer_finish(struct sw_trainer *t, struct sw_error *error)
         p->best_epoch = e.epoch;
         status = save_model(t, best_name, error);
     }
-    if (status == SW_OK)
-        status = test(t, &e.metrics, &e.has_test, error);
+    json_t *tests = status == SW_OK ? test(t, error) : NULL;
+    if (status == SW_OK && !tests)
+        status = SW_FAILED;
     p->seconds += sw_seconds() - began;
-    if (status == SW_OK && e.has_test)
-        status = log_metrics(t, "test", &e.metrics, error);
     e.has_dev = t->inputs.has_dev;
     e.best_dev = p->best;
     e.best_step = p->best_step;
@@ -191,7 +237,10 @@ int sw_trainer_finish(struct sw_trainer *t, struct sw_error *error)
         status = sw_folder_sync(t->folder, error);
     if (status == SW_OK)
         status = end_provenance(t, error);
-    json_t *result = result_of(t, &e);
+    json_t *result = tests ? result_of(t, &e, tests) : NULL;
+    e.has_test = first_test(result, &e.metrics);
+    if (status == SW_OK && !result)
+        status = sw_fail(error, SW_FAILED, "out of memory for result.json");
     if (status == SW_OK)
         status = sw_folder_write_json(t->folder, "result.json", result, error);
     json_decref(result);
@@ -219,9 +268,15 @@ int sw_trainer_recall(struct sw_trainer *t, struct sw_error *error)
     e->best_epoch = (int)json_integer_value(json_object_get(result, "best_epoch"));
     e->total_seconds = json_number_value(json_object_get(result, "seconds"));
     e->has_dev = sw_metrics_read(json_object_get(result, "dev"), &e->best_dev);
-    e->has_test = sw_metrics_read(json_object_get(result, "test"), &e->metrics);
+    e->has_test = first_test(result, &e->metrics);
     int good = json_is_integer(steps);
+    json_int_t format = json_integer_value(json_object_get(result, "format"));
     json_decref(result);
+    if (format > RESULT_FORMAT)
+        return sw_fail(error, SW_FAILED,
+                       "%s/result.json: expected format %d or older, found %lld: a newer version "
+                       "wrote it",
+                       sw_folder_path(t->folder), RESULT_FORMAT, (long long)format);
     if (!good)
         return sw_fail(error, SW_FAILED,
                        "%s/result.json: expected the result of a run, found "

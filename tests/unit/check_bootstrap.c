@@ -216,7 +216,7 @@ START_TEST(ranks_come_back)
     struct sw_ranks ranks = some_ranks(30, 2, 7), back;
     struct sw_error error = {0};
     ck_assert(!sw_ranks_write(path, &ranks, &error));
-    ck_assert_msg(!sw_ranks_read(&back, path, &error), "%s", error.text);
+    ck_assert_msg(!sw_ranks_read(&back, path, 1, &error), "%s", error.text);
     ck_assert_uint_eq(back.images, 30);
     ck_assert_uint_eq(back.per_image, 2);
     ck_assert_mem_eq(back.text, ranks.text, 30 * sizeof *back.text);
@@ -235,14 +235,14 @@ START_TEST(what_is_no_ranks_file_is_refused)
     char *folder = unit_folder(), *path = unit_path(folder, "ranks-test.npy");
     struct sw_ranks back;
     struct sw_error error = {0};
-    ck_assert_int_eq(sw_ranks_read(&back, path, &error), SW_FAILED);
+    ck_assert_int_eq(sw_ranks_read(&back, path, 1, &error), SW_FAILED);
     for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
         float rows[4 * 4] = {0}; /* 4 images with 3 captions: ranks below 12 and below 4 */
         size_t shape[2] = {4, 4};
         rows[8] = wrong[k];
         ck_assert(!sw_npy_write(path, rows, 2, shape, NULL));
         error = (struct sw_error){0};
-        ck_assert_int_eq(sw_ranks_read(&back, path, &error), SW_FAILED);
+        ck_assert_int_eq(sw_ranks_read(&back, path, 1, &error), SW_FAILED);
         ck_assert_ptr_nonnull(strstr(error.text, "row 2, column 0: expected a rank of 0 to 11"));
         ck_assert_ptr_nonnull(strstr(error.text, path));
     }
@@ -251,7 +251,7 @@ START_TEST(what_is_no_ranks_file_is_refused)
         static const float zeros[8];
         ck_assert(!sw_npy_write(path, zeros, k == 2 ? 3 : 2, shapes[k], NULL));
         error = (struct sw_error){0};
-        ck_assert_int_eq(sw_ranks_read(&back, path, &error), SW_FAILED);
+        ck_assert_int_eq(sw_ranks_read(&back, path, 1, &error), SW_FAILED);
         ck_assert_ptr_nonnull(strstr(error.text, "expected float32 ranks of shape"));
     }
     free(path);

@@ -1,0 +1,37 @@
+/* test_sets.h -- what a run's best model is evaluated on at its end.
+ *
+ * data.tests of a config is a list of {"name", "split", "images", "folds"}, where a member that is
+ * not given is data.test_split, data.test_images or data.folds; an empty list stands for one set of
+ * those, without a name. */
+#ifndef SW_RUN_TEST_SETS_H
+#define SW_RUN_TEST_SETS_H
+
+#include "base/error.h"
+#include "data/dataset.h"
+#include "run/config.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+struct sw_test_set {
+    const char *name; /* belongs to the config; "": the one of data.test_split */
+    const char *split;
+    size_t images, folds; /* images 0: all */
+    char file[64];        /* "test" or the name as it stands in names of files: a-z, 0-9, '-' */
+};
+
+/* A canonical copy of data.tests (a new reference), or NULL. Errors begin with `where`. Refused are
+ * names that are empty, too long, given twice, or equal as names of files. */
+json_t *sw_check_tests(const json_t *value, const char *where, struct sw_error *error);
+
+/* How many sets a resolved config has: 0 with an empty test_split and no list. */
+size_t sw_test_sets(const json_t *config);
+struct sw_test_set sw_test_set_at(const json_t *config, size_t index);
+
+/* Opens the set's split. *has = 0: there is no such split and the set has no name. Errors: those of
+ * sw_dataset_open, images that do not divide into the folds. *out may always be closed. */
+int sw_test_set_open(const struct sw_test_set *set, const struct sw_settings *settings,
+                     const struct sw_vocabulary *vocabulary, struct sw_dataset *out, int *has,
+                     struct sw_error *error);
+
+#endif
