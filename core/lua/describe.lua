@@ -4,6 +4,7 @@
 -- error names the line of the script where it was made.
 local core = require "stepwise.core"
 local script = require "stepwise.script"
+local test_sets = require "stepwise.test_sets"
 local text = require "stepwise.text"
 
 local M = {}
@@ -111,16 +112,25 @@ function M.is_experiment(value)
   return getmetatable(value) == experiment_class
 end
 
--- The part of an experiment that is the core's config.
-function M.config_of(experiment)
+-- The part of an experiment that is the core's config; tests: in the place of its data.tests.
+function M.config_of(experiment, tests)
   local config = {}
   for key, value in pairs(experiment) do
     if key ~= "on_scenes" then config[key] = value end
+  end
+  if config.data == nil and tests ~= nil then config.data = {} end
+  if type(config.data) == "table" then
+    local data = {}
+    for key, value in pairs(config.data) do data[key] = value end
+    if tests ~= nil then data.tests = tests end
+    data.tests = test_sets.list(data.tests)
+    config.data = data
   end
   return config
 end
 
 -- experiment { name =, model = {..}, train = {..}, data = {..}, seed =, on_scenes = {..} }
+-- data.tests: as a table's
 -- on_scenes: changes for when the data is the generated set, as key = value of the command line.
 function M.experiment(t)
   expect(t, "table", "experiment")
@@ -138,7 +148,8 @@ end
 -- ---- tables ----------------------------------------------------------------------------------
 
 local table_class = { __name = "stepwise.table" }
-local table_keys = { title = true, base = true, rows = true, reference = true, note = true }
+local table_keys = { title = true, base = true, rows = true, reference = true, note = true,
+  tests = true }
 local not_changes = { name = true, paper = true }
 local paper_keys = { text = true, image = true, rsum = true }
 
@@ -171,8 +182,24 @@ local function check_paper(paper, what)
   if paper.rsum ~= nil then expect(paper.rsum, "number", what .. ".rsum") end
 end
 
+-- What the paper prints of each test set that the config names; of the only one where it names none.
+local function check_papers(paper, config, what)
+  local names = {}
+  for i, set in ipairs(test_sets.of_config(config)) do names[i] = set.named and set.name or nil end
+  if #names == 0 then return check_paper(paper, what) end
+  for name, part in pairs(expect(paper, "table", what)) do
+    local known = false
+    for _, one in ipairs(names) do known = known or one == name end
+    if not known then
+      fail("%s: expected what it prints of each test set, as { [\"%s\"] = { rsum = 500.0 } }%s", what,
+        names[1], core.suggest(tostring(name), names))
+    end
+    check_paper(part, what .. "['" .. name .. "']")
+  end
+end
+
 -- What a row cannot change, since it is chosen elsewhere.
-local not_of_rows = { seed = "--seeds", threads = "--threads" }
+local not_of_rows = { seed = "--seeds", threads = "--threads", tests = "the table's own tests" }
 
 -- Applies a row to a config of the base; an error names the row.
 function M.apply_row(config, row)
@@ -188,8 +215,11 @@ function M.apply_row(config, row)
 end
 
 -- table { title =, base = experiment, rows = {{ name =, changes.., paper = .. }, ..},
---         reference = the row that others are compared with, note = }
--- paper = {text = {R@1, R@5, R@10}, image = {..}, rsum =}: what the paper prints, R@10 as it has it
+--         reference = the row that others are compared with, note =, tests = }
+-- paper = {text = {R@1, R@5, R@10}, image = {..}, rsum =}: what the paper prints, R@10 as it has it;
+--         with tests { NAME = such a one, .. }
+-- tests = { NAME = { split =, images =, folds = }, .. }, or a list of { name = NAME, .. }: each run
+--         is evaluated on all of them; what one does not say is data.test_split, .test_images, .folds
 function M.table(t)
   expect(t, "table", "table")
   check_keys(t, table_keys, "table")
@@ -199,7 +229,8 @@ function M.table(t)
   if #t.rows == 0 then fail("rows: expected one at least") end
   if t.note ~= nil then expect(t.note, "string", "note") end
   local names, taken = {}, {}
-  local base = M.session():resolve(M.config_of(t.base))
+  local base = M.session():resolve(M.config_of(t.base, t.tests))
+  local settings = base:table()
   for i, row in ipairs(t.rows) do
     expect(row, "table", "rows[" .. i .. "]")
     if type(row.name) ~= "string" or row.name == "" then
@@ -208,7 +239,9 @@ function M.table(t)
     if taken[row.name] then fail("row '%s' is there twice", row.name) end
     taken[row.name] = true
     names[i] = row.name
-    if row.paper ~= nil then check_paper(row.paper, "row '" .. row.name .. "': paper") end
+    if row.paper ~= nil then
+      check_papers(row.paper, settings, "row '" .. row.name .. "': paper")
+    end
     local config = base:copy()
     M.apply_row(config, row)
     config:close()

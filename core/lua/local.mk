@@ -30,7 +30,7 @@ lua_modules += core/lua/bench.lua
 
 # statistics and tables
 lua_sources += core/lua/lua_statistics.c
-lua_modules += core/lua/compare.lua core/lua/summary.lua
+lua_modules += core/lua/compare.lua core/lua/summary.lua core/lua/test_sets.lua
 # The engine of sweeps.
 lua_sources += core/lua/lua_claim.c
 lua_modules += core/lua/claim.lua core/lua/identity.lua core/lua/reuse.lua core/lua/slurm.lua

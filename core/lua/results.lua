@@ -6,6 +6,8 @@ local layout = require "stepwise.layout"
 local mixtures = require "stepwise.mixtures"
 local plan_of = require "stepwise.plan"
 local summary = require "stepwise.summary"
+local test_sets = require "stepwise.test_sets"
+local text = require "stepwise.text"
 
 local M = {}
 
@@ -66,27 +68,30 @@ local function check_plan(plan, path)
   end
 end
 
--- The seven metrics of a split: nil without it, nil and why when one is no number.
-local function metrics_of(result, split)
-  local metrics = result[split]
-  if type(metrics) ~= "table" then return nil end
+-- The seven metrics of a set and what else it has; nil without it, nil and why when one is no number.
+local function metrics_of(result, set)
+  local metrics = test_sets.metrics(result, set)
+  if not metrics then return nil end
   for _, metric in ipairs(layout.metrics) do
     local value = metrics[metric[1]]
     if type(value) ~= "number" or value ~= value or math.abs(value) == math.huge then
-      return nil, string.format("result.json: %s.%s: expected a number", split, metric[1])
+      return nil, string.format("result.json: %s.%s: expected a number", set.name, metric[1])
     end
   end
   return metrics
 end
 
 -- A run's ranks; nil without the file, nil and why when it is broken or another run's.
-local function read_ranks(dir, run, split, metrics)
-  local name = "ranks-" .. split .. ".npy"
-  local path = dir .. "/" .. run.folder .. "/" .. name
+local function read_ranks(dir, run, metrics, about)
+  local path = string.format("%s/%s/%s", dir, run.folder, about.ranks)
   if core.file_kind(path) ~= "file" then return nil end
-  local fine, ranks = pcall(core.ranks, path)
+  local fine, ranks = pcall(core.ranks, path, about.folds)
   if not fine then return nil, reason_of(ranks) end
   local counted = ranks:metrics()
+  if about.images and counted.images ~= about.images then
+    return nil, string.format("%s: holds %s and result.json says %s", path,
+      text.plural(counted.images, "image"), text.count(about.images))
+  end
   for _, metric in ipairs(layout.metrics) do
     local ours, told = counted[metric[1]], metrics[metric[1]]
     if math.abs(ours - told) > 1e-6 then
@@ -97,18 +102,49 @@ local function read_ranks(dir, run, split, metrics)
   return ranks
 end
 
--- What is on disk: {[run] = {result =, problem =}}, and the split that a table is of: test when any
--- run has it, as dev and test numbers do not mix.
-local function read_runs(plan, dir)
-  local found, split = {}, nil
-  for _, run in ipairs(plan.runs) do
-    local result, problem = read_json(dir, run, "result.json")
-    if not result and not problem then problem = read_error(dir, run) end
-    found[run] = { result = result, problem = problem }
-    if result and type(result.test) == "table" then split = "test" end
-    if result and type(result.dev) == "table" then split = split or "dev" end
+-- Of result.json: 1, which has no number, knows one test set and no split.
+local FORMAT <const> = 2
+
+local function read_result(dir, run)
+  local result, problem = read_json(dir, run, "result.json")
+  if not result then return nil, problem or read_error(dir, run) end
+  local format = math.tointeger(result.format or 1)
+  if not format or format > FORMAT then
+    return nil, string.format("result.json: expected format %d or older, found %s", FORMAT,
+      tostring(result.format))
   end
-  return found, split or "test"
+  return result
+end
+
+-- What is on disk: {[run] = {result =, problem =}}, and the sets that a table is of: the test sets,
+-- and dev only where no run has one or it was asked for.
+local function read_runs(plan, dir, asked)
+  local found, sets, seen, has = {}, {}, {}, {}
+  local function add(set)
+    local key = tostring(set.named) .. set.name
+    if not seen[key] then sets[#sets + 1] = { name = set.name, named = set.named } end
+    seen[key] = true
+  end
+  for _, run in ipairs(plan.runs) do
+    for _, set in ipairs(test_sets.of_config(run.config)) do if set.named then add(set) end end
+  end
+  for _, run in ipairs(plan.runs) do
+    local result, problem = read_result(dir, run)
+    found[run] = { result = result, problem = problem }
+    if result then
+      for _, name in ipairs { "test", "dev" } do
+        has[name] = has[name] or type(result[name]) == "table"
+      end
+      for _, name in ipairs(type(result.tests) == "table" and text.sorted_keys(result.tests) or {}) do
+        if type(name) == "string" then add { name = name, named = true } end
+      end
+    end
+  end
+  if has.test or (#sets == 0 and not has.dev) or (#sets == 0 and asked == "test") then
+    add { name = "test", named = false }
+  end
+  if asked == "dev" or #sets == 0 then sets = { { name = "dev", named = false } } end
+  return found, sets
 end
 
 -- The row that others are compared with: the one that is named, or the one that is the base itself.
@@ -123,68 +159,93 @@ local function reference_of(plan, rows)
   return nil
 end
 
--- {plan =, split = "test" | "dev", reference = a row or nil, rows = {{name =, paper =, changes =,
---  runs = {{seed =, metrics =, folder =}..}, failed = {{seed =, reason =}..}, missing = how many,
---  delta = see compare.lua}..}, warnings = lines about what is not as it should be,
---  without_ranks = finished runs that have none}
--- asked: the split; nil for test where there is any.
-function M.read(dir, asked)
-  local plan = plan_of.read(dir)
-  check_plan(plan, dir .. "/plan.json")
-  local rows, by_slug, provenances, ranks, warnings = {}, {}, {}, {}, {}
+-- Adds the run to its row: the metrics it has of the set, or why it has none.
+local function add_run(set, row, planned, one)
+  local metrics, problem = nil, one.problem
+  if one.result then
+    metrics, problem = metrics_of(one.result, set)
+    if not metrics then problem = problem or "result.json: " .. set.name .. " was not evaluated" end
+  end
+  local about = metrics and test_sets.about(metrics, set, planned.config)
+  row.about = row.about or about
+  if about and not test_sets.same(about, row.about) then
+    problem = string.format("result.json: %s, and others of the row: %s", test_sets.label(about),
+      test_sets.label(row.about))
+  elseif metrics then
+    local run = { seed = planned.seed, metrics = metrics, folder = planned.folder }
+    row.runs[#row.runs + 1] = run
+    return run, about
+  end
+  if problem then
+    row.failed[#row.failed + 1] = { seed = planned.seed, reason = problem }
+  else
+    row.missing = row.missing + 1
+  end
+end
+
+-- Fills in a set: its rows, and their distances from the reference.
+local function read_set(set, plan, dir, found)
+  local by_slug, provenances, ranks = {}, {}, {}
+  set.plan, set.rows, set.warnings, set.without_ranks = plan, {}, {}, 0
   for i, row in ipairs(plan.rows) do
-    rows[i] = { name = row.name, paper = row.paper, changes = row.changes, runs = {}, failed = {},
-      missing = 0 }
-    by_slug[row.slug] = rows[i]
+    set.rows[i] = { name = row.name, paper = row.paper, changes = row.changes, runs = {},
+      failed = {}, missing = 0 }
+    by_slug[row.slug] = set.rows[i]
   end
-  local found, split = read_runs(plan, dir)
-  split = asked or split
-  local without_ranks = 0
-  local function warn(problem)
-    if problem then warnings[#warnings + 1] = problem end
-    return problem
-  end
+  local function warn(problem) set.warnings[#set.warnings + 1] = problem end
   for _, planned in ipairs(plan.runs) do
-    local row, one = by_slug[planned.row], found[planned]
-    local metrics, problem = nil, one.problem
-    if one.result then
-      metrics, problem = metrics_of(one.result, split)
-      if not metrics then problem = problem or "result.json: " .. split .. " was not evaluated" end
-    end
-    if metrics then
-      local run = { seed = planned.seed, metrics = metrics, folder = planned.folder }
-      row.runs[#row.runs + 1] = run
+    local run, about = add_run(set, by_slug[planned.row], planned, found[planned])
+    if run then
       local provenance, broken = read_json(dir, planned, "provenance.json")
       provenances[#provenances + 1] = provenance
       warn(broken and planned.folder .. "/" .. broken)
-      ranks[run], broken = read_ranks(dir, planned, split, metrics)
+      ranks[run], broken = read_ranks(dir, planned, run.metrics, about)
       warn(broken)
-      if not ranks[run] then without_ranks = without_ranks + 1 end
-    elseif problem then
-      row.failed[#row.failed + 1] = { seed = planned.seed, reason = problem }
-    else
-      row.missing = row.missing + 1
+      if not ranks[run] then set.without_ranks = set.without_ranks + 1 end
     end
   end
-  local reference = reference_of(plan, rows)
-  if reference then
-    for _, problem in ipairs(compare.rows(rows, reference, ranks)) do warn(problem) end
+  set.reference = reference_of(plan, set.rows)
+  set.about = set.reference and set.reference.about
+  for _, row in ipairs(set.rows) do set.about = set.about or row.about end
+  local alike = {}
+  for _, row in ipairs(set.rows) do
+    row.apart = row.about ~= nil and not test_sets.same(row.about, set.about)
+    set.mixed = set.mixed or row.apart
+    if not row.apart then alike[#alike + 1] = row end
+  end
+  if set.reference then
+    for _, problem in ipairs(compare.rows(alike, set.reference, ranks)) do warn(problem) end
   end
   for _, note in ipairs(mixtures.notes(provenances)) do warn(note) end
-  return { plan = plan, split = split, reference = reference, rows = rows, warnings = warnings,
-    without_ranks = without_ranks }
 end
 
--- A plain table with everything: what JSON and the report are made of.
-function M.object(results)
-  return summary.object(results)
+-- {plan =, sets = {a table of numbers each: {name = "test", "dev" or a test set's, named = whether
+--  the plan names it, about = what its numbers are of (test_sets.about), mixed = whether rows
+--  differ in that, reference = a row or nil, rows = {{name =, paper =, changes =, about =, apart =
+--  whether it is of something else than the others, runs = {{seed =, metrics =, folder =}..},
+--  failed = {{seed =, reason =}..}, missing = how many, delta = see compare.lua}..}, warnings =
+--  lines about problems, without_ranks = finished runs that have none}..}}
+-- asked: "dev", "test", or nil for the test sets where there are any.
+function M.read(dir, asked)
+  local plan = plan_of.read(dir)
+  check_plan(plan, dir .. "/plan.json")
+  local found, sets = read_runs(plan, dir, asked)
+  for _, set in ipairs(sets) do read_set(set, plan, dir, found) end
+  return { plan = plan, sets = sets }
 end
+
+-- A plain table for each set: what JSON, figures and the report are made of.
+M.objects = summary.objects
 
 -- How many runs failed.
 function M.failures(results)
-  local count = 0
-  for _, row in ipairs(results.rows) do count = count + #row.failed end
-  return count
+  local failed = {}
+  for _, set in ipairs(results.sets) do
+    for _, row in ipairs(set.rows) do
+      for _, failure in ipairs(row.failed) do failed[row.name .. "\0" .. failure.seed] = true end
+    end
+  end
+  return #text.sorted_keys(failed)
 end
 
 M.formats = { "md", "tex", "csv", "json" }
@@ -193,7 +254,7 @@ local render = {
   md = function(results) return layout.markdown(summary.page(results)) end,
   tex = function(results) return layout.latex(summary.page(results)) end,
   csv = function(results) return layout.csv(summary.records(results)) end,
-  json = function(results) return core.json_encode(summary.object(results), 1) .. "\n" end,
+  json = function(results) return core.json_encode(summary.whole(results), 1) .. "\n" end,
 }
 
 function M.check_format(format)

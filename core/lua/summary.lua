@@ -4,6 +4,7 @@ local compare = require "stepwise.compare"
 local core = require "stepwise.core"
 local layout = require "stepwise.layout"
 local statistics = require "stepwise.statistics"
+local test_sets = require "stepwise.test_sets"
 local text = require "stepwise.text"
 
 local M = {}
@@ -14,12 +15,14 @@ local function values_of(row, metric)
   return values
 end
 
--- The paper's value of a metric, or nil.
-local function paper_value(paper, metric)
-  local value
-  if paper and metric == "rsum" then
+-- The paper's value of a metric on a set, or nil.
+local function paper_value(set, row, metric)
+  local paper, value = row.paper, nil
+  if set.named then paper = paper and paper[set.name] end
+  if type(paper) ~= "table" then return nil end
+  if metric == "rsum" then
     value = paper.rsum
-  elseif paper then
+  else
     local recalls = paper[metric:find("^i2t") and "text" or "image"]
     local at = { r1 = 1, r5 = 2, r10 = 3 }
     value = type(recalls) == "table" and recalls[at[metric:match("_(r%d+)$")]]
@@ -28,11 +31,11 @@ local function paper_value(paper, metric)
 end
 
 -- The metrics beside which the paper's numbers stand: rsum, or where no row has that, all it has.
-local function metrics_with_paper(rows)
+local function metrics_with_paper(set)
   local has = {}
-  for _, row in ipairs(rows) do
+  for _, row in ipairs(set.rows) do
     for _, metric in ipairs(layout.metrics) do
-      if paper_value(row.paper, metric[1]) then has[metric[1]] = true end
+      if paper_value(set, row, metric[1]) then has[metric[1]] = true end
     end
   end
   return has.rsum and { rsum = true } or has
@@ -99,7 +102,7 @@ local function notes_on_differences(results, note)
   end
 end
 
-local function notes_of(results)
+local function notes_of_set(results)
   local plan, notes = results.plan, {}
   local least, most, finished = math.huge, 0, 0
   for _, row in ipairs(results.rows) do
@@ -110,9 +113,15 @@ local function notes_of(results)
   if plan.generated then
     note("Generated scenes (%s): these numbers say nothing about Flickr30K or COCO.", plan.data)
   end
-  note("Split %s of %s, at the step with the best dev rsum. n: runs of a row%s.", results.split,
-    plan.data, most > 1 and ", one a seed; ±: their sample standard deviation" or "")
-  if results.split == "dev" and finished > 0 then
+  local about = results.about or test_sets.about({}, results)
+  note("Split %s of %s%s, at the step with the best dev rsum. n: runs of a row%s.", about.split,
+    plan.data, about.told and ": " .. test_sets.sizes(about) or "",
+    most > 1 and ", one a seed; ±: their sample standard deviation" or "")
+  if results.mixed then
+    note("Rows differ in what they are evaluated on (column split): those that are not as said here "
+      .. "are compared with none.")
+  end
+  if results.name == "dev" and finished > 0 then
     note("The step was chosen on these same queries, so new ones would give somewhat less.")
   end
   if results.reference then
@@ -123,7 +132,7 @@ local function notes_of(results)
   if results.without_ranks > 0 and results.without_ranks < finished then
     note("%s of %d without ranks of queries.", text.plural(results.without_ranks, "run"), finished)
   end
-  if next(metrics_with_paper(results.rows)) then
+  if next(metrics_with_paper(results)) then
     note("paper: one run a row, without spread; on its own data. All its numbers: --format csv.")
   end
   for _, row in ipairs(results.rows) do
@@ -136,6 +145,28 @@ local function notes_of(results)
   end
   table.move(results.warnings, 1, #results.warnings, #notes + 1, notes)
   if plan.note then note("%s", plan.note) end
+  return notes
+end
+
+-- The notes of all sets: what they say alike once, the rest with the name of its set.
+local function notes_of(results)
+  local lists, counts, notes, said = {}, {}, {}, {}
+  for i, set in ipairs(results.sets) do
+    lists[i] = notes_of_set(set)
+    local of_set = {}
+    for _, note in ipairs(lists[i]) do of_set[note] = true end
+    for note in pairs(of_set) do counts[note] = (counts[note] or 0) + 1 end
+  end
+  for i, set in ipairs(results.sets) do
+    for _, note in ipairs(lists[i]) do
+      local everywhere = counts[note] == #results.sets
+      if not everywhere then
+        notes[#notes + 1] = set.name .. ": " .. note
+      elseif not said[note] then
+        notes[#notes + 1], said[note] = note, true
+      end
+    end
+  end
   return notes
 end
 
@@ -162,7 +193,9 @@ end
 -- Marks the cells of the highest mean as it is printed, when there is something to choose from.
 local function mark_best(rows, column)
   local best, count = -math.huge, 0
-  local function value(row) return tonumber(row[column] and row[column][1]:match("^[%d.]+")) end
+  local function value(row)
+    return not row.apart and tonumber(row[column] and row[column][1]:match("^[%d.]+"))
+  end
   for _, row in ipairs(rows) do
     if value(row) then best, count = math.max(best, value(row)), count + 1 end
   end
@@ -172,9 +205,9 @@ local function mark_best(rows, column)
 end
 
 local function recalls_block(results)
-  local beside = metrics_with_paper(results.rows)
-  local block = { head = { "" }, rows = {} }
-  for i, row in ipairs(results.rows) do block.rows[i] = { row.name } end
+  local beside = metrics_with_paper(results)
+  local block = { head = { results.named and results.name or "" }, rows = {}, words = {} }
+  for i, row in ipairs(results.rows) do block.rows[i] = { row.name, apart = row.apart } end
   for _, metric in ipairs(layout.metrics) do
     local column = #block.head + 1
     block.head[column] = metric[2]
@@ -185,15 +218,28 @@ local function recalls_block(results)
     if beside[metric[1]] then
       block.head[column + 1] = beside.rsum and "paper" or "paper " .. metric[2]
       for i, row in ipairs(results.rows) do
-        local value = paper_value(row.paper, metric[1])
+        local value = paper_value(results, row, metric[1])
         block.rows[i][column + 1] = value and string.format("%.1f", value) or ""
       end
+    end
+  end
+  if results.mixed or results.name == "dev" then
+    local column = #block.head + 1
+    block.head[column], block.words[column] = "split", true
+    for i, row in ipairs(results.rows) do
+      local sizes = row.about and results.mixed and test_sets.sizes(row.about) or ""
+      block.rows[i][column] = row.about and row.about.split .. (sizes ~= "" and ", " .. sizes or "")
+        or ""
     end
   end
   block.head[#block.head + 1] = "n"
   for i, row in ipairs(results.rows) do
     block.rows[i][#block.head] = tostring(#row.runs)
     if #row.runs == 0 then block.rows[i].span = instead_of_numbers(row) end
+  end
+  if results.named then
+    block.title = results.name .. (results.about and " (" .. test_sets.label(results.about) .. ")"
+      or "") .. ":"
   end
   return block
 end
@@ -209,7 +255,8 @@ local function verdict(rsum)
 end
 
 -- What each row changes of the base, and what came of it. Columns without a word are left out.
-local function changes_block(results)
+-- first: whether it is the table's first set; the others say nothing without a distance.
+local function changes_block(results, first)
   local reference = results.reference
   local head = { "", "change", "Δ rsum", "95 % interval", "p", "separable" }
   local words, columns, rows = { true, true, false, false, false, true }, {}, {}
@@ -234,24 +281,35 @@ local function changes_block(results)
       for i, row in ipairs(rows) do block.rows[i][at] = row[c] end
     end
   end
-  if #block.head == 1 then return nil end
+  if #block.head == 1 or (results.named and not columns[3] and not first) then return nil end
   block.title = columns[3] and "Against '" .. reference.name .. "':" or "What the rows change:"
+  if results.named then
+    block.head[1], block.title = results.name, results.name .. ": " .. block.title
+  end
   return block
 end
 
 -- The page that layout.lua renders.
 function M.page(results)
-  local title = results.plan.title
+  local title, blocks = results.plan.title, {}
   if results.plan.generated then title = title .. " (generated scenes)" end
-  return { title = title, blocks = { recalls_block(results), changes_block(results) },
-    notes = notes_of(results) }
+  for i, set in ipairs(results.sets) do
+    blocks[#blocks + 1] = recalls_block(set)
+    blocks[#blocks + 1] = changes_block(set, i == 1)
+  end
+  return { title = title, blocks = blocks, notes = notes_of(results) }
 end
 
 -- ---- for programs ----------------------------------------------------------------------------
 
 -- Rows for CSV: one a row of the table; means as they are, statistics to more digits than they
--- hold, so that the last bits of a machine's mathematics do not show.
+-- hold, so that the last bits of a machine's mathematics do not show. Where a result says what it is
+-- of, that comes last: the test set, its split, images, captions and folds.
 function M.records(results)
+  local told = false
+  for _, set in ipairs(results.sets) do
+    told = told or set.named or set.mixed or (set.about ~= nil and set.about.told)
+  end
   local head = { "row", "n", "seeds", "failed", "reason", "changes" }
   for _, metric in ipairs(layout.metrics) do
     for _, kind in ipairs { "mean", "std", "paper" } do
@@ -262,10 +320,15 @@ function M.records(results)
     "separable" } do
     head[#head + 1] = name
   end
+  local about_keys = { "split", "images", "captions", "folds" }
+  if told then
+    head[#head + 1] = "test"
+    table.move(about_keys, 1, #about_keys, #head + 1, head)
+  end
   local rows = { head }
   local function number(value) return value and text.number(value) or "" end
   local function rounded(value) return value and string.format("%.6g", value) or "" end
-  for _, row in ipairs(results.rows) do
+  local function add(set, row)
     local seeds = {}
     for i, run in ipairs(row.runs) do seeds[i] = tostring(run.seed) end
     local reasons = {}
@@ -276,26 +339,41 @@ function M.records(results)
       local values = values_of(row, metric[1])
       cells[#cells + 1] = #values > 0 and number(statistics.mean(values)) or ""
       cells[#cells + 1] = rounded(statistics.deviation(values))
-      cells[#cells + 1] = number(paper_value(row.paper, metric[1]))
+      cells[#cells + 1] = number(paper_value(set, row, metric[1]))
     end
     local rsum = row.delta and row.delta.rsum or {}
     for _, key in ipairs { "mean", "low", "high", "p", "p_holm" } do
       cells[#cells + 1] = rounded(rsum[key])
     end
     cells[#cells + 1] = rsum.n and tostring(rsum.separable) or ""
+    if told then
+      cells[#cells + 1] = set.name
+      for _, key in ipairs(about_keys) do
+        cells[#cells + 1] = row.about and tostring(row.about[key] or "") or ""
+      end
+    end
     rows[#rows + 1] = cells
+  end
+  for _, set in ipairs(results.sets) do
+    for _, row in ipairs(set.rows) do add(set, row) end
   end
   return rows
 end
 
--- A plain table with everything, for JSON.
-function M.object(results)
+-- What numbers are of, for JSON.
+local function about_object(about)
+  return about and { split = about.split, images = about.images, captions = about.captions,
+    folds = about.folds }
+end
+
+-- A plain table with everything about one set.
+local function object(set)
   local rows = core.json_array {}
-  for i, row in ipairs(results.rows) do
+  for i, row in ipairs(set.rows) do
     local metrics = {}
     for _, metric in ipairs(layout.metrics) do
       local values = values_of(row, metric[1])
-      local paper = paper_value(row.paper, metric[1])
+      local paper = paper_value(set, row, metric[1])
       if #values > 0 or paper then
         metrics[metric[1]] = {
           mean = #values > 0 and statistics.mean(values) or nil,
@@ -306,15 +384,34 @@ function M.object(results)
     rows[i] = {
       name = row.name, n = #row.runs, metrics = metrics, changes = row.changes,
       runs = core.json_array(row.runs), failed = core.json_array(row.failed),
-      missing = row.missing, delta = row.delta,
+      missing = row.missing, delta = row.delta, apart = row.apart or nil,
+      about = set.mixed and about_object(row.about) or nil,
     }
   end
-  local plan = results.plan
+  local plan, about = set.plan, set.about
   return {
-    title = plan.title, data = plan.data, generated = plan.generated, split = results.split,
-    reference = results.reference and results.reference.name, rows = rows,
-    notes = core.json_array(notes_of(results)),
+    title = plan.title, data = plan.data, generated = plan.generated,
+    split = about and about.split or set.name, test = set.named and set.name or nil,
+    about = about and (about.told or set.named) and about_object(about) or nil,
+    reference = set.reference and set.reference.name, rows = rows,
+    notes = core.json_array(notes_of_set(set)),
   }
+end
+
+-- One plain table a set, for figures and the report.
+function M.objects(results)
+  local list = {}
+  for i, set in ipairs(results.sets) do list[i] = object(set) end
+  return list
+end
+
+-- One plain table for JSON: of a set without a name as it is, else a list of the sets.
+function M.whole(results)
+  local list = M.objects(results)
+  if #list == 1 and not list[1].test then return list[1] end
+  local plan = results.plan
+  return { title = plan.title, data = plan.data, generated = plan.generated,
+    tests = core.json_array(list), notes = core.json_array(notes_of(results)) }
 end
 
 return M

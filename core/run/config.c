@@ -106,11 +106,14 @@ static enum sw_option_kind as_option(enum sw_key_kind kind)
                                     : SW_CHOICE;
 }
 
-/* A new reference, or NULL when out of memory. */
-static json_t *preset_of(const struct sw_config_key *key)
+static json_t *default_of(const struct sw_config_key *key, const char *where,
+                          struct sw_error *error)
 {
-    return key->kind == SW_KEY_TESTS ? json_array()
-                                     : sw_typed_value(as_option(key->kind), key->preset);
+    json_t *preset = key->kind == SW_KEY_TESTS ? json_array()
+                                               : sw_typed_value(as_option(key->kind), key->preset);
+    json_t *checked = check_key(key, preset, where, error);
+    json_decref(preset);
+    return checked;
 }
 
 /* Copies a section's keys, checked or by default, from `given` (may be NULL) to `into`. */
@@ -123,11 +126,8 @@ static int resolve_section(const char *section, const json_t *given, json_t *int
         char where[96];
         snprintf(where, sizeof where, "%s%s%s", section, *section ? "." : "", keys[i].name);
         const json_t *value = json_object_get(given, keys[i].name);
-        json_t *preset = NULL;
-        if (!value)
-            value = preset = preset_of(&keys[i]);
-        json_t *checked = check_key(&keys[i], value, where, error);
-        json_decref(preset);
+        json_t *checked = value ? check_key(&keys[i], value, where, error)
+                                : default_of(&keys[i], where, error);
         if (!checked)
             return 0;
         if (json_object_set_new(into, keys[i].name, checked) != 0) {
@@ -229,7 +229,7 @@ static json_t *hashed(const json_t *config)
     json_t *copy = sw_config_portable(config);
     for (size_t i = 0; copy && i < KEYS; i++) {
         json_t *section = *keys[i].section ? json_object_get(copy, keys[i].section) : copy;
-        json_t *preset = keys[i].later ? preset_of(&keys[i]) : NULL;
+        json_t *preset = keys[i].later ? default_of(&keys[i], "", NULL) : NULL;
         if (preset && json_equal(json_object_get(section, keys[i].name), preset))
             json_object_del(section, keys[i].name);
         json_decref(preset);
