@@ -1,7 +1,7 @@
 -- attention.lua: where a model looks, for one image and one sentence: weights, pictures, a table.
 --
---   local found = attention.explain(session, { checkpoint =, data =, split =, vocab =, precaps =,
---     image = number or name, caption = 0 .. q - 1 or text = "a sentence" })
+--   local found = attention.explain(session, { checkpoint =, data =, split =, images =, vocab =,
+--     precaps =, image = number or name, caption = 0 .. q - 1 or text = "a sentence" })
 --   attention.draw(found, { pictures = DIR, format = "svg", output = "attention.svg" })
 --   attention.draw_matrix(found, { format = "svg", output = "matrix.svg" })
 --   attention.tsv(found)

@@ -182,19 +182,19 @@ local function check_paper(paper, what)
   if paper.rsum ~= nil then expect(paper.rsum, "number", what .. ".rsum") end
 end
 
--- What the paper prints of each test set that the config names; of the only one where it names none.
+-- What the paper prints of each test set that the config names; of the one set where it names none.
 local function check_papers(paper, config, what)
   local names = {}
   for i, set in ipairs(test_sets.of_config(config)) do names[i] = set.named and set.name or nil end
   if #names == 0 then return check_paper(paper, what) end
-  for name, part in pairs(expect(paper, "table", what)) do
+  for name, printed in pairs(expect(paper, "table", what)) do
     local known = false
     for _, one in ipairs(names) do known = known or one == name end
     if not known then
-      fail("%s: expected what it prints of each test set, as { [\"%s\"] = { rsum = 500.0 } }%s", what,
-        names[1], core.suggest(tostring(name), names))
+      fail("%s: expected what it prints of each test set, as { [\"%s\"] = { rsum = 500.0 } }%s",
+        what, names[1], core.suggest(tostring(name), names))
     end
-    check_paper(part, what .. "['" .. name .. "']")
+    check_paper(printed, what .. "['" .. name .. "']")
   end
 end
 
@@ -216,10 +216,10 @@ end
 
 -- table { title =, base = experiment, rows = {{ name =, changes.., paper = .. }, ..},
 --         reference = the row that others are compared with, note =, tests = }
--- paper = {text = {R@1, R@5, R@10}, image = {..}, rsum =}: what the paper prints, R@10 as it has it;
---         with tests { NAME = such a one, .. }
+-- paper = {text = {R@1, R@5, R@10}, image = {..}, rsum =}: what the paper prints, R@10 as it has
+--         it; with tests { NAME = such a one, .. }
 -- tests = { NAME = { split =, images =, folds = }, .. }, or a list of { name = NAME, .. }: each run
---         is evaluated on all of them; what one does not say is data.test_split, .test_images, .folds
+--         is evaluated on all of them; what one leaves out is data.test_split, test_images, folds
 function M.table(t)
   expect(t, "table", "table")
   check_keys(t, table_keys, "table")

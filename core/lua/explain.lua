@@ -1,6 +1,7 @@
 -- explain.lua: stepwise explain
 local attention = require "stepwise.attention"
 local core = require "stepwise.core"
+local test_sets = require "stepwise.test_sets"
 local text = require "stepwise.text"
 
 local M = {
@@ -15,7 +16,7 @@ largest (bright); both stand below it, and the strongest region has a frame.]],
   arguments = { 1, 1 },
   options = {
     { "data", "DIR", "the data folder" },
-    { "split", "SPLIT", "test when none is given" },
+    { "split", "SPLIT", "all of this split; else the images that the run was tested on" },
     { "image", "ID", "its name in SPLIT_ids.txt, with or without ending, else a number from 0" },
     { "caption", "J", "one of the image's own, from 0; 0 when none is given", kind = "integer" },
     { "text", "SENTENCE", "a sentence of yours instead of a caption" },
@@ -33,6 +34,18 @@ largest (bright); both stand below it, and the strongest region has a frame.]],
 function M.checkpoint(path)
   if core.file_kind(path) ~= "folder" then return path end
   return path:gsub("(.)/+$", "%1") .. "/checkpoint.safetensors"
+end
+
+-- What a question is put to: a split that is named, whole; else the first test set of the run that
+-- the checkpoint is of, as far as it goes.
+function M.source(session, given, path)
+  local source = { checkpoint = M.checkpoint(path), data = given.data, split = given.split,
+    vocab = given.vocab }
+  local config = session:checkpoint_config(source.checkpoint)
+  local set = test_sets.of_config(config)[1] or { split = "test", images = 0 }
+  if not given.split then source.split, source.images = set.split, set.images end
+  source.precaps = given.precaps or config.data.precaps
+  return source
 end
 
 -- The folder of pictures, or nil.
@@ -118,11 +131,9 @@ function M.run(given, arguments)
   end
   M.pictures(given, "explain")
   local session <close> = core.session { threads = given.threads }
-  local found = attention.explain(session, {
-    checkpoint = M.checkpoint(arguments[1]), data = given.data, split = given.split or "test",
-    vocab = given.vocab, precaps = given.precaps, image = given.image, caption = given.caption,
-    text = given.text,
-  })
+  local request = M.source(session, given, arguments[1])
+  request.image, request.caption, request.text = given.image, given.caption, given.text
+  local found = attention.explain(session, request)
   local files, complaints, broken = {}, {}, false
   if given.out or not given.json then files, complaints, broken = write(given, found) end
   table.move(found.warnings, 1, #found.warnings, #complaints + 1, complaints)

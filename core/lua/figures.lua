@@ -6,6 +6,7 @@ local core = require "stepwise.core"
 local curves = require "stepwise.curves"
 local gnuplot = require "stepwise.gnuplot"
 local svg = require "stepwise.svg"
+local test_sets = require "stepwise.test_sets"
 local text = require "stepwise.text"
 
 local M = {}
@@ -189,6 +190,31 @@ function M.of_table(object)
     },
     arrays = { name = names }, says = says,
   }
+end
+
+-- The figures of all objects of results.objects(), one for each test set; a row that is evaluated
+-- on something else says so beside its name.
+function M.of_tables(objects)
+  local list = {}
+  for i, object in ipairs(objects) do
+    local copy = {}
+    for key, value in pairs(object) do copy[key] = value end
+    copy.rows = {}
+    for r, row in ipairs(object.rows) do
+      copy.rows[r] = row.apart and setmetatable({ name = string.format("%s (%s)", row.name,
+        test_sets.label(row.about)) }, { __index = row }) or row
+    end
+    local figure = M.of_table(copy)
+    if figure then
+      if i > 1 then figure.name = figure.name .. "-" .. i end
+      if object.test then
+        figure.says = string.format("%s (%s). %s", object.test, test_sets.label(object.about),
+          figure.says)
+      end
+      list[#list + 1] = figure
+    end
+  end
+  return list
 end
 
 return M

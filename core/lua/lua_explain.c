@@ -22,6 +22,7 @@ static struct sw_query_source source_of(lua_State *L)
         .split = needed(L, "split"),
         .vocab = sw_lua_text_field(L, 2, "vocab", NULL),
         .precaps = sw_lua_switch_field(L, 2, "precaps", 0),
+        .images = (size_t)sw_lua_integer_field(L, 2, "images", 0, 0, LUA_MAXINTEGER),
     };
 }
 
@@ -66,8 +67,8 @@ static int push_answer(lua_State *L, struct sw_lua_box *box, const struct sw_err
     return 1;
 }
 
-/* session:explain{checkpoint =, data =, split =, vocab =, precaps =, image =, caption = or text =}:
- * see run/explain.h; image is a name or a number, caption (0 when there is no text) one of its own.
+/* session:explain{checkpoint =, data =, split =, images =, vocab =, precaps =, image =, caption = or
+ * text =}: see run/explain.h; image is a name or a number, caption (0 when there is no text) one of its own.
  */
 static int explain(lua_State *L)
 {
@@ -87,8 +88,8 @@ static int explain(lua_State *L)
 
 enum { TOP = 5 };
 
-/* session:find{checkpoint =, data =, split =, vocab =, precaps =, text = or image =, top =}: see
- * run/search.h */
+/* session:find{checkpoint =, data =, split =, images =, vocab =, precaps =, text = or image =, top =,
+ * first =, count =}: see run/search.h */
 static int find(lua_State *L)
 {
     struct sw_error error = {0};
@@ -96,6 +97,8 @@ static int find(lua_State *L)
     struct sw_search_request request = {.source = source_of(L)};
     request.text = sentence_of(L, &request.length);
     request.top = (size_t)sw_lua_integer_field(L, 2, "top", TOP, 1, LUA_MAXINTEGER);
+    request.first = (size_t)sw_lua_integer_field(L, 2, "first", 0, 0, LUA_MAXINTEGER);
+    request.count = (size_t)sw_lua_integer_field(L, 2, "count", 0, 0, LUA_MAXINTEGER);
     int type = lua_getfield(L, 2, "image");
     lua_pop(L, 1);
     if (request.text && type != LUA_TNIL)

@@ -73,7 +73,8 @@ function M.build(path, given, overrides, seeds)
         or "a " .. type(value)))
   end
   local source = {
-    config = describe.config_of(value.base, value.tests), on_scenes = value.base.on_scenes, label = path,
+    config = describe.config_of(value.base, value.tests),
+    on_scenes = value.base.on_scenes, label = path,
   }
   local base, about = setup.configure(source, given, overrides)
   local plan = {

@@ -31,7 +31,7 @@ local function base_of(path)
   return path:match("([^/]+)$") or path
 end
 
--- The rows of a table's folder as groups of runs, and the figure of the table itself.
+-- The rows of a table's folder as groups of runs, and the figures of the table itself.
 function M.of_ablation(dir)
   local groups, at = {}, {}
   local plan = plan_of.read(dir)
@@ -45,7 +45,7 @@ function M.of_ablation(dir)
       table.insert(at[run.row].runs, curves.read(metrics))
     end
   end
-  return groups, figures.of_table(results_of.object(results_of.read(dir)))
+  return groups, figures.of_tables(results_of.objects(results_of.read(dir)))
 end
 
 -- Adds what `path` holds to the groups of curves or to the list of figures.
@@ -57,9 +57,9 @@ local function collect(path, groups, list, images)
   elseif kind == "file" and path:find("%.tsv$") and base_of(path) ~= "metrics.tsv" then
     list[#list + 1] = matrices.weights(path, base_of(path):gsub("%.tsv$", ""))
   elseif core.file_kind(path .. "/plan.json") == "file" then
-    local rows, table_figure = M.of_ablation(path)
+    local rows, table_figures = M.of_ablation(path)
     table.move(rows, 1, #rows, #groups + 1, groups)
-    list[#list + 1] = table_figure
+    table.move(table_figures, 1, #table_figures, #list + 1, list)
   elseif core.file_kind(path .. "/metrics.tsv") == "file" then
     groups[#groups + 1] = { name = base_of(path), runs = { curves.read(path .. "/metrics.tsv") } }
   else

@@ -5,6 +5,7 @@ local figures = require "stepwise.figures"
 local layout = require "stepwise.layout"
 local plan_of = require "stepwise.plan"
 local results_of = require "stepwise.results"
+local test_sets = require "stepwise.test_sets"
 
 local M = {}
 
@@ -71,15 +72,18 @@ end
 local function of_table(dir)
   local results = results_of.read(dir)
   local plan, problems = plan_of.read(dir), {}
-  local object = results_of.object(results)
+  local objects = results_of.objects(results)
   local groups, row_of, reasons, runs = {}, {}, {}, {}
   for i, row in ipairs(plan.rows) do
     groups[i] = { name = row.name, runs = {} }
     row_of[row.slug] = i
-    for _, failure in ipairs(object.rows[i] and object.rows[i].failed or {}) do
-      reasons[i .. "/" .. tostring(failure.seed)] = failure.reason
+    for _, object in ipairs(objects) do
+      for _, failure in ipairs(object.rows[i] and object.rows[i].failed or {}) do
+        reasons[i .. "/" .. tostring(failure.seed)] = failure.reason
+      end
     end
   end
+  local object = objects[1]
   for _, planned in ipairs(plan.runs) do
     local at = row_of[planned.row]
     if not at then
@@ -98,10 +102,11 @@ local function of_table(dir)
     if run.row == object.reference then base = base or run.config end
   end
   return {
-    kind = "table", dir = dir, title = object.title, plan = plan, object = object, runs = runs,
-    data = object.data, generated = object.generated == true, split = object.split,
+    kind = "table", dir = dir, title = object.title, plan = plan, object = object,
+    objects = objects, notes = results_of.notes(results), runs = runs, sets = results.sets,
+    data = object.data, generated = object.generated == true,
     base = base or (runs[1] and runs[1].config) or {}, groups = groups, problems = problems,
-    figure = figures.of_table(object),
+    figures = figures.of_tables(objects),
   }
 end
 
@@ -111,31 +116,38 @@ local function of_run(dir)
   local run = read_run(dir, name, problems)
   run.seed, run.row = M.at(run.config, "seed"), name
   local title = M.word(run.config, "name")
+  local sets = {}
+  for _, set in ipairs(test_sets.of_config(run.config)) do
+    if test_sets.metrics(run.result, set) then sets[#sets + 1] = set end
+  end
+  if #sets == 0 then sets[1] = { name = "dev", named = false } end
   return {
     kind = "run", dir = dir, title = title and title ~= "" and title or name, runs = { run },
     data = M.word(run.config, "data.dir") or M.word(run.provenance, "data.dir") or "",
     generated = M.at(run.provenance, "data.generated") == true,
-    split = M.at(run.result, "test") and "test" or "dev", base = run.config,
+    sets = sets, base = run.config,
     groups = run.curves and { { name = name, runs = { run.curves } } } or {}, problems = problems,
   }
 end
 
--- {kind = "table" | "run", dir =, title =, data =, generated =, split =, runs =, base = a config,
---  groups = of curves, problems = lines, and of a table: plan =, object =, figure =}
+-- {kind = "table" | "run", dir =, title =, data =, generated =, sets = the sets of queries that it
+--  has numbers of, the first being the one that is looked at, {{name =, named =}..}, runs =, base =
+--  a config, groups = of curves, problems = lines, and of a table: plan =, objects = one a set,
+--  object = the first, notes =, figures =}
 function M.read(dir)
   if core.file_kind(dir .. "/plan.json") == "file" then return of_table(dir) end
   if core.file_kind(dir .. "/metrics.tsv") == "file" then return of_run(dir) end
   core.fail(1, dir .. ": no run folder, it has neither plan.json nor metrics.tsv")
 end
 
--- The metrics of a run on the split of the report, or nil.
-function M.metrics(model, run)
-  local metrics = M.at(run.result, model.split)
-  if type(metrics) ~= "table" then return nil end
+-- The metrics of a run on a set, and what they are of (test_sets.about); nil without them.
+function M.metrics(run, set)
+  local metrics = test_sets.metrics(run.result, set)
+  if not metrics then return nil end
   for _, metric in ipairs(layout.metrics) do
     if type(metrics[metric[1]]) ~= "number" then return nil end
   end
-  return metrics
+  return metrics, test_sets.about(metrics, set, run.config)
 end
 
 -- The finished run whose dev rsum is best; of a table, of its base where that has one: what is
@@ -144,7 +156,8 @@ function M.best(model)
   local best, best_rsum
   local function look(of)
     for _, run in ipairs(model.runs) do
-      local rsum = M.at(run.result, "dev.rsum") or M.at(run.result, "test.rsum")
+      local metrics = M.metrics(run, model.sets[1])
+      local rsum = M.at(run.result, "dev.rsum") or metrics and metrics.rsum
       if run.state == "done" and type(rsum) == "number" and (not of or run.row == of)
         and (not best_rsum or rsum > best_rsum) then
         best, best_rsum = run, rsum

@@ -4,9 +4,9 @@ local attention = require "stepwise.attention"
 local core = require "stepwise.core"
 local data_of = require "stepwise.report_data"
 local html = require "stepwise.html"
-local npy = require "stepwise.npy"
 local pictures = require "stepwise.pictures"
 local svg = require "stepwise.svg"
+local test_sets = require "stepwise.test_sets"
 local text = require "stepwise.text"
 
 local M = {}
@@ -31,24 +31,27 @@ local function lines_of(path)
   return lines
 end
 
--- {images =, per = captions an image, [i] = {rank of image i, ranks of its captions..}}, or nil
--- and what is missing.
-local function ranks_of(model, run)
-  local path = string.format("%s/ranks-%s.npy", run.path, model.split)
+-- {images =, per = captions per image, folds =, [i] = {rank of image i, ranks of its captions..}},
+-- or nil and what is missing.
+local function ranks_of(run, about)
+  local path = string.format("%s/%s", run.path, about.ranks)
   if core.file_kind(path) ~= "file" then
     return nil, path .. " is missing: runs of this version write it when they end"
   end
-  local fine, matrix = pcall(npy.matrix, path)
-  if not fine then return nil, tostring(matrix) end
-  if matrix.columns < 2 then return nil, path
-    .. ": expected the rank of an image and of its captions" end
-  matrix.images, matrix.per = matrix.rows, matrix.columns - 1
-  return matrix
+  local fine, ranks = pcall(core.ranks, path, about.folds)
+  if not fine then return nil, tostring(ranks) end
+  local rows = ranks:rows()
+  rows.images, rows.per, rows.folds = #rows, #rows[1] - 1, about.folds
+  if about.images and about.images ~= rows.images then
+    return nil, string.format("%s holds %s, the run was evaluated on %s", path,
+      text.plural(rows.images, "image"), text.count(about.images))
+  end
+  return rows
 end
 
 -- What the parts below share; `missing` says what is not there.
 function M.open(model, options)
-  local look = { model = model, run = data_of.best(model), pictures = options.pictures, bytes = 0,
+  local look = { run = data_of.best(model), pictures = options.pictures, bytes = 0,
     missing = {} }
   local function lacks(...) look.missing[#look.missing + 1] = string.format(...) end
   if not look.run then
@@ -56,18 +59,22 @@ function M.open(model, options)
     return look
   end
   look.data = options.data or model.data
-  look.captions = lines_of(string.format("%s/%s_caps.txt", look.data, model.split))
+  look.set = model.sets[1]
+  local _, about = data_of.metrics(look.run, look.set)
+  look.about = about or test_sets.about({}, look.set, look.run.config)
+  look.split = look.about.split
+  look.captions = lines_of(string.format("%s/%s_caps.txt", look.data, look.split))
   if not look.captions then
     lacks("The captions are not at %s/%s_caps.txt; --data DIR names the data folder.", look.data,
-      model.split)
+      look.split)
   end
-  local ids = lines_of(string.format("%s/%s_ids.txt", look.data, model.split))
+  local ids = lines_of(string.format("%s/%s_ids.txt", look.data, look.split))
   local reason
-  look.ranks, reason = ranks_of(model, look.run)
+  look.ranks, reason = ranks_of(look.run, look.about)
   if reason then lacks("%s.", reason) end
   if look.ranks and look.captions and #look.captions < look.ranks.images * look.ranks.per then
     lacks("%s/%s_caps.txt has %s, the run was evaluated on %s: this is other data.", look.data,
-      model.split,
+      look.split,
       text.plural(#look.captions, "caption"), text.count(look.ranks.images * look.ranks.per))
     look.captions = nil
   end
@@ -144,13 +151,21 @@ local function queries_of(ranks)
   return images, captions
 end
 
--- What the model finds for a query; nil and the reason where it cannot be asked.
-local function ask(look, request)
+-- Puts a request to what the run was evaluated on.
+local function as_evaluated(look, request)
+  request.checkpoint, request.data, request.split = look.checkpoint, look.data, look.split
+  request.vocab, request.images = look.vocab, look.ranks.images
+  request.precaps = data_of.at(look.run.config, "data.precaps") == true
+  return request
+end
+
+-- What the model finds for a query about `image`, in its fold; nil where it cannot be asked.
+local function ask(look, image, request)
   if not look.checkpoint or not look.captions then return nil end
   look.session = look.session or core.session {}
-  request.checkpoint, request.data, request.split = look.checkpoint, look.data, look.model.split
-  request.vocab, request.top = look.vocab, FOUND
-  local fine, found = pcall(look.session.search, look.session, request)
+  request.top, request.count = FOUND, look.ranks.images // look.ranks.folds
+  request.first = image // request.count * request.count
+  local fine, found = pcall(look.session.search, look.session, as_evaluated(look, request))
   if not fine or type(found) ~= "table" then
     look.reason = look.reason or tostring(found)
     return nil
@@ -158,8 +173,11 @@ local function ask(look, request)
   return found
 end
 
-local function place(rank, count)
-  return string.format("place %s of %s", text.count(math.floor(rank) + 1), text.count(count))
+-- each: 1 for images, the captions per image for captions
+local function place(look, rank, each)
+  local folds = look.ranks.folds
+  return string.format("place %s of %s%s", text.count(rank + 1),
+    text.count(look.ranks.images // folds * each), folds > 1 and " of its fold" or "")
 end
 
 local function score(found)
@@ -168,7 +186,7 @@ end
 
 local function image_card(look, query)
   local per = look.ranks.per
-  local found = ask(look, { image = query.image })
+  local found = ask(look, query.image, { image = query.image })
   local items = {}
   if found then
     for i, one in ipairs(found) do
@@ -182,14 +200,14 @@ local function image_card(look, query)
   end
   return element("div", { class = "card-box" }, picture(look, query.image),
     element("div", {}, element("strong", {}, image_name(look, query.image))),
-    element("div", {}, "first own caption: ", place(query.rank, look.ranks.images * per)),
+    element("div", {}, "first own caption: ", place(look, query.rank, per)),
     element("div", { class = "soft" }, found and "found:" or "its captions:"),
       element("ol", {}, items))
 end
 
 local function caption_card(look, query)
   local sentence = look.captions[query.caption + 1]
-  local found = ask(look, { text = sentence })
+  local found = ask(look, query.image, { text = sentence })
   local cells, seen = {}, false
   local function cell(image, own, says)
     seen = seen or own
@@ -202,7 +220,7 @@ local function caption_card(look, query)
   end
   if not seen then cell(query.image, true, "its own") end
   return element("div", { class = "card-box" }, element("p", {}, "“", sentence, "”"),
-    element("div", {}, "its image: ", place(query.rank, look.ranks.images)),
+    element("div", {}, "its image: ", place(look, query.rank, 1)),
     element("div", { class = "soft" }, found and "found:" or "its image:"),
       element("div", { class = "row" }, cells))
 end
@@ -219,6 +237,12 @@ local function named(look)
   return run.row == run.name and run.name or string.format("%s (%s)", run.row, run.name)
 end
 
+-- "COCO 1K: split testall, 5,000 images, 25,000 captions, mean of 5 folds"
+local function set_name(look)
+  return (look.set.named and look.set.name .. ": " or "")
+    .. (look.about.told and test_sets.label(look.about) or look.split)
+end
+
 local function missing(look)
   if #look.missing == 0 then return nil end
   return element("p", { class = "notes" }, table.concat(look.missing, " "))
@@ -233,7 +257,7 @@ function M.retrievals(look)
     local best_captions, worst_captions, first_captions = extremes(captions)
     parts[#parts + 1] = element("p", {}, named(look), string.format(" on %s. An own caption comes "
       .. "first for %s of %s, the right image for %s of %s; of those, some at even distances are "
-      .. "shown.", look.model.split, text.count(first_images), text.plural(#images, "image"),
+      .. "shown.", set_name(look), text.count(first_images), text.plural(#images, "image"),
       text.count(first_captions), text.plural(#captions, "caption")))
     parts[#parts + 1] = cards(look, image_card, "Captions for an image: best", best_images)
     parts[#parts + 1] = cards(look, image_card, "Captions for an image: worst", worst_images)
@@ -266,10 +290,8 @@ local function shown_images(look)
 end
 
 local function draw(look, at, number)
-  local explanation = attention.explain(look.session, {
-    checkpoint = look.checkpoint, data = look.data, split = look.model.split, vocab = look.vocab,
-    image = at.image, caption = at.caption,
-  })
+  local explanation = attention.explain(look.session,
+    as_evaluated(look, { image = at.image, caption = at.caption }))
   local folder <close> = core.temporary_folder()
   local output = folder:path() .. "/attention.svg"
   local drawn, reason = attention.draw(explanation,
@@ -305,7 +327,7 @@ function M.attention(look)
     parts[#parts + 1] = figure
   end
   table.insert(parts, 2, element("p", {}, "The weights of ", named(look), " for a few images of ",
-    look.model.split, " whose captions it finds, each with its best caption."))
+    look.split, " whose captions it finds, each with its best caption."))
   return parts
 end
 

@@ -8,6 +8,7 @@ local layout = require "stepwise.layout"
 local look_of = require "stepwise.report_look"
 local runs_of = require "stepwise.report_runs"
 local svg = require "stepwise.svg"
+local test_sets = require "stepwise.test_sets"
 local text = require "stepwise.text"
 
 local M = {}
@@ -88,11 +89,10 @@ end
 
 -- ---- the answer in words -----------------------------------------------------------------------
 
-local function in_short(model)
-  local object = model.object
+local function in_short(object)
   local best, sure, unsure = nil, {}, {}
   for _, row in ipairs(object.rows) do
-    local rsum = curves.rsum(row)
+    local rsum = not row.apart and curves.rsum(row)
     if rsum and (not best or rsum.mean > best.metrics.rsum.mean) then best = row end
     local mean, low, high, _, separable = distance(row)
     if mean then
@@ -145,20 +145,21 @@ local function best_means(object)
   local best = {}
   for _, row in ipairs(object.rows) do
     for name, metric in pairs(row.metrics) do
-      if metric.mean then best[name] = math.max(best[name] or -math.huge, metric.mean) end
+      if metric.mean and not row.apart then best[name] = math.max(best[name] or -math.huge, metric.mean) end
     end
   end
   return best
 end
 
-local function table_row(model, row, best)
-  local object, cells = model.object, { element("th", { scope = "row" }, row.name) }
+local function table_row(object, row, best)
+  local cells = { element("th", { scope = "row" }, row.name, row.apart
+    and element("span", { class = "soft" }, " " .. test_sets.label(row.about))) }
   local paper, has_paper = { element("td", {}, "paper") }, false
   for i, metric in ipairs(layout.metrics) do
     local found = row.metrics[metric[1]]
     if found and found.mean then
-      cells[i + 1] = element("td", { class = #object.rows > 1 and found.mean == best[metric[1]]
-        and "best" },
+      cells[i + 1] = element("td", { class = #object.rows > 1 and not row.apart
+        and found.mean == best[metric[1]] and "best" },
         string.format("%.1f", found.mean),
         found.std and element("span", { class = "spread" }, string.format(" ± %.1f", found.std)))
     else
@@ -186,25 +187,40 @@ local function table_row(model, row, best)
     has_paper and element("tr", { class = "paper" }, paper) or nil }
 end
 
-local function result_table(model)
-  local object, others, body = model.object, {}, {}
+local function result_table(object)
+  local others, body = {}, {}
   if object.reference then others = { "Δ rsum", "p (Holm)" } end
   others[#others + 1] = "n"
   local best = best_means(object)
-  for i, row in ipairs(object.rows) do body[i] = table_row(model, row, best) end
-  local notes = {}
-  for i, note in ipairs(object.notes or {}) do notes[i] = element("li", {}, note) end
-  return { element("div", { class = "wide" }, element("table", {}, head_of(others),
-    element("tbody", {}, body))),
-    element("ul", { class = "notes" }, notes) }
+  for i, row in ipairs(object.rows) do body[i] = table_row(object, row, best) end
+  return element("div", { class = "wide" }, element("table", {}, head_of(others),
+    element("tbody", {}, body)))
+end
+
+-- The table of each set, and the notes of all.
+local function result_tables(model)
+  local parts, notes = {}, {}
+  for _, object in ipairs(model.objects) do
+    if object.test then
+      parts[#parts + 1] = element("h3", {}, object.test, object.about
+        and element("span", { class = "soft" }, " " .. test_sets.label(object.about)))
+    end
+    parts[#parts + 1] = { in_short(object), result_table(object) }
+  end
+  for i, note in ipairs(model.notes) do notes[i] = element("li", {}, note) end
+  parts[#parts + 1] = element("ul", { class = "notes" }, notes)
+  return parts
 end
 
 local function run_table(model)
-  local rows = {}
-  for _, split in ipairs { "dev", "test" } do
-    local metrics = data_of.metrics({ split = split }, model.runs[1])
+  local rows, sets = {}, { { name = "dev", named = false } }
+  for _, set in ipairs(model.sets) do if set.name ~= "dev" then sets[#sets + 1] = set end end
+  for _, set in ipairs(sets) do
+    local metrics, about = data_of.metrics(model.runs[1], set)
     if metrics then
-      local cells = { element("th", { scope = "row" }, split == "dev" and "dev, best" or split) }
+      local title = set.name == "dev" and "dev, best" or set.name
+      local cells = { element("th", { scope = "row" }, title,
+        element("span", { class = "soft" }, " " .. test_sets.label(about))) }
       for _, metric in ipairs(layout.metrics) do
         cells[#cells + 1] = element("td", {}, string.format("%.1f", metrics[metric[1]]))
       end
@@ -228,7 +244,7 @@ end
 
 local function drawings(model)
   local list = figures.of_runs(model.groups)
-  if model.figure then table.insert(list, 1, model.figure) end
+  for i, figure in ipairs(model.figures or {}) do table.insert(list, i, figure) end
   local parts = { element("h2", { id = "curves" }, "Figures") }
   if #list == 0 then
     parts[2] = element("p", { class = "notes" },
@@ -259,7 +275,14 @@ local function subtitle(model)
     parts[1] = string.format("%s, %s", text.plural(#model.object.rows, "row"),
       text.plural(#model.runs, "run"))
   end
-  parts[#parts + 1] = string.format("%s of %s", model.split, model.data)
+  local names = {}
+  for i, set in ipairs(model.sets) do
+    local about = set.about
+    for _, run in ipairs(model.runs) do about = about or select(2, data_of.metrics(run, set)) end
+    names[i] = (set.named and set.name .. ": " or "") .. (about and about.told
+      and test_sets.label(about) or about and about.split or set.name)
+  end
+  parts[#parts + 1] = string.format("%s of %s", table.concat(names, "; "), model.data)
   return table.concat(parts, " · ")
 end
 
@@ -281,7 +304,7 @@ function M.page(model, options)
     runs_of.failures(model),
     question(model),
     element("h2", { id = "results" }, "Results"),
-    model.kind == "table" and { in_short(model), result_table(model) } or run_table(model),
+    model.kind == "table" and result_tables(model) or run_table(model),
     drawings(model), attention, retrievals, runs_of.provenance(model), runs_of.again(model),
     element("p", { class = "soft" }, "Written by stepwise ", core.version, "."))
   return "<!DOCTYPE html>\n" .. html.markup(element("html", { lang = "en" }, element("head", {},

@@ -93,6 +93,19 @@ local function number_at(value, path, format)
   return type(value) == "number" and string.format(format, value) or ""
 end
 
+-- The rsum of a run on a set, or "".
+local function rsum_on(run, set)
+  local metrics = data_of.metrics(run, set)
+  return metrics and string.format("%.2f", metrics.rsum) or ""
+end
+
+-- The sets with a column of their own: dev, and all test sets.
+local function columns_of(model)
+  local sets = { { name = "dev", named = false } }
+  for _, set in ipairs(model.sets) do if set.name ~= "dev" then sets[#sets + 1] = set end end
+  return sets
+end
+
 local function run_rows(model)
   local rows = {}
   for i, run in ipairs(model.runs) do
@@ -105,10 +118,14 @@ local function run_rows(model)
         or run.state,
       number_at(run.result, "steps", "%.0f"),
       type(best) == "number" and string.format("%.0f", best + 1) or "",
-      number_at(run.result, "dev.rsum", "%.2f"), number_at(run.result, "test.rsum", "%.2f"),
-      word(part, "started") or "", type(seconds) == "number" and text.duration(seconds) or "",
-      word(part, "host") or "", word(part, "threads") or "", word(run.provenance, "key") or "",
     }
+    local row = rows[i]
+    for _, set in ipairs(columns_of(model)) do row[#row + 1] = rsum_on(run, set) end
+    for _, cell in ipairs { word(part, "started") or "",
+      type(seconds) == "number" and text.duration(seconds) or "", word(part, "host") or "",
+      word(part, "threads") or "", word(run.provenance, "key") or "" } do
+      row[#row + 1] = cell
+    end
   end
   return rows
 end
@@ -165,9 +182,10 @@ function M.provenance(model)
     parts[#parts + 1] = table_of({ "plugin", "version", "hash" }, hashes)
   end
   parts[#parts + 1] = element("h3", {}, "Runs")
-  parts[#parts + 1] = table_of({ "run", "state", "steps", "best epoch", "dev rsum", "test rsum",
-    "started", "time",
-    "host", "threads", "key" }, run_rows(model))
+  local head = { "run", "state", "steps", "best epoch" }
+  for _, set in ipairs(columns_of(model)) do head[#head + 1] = set.name .. " rsum" end
+  table.move({ "started", "time", "host", "threads", "key" }, 1, 5, #head + 1, head)
+  parts[#parts + 1] = table_of(head, run_rows(model))
   if next(model.base) then
     parts[#parts + 1] = element("details", {}, element("summary", {},
       model.kind == "table" and "The base's settings" or "All settings"),

@@ -68,7 +68,8 @@ local function check_plan(plan, path)
   end
 end
 
--- The seven metrics of a set and what else it has; nil without it, nil and why when one is no number.
+-- The seven metrics of a set and what else it has; nil without it, nil and why when one is no
+-- number.
 local function metrics_of(result, set)
   local metrics = test_sets.metrics(result, set)
   if not metrics then return nil end
@@ -135,7 +136,8 @@ local function read_runs(plan, dir, asked)
       for _, name in ipairs { "test", "dev" } do
         has[name] = has[name] or type(result[name]) == "table"
       end
-      for _, name in ipairs(type(result.tests) == "table" and text.sorted_keys(result.tests) or {}) do
+      local named = type(result.tests) == "table" and result.tests or {}
+      for _, name in ipairs(text.sorted_keys(named)) do
         if type(name) == "string" then add { name = name, named = true } end
       end
     end
@@ -236,6 +238,9 @@ end
 
 -- A plain table for each set: what JSON, figures and the report are made of.
 M.objects = summary.objects
+
+-- What is said below the table.
+M.notes = summary.notes
 
 -- How many runs failed.
 function M.failures(results)

@@ -15,7 +15,7 @@ pictures, a contact sheet is written too.]],
   arguments = { 1, 2 },
   options = {
     { "data", "DIR", "the data folder" },
-    { "split", "SPLIT", "test when none is given" },
+    { "split", "SPLIT", "all of this split; else the images that the run was tested on" },
     { "image", "ID", "its name in SPLIT_ids.txt, with or without ending, else a number from 0" },
     { "top", "N", "how many are told, 5 when none is given", kind = "integer", least = 1,
       most = 100000 },
@@ -113,11 +113,9 @@ end
 function M.run(given, arguments)
   local folder = check(given, arguments)
   local session <close> = core.session { threads = given.threads }
-  local found = session:find {
-    checkpoint = explain.checkpoint(arguments[1]), data = given.data, split = given.split or "test",
-    vocab = given.vocab, precaps = given.precaps, text = arguments[2], image = given.image,
-    top = given.top,
-  }
+  local request = explain.source(session, given, arguments[1])
+  request.text, request.image, request.top = arguments[2], given.image, given.top
+  local found = session:find(request)
   local generated = core.is_generated(given.data)
   local sheet, complaints, broken
   if folder and (given.out or not given.json) then

@@ -17,7 +17,7 @@ end
 
 -- The paper's value of a metric on a set, or nil.
 local function paper_value(set, row, metric)
-  local paper, value = row.paper, nil
+  local paper, value = row.paper
   if set.named then paper = paper and paper[set.name] end
   if type(paper) ~= "table" then return nil end
   if metric == "rsum" then
@@ -118,8 +118,8 @@ local function notes_of_set(results)
     plan.data, about.told and ": " .. test_sets.sizes(about) or "",
     most > 1 and ", one a seed; ±: their sample standard deviation" or "")
   if results.mixed then
-    note("Rows differ in what they are evaluated on (column split): those that are not as said here "
-      .. "are compared with none.")
+    note("Rows differ in what they are evaluated on (column split); those that differ from this "
+      .. "are not compared.")
   end
   if results.name == "dev" and finished > 0 then
     note("The step was chosen on these same queries, so new ones would give somewhat less.")
@@ -149,7 +149,7 @@ local function notes_of_set(results)
 end
 
 -- The notes of all sets: what they say alike once, the rest with the name of its set.
-local function notes_of(results)
+function M.notes(results)
   local lists, counts, notes, said = {}, {}, {}, {}
   for i, set in ipairs(results.sets) do
     lists[i] = notes_of_set(set)
@@ -297,14 +297,14 @@ function M.page(results)
     blocks[#blocks + 1] = recalls_block(set)
     blocks[#blocks + 1] = changes_block(set, i == 1)
   end
-  return { title = title, blocks = blocks, notes = notes_of(results) }
+  return { title = title, blocks = blocks, notes = M.notes(results) }
 end
 
 -- ---- for programs ----------------------------------------------------------------------------
 
 -- Rows for CSV: one a row of the table; means as they are, statistics to more digits than they
--- hold, so that the last bits of a machine's mathematics do not show. Where a result says what it is
--- of, that comes last: the test set, its split, images, captions and folds.
+-- hold, so that the last bits of a machine's mathematics do not show. Where results say what they
+-- are of, that comes last: the test set, its split, images, captions and folds.
 function M.records(results)
   local told = false
   for _, set in ipairs(results.sets) do
@@ -411,7 +411,7 @@ function M.whole(results)
   if #list == 1 and not list[1].test then return list[1] end
   local plan = results.plan
   return { title = plan.title, data = plan.data, generated = plan.generated,
-    tests = core.json_array(list), notes = core.json_array(notes_of(results)) }
+    tests = core.json_array(list), notes = core.json_array(M.notes(results)) }
 end
 
 return M

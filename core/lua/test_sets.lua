@@ -26,7 +26,8 @@ function M.of_config(config)
   local function add(set, named)
     sets[#sets + 1] = {
       name = named and set.name or "test", named = named, split = set.split or data.test_split
-        or "test", images = set.images or data.test_images or 0, folds = set.folds or data.folds or 1,
+        or "test", images = set.images or data.test_images or 0,
+      folds = set.folds or data.folds or 1,
     }
   end
   for _, set in ipairs(type(data.tests) == "table" and data.tests or {}) do

@@ -5,6 +5,7 @@ local identity = require "stepwise.identity"
 local layout = require "stepwise.layout"
 local progress = require "stepwise.progress"
 local setup = require "stepwise.setup"
+local test_sets = require "stepwise.test_sets"
 local text = require "stepwise.text"
 
 local M = {
@@ -60,14 +61,21 @@ local function step_line(event, left)
     text.duration(left))
 end
 
-local function show_done(event, out, run, about)
+local function show_done(event, out, run, about, config)
   local data = about.generated and ", generated scenes" or ""
   if event.dev then
     out:say(string.format("best dev%s (epoch %d, step %d): %s", data, event.best_epoch + 1,
       event.best_step, layout.recalls(event.dev)))
   end
-  if event.test then
-    out:stress(string.format("test%s: %s", data, layout.recalls(event.test)))
+  local result = event.test and core.json_decode(core.read_file(run .. "/result.json"))
+  for _, set in ipairs(result and test_sets.of_config(config) or {}) do
+    local metrics = test_sets.metrics(result, set)
+    local folds = metrics and metrics.folds > 1 and string.format(", %s, mean of %d folds",
+      text.plural(metrics.images, "image"), metrics.folds) or ""
+    if metrics then
+      out:stress(string.format("%s%s%s%s: %s", set.name, set.split ~= set.name
+        and " (" .. set.split .. ")" or "", data, folds, layout.recalls(metrics)))
+    end
   end
   out:say(string.format("done in %s: %s/checkpoint.safetensors, metrics.tsv, result.json",
     text.duration(event.total_seconds), run))
@@ -108,7 +116,7 @@ local function follow(session, config, run, about, options, out)
       out:say("warning: " .. event.text)
     else
       out:finish()
-      show_done(event, out, run, about)
+      show_done(event, out, run, about, trainer:config())
       return 0
     end
     if core.interrupted() then return interrupted(trainer, out, run, step or 0) end

@@ -18,8 +18,10 @@ static int open_all(struct sw_query *q, const struct sw_query_source *source, in
     q->has_vocabulary = status == SW_OK;
     if (status != SW_OK)
         return status;
-    struct sw_dataset_options how = {
-        .all_captions = true, .precaps = source->precaps, .sequential = images > 1};
+    struct sw_dataset_options how = {.images = source->images,
+                                     .all_captions = true,
+                                     .precaps = source->precaps,
+                                     .sequential = images > 1};
     status = sw_dataset_open(source->dir, source->split, captions ? &q->vocabulary : NULL, &how,
                              &q->data, error);
     q->has_data = status == SW_OK;

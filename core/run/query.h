@@ -20,13 +20,14 @@ struct sw_query_source {
     const char *checkpoint, *dir, *split;
     const char *vocab; /* NULL: vocab.json beside the checkpoint */
     int precaps;       /* word ids of the split's captions from {split}_precaps.txt */
+    size_t images;     /* only the first N images of the split; 0: all */
 };
 
 struct sw_query {
     const struct sw_session *session;
     struct sw_matcher *matcher;
     struct sw_vocabulary vocabulary;
-    struct sw_dataset data; /* all images of the split */
+    struct sw_dataset data; /* the source's images */
     struct sw_gather gather;
     int precaps;
     int has_vocabulary, has_data, has_gather;

@@ -13,10 +13,11 @@ struct work {
     struct sw_query query;
     struct sw_sentence sentence;
     size_t image;  /* of a request with an image */
-    size_t count;  /* of what is ranked: images or captions of the split */
+    size_t first;  /* of what is ranked: images or captions of the split */
+    size_t count;
     size_t each;   /* captions an image */
-    float *scores; /* (count) */
-    size_t *order; /* (count), the best first */
+    float *scores; /* (count): of first, first + 1, .. */
+    size_t *order; /* (count): places in scores, the best first */
 };
 
 /* ---- scores ---------------------------------------------------------------------------------- */
@@ -29,7 +30,7 @@ static int score_images(struct work *w, struct sw_error *error)
     for (size_t at = 0; at < w->count && status == SW_OK; at += CHUNK) {
         size_t part = w->count - at < CHUNK ? w->count - at : CHUNK;
         struct sw_encoded regions = {0};
-        status = sw_query_encode_images(&w->query, at, part, &regions, error);
+        status = sw_query_encode_images(&w->query, w->first + at, part, &regions, error);
         if (status == SW_OK)
             status =
                 sw_score_block(model, &regions, &words, 0, (int)part, w->scores + at, NULL, error);
@@ -47,7 +48,7 @@ static int score_captions(struct work *w, struct sw_error *error)
     for (size_t at = 0; at < w->count && status == SW_OK; at += CHUNK) {
         int part = w->count - at < CHUNK ? (int)(w->count - at) : CHUNK;
         struct sw_encoded words = {0};
-        sw_gather_captions(&w->query.gather, at, part);
+        sw_gather_captions(&w->query.gather, w->first + at, part);
         status = sw_encode_captions(model, &w->query.gather.examples, &words, error);
         if (status == SW_OK)
             status = sw_score_block(model, &regions, &words, 0, 1, w->scores + at, NULL, error);
@@ -72,7 +73,7 @@ static int rank(struct work *w, struct sw_error *error)
         if (!isfinite(w->scores[i]))
             return sw_fail(error, SW_FAILED, "%s: expected a finite score, found %g for %s %zu",
                            w->query.data.path, (double)w->scores[i],
-                           w->request->text ? "image" : "caption", i);
+                           w->request->text ? "image" : "caption", w->first + i);
         w->order[i] = i;
     }
     qsort_r(w->order, w->count, sizeof *w->order, by_score, w->scores);
@@ -110,10 +111,11 @@ static int belongs(const struct work *w, size_t index)
 
 static json_t *one(const struct work *w, size_t place, int truth)
 {
-    size_t index = w->order[place], image = w->request->text ? index : index / w->each;
+    size_t index = w->first + w->order[place];
+    size_t image = w->request->text ? index : index / w->each;
     json_t *entry =
         json_pack("{s:I, s:f, s:I, s:I, s:o, s:b}", "rank", (json_int_t)place + 1, "score",
-                  (double)w->scores[index], "index", (json_int_t)index, "image", (json_int_t)image,
+                  (double)w->scores[w->order[place]], "index", (json_int_t)index, "image", (json_int_t)image,
                   "id", sw_query_name(&w->query, image), "own", truth);
     if (entry && !w->request->text &&
         (json_object_set_new(entry, "caption", json_integer((json_int_t)(index % w->each))) ||
@@ -130,7 +132,7 @@ static json_t *answer(const struct work *w, struct sw_error *error)
     json_t *results = json_array(), *truths = json_array();
     int lost = !results || !truths;
     for (size_t place = 0; place < w->count && !lost; place++) {
-        int truth = belongs(w, w->order[place]);
+        int truth = belongs(w, w->first + w->order[place]);
         if (place < r->top)
             lost |= json_array_append_new(results, one(w, place, truth));
         if (truth)
@@ -163,7 +165,13 @@ static int prepare(struct work *w, struct sw_error *error)
     const struct sw_dataset *data = &w->query.data;
     int status = SW_OK;
     w->each = data->captions / data->images;
-    w->count = r->text ? data->images : data->captions;
+    if (r->first >= data->images || r->count > data->images - r->first)
+        return sw_fail(error, SW_MISUSE,
+                       "%s: expected images to rank among %zu, found %zu from number %zu on",
+                       data->path, data->images, r->count, r->first);
+    size_t unit = r->text ? 1 : w->each;
+    w->first = r->first * unit;
+    w->count = (r->count ? r->count : data->images - r->first) * unit;
     w->image = r->index;
     if (r->text)
         status = sw_query_sentence(&w->query, r->text, r->length, &w->sentence, error);

@@ -11,6 +11,8 @@ struct sw_search_request {
     const char *image; /* a name or a number (sw_query_image); NULL: image number `index` */
     size_t index;
     size_t top; /* how many of the best are told; at least 1 */
+    size_t first, count; /* only images first .. first + count - 1 and their captions are ranked, as
+                          * within a fold; count 0: all from `first` on */
 };
 
 /* A new reference, or NULL with an error:
