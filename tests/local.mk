@@ -139,6 +139,10 @@ script_tests += tests/cli/readme.sh tests/cli/results.sh
 unit_programs += tests/unit/check_vectors
 tests_unit_check_vectors_SOURCES = tests/unit/check_vectors.c tests/unit/pairs_unit.h tests/unit/unit.h
 
+# Folds and test sets.
+unit_programs += tests/unit/check_test_sets
+tests_unit_check_test_sets_SOURCES = tests/unit/check_test_sets.c tests/unit/runs.h tests/unit/unit.h
+
 # Statistics and tables, against SciPy and NumPy.
 unit_programs += tests/unit/check_bootstrap
 tests_unit_check_bootstrap_SOURCES = tests/unit/check_bootstrap.c tests/unit/unit.h

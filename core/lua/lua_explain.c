@@ -67,8 +67,9 @@ static int push_answer(lua_State *L, struct sw_lua_box *box, const struct sw_err
     return 1;
 }
 
-/* session:explain{checkpoint =, data =, split =, images =, vocab =, precaps =, image =, caption = or
- * text =}: see run/explain.h; image is a name or a number, caption (0 when there is no text) one of its own.
+/* session:explain{checkpoint =, data =, split =, images =, vocab =, precaps =, image =, caption =
+ * or text =}: see run/explain.h; image is a name or a number, caption (0 when there is no text) one
+ * of its own.
  */
 static int explain(lua_State *L)
 {
@@ -88,8 +89,8 @@ static int explain(lua_State *L)
 
 enum { TOP = 5 };
 
-/* session:find{checkpoint =, data =, split =, images =, vocab =, precaps =, text = or image =, top =,
- * first =, count =}: see run/search.h */
+/* session:find{checkpoint =, data =, split =, images =, vocab =, precaps =, text = or image =, top
+ * =, first =, count =}: see run/search.h */
 static int find(lua_State *L)
 {
     struct sw_error error = {0};

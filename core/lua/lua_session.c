@@ -211,7 +211,8 @@ static void push_number_or_whole(lua_State *L, double number, int whole)
  */
 static int config_keys(lua_State *L)
 {
-    static const char *const kinds[] = {"", "number", "integer", "switch", "choice", "text", "tests"};
+    static const char *const kinds[] = {"",       "number", "integer", "switch",
+                                        "choice", "text",   "tests"};
     size_t count;
     const struct sw_config_key *keys = sw_config_keys(&count);
     lua_createtable(L, (int)count, 0);

@@ -4,7 +4,6 @@
 #include "match/bootstrap.h"
 #include "run/ranks.h"
 
-
 static const char ranks_class[] = "stepwise.ranks";
 
 struct ranks {
@@ -123,7 +122,8 @@ static int bootstrap(lua_State *L)
 
 void sw_lua_open_statistics(lua_State *L)
 {
-    static const luaL_Reg of_ranks[] = {{"metrics", ranks_metrics}, {"rows", ranks_rows}, {NULL, NULL}};
+    static const luaL_Reg of_ranks[] = {
+        {"metrics", ranks_metrics}, {"rows", ranks_rows}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
         {"ranks", read_ranks}, {"bootstrap", bootstrap}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);

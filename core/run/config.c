@@ -61,7 +61,8 @@ static const struct sw_config_key keys[] = {
     {"data", "folds", INTEGER(1, 1e6), .preset = "1", .later = 1,
      .doc = "of test, consecutive and of one size, every metric averaged; dev is never folded"},
     {"data", "tests", SW_KEY_TESTS, .preset = "", .later = 1,
-     .doc = "several test sets, a list of {name, split, images, folds}: each run is evaluated on all"},
+     .doc =
+         "several test sets, a list of {name, split, images, folds}: each run is evaluated on all"},
     {"data", "all_dev_captions", SW_KEY_SWITCH, .preset = "false",
      .doc = "dev is not cut to its first 1000 images"},
     {"data", "precaps", SW_KEY_SWITCH, .preset = "false",
@@ -126,8 +127,8 @@ static int resolve_section(const char *section, const json_t *given, json_t *int
         char where[96];
         snprintf(where, sizeof where, "%s%s%s", section, *section ? "." : "", keys[i].name);
         const json_t *value = json_object_get(given, keys[i].name);
-        json_t *checked = value ? check_key(&keys[i], value, where, error)
-                                : default_of(&keys[i], where, error);
+        json_t *checked =
+            value ? check_key(&keys[i], value, where, error) : default_of(&keys[i], where, error);
         if (!checked)
             return 0;
         if (json_object_set_new(into, keys[i].name, checked) != 0) {

@@ -35,7 +35,14 @@ int sw_config_override(const struct sw_plugins *plugins, json_t *config, const c
                        struct sw_error *error);
 
 /* Keys of "train" and "data" and the top level, for help texts; the model's come from plugins. */
-enum sw_key_kind { SW_KEY_NUMBER = 1, SW_KEY_INTEGER, SW_KEY_SWITCH, SW_KEY_CHOICE, SW_KEY_TEXT, SW_KEY_TESTS };
+enum sw_key_kind {
+    SW_KEY_NUMBER = 1,
+    SW_KEY_INTEGER,
+    SW_KEY_SWITCH,
+    SW_KEY_CHOICE,
+    SW_KEY_TEXT,
+    SW_KEY_TESTS
+};
 struct sw_config_key {
     const char *section; /* "train", "data", or "" for the top level */
     const char *name;

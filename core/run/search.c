@@ -12,8 +12,8 @@ struct work {
     const struct sw_search_request *request;
     struct sw_query query;
     struct sw_sentence sentence;
-    size_t image;  /* of a request with an image */
-    size_t first;  /* of what is ranked: images or captions of the split */
+    size_t image; /* of a request with an image */
+    size_t first; /* of what is ranked: images or captions of the split */
     size_t count;
     size_t each;   /* captions an image */
     float *scores; /* (count): of first, first + 1, .. */
@@ -115,8 +115,8 @@ static json_t *one(const struct work *w, size_t place, int truth)
     size_t image = w->request->text ? index : index / w->each;
     json_t *entry =
         json_pack("{s:I, s:f, s:I, s:I, s:o, s:b}", "rank", (json_int_t)place + 1, "score",
-                  (double)w->scores[w->order[place]], "index", (json_int_t)index, "image", (json_int_t)image,
-                  "id", sw_query_name(&w->query, image), "own", truth);
+                  (double)w->scores[w->order[place]], "index", (json_int_t)index, "image",
+                  (json_int_t)image, "id", sw_query_name(&w->query, image), "own", truth);
     if (entry && !w->request->text &&
         (json_object_set_new(entry, "caption", json_integer((json_int_t)(index % w->each))) ||
          json_object_set_new(entry, "text", sw_query_caption(&w->query, index)))) {

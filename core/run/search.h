@@ -10,7 +10,7 @@ struct sw_search_request {
     size_t length;     /* of text, in bytes */
     const char *image; /* a name or a number (sw_query_image); NULL: image number `index` */
     size_t index;
-    size_t top; /* how many of the best are told; at least 1 */
+    size_t top;          /* how many of the best are told; at least 1 */
     size_t first, count; /* only images first .. first + count - 1 and their captions are ranked, as
                           * within a fold; count 0: all from `first` on */
 };

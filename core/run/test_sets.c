@@ -41,8 +41,8 @@ static int check_name(const json_t *name, const char *where, struct sw_error *er
             return sw_fail(error, SW_MISUSE, "%s.name: expected a name of one line", where);
     file_name(text, file);
     if (!*file || strcmp(file, "dev") == 0)
-        return sw_fail(error, SW_MISUSE, "%s.name: %s cannot name a file; expected one as 'COCO 1K'",
-                       where, found);
+        return sw_fail(error, SW_MISUSE,
+                       "%s.name: %s cannot name a file; expected one as 'COCO 1K'", where, found);
     return SW_OK;
 }
 
@@ -70,8 +70,8 @@ static json_t *check_set(const json_t *set, const char *where, struct sw_error *
                                 : sw_check_integer(value, ranges[i], key, error);
         const char *split = i == 1 && checked ? json_string_value(checked) : "-";
         if (!*split || strchr(split, '/')) {
-            sw_fail(error, SW_MISUSE, "%s: expected the name of a split, as 'testall', found '%.80s'",
-                    key, split);
+            sw_fail(error, SW_MISUSE,
+                    "%s: expected the name of a split, as 'testall', found '%.80s'", key, split);
             json_decref(checked);
             checked = NULL;
         }
@@ -87,7 +87,8 @@ json_t *sw_check_tests(const json_t *value, const char *where, struct sw_error *
 {
     size_t count = json_is_array(value) ? json_array_size(value) : json_object_size(value);
     json_t *list = json_array();
-    if ((!json_is_array(value) && (!json_is_object(value) || count)) || count > MOST_SETS || !list) {
+    if ((!json_is_array(value) && (!json_is_object(value) || count)) || count > MOST_SETS ||
+        !list) {
         sw_fail(error, list ? SW_MISUSE : SW_FAILED,
                 "%s: expected a list of at most %d test sets, as {{name = 'COCO 1K', split = "
                 "'testall', folds = 5}}",

@@ -188,6 +188,34 @@ START_TEST(seeds_count)
 }
 END_TEST
 
+/* Images are drawn within their fold: four images in two folds, of which the first fold's all gain
+ * and the second's do not, give the same mean in every draw; in one fold they do not. */
+START_TEST(images_stay_in_their_fold)
+{
+    struct sw_spread found[SW_RECALLS + 1];
+    for (size_t folds = 1; folds <= 2; folds++) {
+        struct sw_ranks better, worse;
+        ck_assert(!sw_ranks_new(&better, 4, 2, folds, NULL) &&
+                  !sw_ranks_new(&worse, 4, 2, folds, NULL));
+        for (size_t i = 0; i < 4; i++) {
+            better.text[i] = i < 2 ? 0 : 1;
+            worse.text[i] = 1;
+        }
+        struct sw_hits a = hits_of(&better), b = hits_of(&worse);
+        const struct sw_hits *as[1] = {&a}, *bs[1] = {&b};
+        ck_assert(!sw_bootstrap(as, bs, 1, 999, 0, found, NULL));
+        ck_assert_double_eq_tol(found[0].mean, 50, 1e-12);
+        ck_assert_double_eq_tol(found[0].low, folds == 2 ? 50 : 0, 1e-12);
+        ck_assert_double_eq_tol(found[0].high, folds == 2 ? 50 : 100, 1e-12);
+        ck_assert_double_eq_tol(found[6].mean, 50, 1e-12);
+        sw_hits_free(&a);
+        sw_hits_free(&b);
+        sw_ranks_free(&better);
+        sw_ranks_free(&worse);
+    }
+}
+END_TEST
+
 /* Runs of different test sets have no pairs. */
 START_TEST(other_queries_are_refused)
 {
@@ -198,6 +226,12 @@ START_TEST(other_queries_are_refused)
     struct sw_error error = {0};
     ck_assert_int_eq(sw_bootstrap(as, bs, 1, 100, 0, found, &error), SW_FAILED);
     ck_assert_ptr_nonnull(strstr(error.text, "expected 30 images"));
+    error = (struct sw_error){0};
+    struct sw_hits folded = a;
+    folded.folds = 3;
+    bs[0] = &folded;
+    ck_assert_int_eq(sw_bootstrap(as, bs, 1, 100, 0, found, &error), SW_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.text, "in as many folds, found 1 and 3"));
     error = (struct sw_error){0};
     ck_assert_int_eq(sw_bootstrap(as, bs, 0, 100, 0, found, &error), SW_FAILED);
     sw_hits_free(&a);
@@ -246,6 +280,22 @@ START_TEST(what_is_no_ranks_file_is_refused)
         ck_assert_ptr_nonnull(strstr(error.text, "row 2, column 0: expected a rank of 0 to 11"));
         ck_assert_ptr_nonnull(strstr(error.text, path));
     }
+    /* in two folds: ranks below 6 and below 2 */
+    static const float beyond[] = {6, 2};
+    for (size_t column = 0; column < 2; column++) {
+        float rows[4 * 4] = {0};
+        size_t shape[2] = {4, 4};
+        rows[12 + column] = beyond[column];
+        ck_assert(!sw_npy_write(path, rows, 2, shape, NULL));
+        ck_assert(!sw_ranks_read(&back, path, 1, NULL));
+        sw_ranks_free(&back);
+        error = (struct sw_error){0};
+        ck_assert_int_eq(sw_ranks_read(&back, path, 2, &error), SW_FAILED);
+        ck_assert_ptr_nonnull(
+            strstr(error.text, column ? "row 3, column 1: expected a rank of 0 to 1"
+                                      : "row 3, column 0: expected a rank of 0 to 5"));
+        ck_assert_int_eq(sw_ranks_read(&back, path, 3, &error), SW_FAILED);
+    }
     static const size_t shapes[][3] = {{4, 1, 1}, {0, 4, 1}, {2, 2, 2}};
     for (int k = 0; k < 3; k++) {
         static const float zeros[8];
@@ -265,6 +315,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, nothing_differs_from_itself);
     tcase_add_test(tests, a_sure_gain_is_sure);
     tcase_add_test(tests, seeds_count);
+    tcase_add_test(tests, images_stay_in_their_fold);
     tcase_add_test(tests, other_queries_are_refused);
     tcase_add_test(tests, ranks_come_back);
     tcase_add_test(tests, what_is_no_ranks_file_is_refused);

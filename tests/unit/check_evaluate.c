@@ -151,7 +151,8 @@ START_TEST(five_folds)
     ck_assert_int_eq(
         sw_evaluate_files(session, models, 1, data, "dev", NULL, &options, &again, NULL, &error),
         SW_FAILED);
-    ck_assert_ptr_nonnull(strstr(error.text, "8 images do not divide into 5 folds; the nearest number below is 5"));
+    ck_assert_ptr_nonnull(
+        strstr(error.text, "8 images do not divide into 5 folds; the nearest number below is 5"));
 }
 END_TEST
 

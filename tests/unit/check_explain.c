@@ -406,6 +406,61 @@ START_TEST(captions_for_an_image)
 }
 END_TEST
 
+/* Only the images that are asked for are ranked, as in a fold, under the numbers they have in the
+ * split; scores are those of the whole. */
+START_TEST(a_fold_of_the_split)
+{
+    enum { FIRST = 4, COUNT = 2 };
+    float *S = similarities();
+    struct sw_error error = {0};
+    for (int images = 0; images < 2; images++) {
+        size_t unit = images ? 1 : EACH;
+        struct sw_search_request request = {.source = source(),
+                                            .text = images ? "a red ball" : NULL,
+                                            .length = images ? 10 : 0,
+                                            .index = 5,
+                                            .top = 100,
+                                            .first = FIRST,
+                                            .count = COUNT};
+        json_t *whole_split = images ? searched("a red ball", NULL, 100) : NULL;
+        json_t *found = sw_search(session, &request, &error), *entry, *other;
+        ck_assert_msg(found != NULL, "%s", error.text);
+        ck_assert_int_eq(whole(found, "among"), (json_int_t)(COUNT * unit));
+        size_t i, k;
+        json_array_foreach(json_object_get(found, "results"), i, entry)
+        {
+            size_t index = (size_t)whole(entry, "index");
+            double score = json_number_value(json_object_get(entry, "score"));
+            ck_assert(index >= FIRST * unit && index < (FIRST + COUNT) * unit);
+            if (!images) {
+                ck_assert_double_eq_tol(score, (double)S[5 * IMAGES * EACH + index], 1e-5);
+                ck_assert_int_eq(json_is_true(json_object_get(entry, "own")), index / EACH == 5);
+            }
+            json_array_foreach(json_object_get(whole_split, "results"), k, other)
+            {
+                if ((size_t)whole(other, "index") == index)
+                    ck_assert_double_eq_tol(
+                        score, json_number_value(json_object_get(other, "score")), 1e-5);
+            }
+        }
+        ck_assert_uint_eq(i, COUNT * unit);
+        json_decref(found);
+        json_decref(whole_split);
+        request.count = IMAGES;
+        ck_assert_ptr_null(sw_search(session, &request, &error));
+        ck_assert_ptr_nonnull(strstr(error.text, "expected images to rank among"));
+        error = (struct sw_error){0};
+        request.source.images = 3; /* a limit of the run holds for a search as well */
+        request.index = request.first = request.count = 0;
+        found = sw_search(session, &request, &error);
+        ck_assert_msg(found != NULL, "%s", error.text);
+        ck_assert_int_eq(whole(found, "among"), (json_int_t)(3 * unit));
+        json_decref(found);
+    }
+    free(S);
+}
+END_TEST
+
 /* A word that the vocabulary lacks is told once, as it was written; the search goes on. */
 START_TEST(unknown_words)
 {
@@ -468,6 +523,7 @@ static void add_tests(TCase *tests)
     tcase_add_loop_test(tests, wrong_requests, 0, (int)(sizeof wrong / sizeof *wrong));
     tcase_add_test(tests, images_for_a_caption);
     tcase_add_test(tests, captions_for_an_image);
+    tcase_add_test(tests, a_fold_of_the_split);
     tcase_add_test(tests, unknown_words);
     tcase_add_test(tests, large_split);
 }
