@@ -146,6 +146,7 @@ tests_unit_check_test_sets_SOURCES = tests/unit/check_test_sets.c tests/unit/run
 # Statistics and tables, against SciPy and NumPy.
 unit_programs += tests/unit/check_bootstrap
 tests_unit_check_bootstrap_SOURCES = tests/unit/check_bootstrap.c tests/unit/unit.h
+script_tests += tests/lua/check_test_sets.lua
 script_tests += tests/lua/check_results.lua tests/cli/latex.sh
 test_data += tests/golden/bootstrap.tsv tests/golden/statistics.tsv tests/golden/make_statistics.py
 test_data += tests/golden/simulate_differences.py

@@ -145,7 +145,9 @@ local function best_means(object)
   local best = {}
   for _, row in ipairs(object.rows) do
     for name, metric in pairs(row.metrics) do
-      if metric.mean and not row.apart then best[name] = math.max(best[name] or -math.huge, metric.mean) end
+      if metric.mean and not row.apart then
+        best[name] = math.max(best[name] or -math.huge, metric.mean)
+      end
     end
   end
   return best

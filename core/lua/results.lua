@@ -145,7 +145,9 @@ local function read_runs(plan, dir, asked)
   if has.test or (#sets == 0 and not has.dev) or (#sets == 0 and asked == "test") then
     add { name = "test", named = false }
   end
-  if asked == "dev" or #sets == 0 then sets = { { name = "dev", named = false } } end
+  if asked == "dev" or #sets == 0 then
+    sets = { { name = "dev", named = false, instead = asked ~= "dev" } }
+  end
   return found, sets
 end
 
@@ -221,12 +223,13 @@ local function read_set(set, plan, dir, found)
   for _, note in ipairs(mixtures.notes(provenances)) do warn(note) end
 end
 
--- {plan =, sets = {a table of numbers each: {name = "test", "dev" or a test set's, named = whether
---  the plan names it, about = what its numbers are of (test_sets.about), mixed = whether rows
---  differ in that, reference = a row or nil, rows = {{name =, paper =, changes =, about =, apart =
---  whether it is of something else than the others, runs = {{seed =, metrics =, folder =}..},
---  failed = {{seed =, reason =}..}, missing = how many, delta = see compare.lua}..}, warnings =
---  lines about problems, without_ranks = finished runs that have none}..}}
+-- {plan =, sets = {a table of numbers each..}}. A set: {name = "test", "dev" or a test set's,
+--  named = whether the plan names it, instead = whether it is dev as there is no other, about =
+--  what its numbers are of (test_sets.about), mixed = whether rows differ in that, reference = a row
+--  or nil, rows = {{name =, paper =, changes =, about =, apart = whether it is of something else
+--  than the others, runs = {{seed =, metrics =, folder =}..}, failed = {{seed =, reason =}..},
+--  missing = how many, delta = see compare.lua}..}, warnings = lines about problems,
+--  without_ranks = finished runs that have none}
 -- asked: "dev", "test", or nil for the test sets where there are any.
 function M.read(dir, asked)
   local plan = plan_of.read(dir)

@@ -121,6 +121,7 @@ local function notes_of_set(results)
     note("Rows differ in what they are evaluated on (column split); those that differ from this "
       .. "are not compared.")
   end
+  if results.instead then note("No run was evaluated on a test set: these are dev numbers.") end
   if results.name == "dev" and finished > 0 then
     note("The step was chosen on these same queries, so new ones would give somewhat less.")
   end
