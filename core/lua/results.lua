@@ -225,9 +225,9 @@ end
 
 -- {plan =, sets = {a table of numbers each..}}. A set: {name = "test", "dev" or a test set's,
 --  named = whether the plan names it, instead = whether it is dev as there is no other, about =
---  what its numbers are of (test_sets.about), mixed = whether rows differ in that, reference = a row
---  or nil, rows = {{name =, paper =, changes =, about =, apart = whether it is of something else
---  than the others, runs = {{seed =, metrics =, folder =}..}, failed = {{seed =, reason =}..},
+--  what its numbers are of (test_sets.about), mixed = whether rows differ in that, reference = a
+--  row or nil, rows = {{name =, paper =, changes =, about =, apart = whether it is of something
+--  else than the others, runs = {{seed =, metrics =, folder =}..}, failed = {{seed =, reason =}..},
 --  missing = how many, delta = see compare.lua}..}, warnings = lines about problems,
 --  without_ranks = finished runs that have none}
 -- asked: "dev", "test", or nil for the test sets where there are any.

@@ -23,3 +23,25 @@ grep -q '1em' runs/plan.json
 HOME=$folder pdflatex -interaction=batchmode -halt-on-error page.tex >out </dev/null ||
     { echo 'FAILED: LaTeX refuses the page:'; grep -A 4 '^!' page.log | head -n 8; exit 1; }
 [ -s page.pdf ] || { echo 'FAILED: no page'; exit 1; }
+
+# Two test sets in one table, with names that are commands as well.
+"$STEPWISE" scenes data --train 8 --dev 4 --test 8 --regions 4 --features 16 --word-dim 4 >/dev/null
+cat >two.lua <<'END'
+local sw = require "stepwise"
+return sw.table {
+  title = "Two", rows = { { name = "base" }, { name = "a_b", lr = 0.01 } },
+  base = sw.experiment { model = { dim = 4, embedding = { plugin = "random", word_dim = 4 } },
+    train = { batch = 8, epochs = 1 } },
+  tests = { ["1K & 100% _$"] = { folds = 2 }, ["5K \\end{document}"] = {} },
+}
+END
+"$STEPWISE" ablate two.lua --data data --seeds 0-1 --out two >log || { cat log; echo 'FAILED: no table'; exit 1; }
+{
+    printf '\\documentclass{article}\n\\usepackage[landscape]{geometry}\n\\usepackage{booktabs}\n\\begin{document}\n'
+    "$STEPWISE" table two --format tex
+    printf '\\end{document}\n'
+} >two.tex
+[ "$(grep -c '^\\begin{tabular}' two.tex)" -eq 4 ] || { echo 'FAILED: expected two blocks a test set'; exit 1; }
+HOME=$folder pdflatex -interaction=batchmode -halt-on-error two.tex >out </dev/null ||
+    { echo 'FAILED: LaTeX refuses the page of two test sets:'; grep -A 4 '^!' two.log | head -n 8; exit 1; }
+[ -s two.pdf ] || { echo 'FAILED: no page of two test sets'; exit 1; }
