@@ -165,7 +165,7 @@ static int inputs_of(lua_State *L)
     const struct sw_inputs *inputs = sw_trainer_inputs(trainer);
     lua_createtable(L, 0, 2);
     if (inputs->has_train) {
-        lua_pushboolean(L, inputs->has_test);
+        lua_pushboolean(L, inputs->test_count > 0);
         lua_setfield(L, -2, "has_test");
     }
     set_number(L, "check_seconds", sw_trainer_check_seconds(trainer));

@@ -86,6 +86,7 @@ struct sw_settings {
     const char *dir, *glove, *vocab;
     const char *train_split, *dev_split, *test_split;
     int train_images, dev_images, test_images, folds, all_dev_captions, precaps;
+    const json_t *tests; /* data.tests: run/test_sets.h says what it stands for */
     int dim, word_dim;
     const char *embedding;
 };

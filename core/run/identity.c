@@ -68,7 +68,7 @@ json_t *sw_identity_data(const struct sw_session *session, const json_t *config,
     json_t *result =
         json_pack("{s:o, s:o, s:o, s:o, s:o}", "train", hex(inputs->train_fingerprint), "dev",
                   inputs->has_dev ? hex(inputs->dev_fingerprint) : json_null(), "test",
-                  inputs->has_test ? hex(inputs->test_fingerprint) : json_null(), "vocabulary",
+                  inputs->test_count ? hex(inputs->test_fingerprint) : json_null(), "vocabulary",
                   of_vocabulary(&inputs->vocabulary), "glove", glove);
     if (!result)
         sw_fail(error, SW_FAILED, "out of memory for a run's id");

@@ -2,6 +2,7 @@
 #include "run/inputs.h"
 
 #include "data/glove.h"
+#include "match/metrics.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -66,10 +67,52 @@ static int open_split(struct sw_dataset *out, int *has, uint64_t *fingerprint,
 }
 
 /* Data sets without a test split are common, and no run asks for the default one by its name. */
-static int wants_test(const struct sw_settings *s)
+static size_t wanted_tests(const struct sw_settings *s)
 {
-    return *s->test_split &&
-           (strcmp(s->test_split, "test") != 0 || !sw_dataset_is_absent(s->dir, s->test_split));
+    int absent = json_array_size(s->tests) == 0 && strcmp(s->test_split, "test") == 0 &&
+                 sw_dataset_is_absent(s->dir, s->test_split);
+    return absent ? 0 : sw_test_sets(s);
+}
+
+static void within_test(const struct sw_test_set *set, int status, struct sw_error *error)
+{
+    if (status != SW_OK && *set->name)
+        sw_error_within(error, "test set '%s'", set->name);
+}
+
+static int require_splits(const struct sw_settings *s, struct sw_error *error)
+{
+    int status = sw_dataset_require(s->dir, s->train_split, error);
+    if (status == SW_OK && *s->dev_split)
+        status = sw_dataset_require(s->dir, s->dev_split, error);
+    for (size_t i = 0; i < wanted_tests(s) && status == SW_OK; i++) {
+        struct sw_test_set set = sw_test_set_at(s, i);
+        status = sw_dataset_require(s->dir, set.split, error);
+        within_test(&set, status, error);
+    }
+    return status;
+}
+
+static int open_tests(struct sw_inputs *out, const struct sw_settings *s, struct sw_error *error)
+{
+    size_t count = wanted_tests(s);
+    int has, status = SW_OK;
+    out->tests = calloc(count + 1, sizeof *out->tests);
+    if (!out->tests)
+        return sw_fail(error, SW_FAILED, "out of memory for %zu test sets", count);
+    for (size_t i = 0; i < count && status == SW_OK; i++) {
+        struct sw_test *test = &out->tests[out->test_count++];
+        uint64_t one = 0;
+        test->set = sw_test_set_at(s, i);
+        status = open_split(&test->data, &has, &one, out, s, test->set.split, (int)test->set.images,
+                            EVALUATE, error);
+        if (status == SW_OK)
+            status = sw_check_folds(test->data.images, test->set.folds, test->data.path, error);
+        within_test(&test->set, status, error);
+        out->test_fingerprint =
+            i ? XXH3_64bits_withSeed(&one, sizeof one, out->test_fingerprint) : one;
+    }
+    return status;
 }
 
 int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, const char *vocab,
@@ -78,12 +121,7 @@ int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, co
     *out = (struct sw_inputs){0};
     if (!*settings->dir)
         return sw_fail(error, SW_MISUSE, "no data folder is given: name one with --data DIR");
-    const char *splits[] = {settings->train_split, settings->dev_split,
-                            wants_test(settings) ? settings->test_split : ""};
-    int status = SW_OK;
-    for (size_t i = 0; i < sizeof splits / sizeof *splits && status == SW_OK; i++)
-        if (*splits[i])
-            status = sw_dataset_require(settings->dir, splits[i], error);
+    int status = require_splits(settings, error);
     if (status == SW_OK)
         status = open_vocabulary(out, settings, vocab, error);
     if (status == SW_OK)
@@ -92,9 +130,8 @@ int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, co
     if (status == SW_OK && *settings->dev_split)
         status = open_split(&out->dev, &out->has_dev, &out->dev_fingerprint, out, settings,
                             settings->dev_split, settings->dev_images, EVALUATE, error);
-    if (status == SW_OK && *splits[2])
-        status = open_split(&out->test, &out->has_test, &out->test_fingerprint, out, settings,
-                            settings->test_split, settings->test_images, EVALUATE, error);
+    if (status == SW_OK)
+        status = open_tests(out, settings, error);
     if (status == SW_OK && (out->train.captions < 2 || out->train.captions > INT32_MAX))
         status = sw_fail(error, SW_FAILED, "%s: expected 2 to %d captions to train on, found %zu",
                          out->train.path, INT32_MAX, out->train.captions);
@@ -115,8 +152,9 @@ void sw_inputs_close(struct sw_inputs *inputs)
         sw_dataset_close(&inputs->train);
     if (inputs->has_dev)
         sw_dataset_close(&inputs->dev);
-    if (inputs->has_test)
-        sw_dataset_close(&inputs->test);
+    for (size_t i = 0; i < inputs->test_count; i++)
+        sw_dataset_close(&inputs->tests[i].data);
+    free(inputs->tests);
     if (inputs->has_vocabulary)
         sw_vocabulary_free(&inputs->vocabulary);
     free(inputs->vocabulary_from);
@@ -136,23 +174,33 @@ static int is_known(const json_t *known, const char *stamp)
     return 0;
 }
 
+/* Checks a split unless its stamp is known; test sets of one split are read once. */
+static int check_split(const struct sw_dataset *data, struct sw_compute *compute,
+                       const json_t *known, json_t *stamps, struct sw_error *error)
+{
+    char stamp[20];
+    int status = SW_OK;
+    snprintf(stamp, sizeof stamp, "%016" PRIx64, sw_dataset_stamp(data));
+    if (is_known(stamps, stamp))
+        return SW_OK;
+    if (!is_known(known, stamp))
+        status = sw_dataset_check_values(data, compute, error);
+    if (status == SW_OK && json_array_append_new(stamps, json_string(stamp)) != 0)
+        status = sw_fail(error, SW_FAILED, "out of memory for what is known of the data");
+    return status;
+}
+
 int sw_inputs_check(const struct sw_inputs *in, struct sw_compute *compute, const json_t *known,
                     json_t **stamps, struct sw_error *error)
 {
-    const struct sw_dataset *splits[] = {in->has_test ? &in->test : NULL,
-                                         in->has_dev ? &in->dev : NULL, &in->train};
     int status = SW_OK;
     *stamps = json_array();
-    for (size_t i = 0; i < sizeof splits / sizeof *splits && status == SW_OK; i++) {
-        char stamp[20];
-        if (!splits[i])
-            continue;
-        snprintf(stamp, sizeof stamp, "%016" PRIx64, sw_dataset_stamp(splits[i]));
-        if (!is_known(known, stamp))
-            status = sw_dataset_check_values(splits[i], compute, error);
-        if (status == SW_OK && json_array_append_new(*stamps, json_string(stamp)) != 0)
-            status = sw_fail(error, SW_FAILED, "out of memory for what is known of the data");
-    }
+    for (size_t i = 0; i < in->test_count && status == SW_OK; i++)
+        status = check_split(&in->tests[i].data, compute, known, *stamps, error);
+    if (status == SW_OK && in->has_dev)
+        status = check_split(&in->dev, compute, known, *stamps, error);
+    if (status == SW_OK)
+        status = check_split(&in->train, compute, known, *stamps, error);
     if (status != SW_OK) {
         json_decref(*stamps);
         *stamps = NULL;
