@@ -76,6 +76,11 @@ local function describe(session, given, arguments)
   end
   local source = setup.experiment(path)
   local config <close> = setup.resolve(session, source)
+  if source.on_scenes and given.data and core.is_generated(given.data) then
+    for _, assignment in ipairs(scripts.assignments(source.on_scenes)) do
+      config:override(assignment)
+    end
+  end
   setup.apply(config, given, setup.overrides(M, arguments))
   local resolved = config:table()
   local checker = scripts.session()

@@ -110,7 +110,7 @@ static int open_inputs(struct sw_trainer *t, struct sw_error *error)
         if (!vocab)
             return sw_fail(error, SW_FAILED, "out of memory for a vocabulary");
     }
-    int status = sw_inputs_open(&t->inputs, t->config, vocab, error);
+    int status = sw_inputs_open(&t->inputs, &t->settings, vocab, error);
     free(vocab);
     return status;
 }
