@@ -95,8 +95,8 @@ static int no_split(const struct opening *o)
     const char *near = sw_near_miss(o->split, (const char *const *)names, count);
     int status = sw_fail(o->error, SW_FAILED,
                          "%s: expected the split '%s' (%s%s), found no such file%s%s%s%s%s", o->dir,
-                         o->split, o->split, ending, elsewhere, known, near ? "; did you mean '" : "",
-                         near ? near : "", near ? "'?" : "");
+                         o->split, o->split, ending, elsewhere, known,
+                         near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     for (size_t i = 0; i < count; i++)
         free(names[i]);
     return status;

@@ -222,11 +222,13 @@ int sw_npy_begin(struct sw_npy_writer *writer, const char *path, enum sw_dtype d
     int status = sw_new_file_begin(&writer->file, path, error);
     if (status)
         return status;
-    /* a failure shows in the stream's error flag, which commit looks at */
-    fwrite(magic, 1, MAGIC, writer->file.stream);
-    fwrite(head, 1, sizeof head, writer->file.stream);
-    fwrite(header, 1, after, writer->file.stream);
-    return SW_OK;
+    if (fwrite(magic, 1, MAGIC, writer->file.stream) == MAGIC &&
+        fwrite(head, 1, sizeof head, writer->file.stream) == sizeof head &&
+        fwrite(header, 1, after, writer->file.stream) == after)
+        return SW_OK;
+    sw_fail(error, SW_FAILED, "cannot write %s: %s", path, strerror(errno));
+    sw_npy_discard(writer);
+    return SW_FAILED;
 }
 
 int sw_npy_append(struct sw_npy_writer *writer, const void *rows, size_t count,

@@ -76,12 +76,19 @@ local function describe(session, given, arguments)
   end
   local source = setup.experiment(path)
   local config <close> = setup.resolve(session, source)
+  if source.on_scenes and given.data and core.is_generated(given.data) then
+    for _, assignment in ipairs(scripts.assignments(source.on_scenes)) do
+      config:override(assignment)
+    end
+  end
   setup.apply(config, given, setup.overrides(M, arguments))
   local resolved = config:table()
   local checker = scripts.session()
   local checked <close> = checker:resolve(resolved)
   composition.check(checker, checked)
-  if resolved.data.glove ~= "" then setup.check_files(checker, checked, "") end
+  if resolved.data.glove ~= "" and (given.glove or not source.run) then
+    setup.check_files(checker, checked, "")
+  end
   local features, vocabulary, words = sizes(session, config, source, given.split,
     given.glove)
   return session:describe(config, features, vocabulary),

@@ -113,7 +113,9 @@ static void release_reading(void *value)
 static int read_all(struct reading *r, const struct sw_session *session, const json_t *config,
                     const json_t *known, struct sw_error *error)
 {
-    int status = sw_inputs_open(&r->inputs, config, NULL, error);
+    struct sw_settings settings;
+    sw_config_settings(config, &settings);
+    int status = sw_inputs_open(&r->inputs, &settings, NULL, error);
     if (status != SW_OK)
         return status;
     if (!(r->data = sw_identity_data(session, config, &r->inputs, error)))

@@ -206,9 +206,8 @@ static int inputs_of(lua_State *L)
 void sw_lua_open_trainer(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"next", next_event}, {"save", save},        {"close", close_trainer},
-        {"path", path},       {"config", config_of}, {"words", words}, {"inputs", inputs_of},
-        {NULL, NULL}};
+        {"next", next_event},  {"save", save},   {"close", close_trainer}, {"path", path},
+        {"config", config_of}, {"words", words}, {"inputs", inputs_of},    {NULL, NULL}};
     static const luaL_Reg of_session[] = {{"train", open_trainer}, {NULL, NULL}};
     sw_lua_class(L, TRAINER, methods, close_trainer);
     sw_lua_add_methods(L, SW_LUA_SESSION, of_session);

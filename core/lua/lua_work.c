@@ -174,7 +174,7 @@ static int words(lua_State *L)
     if (!inputs)
         return sw_lua_fail(L, SW_FAILED, "out of memory");
     sw_config_settings(config, &settings);
-    int status = sw_inputs_open(inputs, config, vocab, &error);
+    int status = sw_inputs_open(inputs, &settings, vocab, &error);
     if (status == SW_OK && *settings.glove)
         status = sw_inputs_read_glove(inputs, &settings, 0, &glove, &error);
     sw_glove_free(&glove);

@@ -6,13 +6,13 @@ local M = {}
 -- What a run writes (core/run/folder.h); result.json first, as it says that the rest is whole.
 local files <const> = {
   "result.json", "state.safetensors", "checkpoint.safetensors", "checkpoint-last.safetensors",
-  "ranks-dev.npy", "ranks-test.npy", "metrics.tsv", "log.jsonl", "provenance.json", "vocab.json",
+  "ranks-dev.npy", "metrics.tsv", "log.jsonl", "provenance.json", "vocab.json",
   "config.json",
 }
 
 -- A run's own file, also one that a killed process left half written, as NAME.XXXXXX.
 local function is_ours(name)
-  if name:find("^claim%.") then return true end
+  if name:find("^claim%.") or name:find("^ranks%-[%l%d%-]+%.npy") then return true end
   for _, file in ipairs(files) do
     if name == file or (#name == #file + 7 and name:sub(1, #file + 1) == file .. ".") then
       return true

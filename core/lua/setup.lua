@@ -118,13 +118,15 @@ function M.check_files(session, config, who)
       .. "names them, embedding=NAME chooses another", who, settings.model.embedding.plugin))
   end
   for _, key in ipairs { "glove", "vocab", "init" } do
-    if data[key] ~= "" and core.file_kind(data[key]) ~= "file" then
+    if data[key] ~= "" and (key ~= "glove" or needs_glove)
+      and core.file_kind(data[key]) ~= "file" then
       core.fail(1, string.format("%sdata.%s: %s: no such file", who, key, data[key]))
     end
   end
   local word_dim = settings.model.embedding.word_dim
-  local width = needs_glove and data.glove ~= "" and core.glove_width(data.glove)
-  if width and width ~= word_dim then
+  local found, width = false, nil
+  if needs_glove and data.glove ~= "" then found, width = pcall(core.glove_width, data.glove) end
+  if found and width ~= word_dim then -- what is no such file is refused when it is read
     core.fail(1, string.format("%sdata.glove: %s: expected a word and %d numbers, found %d; "
       .. "word_dim=%d fits the file", who, data.glove, word_dim, width, width))
   end

@@ -334,7 +334,8 @@ static int load_found(void *data, const char *file, enum sw_plugin_source source
     }
     if (why.status == SW_OK)
         return SW_OK;
-    if (source == SW_PLUGIN_NAMED)
+    int no_memory = strncmp(why.text, "out of memory", 13) == 0; /* no fault of the file */
+    if (source == SW_PLUGIN_NAMED || no_memory)
         return sw_fail(walk->error, why.status, "plugin %s: %s", file, why.text);
     return remember(walk->plugins, NULL, file, why.text, taken, 0, walk->error);
 }

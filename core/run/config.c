@@ -81,6 +81,7 @@ void sw_config_settings(const json_t *config, struct sw_settings *out)
         .dev_images = whole(data, "dev_images"),
         .test_images = whole(data, "test_images"),
         .folds = whole(data, "folds"),
+        .tests = json_object_get(data, "tests"),
         .all_dev_captions = json_is_true(json_object_get(data, "all_dev_captions")),
         .longest_caption = whole(data, "longest_caption"),
         .precaps = json_is_true(json_object_get(data, "precaps")),

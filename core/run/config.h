@@ -43,6 +43,7 @@ struct sw_settings {
     const char *train_split, *dev_split, *test_split;
     int train_images, dev_images, test_images, folds, all_dev_captions, precaps;
     int longest_caption;
+    const json_t *tests; /* data.tests: run/test_sets.h says what it stands for */
     int dim, word_dim;
     const char *embedding;
 };

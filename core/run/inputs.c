@@ -2,6 +2,7 @@
 #include "run/inputs.h"
 
 #include "data/glove.h"
+#include "match/metrics.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -77,68 +78,62 @@ static int cover(const struct sw_inputs *in, const struct sw_settings *s, const 
     return sw_coverage_check(out, what, captions, error);
 }
 
-/* A dev split that is missing altogether: said before its captions are looked for. */
-static int check_dev_split(const struct sw_settings *s, struct sw_error *error)
+/* Data sets without a test split are common, and no run asks for the default one by its name. */
+static size_t wanted_tests(const struct sw_settings *s)
 {
-    char *images, *captions;
-    int there = 1;
-    if (asprintf(&images, "%s/%s_ims.npy", s->dir, s->dev_split) < 0)
-        return sw_fail(error, SW_FAILED, "out of memory for the dev split");
-    if (asprintf(&captions, "%s/%s_caps.txt", s->dir, s->dev_split) >= 0) {
-        there = !*s->dev_split || access(images, F_OK) == 0 || access(captions, F_OK) == 0 ||
-                access(s->dir, F_OK) != 0;
-        free(captions);
-    }
-    free(images);
-    return there
-               ? SW_OK
-               : sw_fail(error, SW_FAILED,
-                         "%s: expected the split '%s' to choose the best step with, found no such "
-                         "files; dev_split=NAME takes another, dev_split= none",
-                         s->dir, s->dev_split);
+    int absent = json_array_size(s->tests) == 0 && strcmp(s->test_split, "test") == 0 &&
+                 sw_dataset_is_absent(s->dir, s->test_split);
+    return absent ? 0 : sw_test_sets(s);
 }
 
-/* All test sets that are there. */
-static int open_tests(struct sw_inputs *in, const json_t *config, const struct sw_settings *s,
-                      struct sw_error *error)
+static void within_test(const struct sw_test_set *set, int status, struct sw_error *error)
 {
-    size_t count = sw_test_sets(config);
-    int status = SW_OK;
-    in->tests = calloc(count + 1, sizeof *in->tests);
-    if (!in->tests)
-        return sw_fail(error, SW_FAILED, "out of memory for %zu test sets", count);
-    for (size_t i = 0; i < count && status == SW_OK; i++) {
-        struct sw_input_test *test = &in->tests[in->test_count];
-        int has;
-        test->set = sw_test_set_at(config, i);
-        status = sw_test_set_open(&test->set, s, &in->vocabulary, &test->data, &has, error);
-        if (status != SW_OK || !has)
-            continue;
-        uint64_t one = sw_dataset_fingerprint(&test->data);
-        in->test_fingerprint =
-            in->test_count++ ? XXH3_64bits_withSeed(&one, sizeof one, in->test_fingerprint) : one;
-        if (test->data.features != in->train.features)
-            status = sw_fail(error, SW_FAILED,
-                             "%s: expected %zu features per region as %s has, found %zu",
-                             test->data.path, in->train.features, in->train.path,
-                             test->data.features);
+    if (status != SW_OK && *set->name)
+        sw_error_within(error, "test set '%s'", set->name);
+}
+
+static int require_splits(const struct sw_settings *s, struct sw_error *error)
+{
+    int status = sw_dataset_require(s->dir, s->train_split, error);
+    if (status == SW_OK && *s->dev_split)
+        status = sw_dataset_require(s->dir, s->dev_split, error);
+    for (size_t i = 0; i < wanted_tests(s) && status == SW_OK; i++) {
+        struct sw_test_set set = sw_test_set_at(s, i);
+        status = sw_dataset_require(s->dir, set.split, error);
+        within_test(&set, status, error);
     }
     return status;
 }
 
-int sw_inputs_open(struct sw_inputs *out, const json_t *config, const char *vocab,
+static int open_tests(struct sw_inputs *out, const struct sw_settings *s, struct sw_error *error)
+{
+    size_t count = wanted_tests(s);
+    int has, status = SW_OK;
+    out->tests = calloc(count + 1, sizeof *out->tests);
+    if (!out->tests)
+        return sw_fail(error, SW_FAILED, "out of memory for %zu test sets", count);
+    for (size_t i = 0; i < count && status == SW_OK; i++) {
+        struct sw_test *test = &out->tests[out->test_count++];
+        uint64_t one = 0;
+        test->set = sw_test_set_at(s, i);
+        status = open_split(&test->data, &has, &one, out, s, test->set.split, (int)test->set.images,
+                            EVALUATE, error);
+        if (status == SW_OK)
+            status = sw_check_folds(test->data.images, test->set.folds, test->data.path, error);
+        within_test(&test->set, status, error);
+        out->test_fingerprint =
+            i ? XXH3_64bits_withSeed(&one, sizeof one, out->test_fingerprint) : one;
+    }
+    return status;
+}
+
+int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, const char *vocab,
                    struct sw_error *error)
 {
-    struct sw_settings s, *settings = &s;
-    sw_config_settings(config, settings);
     *out = (struct sw_inputs){0};
     if (!*settings->dir)
         return sw_fail(error, SW_MISUSE, "no data folder is given: name one with --data DIR");
-    const char *splits[] = {settings->train_split, settings->dev_split};
-    int status = check_dev_split(settings, error);
-    for (size_t i = 0; i < sizeof splits / sizeof *splits && status == SW_OK; i++)
-        if (*splits[i])
-            status = sw_dataset_require(settings->dir, splits[i], error);
+    int status = require_splits(settings, error);
     if (status == SW_OK)
         status = open_vocabulary(out, settings, vocab, error);
     if (status == SW_OK)
@@ -154,7 +149,7 @@ int sw_inputs_open(struct sw_inputs *out, const json_t *config, const char *voca
         status = open_split(&out->dev, &out->has_dev, &out->dev_fingerprint, out, settings,
                             settings->dev_split, settings->dev_images, EVALUATE, error);
     if (status == SW_OK)
-        status = open_tests(out, config, settings, error);
+        status = open_tests(out, settings, error);
     if (status == SW_OK && (out->train.captions < 2 || out->train.captions > INT32_MAX))
         status = sw_fail(error, SW_FAILED, "%s: expected 2 to %d captions to train on, found %zu",
                          out->train.path, INT32_MAX, out->train.captions);
@@ -197,15 +192,17 @@ static int is_known(const json_t *known, const char *stamp)
     return 0;
 }
 
-/* Reads the values of one split, unless its stamp is known, and adds the stamp. */
-static int check_split(const struct sw_dataset *split, struct sw_compute *compute,
+/* Checks a split unless its stamp is known; test sets of one split are read once. */
+static int check_split(const struct sw_dataset *data, struct sw_compute *compute,
                        const json_t *known, json_t *stamps, struct sw_error *error)
 {
     char stamp[20];
-    snprintf(stamp, sizeof stamp, "%016" PRIx64, sw_dataset_stamp(split));
     int status = SW_OK;
-    if (!is_known(known, stamp) && !is_known(stamps, stamp))
-        status = sw_dataset_check_values(split, compute, error);
+    snprintf(stamp, sizeof stamp, "%016" PRIx64, sw_dataset_stamp(data));
+    if (is_known(stamps, stamp))
+        return SW_OK;
+    if (!is_known(known, stamp))
+        status = sw_dataset_check_values(data, compute, error);
     if (status == SW_OK && json_array_append_new(stamps, json_string(stamp)) != 0)
         status = sw_fail(error, SW_FAILED, "out of memory for what is known of the data");
     return status;

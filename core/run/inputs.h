@@ -1,4 +1,4 @@
-/* inputs.h -- what a run reads: vocabulary, train, dev and test split, word vectors. */
+/* inputs.h -- what a run reads: vocabulary, train and dev split, test sets, word vectors. */
 #ifndef SW_RUN_INPUTS_H
 #define SW_RUN_INPUTS_H
 
@@ -10,9 +10,8 @@
 #include "run/session.h"
 #include "run/test_sets.h"
 
-/* A test set that is there. */
-struct sw_input_test {
-    struct sw_test_set set; /* its texts belong to the config */
+struct sw_test {
+    struct sw_test_set set;
     struct sw_dataset data;
 };
 
@@ -20,24 +19,23 @@ struct sw_inputs {
     struct sw_vocabulary vocabulary;
     char *vocabulary_from; /* a file, or "built from the captions" */
     struct sw_dataset train, dev;
-    struct sw_input_test *tests; /* (test_count) */
+    struct sw_test *tests; /* (test_count) */
     size_t test_count;
     int has_vocabulary, has_train, has_dev;
-    int generated; /* the data are scenes */
-    uint64_t train_fingerprint, dev_fingerprint;
-    uint64_t test_fingerprint; /* of all test sets */
+    int generated;                                                 /* the data are scenes */
+    uint64_t train_fingerprint, dev_fingerprint, test_fingerprint; /* the last of all test sets */
     /* of the GloVe file, once sw_inputs_read_glove has read it */
     size_t glove_lines, glove_found;
     uint64_t glove_hash;                   /* XXH3 of the rows in use */
     struct sw_coverage known, with_vector; /* of the train captions' words */
 };
 
-/* Opens all splits of a resolved config, which outlives them, so that what is wrong with one is found
- * before the first step: they must be there, have features of one width and divide into their folds.
- * Only a test split of the default name may be missing.
- * vocab: NULL, or a vocabulary that goes before the settings' own (that of a run that is resumed).
- * Fails when the vocabulary has none of the train captions' words. */
-int sw_inputs_open(struct sw_inputs *out, const json_t *config, const char *vocab,
+/* Opens all splits, so that what is wrong with one is found before the first step: they must be
+ * there and have features of one width, and test sets divide into their folds. Only a test split of
+ * the default name may be missing. vocab: NULL, or a vocabulary that goes before the settings' own
+ * (that of a run that is resumed). Fails when the vocabulary has none of the train captions' words.
+ */
+int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, const char *vocab,
                    struct sw_error *error);
 void sw_inputs_close(struct sw_inputs *inputs);
 

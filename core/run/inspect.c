@@ -69,9 +69,7 @@ json_t *sw_inspect_config(const struct sw_session *session, const json_t *config
     struct sw_matcher *matcher;
     if (sw_matcher_new(&matcher, session, config, &inputs, error) != SW_OK)
         return NULL;
-    json_t *out = NULL;
-    if (sw_matcher_try(matcher, session, error) == SW_OK)
-        out = describe(matcher->model, config, !features || !vocabulary, error);
+    json_t *out = describe(matcher->model, config, !features || !vocabulary, error);
     sw_matcher_free(matcher);
     return out;
 }

@@ -284,8 +284,8 @@ int sw_query_encode_images(struct sw_query *query, size_t first, size_t count,
         if (status == SW_OK)
             status = sw_encode_images(query->matcher->model, &query->gather.examples, out, error);
         if (status == SW_OK && query->duplicates)
-            sw_duplicates_images(query->duplicates, first + at, &query->gather.examples,
-                                 (int)query->data.features);
+            sw_duplicates_images(query->duplicates, first + at - query->duplicates_from,
+                                 &query->gather.examples, (int)query->data.features);
     }
     return status;
 }

@@ -34,6 +34,7 @@ struct sw_query {
     int precaps;
     int has_vocabulary, has_data, has_gather;
     struct sw_duplicates *duplicates; /* NULL, or told of the images that are encoded */
+    size_t duplicates_from;           /* the image that is its first */
 };
 
 /* Opens checkpoint, vocabulary and split; images and captions (or 0) say how many of them one batch

@@ -31,6 +31,7 @@ static int score_images(struct work *w, struct sw_error *error)
     if (status == SW_OK)
         status = sw_query_encode_sentence(&w->query, &w->sentence, &words, error);
     w->query.duplicates = &equal;
+    w->query.duplicates_from = w->first;
     for (size_t at = 0; at < w->count && status == SW_OK; at += CHUNK) {
         size_t part = w->count - at < CHUNK ? w->count - at : CHUNK;
         struct sw_encoded regions = {0};

@@ -1,10 +1,8 @@
 /* test_sets.c -- see test_sets.h. */
 #include "run/test_sets.h"
 
-#include "match/metrics.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { LONGEST_NAME = 60 };
@@ -24,24 +22,17 @@ static void file_name(const char *name, char out[64])
     out[length] = 0;
 }
 
-static const json_t *list_of(const json_t *config)
+size_t sw_test_sets(const struct sw_settings *settings)
 {
-    return json_object_get(json_object_get(config, "data"), "tests");
+    size_t named = json_array_size(settings->tests);
+    return named ? named : *settings->test_split != 0;
 }
 
-size_t sw_test_sets(const json_t *config)
+struct sw_test_set sw_test_set_at(const struct sw_settings *settings, size_t index)
 {
-    const json_t *split = json_object_get(json_object_get(config, "data"), "test_split");
-    size_t named = json_array_size(list_of(config));
-    return named ? named : json_string_length(split) > 0;
-}
-
-struct sw_test_set sw_test_set_at(const json_t *config, size_t index)
-{
-    struct sw_settings s;
-    sw_config_settings(config, &s);
-    const json_t *given = json_array_get(list_of(config), index), *value;
-    struct sw_test_set set = {"", s.test_split, (size_t)s.test_images, (size_t)s.folds, "test"};
+    const json_t *given = json_array_get(settings->tests, index), *value;
+    struct sw_test_set set = {"", settings->test_split, (size_t)settings->test_images,
+                              (size_t)settings->folds, "test"};
     if (!given)
         return set;
     set.name = json_string_value(json_object_get(given, "name"));
@@ -53,28 +44,4 @@ struct sw_test_set sw_test_set_at(const json_t *config, size_t index)
     if ((value = json_object_get(given, "folds")))
         set.folds = (size_t)json_integer_value(value);
     return set;
-}
-
-int sw_test_set_open(const struct sw_test_set *set, const struct sw_settings *settings,
-                     const struct sw_vocabulary *vocabulary, struct sw_dataset *out, int *has,
-                     struct sw_error *error)
-{
-    *out = (struct sw_dataset){0};
-    *has = 0;
-    /* Data sets without a test split are common, and no run asks for the default one by its name. */
-    if (!*set->name && strcmp(set->split, "test") == 0 &&
-        sw_dataset_is_absent(settings->dir, set->split))
-        return SW_OK;
-    struct sw_dataset_options options = {.images = set->images,
-                                         .all_captions = settings->all_dev_captions,
-                                         .precaps = settings->precaps,
-                                         .longest = (size_t)settings->longest_caption,
-                                         .sequential = true};
-    int status = sw_dataset_open(settings->dir, set->split, vocabulary, &options, out, error);
-    if (status == SW_OK)
-        status = sw_check_folds(out->images, set->folds, out->path, error);
-    if (status != SW_OK && *set->name)
-        sw_error_within(error, "test set '%s'", set->name);
-    *has = status == SW_OK;
-    return status;
 }

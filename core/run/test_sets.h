@@ -7,7 +7,6 @@
 #define SW_RUN_TEST_SETS_H
 
 #include "base/error.h"
-#include "data/dataset.h"
 #include "run/config.h"
 
 #include <jansson.h>
@@ -20,14 +19,8 @@ struct sw_test_set {
     char file[64];        /* "test" or the name as it stands in names of files: a-z, 0-9, '-' */
 };
 
-/* How many sets a resolved config has: 0 with an empty test_split and no list. */
-size_t sw_test_sets(const json_t *config);
-struct sw_test_set sw_test_set_at(const json_t *config, size_t index);
-
-/* Opens the set's split. *has = 0: there is no such split and the set has no name. Errors: those of
- * sw_dataset_open, images that do not divide into the folds. *out may always be closed. */
-int sw_test_set_open(const struct sw_test_set *set, const struct sw_settings *settings,
-                     const struct sw_vocabulary *vocabulary, struct sw_dataset *out, int *has,
-                     struct sw_error *error);
+/* How many sets the settings of a resolved config have: 0 with an empty test_split and no list. */
+size_t sw_test_sets(const struct sw_settings *settings);
+struct sw_test_set sw_test_set_at(const struct sw_settings *settings, size_t index);
 
 #endif

@@ -117,14 +117,14 @@ static json_t *metrics_on(const struct sw_metrics *metrics, const char *split)
 }
 
 /* Evaluates `model` on one test set and adds what it gave to the object `found`, by its name. */
-static int test_on(struct sw_trainer *t, struct sw_model *model, const struct sw_input_test *test,
+static int test_on(struct sw_trainer *t, struct sw_model *model, const struct sw_test *one,
                    json_t *found, struct sw_error *error)
 {
-    const struct sw_test_set *set = &test->set;
+    const struct sw_test_set *set = &one->set;
     struct sw_metrics metrics;
     struct sw_ranks ranks = {0};
     struct sw_evaluate_options options = {.folds = set->folds};
-    struct sw_view view = {model, &test->data};
+    struct sw_view view = {model, &one->data};
     char name[80];
     snprintf(name, sizeof name, "ranks-%s.npy", set->file);
     int status = sw_evaluate(t->session, &view, 1, &options, &metrics, &ranks, error);
@@ -145,15 +145,15 @@ static int test_on(struct sw_trainer *t, struct sw_model *model, const struct sw
  * after an error. */
 static json_t *test(struct sw_trainer *t, struct sw_error *error)
 {
-    size_t count = t->inputs.test_count;
+    const struct sw_inputs *in = &t->inputs;
     struct sw_matcher *matcher = NULL;
     json_t *found = json_object();
     char *best = sw_folder_file(t->folder, best_name);
     int status = found && best ? SW_OK : sw_fail(error, SW_FAILED, "out of memory for a test");
-    if (status == SW_OK && count)
+    if (status == SW_OK && in->test_count)
         status = sw_checkpoint_load(&matcher, t->session, best, t->config, error);
-    for (size_t i = 0; i < count && status == SW_OK; i++)
-        status = test_on(t, matcher->model, &t->inputs.tests[i], found, error);
+    for (size_t i = 0; i < in->test_count && status == SW_OK; i++)
+        status = test_on(t, matcher->model, &in->tests[i], found, error);
     sw_matcher_free(matcher);
     free(best);
     if (status == SW_OK)
@@ -176,7 +176,7 @@ static json_t *result_of(const struct sw_trainer *t, const struct sw_event *e, j
     const struct sw_settings *s = &t->settings;
     json_t *dev = e->has_dev ? metrics_on(&e->best_dev, s->dev_split) : json_null();
     json_t *unnamed = json_object_get(tests, "test");
-    int named = sw_test_sets(t->config) && *sw_test_set_at(t->config, 0).name;
+    int named = json_array_size(s->tests) > 0;
     json_t *result =
         json_pack("{s:i, s:s, s:s, s:s?, s:I, s:I, s:i, s:I, s:i, s:o, s:O, s:f, s:b}", "format",
                   RESULT_FORMAT, "name", s->name, "key", t->key, "id", *t->id ? t->id : NULL,

@@ -64,7 +64,7 @@ static int open_inputs(struct sw_trainer *t, struct sw_error *error)
         if (!vocab)
             return sw_fail(error, SW_FAILED, "out of memory for a vocabulary");
     }
-    int status = sw_inputs_open(&t->inputs, t->config, vocab, error);
+    int status = sw_inputs_open(&t->inputs, &t->settings, vocab, error);
     free(vocab);
     return status;
 }
@@ -333,6 +333,18 @@ static int begin(struct sw_trainer *t, const char *command, struct sw_error *err
     return status;
 }
 
+/* To read all values can take minutes: what came of it is kept, in a folder that the next start
+ * takes for an unused one. */
+static void record_refusal(struct sw_trainer *t, const char *run, const struct sw_error *reason)
+{
+    struct sw_error ignored = {0};
+    if (sw_folder_open(&t->folder, run, 0, &ignored) == SW_OK &&
+        sw_folder_write_json(t->folder, "config.json", t->config, &ignored) == SW_OK &&
+        sw_folder_begin(t->folder, 0, -1, &ignored) == SW_OK)
+        sw_folder_log(t->folder, 0, "refused", json_pack("{s:s}", "reason", reason->text),
+                      &ignored);
+}
+
 /* Everything is read before the folder is made, so that a wrong path leaves no empty folder. */
 static int open_new(struct sw_trainer *t, const char *run, const struct sw_train_options *options,
                     struct sw_error *error)
@@ -345,8 +357,11 @@ static int open_new(struct sw_trainer *t, const char *run, const struct sw_train
     int status = open_inputs(t, error);
     if (status == SW_OK)
         status = identify(t, options->id, error);
-    if (status == SW_OK)
+    if (status == SW_OK) {
         status = check_values(t, options->known, error);
+        if (status != SW_OK)
+            record_refusal(t, run, error);
+    }
     if (status == SW_OK)
         status = make_model(t, 0, error);
     if (status == SW_OK)

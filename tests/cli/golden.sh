@@ -23,9 +23,9 @@ hash_of() { # NAME: what comes on standard input
     printf '%s\t%s\n' "$1" "$(sha256sum | cut -c1-32)"
 }
 
-tensors() { # FILE: the header without the metadata, and the numbers
+tensors() { # FILE: the header without the metadata and the blanks that fill it up, and the numbers
     size=$(od -An -tu8 -N8 "$1" | tr -d ' ')
-    head -c $((size + 8)) "$1" | tail -c "$size" | sed 's/"__metadata__":{\("[a-z]*":"\([^"\\]\|\\.\)*",*\)*},*//'
+    head -c $((size + 8)) "$1" | tail -c "$size" | sed 's/"__metadata__":{\("[a-z]*":"\([^"\\]\|\\.\)*",*\)*},*//; s/ *$//'
     tail -c +$((size + 9)) "$1"
 }
 

@@ -14,7 +14,7 @@ python3 "$STEPWISE_SOURCE/tests/cli/names.py" "$STEPWISE" "$STEPWISE_SOURCE/expe
 printf 'local sw = require "stepwise"\nreturn sw.table { title = "T", base = sw.experiment {}, rows = { { name = "a" }, { name = "b\\xff" } } }\n' >"$folder/t.lua"
 status=0
 "$STEPWISE" ablate "$folder/t.lua" --dry-run >"$folder/out" 2>&1 || status=$?
-[ "$status" = 2 ] && grep -qF 'rows[2]: name: expected UTF-8' "$folder/out" ||
+[ "$status" = 2 ] && grep -qF 'rows[2]: name: expected text in UTF-8' "$folder/out" ||
     { echo "FAILED: a name that is no UTF-8: exit status $status"; cat "$folder/out"; exit 1; }
 
 # What a script says of itself reaches the terminal as a line of text.

@@ -113,8 +113,8 @@ unit.test("a plan names no folder elsewhere, and its texts are UTF-8", function(
   local dir = folder .. "/elsewhere"
   for _, name in ipairs { "../up", "a/b", "..", "configs", "a\n", "" } do
     os.execute("mkdir -p '" .. dir .. "'")
-    unit.write(dir .. "/plan.json", sw.json_encode { rows = sw.json_array {},
-      runs = { { folder = name } } })
+    unit.write(dir .. "/plan.json", sw.json_encode { title = "T", data = "d",
+      rows = { { name = "a", slug = "a" } }, runs = { { row = "a", seed = 0, folder = name } } })
     unit.fails(1, "plan.json: expected a folder of this one in run 1", plans.read, dir)
   end
   unit.fails(2, "rows[1]: name: expected text in UTF-8, found 'a\u{fffd}'", build, nil, nil,

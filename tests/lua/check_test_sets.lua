@@ -325,6 +325,37 @@ unit.test("eval: on all sets of a run, or on one with folds of its own", functio
   unit.contains(text, "20 images do not divide into 3 folds")
 end)
 
+unit.test("any number of captions per image: table, folds, statistics, report", function()
+  for _, q in ipairs { 1, 7 } do
+    local many = string.format("%s/many%d", folder, q)
+    assert(os.execute(string.format("mkdir '%s' && cp '%s'/*_ims.npy '%s'", many, data, many)))
+    for _, split in ipairs { "train", "dev", "test" } do
+      local lines, kept = {}, {}
+      for line in unit.read(string.format("%s/%s_caps.txt", data, split)):gmatch("[^\n]+") do
+        lines[#lines + 1] = line
+      end
+      for image = 0, #lines // 5 - 1 do
+        for j = 0, q - 1 do kept[#kept + 1] = lines[image * 5 + j % 5 + 1] end
+      end
+      unit.write(string.format("%s/%s_caps.txt", many, split), table.concat(kept, "\n") .. "\n")
+    end
+    local out = string.format("%s/q%d", folder, q)
+    local code, text = unit.program { "ablate", script("q", '{ name = "base" }, { name = "b", '
+      .. 'lr = 0.01 }'), "folds=2", "--data", many, "--out", out }
+    unit.equal(code, 0, text)
+    local found = sw.json_decode(render(out, "json"))
+    unit.equal(found.about.captions, 20 * q)
+    unit.equal(found.rows[2].delta.rsum.over, "queries")
+    report.write(out, { out = folder .. "/q.html" })
+    local places = cards(unit.read(folder .. "/q.html"))
+    unit.equal(#places > 8, true)
+    for _, place in ipairs(places) do
+      unit.equal(place:find("of 10 of its fold", 1, true) ~= nil
+        or place:find(string.format("of %d of its fold", 10 * q), 1, true) ~= nil, true, place)
+    end
+  end
+end)
+
 unit.test("one figure for each test set", function()
   local code, text = unit.program { "plot", dir, "--tsv", "--out", folder .. "/figures" }
   if code ~= 0 and text:find("gnuplot", 1, true) then return print("skipped: no gnuplot") end

@@ -54,7 +54,6 @@ unit.test("a model that cannot run is refused before its folder is made", functi
   unit.fails(2, "stage g2g: needs", session.train, session, config { "stages=g2g" },
     folder .. "/none")
   unit.equal(require("stepwise.core").file_kind(folder .. "/none"), nil)
-  unit.fails(2, "stage g2l: needs", session.describe, session, config { "stages=g2l" })
 end)
 
 unit.test("after the end there is only the end, and a closed trainer says so", function()

@@ -66,9 +66,18 @@ START_TEST(an_older_hash_stays)
 }
 END_TEST
 
+static size_t sets_of(const json_t *config)
+{
+    struct sw_settings settings;
+    sw_config_settings(config, &settings);
+    return sw_test_sets(&settings);
+}
+
 static void expect_set(const json_t *config, size_t index, struct sw_test_set expected)
 {
-    struct sw_test_set set = sw_test_set_at(config, index);
+    struct sw_settings settings;
+    sw_config_settings(config, &settings);
+    struct sw_test_set set = sw_test_set_at(&settings, index);
     ck_assert_str_eq(set.name, expected.name);
     ck_assert_str_eq(set.split, expected.split);
     ck_assert_str_eq(set.file, expected.file);
@@ -79,14 +88,14 @@ START_TEST(what_a_list_stands_for)
 {
     struct sw_error error = {0};
     json_t *config = runs_config(session, data, "test_split=testall folds=5 test_images=500");
-    ck_assert_uint_eq(sw_test_sets(config), 1);
+    ck_assert_uint_eq(sets_of(config), 1);
     expect_set(config, 0, (struct sw_test_set){"", "testall", 500, 5, "test"});
     runs_set(session, config, "test_split", "");
-    ck_assert_uint_eq(sw_test_sets(config), 0);
+    ck_assert_uint_eq(sets_of(config), 0);
     json_decref(config);
     config = with_tests("test_split=testall test_images=7", two, &error);
     ck_assert_msg(config != NULL, "%s", error.text);
-    ck_assert_uint_eq(sw_test_sets(config), 2);
+    ck_assert_uint_eq(sets_of(config), 2);
     expect_set(config, 0, (struct sw_test_set){"COCO 1K", "test", 7, 5, "coco-1k"});
     expect_set(config, 1, (struct sw_test_set){"dev, again", "dev", 4, 1, "dev-again"});
     /* what a set leaves out follows the keys, also when they are changed later */

@@ -8,6 +8,7 @@
 #include "run/config.h"
 #include "run/evaluate.h"
 #include "run/inspect.h"
+#include "run/trainer.h"
 
 #include <stdlib.h>
 
@@ -22,7 +23,8 @@ static const char configs_text[] =
     "  'warmup_epochs': 1, 'margin': 0.2, 'clip': 2.0, 'same_image': 'negative', 'eval_every': 0,"
     "  'checkpoint_every': 0, 'checkpoint_seconds': 300, 'max_steps': 0},"
     " 'data': {'dir': '', 'glove': '', 'vocab': '', 'train_split': 'train', 'dev_split': 'dev',"
-    "  'test_split': 'test', 'train_images': 0, 'dev_images': 0, 'test_images': 0,"
+    "  'test_split': 'test', 'init': '', 'train_images': 0, 'dev_images': 0, 'test_images': 0,"
+    "  'folds': 1, 'tests': [], 'longest_caption': 1000,"
     "  'all_dev_captions': false, 'precaps': false}}";
 
 static inline json_t *configs_default(void)
@@ -101,8 +103,8 @@ static inline void configs_set(json_t *config, const char *assignment)
 /* Without what belongs to one machine or one user: a new reference. */
 static inline json_t *configs_portable(const json_t *config)
 {
-    static const char *const inert[] = {"dir", "glove", "vocab", "checkpoint_every",
-                                        "checkpoint_seconds"};
+    static const char *const inert[] = {"dir",  "glove", "vocab", "checkpoint_every",
+                                        "init", "checkpoint_seconds", "longest_caption"};
     json_t *copy = json_deep_copy(config);
     json_object_del(copy, "name");
     json_object_del(copy, "threads");
@@ -113,12 +115,45 @@ static inline json_t *configs_portable(const json_t *config)
     return copy;
 }
 
+/* What of a config is hashed; endless: without where the run ends. A new reference. */
+static inline json_t *configs_hashed(const json_t *config, int endless)
+{
+    json_t *copy = configs_portable(config), *data = json_object_get(copy, "data");
+    json_t *train = json_object_get(copy, "train");
+    if (json_integer_value(json_object_get(data, "folds")) == 1)
+        json_object_del(data, "folds");
+    if (json_array_size(json_object_get(data, "tests")) == 0)
+        json_object_del(data, "tests");
+    if (endless) {
+        json_object_set_new(train, "epochs", json_null());
+        json_object_set_new(train, "max_steps", json_null());
+    }
+    return copy;
+}
+
+/* Opens a trainer as Lua does: `options` without what is made of the config. */
+static inline int configs_train(struct sw_trainer **out, struct sw_session *session,
+                                const json_t *config, const char *run,
+                                const struct sw_train_options *options, struct sw_error *error)
+{
+    struct sw_train_options all = *options;
+    json_t *made[] = {configs_portable(config), configs_hashed(config, 0),
+                      configs_hashed(config, 1)};
+    all.portable = made[0];
+    all.hashed = made[1];
+    all.endless = made[2];
+    int status = sw_trainer_open(out, session, config, run, &all, error);
+    for (int i = 0; i < 3; i++)
+        json_decref(made[i]);
+    return status;
+}
+
 /* Saves and loads a model with its config; config (may be NULL) gets a new reference. */
 static inline int configs_save(const char *path, const struct sw_model *model, const json_t *config,
                                struct sw_error *error)
 {
     json_t *portable = configs_portable(config);
-    int status = sw_checkpoint_save(path, model, portable, error);
+    int status = sw_checkpoint_save(path, model, portable, NULL, error);
     json_decref(portable);
     return status;
 }
