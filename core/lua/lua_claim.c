@@ -128,8 +128,8 @@ static int read_all(struct reading *r, const struct sw_session *session, const j
 }
 
 /* session:sources(config [, known]): the fingerprints of the data it reads, all splits of which are
- * opened and have to fit. known: a list of stamps; all values of the splits that are not among them are
- * read, and the stamps of all are the second result. */
+ * opened and have to fit. known: a list of stamps; all values of the splits that are not among them
+ * are read, and the stamps of all are the second result. */
 static int sources(lua_State *L)
 {
     struct sw_error error = {0};

@@ -65,9 +65,9 @@ static int push_answer(lua_State *L, struct sw_lua_box *box, const struct sw_err
     return 1;
 }
 
-/* session:explain{checkpoint =, config =, data =, split =, images =, vocab =, precaps =, image =, caption =
- * or text =}: see run/explain.h; image is a name or a number, caption (0 when there is no text) one
- * of its own.
+/* session:explain{checkpoint =, config =, data =, split =, images =, vocab =, precaps =, image =,
+ * caption = or text =}: see run/explain.h; image is a name or a number, caption (0 when there is no
+ * text) one of its own.
  */
 static int explain(lua_State *L)
 {

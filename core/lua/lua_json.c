@@ -1,6 +1,8 @@
 /* lua_json.c -- Lua values as JSON and back, over Jansson. */
 #include "lua/binding.h"
 
+#include "data/unicode.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +107,18 @@ static json_t *array_from_lua(const struct conversion *to, int index, int depth)
     return array;
 }
 
+/* Says why jansson did not take a text. */
+static void refused_text(struct sw_error *error, const char *what, const char *text, size_t length)
+{
+    uint32_t character;
+    for (size_t at = 0, size; at < length; at += size)
+        if ((size = sw_utf8_decode(text + at, length - at, &character)) == 0) {
+            sw_fail(error, SW_MISUSE, "%s is not UTF-8", what);
+            return;
+        }
+    sw_fail(error, SW_FAILED, "out of memory");
+}
+
 static json_t *object_from_lua(const struct conversion *to, int index, int depth)
 {
     lua_State *L = to->L;
@@ -123,7 +137,7 @@ static json_t *object_from_lua(const struct conversion *to, int index, int depth
             sw_error_within(error, "%s", key);
         if (!item || json_object_set_new(object, key, item) != 0) {
             if (item)
-                sw_fail(error, SW_MISUSE, "a key is not UTF-8");
+                refused_text(error, "a key", key, length);
             json_decref(object);
             return NULL;
         }
@@ -150,7 +164,7 @@ static json_t *from_lua(const struct conversion *to, int index, int depth)
         const char *text = lua_tolstring(L, index, &length);
         value = json_stringn(text, length);
         if (!value)
-            sw_fail(error, SW_MISUSE, "a string is not UTF-8");
+            refused_text(error, "a string", text, length);
         break;
     }
     case LUA_TNUMBER:
@@ -166,14 +180,15 @@ static json_t *from_lua(const struct conversion *to, int index, int depth)
         break;
     case LUA_TLIGHTUSERDATA:
         if (lua_touserdata(L, index) == NULL)
-            value = json_null();
-        break;
+            return json_null();
+        /* fallthrough */
     default:
-        break;
-    }
-    if (!value)
         sw_fail(error, SW_MISUSE, "expected a table, string, number or switch, found a %s",
                 luaL_typename(L, index));
+        return NULL;
+    }
+    if (!value)
+        sw_fail(error, SW_FAILED, "out of memory");
     return value;
 }
 

@@ -166,7 +166,7 @@ int sw_compose(struct sw_composition **out, const struct sw_plugins *plugins, co
     if (!c)
         return sw_fail(error, SW_FAILED, "out of memory for a model's plan");
     struct sw_error own = {0};
-    c->model = json_deep_copy(model);
+    c->model = json_incref((json_t *)(uintptr_t)model);
     if (!plan(c, plugins, &own)) {
         sw_composition_free(c);
         return sw_fail(error, own.status ? own.status : SW_FAILED, "%s", own.text);

@@ -1,7 +1,6 @@
 /* test_sets.c -- see test_sets.h. */
 #include "run/test_sets.h"
 
-
 #include <stdio.h>
 #include <string.h>
 

@@ -54,9 +54,10 @@ struct sw_train_options {
     const json_t *portable; /* the config without what belongs to one machine or one user */
     const json_t *hashed;   /* what is hashed of it: what names a run's numbers */
     const json_t *endless;  /* the same without where the run ends */
-    const json_t *before;   /* what is hashed of the folder's config, when it ends elsewhere; or NULL */
-    int resume;          /* go on where the folder's state is, from the start when there is none */
-    int keep_state;      /* also when the run is done, so that it can go on to more epochs */
+    const json_t
+        *before;    /* what is hashed of the folder's config, when it ends elsewhere; or NULL */
+    int resume;     /* go on where the folder's state is, from the start when there is none */
+    int keep_state; /* also when the run is done, so that it can go on to more epochs */
     const char *command; /* the command line, for provenance; may be NULL */
     const char *id;      /* what sw_identity must give for this run; NULL: whatever it gives */
     const json_t *known; /* stamps of splits whose values were read before; may be NULL */

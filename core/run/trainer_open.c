@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* The key of a run of these data. */
-static int key_of(const struct sw_trainer *t, const json_t *config, char out[33],
+static int key_of(const struct sw_trainer *t, const json_t *hashed, char out[33],
                   struct sw_error *error)
 {
     char data[128];
@@ -412,19 +412,14 @@ int sw_trainer_open(struct sw_trainer **out, struct sw_session *session, const j
         return sw_fail(error, SW_FAILED, "out of memory for a run");
     t->session = session;
     t->keep_state = options->keep_state;
-    t->config = json_deep_copy(config);
-    t->portable = json_deep_copy(options->portable);
-    t->hashed = json_deep_copy(options->hashed);
-    t->endless = json_deep_copy(options->endless);
-    t->before = json_deep_copy(options->before);
-    if (!t->config || !t->portable || !t->hashed || !t->endless)
-        sw_fail(&own, SW_FAILED, "out of memory for a run");
-    else
-        sw_config_settings(t->config, &t->settings);
-    int status = own.status;
-    if (status == SW_OK)
-        status =
-            options->resume ? open_again(t, run, options, &own) : open_new(t, run, options, &own);
+    t->config = json_incref((json_t *)(uintptr_t)config);
+    t->portable = json_incref((json_t *)(uintptr_t)options->portable);
+    t->hashed = json_incref((json_t *)(uintptr_t)options->hashed);
+    t->endless = json_incref((json_t *)(uintptr_t)options->endless);
+    t->before = json_incref((json_t *)(uintptr_t)options->before);
+    sw_config_settings(t->config, &t->settings);
+    int status =
+        options->resume ? open_again(t, run, options, &own) : open_new(t, run, options, &own);
     if (status == SW_OK && !t->done)
         status = begin(t, options->command, &own);
     if (status != SW_OK) {

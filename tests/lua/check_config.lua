@@ -339,7 +339,7 @@ unit.test("what changes a run's numbers changes its hash, and a path or thread c
   local values = { number = "0.125", integer = "77", switch = "true", choice = "exclude",
     text = "other" }
   for _, key in ipairs(sw.config_keys()) do
-    if not key.inert then
+    if not key.inert and key.kind ~= "tests" then
       local changed = config:copy():override(key.name .. "=" .. values[key.kind])
       unit.equal(changed:hash() ~= first, true, key.name)
     end
@@ -354,5 +354,35 @@ unit.test("resuming under another config says what differs", function()
   other:override "l2l.lambda=9"
   unit.equal(config:difference(other), "model.stages[1].lambda is 15 there and 9 here")
 end)
+
+unit.test("runs that were made before folds and tests keep their identity", function()
+  local config = session:resolve()
+  unit.equal(config:hash(), "c3e184a523363973a993a8f5d280655e")
+  unit.equal(config:copy():override "folds=5":hash() ~= config:hash(), true)
+  local named = session:resolve { data = { tests = { { name = "COCO 1K", folds = 5 } } } }
+  unit.equal(named:hash() ~= config:hash(), true)
+  unit.contains(config:difference(named), "data.tests")
+  unit.fails(2, "tests: a list of test sets", config.override, config, "tests=a")
+end)
+
+for _, case in ipairs {
+  { "3", "data.tests: expected a list" },
+  { '{"x": 1}', "data.tests: expected a list" },
+  { "[3]", "data.tests[1]: expected a table with a name, found 3" },
+  { '[{"split": "test"}]', "data.tests[1].name: expected a name" },
+  { '[{"name": ""}]', "data.tests[1].name: expected a name" },
+  { '[{"name": "a\\nb"}]', "data.tests[1].name: expected a name of one line" },
+  { '[{"name": "dev"}]', "data.tests[1].name: 'dev' cannot name a file" },
+  { '[{"name": "../../x", "fold": 5}]', "no option 'fold' in data.tests[1]; did you mean" },
+  { '[{"name": "x", "split": "../test"}]', "data.tests[1].split: expected the name of a split" },
+  { '[{"name": "x", "folds": 0}]', "data.tests[1].folds: expected a whole number" },
+  { '[{"name": "x", "images": -1}]', "data.tests[1].images: expected a whole number" },
+  { '[{"name": "A b"}, {"name": "a-B"}]', "the same file ranks-a-b.npy" },
+} do
+  unit.test("a wrong list of test sets is misuse that says what was expected: " .. case[1], function()
+    unit.fails(2, case[2], session.resolve, session,
+      { data = { tests = sw.json_decode(case[1]) } })
+  end)
+end
 
 unit.finish()

@@ -16,7 +16,11 @@ for name in printed("help"):gmatch("\n  (%l+)  ") do commands[#commands + 1] = n
 -- {KEY = default} of everything that key=value sets.
 local function all_keys(session)
   local keys = {}
-  for _, key in ipairs(sw.config_keys()) do keys[key.name] = key.preset end
+  for _, key in ipairs(sw.config_keys()) do
+    local preset = key.preset
+    keys[key.name] = math.type(preset) == "float" and ("%.9g"):format(preset)
+      or type(preset) == "table" and "" or tostring(preset)
+  end
   local prefix = { stages = "%s.", embeddings = "embedding.", fusions = "STAGE.fusion." }
   for _, plugin in ipairs(session:plugins()) do
     for kind, form in pairs(prefix) do

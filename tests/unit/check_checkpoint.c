@@ -45,7 +45,8 @@ static void end(void)
 static void save(void)
 {
     struct sw_error error = {0};
-    ck_assert_msg(configs_save(path, matcher->model, config, &error) == SW_OK, "%s", error.text);
+    ck_assert_msg(configs_save(path, matcher->model, config, NULL, &error) == SW_OK, "%s",
+                  error.text);
 }
 
 /* Loading `path` must fail and say `message`. */
@@ -296,7 +297,7 @@ START_TEST(vocabulary_must_be_the_same)
     unit_write(beside, right, strlen(right));
     unit_write(other, wrong, strlen(wrong));
     ck_assert_int_eq(sw_vocabulary_load(&vocabulary, beside, NULL), SW_OK);
-    ck_assert_int_eq(sw_checkpoint_save(path, matcher->model, config, &vocabulary, NULL), SW_OK);
+    ck_assert_int_eq(configs_save(path, matcher->model, config, &vocabulary, NULL), SW_OK);
     sw_vocabulary_free(&vocabulary);
     ck_assert_msg(sw_checkpoint_vocabulary(&vocabulary, path, NULL, 6, &error) == SW_OK, "%s",
                   error.text);

@@ -110,7 +110,7 @@ START_TEST(words_that_are_not_known)
         strcpy(text + 4 * i, "XYZ\n");
     unit_write(captions, text, 200);
     ck_assert_int_eq(
-        sw_evaluate_files(session, models, 1, data, "dev", NULL, NULL, &metrics, NULL, &error),
+        configs_evaluate(session, models, 1, data, "dev", NULL, NULL, &metrics, NULL, &error),
         SW_FAILED);
     ck_assert_msg(
         strstr(error.text, "checkpoint.safetensors: expected words of ") &&
@@ -132,7 +132,7 @@ START_TEST(mean_of_two)
     sw_model_trained(matcher->model, &values, &gradients, &count);
     for (size_t i = 0; i < count; i++)
         values[i] *= i % 3 ? 1.5f : -0.5f;
-    ck_assert_int_eq(configs_save(last, matcher->model, config, NULL), SW_OK);
+    ck_assert_int_eq(configs_save(last, matcher->model, config, NULL, NULL), SW_OK);
     char *vocab = unit_path(run, "vocab.json");
     struct sw_evaluate_options options = {.sims = sims};
     const char *const models[] = {best, last};
@@ -383,7 +383,7 @@ START_TEST(gradients_of_a_batch)
                 parameter->tensor->data[i] += sign ? -2 * h * d : h * d;
             }
         }
-        ck_assert_int_eq(configs_save(moved, matcher->model, config, NULL), SW_OK);
+        ck_assert_int_eq(configs_save(moved, matcher->model, config, NULL, NULL), SW_OK);
         struct sw_gradient_request again = request;
         char *ignored = unit_path(folder, "ignored.safetensors");
         again.checkpoint = moved;

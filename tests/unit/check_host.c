@@ -110,13 +110,11 @@ static void end(void)
 static int build(const char *how, struct sw_error *error)
 {
     struct sw_matcher_inputs inputs = {.features = FEATURES, .vocabulary = WORDS};
-    json_t *given =
+    json_t *config =
         json_pack("{s:{s:i, s:{s:s, s:i}, s:[{s:s, s:s}]}}", "model", "dim", 4, "embedding",
                   "plugin", "random", "word_dim", 2, "stages", "plugin", "talks", "how", how);
-    json_t *config = sw_config_resolve(session->plugins, given, error);
-    int status = config ? sw_matcher_new(&matcher, session, config, &inputs, error) : error->status;
+    int status = sw_matcher_new(&matcher, session, config, &inputs, error);
     json_decref(config);
-    json_decref(given);
     return status;
 }
 

@@ -25,12 +25,10 @@ static void end(void)
 static void refused(const json_t *config, const char *path, int resume, int status,
                     const char *message)
 {
-    json_t *portable = configs_portable(config);
-    struct sw_train_options options = {.resume = resume, .portable = portable};
+    struct sw_train_options options = {.resume = resume};
     struct sw_trainer *trainer;
     struct sw_error error = {0};
-    ck_assert_int_eq(sw_trainer_open(&trainer, session, config, path, &options, &error), status);
-    json_decref(portable);
+    ck_assert_int_eq(configs_train(&trainer, session, config, path, &options, &error), status);
     ck_assert_ptr_null(trainer);
     ck_assert_msg(strstr(error.text, message) != NULL, "%s", error.text);
 }
@@ -57,7 +55,7 @@ END_TEST
 /* Every word would take over what another one has learnt. */
 START_TEST(other_ids)
 {
-    json_t *config = runs_config(session, data, "");
+    json_t *config = runs_config(data, "");
     struct sw_trainer *trainer = runs_open(session, config, run, 0);
     runs_until(trainer, 2);
     ck_assert_int_eq(sw_trainer_save(trainer, NULL), SW_OK);

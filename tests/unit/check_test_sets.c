@@ -25,46 +25,17 @@ static void end(void)
     unit_remove_folder(folder);
 }
 
-/* The usual config with data.tests as in `list`; NULL and *error after a refusal. */
-static json_t *with_tests(const char *more, const char *list, struct sw_error *error)
+/* The usual config with data.tests as in `list`. */
+static json_t *with_tests(const char *more, const char *list)
 {
-    json_t *config = runs_config(session, data, more),
-           *tests = json_loads(list, JSON_DECODE_ANY, NULL);
+    json_t *config = runs_config(data, more), *tests = json_loads(list, JSON_DECODE_ANY, NULL);
     ck_assert_ptr_nonnull(tests);
     ck_assert_int_eq(json_object_set_new(json_object_get(config, "data"), "tests", tests), 0);
-    json_t *resolved = sw_config_resolve(session->plugins, config, error);
-    json_decref(config);
-    return resolved;
+    return config;
 }
 
 static const char two[] = "[{\"name\": \"COCO 1K\", \"split\": \"test\", \"folds\": 5},"
                           " {\"name\": \"dev, again\", \"split\": \"dev\", \"images\": 4}]";
-
-/* ---- the config ------------------------------------------------------------------------------ */
-
-/* Runs that were made before these keys keep their identity: a sweep goes on with them. */
-START_TEST(an_older_hash_stays)
-{
-    struct sw_error error = {0};
-    char hash[33];
-    json_t *config = sw_config_resolve(session->plugins, NULL, &error);
-    ck_assert_int_eq(sw_config_hash(config, NULL, hash, &error), SW_OK);
-    ck_assert_str_eq(hash, "c3e184a523363973a993a8f5d280655e");
-    ck_assert_int_eq(sw_config_override(session->plugins, config, "folds=5", NULL), SW_OK);
-    ck_assert_int_eq(sw_config_hash(config, NULL, hash, &error), SW_OK);
-    ck_assert_str_ne(hash, "c3e184a523363973a993a8f5d280655e");
-    json_decref(config);
-    json_t *named = with_tests("", two, &error), *plain = runs_config(session, data, "");
-    char other[33], difference[512];
-    ck_assert_int_eq(sw_config_hash(named, NULL, hash, &error), SW_OK);
-    ck_assert_int_eq(sw_config_hash(plain, NULL, other, &error), SW_OK);
-    ck_assert_str_ne(hash, other);
-    ck_assert(!sw_config_same(plain, named, difference, sizeof difference));
-    ck_assert_ptr_nonnull(strstr(difference, "data.tests"));
-    json_decref(named);
-    json_decref(plain);
-}
-END_TEST
 
 static size_t sets_of(const json_t *config)
 {
@@ -86,60 +57,21 @@ static void expect_set(const json_t *config, size_t index, struct sw_test_set ex
 
 START_TEST(what_a_list_stands_for)
 {
-    struct sw_error error = {0};
-    json_t *config = runs_config(session, data, "test_split=testall folds=5 test_images=500");
+    json_t *config = runs_config(data, "test_split=testall folds=5 test_images=500");
     ck_assert_uint_eq(sets_of(config), 1);
     expect_set(config, 0, (struct sw_test_set){"", "testall", 500, 5, "test"});
-    runs_set(session, config, "test_split", "");
+    runs_set(config, "test_split", "");
     ck_assert_uint_eq(sets_of(config), 0);
     json_decref(config);
-    config = with_tests("test_split=testall test_images=7", two, &error);
-    ck_assert_msg(config != NULL, "%s", error.text);
+    config = with_tests("test_split=testall test_images=7", two);
     ck_assert_uint_eq(sets_of(config), 2);
     expect_set(config, 0, (struct sw_test_set){"COCO 1K", "test", 7, 5, "coco-1k"});
     expect_set(config, 1, (struct sw_test_set){"dev, again", "dev", 4, 1, "dev-again"});
     /* what a set leaves out follows the keys, also when they are changed later */
-    runs_set(session, config, "test_images", "9");
-    runs_set(session, config, "folds", "3");
+    runs_set(config, "test_images", "9");
+    runs_set(config, "folds", "3");
     expect_set(config, 0, (struct sw_test_set){"COCO 1K", "test", 9, 5, "coco-1k"});
     expect_set(config, 1, (struct sw_test_set){"dev, again", "dev", 4, 3, "dev-again"});
-    json_decref(config);
-}
-END_TEST
-
-static const struct {
-    const char *list, *message;
-} refused[] = {
-    {"3", "data.tests: expected a list"},
-    {"{\"x\": 1}", "data.tests: expected a list"},
-    {"[3]", "data.tests[1]: expected a table with a name, found 3"},
-    {"[{\"split\": \"test\"}]", "data.tests[1].name: expected a name"},
-    {"[{\"name\": \"\"}]", "data.tests[1].name: expected a name"},
-    {"[{\"name\": \"a\\nb\"}]", "data.tests[1].name: expected a name of one line"},
-    {"[{\"name\": \"dev\"}]", "data.tests[1].name: 'dev' cannot name a file"},
-    {"[{\"name\": \"../../x\", \"fold\": 5}]", "no option 'fold' in data.tests[1]; did you mean"},
-    {"[{\"name\": \"x\", \"split\": \"../test\"}]",
-     "data.tests[1].split: expected the name of a split"},
-    {"[{\"name\": \"x\", \"folds\": 0}]", "data.tests[1].folds: expected a whole number"},
-    {"[{\"name\": \"x\", \"images\": -1}]", "data.tests[1].images: expected a whole number"},
-    {"[{\"name\": \"A b\"}, {\"name\": \"a-B\"}]", "the same file ranks-a-b.npy"},
-};
-
-START_TEST(refused_lists)
-{
-    struct sw_error error = {0};
-    ck_assert_ptr_null(with_tests("", refused[_i].list, &error));
-    ck_assert_int_eq(error.status, SW_MISUSE);
-    ck_assert_msg(strstr(error.text, refused[_i].message) != NULL, "%s", error.text);
-}
-END_TEST
-
-START_TEST(not_as_an_assignment)
-{
-    struct sw_error error = {0};
-    json_t *config = runs_config(session, data, "");
-    ck_assert_int_eq(sw_config_override(session->plugins, config, "tests=a", &error), SW_MISUSE);
-    ck_assert_ptr_nonnull(strstr(error.text, "tests: a list of test sets"));
     json_decref(config);
 }
 END_TEST
@@ -173,8 +105,8 @@ static void check_entry(const json_t *entry, const char *split, size_t images, s
     struct sw_ranks ranks;
     struct sw_error error = {0};
     const char *const models[] = {path};
-    ck_assert_msg(sw_evaluate_files(session, models, 1, data, split, NULL, &options, &expected,
-                                    NULL, &error) == SW_OK,
+    ck_assert_msg(configs_evaluate(session, models, 1, data, split, NULL, &options, &expected, NULL,
+                                   &error) == SW_OK,
                   "%s", error.text);
     ck_assert_msg(sw_ranks_read(&ranks, ranks_path, folds, &error) == SW_OK, "%s", error.text);
     ck_assert_int_eq(sw_metrics_of(&again, &ranks, &error), SW_OK);
@@ -193,7 +125,7 @@ static void check_entry(const json_t *entry, const char *split, size_t images, s
 
 START_TEST(one_set_in_folds)
 {
-    json_t *config = runs_config(session, data, "folds=5 test_split=test epochs=1");
+    json_t *config = runs_config(data, "folds=5 test_split=test epochs=1");
     struct sw_event event = runs_whole(session, config, run);
     json_t *found = result();
     ck_assert(event.has_test && event.metrics.folds == 5 && event.best_dev.folds == 1);
@@ -210,9 +142,7 @@ END_TEST
 /* Each model is trained once and evaluated on every set. */
 START_TEST(two_sets)
 {
-    struct sw_error error = {0};
-    json_t *config = with_tests("epochs=1", two, &error);
-    ck_assert_msg(config != NULL, "%s", error.text);
+    json_t *config = with_tests("epochs=1", two);
     struct sw_event event = runs_whole(session, config, run);
     json_t *found = result(), *sets = json_object_get(found, "tests");
     ck_assert_uint_eq(json_object_size(sets), 2);
@@ -251,9 +181,10 @@ START_TEST(told_before_training)
 {
     struct sw_error error = {0};
     struct sw_trainer *trainer;
-    json_t *config = with_tests(early[_i].more, early[_i].list, &error);
-    ck_assert_msg(config != NULL, "%s", error.text);
-    ck_assert_int_eq(sw_trainer_open(&trainer, session, config, run, NULL, &error), SW_FAILED);
+    json_t *config = with_tests(early[_i].more, early[_i].list);
+    ck_assert_int_eq(
+        configs_train(&trainer, session, config, run, &(struct sw_train_options){0}, &error),
+        SW_FAILED);
     ck_assert_msg(strstr(error.text, early[_i].message) != NULL, "%s", error.text);
     ck_assert_int_ne(access(run, F_OK), 0);
     json_decref(config);
@@ -262,7 +193,7 @@ END_TEST
 
 START_TEST(a_newer_result_is_refused)
 {
-    json_t *config = runs_config(session, data, "epochs=1");
+    json_t *config = runs_config(data, "epochs=1");
     runs_whole(session, config, run);
     json_t *found = result();
     char *path = unit_path(run, "result.json");
@@ -271,7 +202,7 @@ START_TEST(a_newer_result_is_refused)
     struct sw_train_options options = {.resume = 1};
     struct sw_trainer *trainer;
     struct sw_error error = {0};
-    ck_assert_int_eq(sw_trainer_open(&trainer, session, config, run, &options, &error), SW_FAILED);
+    ck_assert_int_eq(configs_train(&trainer, session, config, run, &options, &error), SW_FAILED);
     ck_assert_ptr_nonnull(strstr(error.text, "result.json: expected format 2 or older, found 3"));
     free(path);
     json_decref(found);
@@ -282,10 +213,7 @@ END_TEST
 static void add_tests(TCase *tests)
 {
     tcase_add_checked_fixture(tests, begin, end);
-    tcase_add_test(tests, an_older_hash_stays);
     tcase_add_test(tests, what_a_list_stands_for);
-    tcase_add_loop_test(tests, refused_lists, 0, (int)(sizeof refused / sizeof *refused));
-    tcase_add_test(tests, not_as_an_assignment);
     tcase_add_test(tests, one_set_in_folds);
     tcase_add_test(tests, two_sets);
     tcase_add_loop_test(tests, told_before_training, 0, (int)(sizeof early / sizeof *early));

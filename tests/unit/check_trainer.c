@@ -181,11 +181,10 @@ static int killed_after(const json_t *config, const char *path, int events)
     if (child == 0) {
         struct sw_session *mine;
         struct sw_trainer *trainer;
-        json_t *portable = configs_portable(config);
-        struct sw_train_options options = {.resume = 1, .portable = portable};
+        struct sw_train_options options = {.resume = 1};
         struct sw_event event = {0};
         if (sw_session_new(&mine, 1, NULL, NULL) ||
-            sw_trainer_open(&trainer, mine, config, path, &options, NULL))
+            configs_train(&trainer, mine, config, path, &options, NULL))
             _exit(3);
         for (int i = 0; i < events && event.kind != SW_EVENT_DONE; i++)
             if (sw_trainer_next(trainer, &event, NULL))

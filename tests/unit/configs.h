@@ -103,8 +103,13 @@ static inline void configs_set(json_t *config, const char *assignment)
 /* Without what belongs to one machine or one user: a new reference. */
 static inline json_t *configs_portable(const json_t *config)
 {
-    static const char *const inert[] = {"dir",  "glove", "vocab", "checkpoint_every",
-                                        "init", "checkpoint_seconds", "longest_caption"};
+    static const char *const inert[] = {"dir",
+                                        "glove",
+                                        "vocab",
+                                        "checkpoint_every",
+                                        "init",
+                                        "checkpoint_seconds",
+                                        "longest_caption"};
     json_t *copy = json_deep_copy(config);
     json_object_del(copy, "name");
     json_object_del(copy, "threads");
@@ -150,10 +155,10 @@ static inline int configs_train(struct sw_trainer **out, struct sw_session *sess
 
 /* Saves and loads a model with its config; config (may be NULL) gets a new reference. */
 static inline int configs_save(const char *path, const struct sw_model *model, const json_t *config,
-                               struct sw_error *error)
+                               const struct sw_vocabulary *vocabulary, struct sw_error *error)
 {
     json_t *portable = configs_portable(config);
-    int status = sw_checkpoint_save(path, model, portable, NULL, error);
+    int status = sw_checkpoint_save(path, model, portable, vocabulary, error);
     json_decref(portable);
     return status;
 }

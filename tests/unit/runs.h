@@ -66,13 +66,11 @@ static inline json_t *runs_config(const char *data, const char *more)
 static inline struct sw_trainer *runs_open(struct sw_session *session, const json_t *config,
                                            const char *run, int resume)
 {
-    json_t *portable = configs_portable(config);
-    struct sw_train_options options = {.resume = resume, .command = "a test", .portable = portable};
+    struct sw_train_options options = {.resume = resume, .command = "a test"};
     struct sw_trainer *trainer;
     struct sw_error error = {0};
-    ck_assert_msg(sw_trainer_open(&trainer, session, config, run, &options, &error) == SW_OK, "%s",
+    ck_assert_msg(configs_train(&trainer, session, config, run, &options, &error) == SW_OK, "%s",
                   error.text);
-    json_decref(portable);
     return trainer;
 }
 
