@@ -11,7 +11,7 @@ include $(srcdir)/core/base/local.mk
 include $(srcdir)/core/tensor/local.mk
 include $(srcdir)/core/match/local.mk
 include $(srcdir)/core/data/local.mk
-include $(srcdir)/core/run/local.mk
+include $(srcdir)/core/train/local.mk
 include $(srcdir)/core/plugin/local.mk
 include $(srcdir)/core/lua/local.mk
 
@@ -49,7 +49,7 @@ libsw_kernels_amx_la_CFLAGS = $(AM_CFLAGS) $(SW_KERNEL_CFLAGS) $(SW_AVX512_CFLAG
 endif
 
 # The binding, and the Lua files as bytes.
-libsw_lua_la_SOURCES = $(lua_sources) core/lua/modules.h
+libsw_lua_la_SOURCES = $(lua_sources) core/lua/binding/modules.h
 nodist_libsw_lua_la_SOURCES = core/lua/modules.c
 libsw_lua_la_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
 EXTRA_DIST += $(lua_modules) core/lua/embed.sh core/lua/stepwise.sym

@@ -1,5 +1,5 @@
 /* main.c -- the command line; all of its commands are in core/lua. */
-#include "lua/program.h"
+#include "lua/binding/program.h"
 
 #include <stdio.h>
 #include <sys/resource.h>

@@ -1,6 +1,6 @@
 # attention.gp -- where a model looks: the picture, then a panel for each word, then the context.
 #
-# After style.gp; core/lua/panels.lua sets what it reads. word[] are the words. The panel_* arrays have `count` entries:
+# After style.gp; core/lua/figures/panels.lua sets what it reads. word[] are the words. The panel_* arrays have `count` entries:
 # kind ("image", "regions", "words"), title, what stands below, file, the edges as parts of the
 # canvas, and the strongest region (y upwards; NaN: none). Over the picture lie cells_x x cells_y RGBA
 # bytes that reach over extent_x x extent_y. Without a picture, or where the regions' places are not

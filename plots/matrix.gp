@@ -1,6 +1,6 @@
 # matrix.gp -- weights of attention as matrices, a word a row and a region a column.
 #
-# After style.gp; core/lua/panels.lua sets file[], name[] (count), word[] (words), regions, head.
+# After style.gp; core/lua/figures/panels.lua sets file[], name[] (count), word[] (words), regions, head.
 set datafile separator tab
 unset datafile columnheaders
 set datafile commentschars "\001"

@@ -2,7 +2,7 @@
  */
 #include "data/dataset.h"
 
-#include "tensor/compute.h"
+#include "tensor/threads/compute.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* order.c -- see order.h. */
 #include "data/order.h"
 
-#include "tensor/random.h"
+#include "tensor/tape/random.h"
 
 void sw_order(uint64_t seed, uint64_t epoch, uint32_t n, uint32_t out[])
 {

@@ -1,9 +1,9 @@
 -- init.lua: the module that `require "stepwise"` gives.
 local core = require "stepwise.core"
-local keys = require "stepwise.config_keys"
-local describe = require "stepwise.describe"
-local scenes = require "stepwise.scenes_folder"
-require "stepwise.sessions"
+local keys = require "stepwise.config.config_keys"
+local describe = require "stepwise.config.describe"
+local scenes = require "stepwise.scenes.scenes_folder"
+require "stepwise.config.sessions"
 
 return {
   version = core.version,
@@ -29,5 +29,5 @@ return {
   json_array = core.json_array,
   json_null = core.json_null,
   near_miss = core.near_miss,
-  statistics = require "stepwise.statistics",
+  statistics = require "stepwise.results.statistics",
 }

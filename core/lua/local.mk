@@ -1,53 +1,66 @@
 # The binding, the only C that includes lua.h.
 lua_sources += \
-	core/lua/binding.h core/lua/results.h core/lua/session.h core/lua/program.h \
-	core/lua/lua_class.c core/lua/lua_error.c core/lua/lua_json.c core/lua/lua_files.c core/lua/lua_terminal.c core/lua/lua_signals.c \
-	core/lua/lua_process.c core/lua/lua_locale.c core/lua/lua_modules.c core/lua/lua_text.c core/lua/lua_session.c \
-	core/lua/lua_trainer.c core/lua/lua_work.c core/lua/lua_data.c core/lua/lua_plugins.c \
-	core/lua/lua_doctor.c core/lua/lua_limit.c core/lua/lua_program.c
+	core/lua/binding/binding.h core/lua/binding/lua_arrays.c core/lua/binding/lua_bench.c \
+	core/lua/binding/lua_claim.c core/lua/binding/lua_class.c core/lua/binding/lua_data.c \
+	core/lua/binding/lua_doctor.c core/lua/binding/lua_error.c core/lua/binding/lua_explain.c \
+	core/lua/binding/lua_files.c core/lua/binding/lua_json.c core/lua/binding/lua_limit.c \
+	core/lua/binding/lua_locale.c core/lua/binding/lua_modules.c \
+	core/lua/binding/lua_plugins.c core/lua/binding/lua_process.c \
+	core/lua/binding/lua_program.c core/lua/binding/lua_session.c \
+	core/lua/binding/lua_signals.c core/lua/binding/lua_statistics.c \
+	core/lua/binding/lua_terminal.c core/lua/binding/lua_text.c \
+	core/lua/binding/lua_trainer.c core/lua/binding/lua_work.c core/lua/binding/program.h \
+	core/lua/binding/results.h core/lua/binding/session.h
 
-# core/lua/NAME.lua is the module stepwise.NAME: the library,
+# core/lua/FOLDER/NAME.lua is the module stepwise.FOLDER.NAME.
+lua_modules += core/lua/init.lua
+# the command line and one file a command
 lua_modules += \
-	core/lua/init.lua core/lua/describe.lua core/lua/script.lua core/lua/text.lua \
-	core/lua/statistics.lua core/lua/plan.lua core/lua/sweep.lua core/lua/results.lua \
-	core/lua/layout.lua core/lua/figures.lua core/lua/draw.lua core/lua/setup.lua core/lua/run_folder.lua \
-	core/lua/coverage.lua core/lua/progress.lua core/lua/check.lua core/lua/mixtures.lua \
-	core/lua/composition.lua core/lua/plan_check.lua
-# the command line and one file a command,
+	core/lua/commands/ablate.lua core/lua/commands/bench.lua core/lua/commands/check.lua \
+	core/lua/commands/cli.lua core/lua/commands/doctor.lua core/lua/commands/eval.lua \
+	core/lua/commands/explain.lua core/lua/commands/inspect.lua core/lua/commands/keys.lua \
+	core/lua/commands/manual.lua core/lua/commands/plot.lua core/lua/commands/plugins.lua \
+	core/lua/commands/report.lua core/lua/commands/scenes.lua core/lua/commands/search.lua \
+	core/lua/commands/tabulate.lua core/lua/commands/train.lua
+# experiments and what they resolve to
 lua_modules += \
-	core/lua/cli.lua core/lua/options.lua core/lua/plugin_files.lua core/lua/manual.lua core/lua/keys.lua core/lua/train.lua core/lua/eval.lua \
-	core/lua/inspect.lua core/lua/ablate.lua core/lua/tabulate.lua core/lua/plot.lua \
-	core/lua/plugins.lua core/lua/doctor.lua core/lua/scenes.lua
-# and what gnuplot reads.
-lua_modules += plots/style.gp plots/loss.gp plots/recall.gp
-
-# configs
+	core/lua/config/composition.lua core/lua/config/config.lua \
+	core/lua/config/config_keys.lua core/lua/config/config_model.lua \
+	core/lua/config/config_values.lua core/lua/config/describe.lua \
+	core/lua/config/json_text.lua core/lua/config/plugin_files.lua core/lua/config/script.lua \
+	core/lua/config/sessions.lua core/lua/config/setup.lua
+# tables of runs
 lua_modules += \
-	core/lua/config.lua core/lua/config_keys.lua core/lua/config_model.lua core/lua/config_values.lua \
-	core/lua/json_text.lua core/lua/sessions.lua plugins/preset.lua
-
-# generated scenes
-lua_sources += core/lua/lua_arrays.c
-lua_modules += core/lua/scenes_draw.lua core/lua/scenes_folder.lua core/lua/scenes_words.lua
-
-# stepwise bench
-lua_sources += core/lua/lua_bench.c
-lua_modules += core/lua/bench.lua
-
-# statistics and tables
-lua_sources += core/lua/lua_statistics.c
-lua_modules += core/lua/compare.lua core/lua/summary.lua core/lua/test_sets.lua
-# The engine of sweeps.
-lua_sources += core/lua/lua_claim.c
-lua_modules += core/lua/claim.lua core/lua/identity.lua core/lua/reuse.lua core/lua/slurm.lua
-# stepwise explain, stepwise search
-lua_sources += core/lua/lua_explain.c
-lua_modules += core/lua/attention.lua core/lua/fonts.lua core/lua/gnuplot.lua core/lua/pictures.lua core/lua/panels.lua core/lua/regions.lua
-lua_modules += core/lua/explain.lua core/lua/gallery.lua core/lua/search.lua
-lua_modules += plots/attention.gp plots/gallery.gp plots/matrix.gp
-# pictures and stepwise report
+	core/lua/sweep/claim.lua core/lua/sweep/identity.lua core/lua/sweep/plan.lua \
+	core/lua/sweep/plan_check.lua core/lua/sweep/reuse.lua core/lua/sweep/slurm.lua \
+	core/lua/sweep/sweep.lua
+# what runs found
 lua_modules += \
-	core/lua/report.lua core/lua/report_data.lua core/lua/report_page.lua core/lua/report_look.lua \
-	core/lua/report_runs.lua core/lua/report.css core/lua/html.lua \
-	core/lua/npy.lua core/lua/curves.lua core/lua/matrices.lua core/lua/svg.lua \
-	plots/ablation.gp plots/heatmap.gp plots/similarity.gp
+	core/lua/results/compare.lua core/lua/results/coverage.lua core/lua/results/layout.lua \
+	core/lua/results/results.lua core/lua/results/run_folder.lua \
+	core/lua/results/statistics.lua core/lua/results/summary.lua \
+	core/lua/results/test_sets.lua
+# pictures, over gnuplot
+lua_modules += \
+	core/lua/figures/attention.lua core/lua/figures/curves.lua core/lua/figures/draw.lua \
+	core/lua/figures/figures.lua core/lua/figures/fonts.lua core/lua/figures/gallery.lua \
+	core/lua/figures/gnuplot.lua core/lua/figures/matrices.lua core/lua/figures/mixtures.lua \
+	core/lua/figures/panels.lua core/lua/figures/pictures.lua core/lua/figures/regions.lua \
+	core/lua/figures/svg.lua
+# stepwise report
+lua_modules += \
+	core/lua/report/html.lua core/lua/report/report.css core/lua/report/report_data.lua \
+	core/lua/report/report_look.lua core/lua/report/report_page.lua \
+	core/lua/report/report_runs.lua
+# generated data
+lua_modules += \
+	core/lua/scenes/scenes_draw.lua core/lua/scenes/scenes_folder.lua \
+	core/lua/scenes/scenes_words.lua
+# what the others share
+lua_modules += \
+	core/lua/util/npy.lua core/lua/util/options.lua core/lua/util/progress.lua \
+	core/lua/util/text.lua
+# and what else is built in.
+lua_modules += \
+	plots/ablation.gp plots/attention.gp plots/gallery.gp plots/heatmap.gp plots/loss.gp \
+	plots/matrix.gp plots/recall.gp plots/similarity.gp plots/style.gp plugins/preset.lua

@@ -1,7 +1,7 @@
 /* batch.c -- what the tiles of a batch draw on: Gram matrices of the fragments and whatever the
  * stages prepare, declared as inputs. */
 #include "match/internal.h"
-#include "tensor/ops.h"
+#include "tensor/tape/ops.h"
 
 static struct sw_whole_batch *whole(struct sw_batch *batch)
 {

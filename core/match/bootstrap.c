@@ -1,7 +1,7 @@
 /* bootstrap.c -- see bootstrap.h. */
 #include "match/bootstrap.h"
 
-#include "tensor/random.h"
+#include "tensor/tape/random.h"
 
 #include <math.h>
 #include <stdlib.h>

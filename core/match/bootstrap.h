@@ -10,7 +10,7 @@
  * Seeds are drawn, too. From n seeds, draws vary (n - 1) / n times as much as new seeds would: a
  * third less at n = 3. So what a draw of seeds moves is stretched by sqrt(n / (n - 1)). That mends
  * the variance and not the shape: three seeds hold no tail. Who calls a difference real asks
- * Student's t over the seeds, too (core/lua/compare.lua does). */
+ * Student's t over the seeds, too (core/lua/results/compare.lua does). */
 #ifndef SW_MATCH_BOOTSTRAP_H
 #define SW_MATCH_BOOTSTRAP_H
 

@@ -174,7 +174,7 @@ void sw_encoded_free(struct sw_encoded *encoded)
     *encoded = (struct sw_encoded){0};
 }
 
-/* Rows lie on large pages where the kernel gives them, see tensor/arena.c. */
+/* Rows lie on large pages where the kernel gives them, see tensor/tape/arena.c. */
 int sw_encoded_reserve(struct sw_encoded *encoded, size_t rows, int dim, struct sw_error *error)
 {
     enum { PAGE = 2 << 20 };

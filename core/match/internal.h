@@ -4,7 +4,7 @@
 #define SW_MATCH_INTERNAL_H
 
 #include "match/model.h"
-#include "tensor/fragments.h"
+#include "tensor/ops/fragments.h"
 
 enum { MOST_INPUTS = 64, MOST_FUNCTIONALS = 16, MOST_STATES = 32 };
 

@@ -1,7 +1,7 @@
 /* model.c -- a model's parameters: declared by encoders, embedding, stages and fusions, then laid
  * out in one range (trained ones first) and given their initial values. */
 #include "match/internal.h"
-#include "tensor/random.h"
+#include "tensor/tape/random.h"
 
 #include <math.h>
 #include <stdio.h>

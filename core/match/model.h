@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 #include "stepwise/plugin.h"
-#include "tensor/compute.h"
-#include "tensor/fragments.h"
-#include "tensor/graph.h"
+#include "tensor/threads/compute.h"
+#include "tensor/ops/fragments.h"
+#include "tensor/tape/graph.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -67,7 +67,7 @@ void sw_model_trained(const struct sw_model *model, float **values, float **grad
 /* ---- a batch --------------------------------------------------------------------------------- */
 
 /* Images and captions as numbers. Region rows lie in blocks of SW_LANES images, region-major (see
- * tensor/fragments.h); rows of images that are not there are zero. */
+ * tensor/ops/fragments.h); rows of images that are not there are zero. */
 struct sw_examples {
     int images, k;           /* k: the most regions of an image in this batch */
     const int *region_count; /* (images), or NULL: each has k */

@@ -2,7 +2,7 @@
 #include "match/products.h"
 
 #include "match/internal.h"
-#include "tensor/gru_plan.h"
+#include "tensor/ops/gru_plan.h"
 
 #include <stdlib.h>
 #include <string.h>

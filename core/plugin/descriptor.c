@@ -1,6 +1,6 @@
 /* descriptor.c -- see descriptor.h. */
 #include "plugin/descriptor.h"
-#include "tensor/graph.h"
+#include "tensor/tape/graph.h"
 
 #include <ctype.h>
 #include <math.h>

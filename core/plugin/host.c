@@ -1,7 +1,7 @@
 /* host.c -- the table of host functions: what a plugin can reach of the runtime. */
 #include "match/internal.h"
 #include "plugin/plugins.h"
-#include "tensor/kernels.h"
+#include "tensor/kernels/kernels.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "stepwise/plugin.h"
-#include "tensor/graph.h"
+#include "tensor/tape/graph.h"
 
 #include <jansson.h>
 

@@ -1,18 +1,24 @@
-# core/tensor: its files as core_sources += ...; compiled once for each instruction set: kernel_sources += ...
-core_sources += core/tensor/kernels.h core/tensor/kernels_select.c \
-	core/tensor/kernels_vector.h core/tensor/kernels_math.h core/tensor/kernels_array.h core/tensor/kernels_lane.h \
-	core/tensor/kernels_product.h core/tensor/kernels_prepared.h core/tensor/kernels_amx.h core/tensor/ops_lane.c core/tensor/ops_lane_norm.c \
-	core/tensor/ops_vector.c core/tensor/ops_vector_product.c \
-	core/tensor/ops_elementwise.c
-kernel_sources += core/tensor/kernels.c
-core_sources += core/tensor/arena.c core/tensor/arena.h core/tensor/pool.c core/tensor/pool.h
-core_sources += core/tensor/compute.c core/tensor/compute.h core/tensor/random.c core/tensor/random.h
-core_sources += core/tensor/graph.c core/tensor/graph.h core/tensor/ops.c core/tensor/ops.h
-core_sources += core/tensor/gradcheck.c core/tensor/gradcheck.h core/tensor/fragments.h
-core_sources += core/tensor/ops_dense.c core/tensor/ops_gram.c core/tensor/ops_gru.c
-core_sources += core/tensor/gru_recurrent.c core/tensor/gru_recurrent.h
-core_sources += core/tensor/gru_plan.c core/tensor/gru_plan.h core/tensor/ops_loss.c core/tensor/loss.h
-core_sources += core/tensor/rows.c core/tensor/rows.h
-core_sources += core/tensor/ops_parts.c
-core_sources += core/tensor/profile.c core/tensor/profile.h
-core_sources += core/tensor/gemm.c core/tensor/ops_row_dots.c
+# Tensors. kernels/ holds what is compiled once for each instruction set, and its choice.
+core_sources += \
+	core/tensor/tape/arena.c core/tensor/tape/arena.h core/tensor/tape/gradcheck.c \
+	core/tensor/tape/gradcheck.h core/tensor/tape/graph.c core/tensor/tape/graph.h \
+	core/tensor/tape/ops.c core/tensor/tape/ops.h core/tensor/tape/profile.c \
+	core/tensor/tape/profile.h core/tensor/tape/random.c core/tensor/tape/random.h
+core_sources += \
+	core/tensor/ops/fragments.h core/tensor/ops/gemm.c core/tensor/ops/gru_plan.c \
+	core/tensor/ops/gru_plan.h core/tensor/ops/gru_recurrent.c \
+	core/tensor/ops/gru_recurrent.h core/tensor/ops/loss.h core/tensor/ops/ops_dense.c \
+	core/tensor/ops/ops_elementwise.c core/tensor/ops/ops_gram.c core/tensor/ops/ops_gru.c \
+	core/tensor/ops/ops_lane.c core/tensor/ops/ops_lane_norm.c core/tensor/ops/ops_loss.c \
+	core/tensor/ops/ops_parts.c core/tensor/ops/ops_row_dots.c core/tensor/ops/ops_vector.c \
+	core/tensor/ops/ops_vector_product.c core/tensor/ops/rows.c core/tensor/ops/rows.h
+core_sources += \
+	core/tensor/kernels/kernels.h core/tensor/kernels/kernels_amx.h \
+	core/tensor/kernels/kernels_array.h core/tensor/kernels/kernels_lane.h \
+	core/tensor/kernels/kernels_math.h core/tensor/kernels/kernels_prepared.h \
+	core/tensor/kernels/kernels_product.h core/tensor/kernels/kernels_select.c \
+	core/tensor/kernels/kernels_vector.h
+core_sources += \
+	core/tensor/threads/compute.c core/tensor/threads/compute.h core/tensor/threads/pool.c \
+	core/tensor/threads/pool.h
+kernel_sources += core/tensor/kernels/kernels.c

@@ -1,7 +1,7 @@
 /* fuzz.c -- see fuzz.h. */
 #include "fuzz.h"
 
-#include "run/session.h"
+#include "train/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* fuzz_checkpoint.c -- checkpoints: config, sizes and parameters of a model. */
 #include "fuzz.h"
 
-#include "run/checkpoint.h"
+#include "train/checkpoint.h"
 
 #include <stdlib.h>
 

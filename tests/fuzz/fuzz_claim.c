@@ -1,7 +1,7 @@
 /* fuzz_claim.c -- a claim whose file holds anything: it can be looked at, and taken when free. */
 #include "fuzz.h"
 
-#include "run/claim.h"
+#include "train/claim.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* fuzz_lua.c -- see fuzz_lua.h. */
 #include "fuzz_lua.h"
 
-#include "lua/program.h"
+#include "lua/binding/program.h"
 
 #include <lauxlib.h>
 #include <lualib.h>

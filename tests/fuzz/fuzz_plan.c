@@ -5,7 +5,7 @@
 
 static const char *const names[] = {"plan.json"};
 
-static const char reader[] = "local plan = require 'stepwise.plan'\n"
+static const char reader[] = "local plan = require 'stepwise.sweep.plan'\n"
                              "return function(folder) plan.read(folder) end\n";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -9,7 +9,7 @@ static const char *const names[] = {"plan.json", "row-seed0/result.json",
                                     "logs/row-seed0.error"};
 
 static const char reader[] =
-    "local results = require 'stepwise.results'\n"
+    "local results = require 'stepwise.results.results'\n"
     "return function(folder)\n"
     "  local found = results.read(folder)\n"
     "  for _, format in ipairs(results.formats) do results.render(found, format) end\n"

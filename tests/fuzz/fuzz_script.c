@@ -5,8 +5,8 @@
 
 static const char reader[] =
     "print = function() end\n"
-    "local describe = require 'stepwise.describe'\n"
-    "local script = require 'stepwise.script'\n"
+    "local describe = require 'stepwise.config.describe'\n"
+    "local script = require 'stepwise.config.script'\n"
     "return function(path)\n"
     "  local fine, value = pcall(script.run, path)\n"
     "  if not fine and type(value) ~= 'string' and not getmetatable(value) then\n"

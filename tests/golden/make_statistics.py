@@ -3,7 +3,7 @@
 
 Needs Debian's python3-scipy. statistics.tsv: quantiles and p of Student's t, paired t-tests, Holm's
 correction. bootstrap.tsv: ranks of three seeds, and what the bootstrap over images and seeds gives
-for 2000 draws of the streams of core/tensor/random.h, which are written out again here.
+for 2000 draws of the streams of core/tensor/tape/random.h, which are written out again here.
 """
 import os
 import numpy

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """How often two rows that do not differ are called different at p < 0.05: the reason for the rule
-that core/lua/compare.lua has. Prints one line a setting; a setting takes minutes.
+that core/lua/results/compare.lua has. Prints one line a setting; a setting takes minutes.
 
 simulate_differences.py [TABLES [SPREAD [SEEDS]]]; needs Debian's python3-scipy.
 

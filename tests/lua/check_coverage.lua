@@ -2,7 +2,7 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
 local core = require "stepwise.core"
-local coverage = require "stepwise.coverage"
+local coverage = require "stepwise.results.coverage"
 
 local folder = unit.folder()
 

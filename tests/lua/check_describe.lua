@@ -1,10 +1,10 @@
 -- What scripts are written with, and what a wrong script is told.
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
-local describe = require "stepwise.describe"
-local plans = require "stepwise.plan"
-local script = require "stepwise.script"
-local setup = require "stepwise.setup"
+local describe = require "stepwise.config.describe"
+local plans = require "stepwise.sweep.plan"
+local script = require "stepwise.config.script"
+local setup = require "stepwise.config.setup"
 
 local folder = unit.folder()
 

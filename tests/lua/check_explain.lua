@@ -2,13 +2,13 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 require "stepwise"
 local core = require "stepwise.core"
-local attention = require "stepwise.attention"
-local panels = require "stepwise.panels"
-local gallery = require "stepwise.gallery"
-local gnuplot = require "stepwise.gnuplot"
-local pictures = require "stepwise.pictures"
-local regions = require "stepwise.regions"
-local text = require "stepwise.text"
+local attention = require "stepwise.figures.attention"
+local panels = require "stepwise.figures.panels"
+local gallery = require "stepwise.figures.gallery"
+local gnuplot = require "stepwise.figures.gnuplot"
+local pictures = require "stepwise.figures.pictures"
+local regions = require "stepwise.figures.regions"
+local text = require "stepwise.util.text"
 
 local folder = unit.folder()
 local trap = folder .. "/trap"

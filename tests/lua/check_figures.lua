@@ -3,12 +3,12 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 require "stepwise"
 local core = require "stepwise.core"
-local curves = require "stepwise.curves"
-local figures = require "stepwise.figures"
-local gnuplot = require "stepwise.gnuplot"
-local matrices = require "stepwise.matrices"
-local npy = require "stepwise.npy"
-local svg = require "stepwise.svg"
+local curves = require "stepwise.figures.curves"
+local figures = require "stepwise.figures.figures"
+local gnuplot = require "stepwise.figures.gnuplot"
+local matrices = require "stepwise.figures.matrices"
+local npy = require "stepwise.util.npy"
+local svg = require "stepwise.figures.svg"
 
 local folder = unit.folder()
 local trap = folder .. "/trap"

@@ -1,7 +1,7 @@
 -- The words of the command line.
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 require "stepwise"
-local options = require "stepwise.options"
+local options = require "stepwise.util.options"
 
 local command = {
   name = "cook", summary = "Cooks.", usage = "MEAL [key=value..]", arguments = { 1, 2 },

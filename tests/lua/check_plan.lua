@@ -1,9 +1,9 @@
 -- A table of runs: frozen before the first, joined with what a folder holds, summed up at the end.
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
-local plans = require "stepwise.plan"
-local results = require "stepwise.results"
-local setup = require "stepwise.setup"
+local plans = require "stepwise.sweep.plan"
+local results = require "stepwise.results.results"
+local setup = require "stepwise.config.setup"
 
 local folder = unit.folder()
 local data = folder .. "/data" -- never read by a plan
@@ -72,7 +72,7 @@ unit.test("keys that could have no effect are refused with what sets them", func
     unit.equal(status, 2, key)
     unit.contains(said, string.format("ablate: %s=4 would have no effect: %s sets it", key, sets))
   end
-  local config = require("stepwise.describe").session():resolve {}
+  local config = require("stepwise.config.describe").session():resolve {}
   unit.fails(2, "--seed 3 and seed=4 contradict each other", setup.apply, config, { seed = 3 },
     { "seed=4" })
   unit.equal(setup.apply(config, { seed = 4 }, { "seed=4", "dim=8" }):table().model.dim, 8)
@@ -229,7 +229,7 @@ end)
 unit.test("a config.json that is wrong is refused by its name", function()
   local path = unit.write(folder .. "/config.json", '{"model": {"dim": "wide"}}')
   unit.fails(2, { "config.json: ", "dim" }, setup.resolve,
-    require("stepwise.describe").session(), setup.experiment(path))
+    require("stepwise.config.describe").session(), setup.experiment(path))
 end)
 
 -- ---- results -----------------------------------------------------------------------------------

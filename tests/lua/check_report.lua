@@ -4,8 +4,8 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
 local core = require "stepwise.core"
-local html = require "stepwise.html"
-local report = require "stepwise.report"
+local html = require "stepwise.report.html"
+local report = require "stepwise.commands.report"
 
 local folder = unit.folder()
 local data, dir = folder .. "/it's data", folder .. "/runs & <b>"
@@ -232,10 +232,6 @@ unit.test("without the data, what is missing is said with what brings it", funct
 end)
 
 unit.test("attention pictures are in the page, one id each", function()
-  if not pcall(require, "stepwise.attention") then
-    unit.contains(plain(page), "No attention pictures: this build cannot draw them.")
-    return
-  end
   if not core.run_gnuplot("print 1\n") then return end
   unit.contains(page, "look1-")
   unit.contains(page, "look3-")

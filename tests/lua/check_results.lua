@@ -3,7 +3,7 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
 local core = require "stepwise.core"
-local results = require "stepwise.results"
+local results = require "stepwise.results.results"
 
 local root = unit.folder()
 local IMAGES <const>, PER_IMAGE <const> = 60, 2

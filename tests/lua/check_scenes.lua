@@ -2,8 +2,8 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
 local core = require "stepwise.core"
-local draw = require "stepwise.scenes_draw"
-local words = require "stepwise.scenes_words"
+local draw = require "stepwise.scenes.scenes_draw"
+local words = require "stepwise.scenes.scenes_words"
 
 local folder = unit.folder()
 local FILES <const> = {

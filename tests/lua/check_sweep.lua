@@ -201,7 +201,7 @@ end)
 unit.test("a claim elsewhere counts until it has given no sign of life for the lease", function()
   local there = folder .. "/there"
   foreign(there .. ".7", "process 1 5 on elsewhere boot pid:[1]")
-  local watch = require("stepwise.claim").watch(0.3)
+  local watch = require("stepwise.sweep.claim").watch(0.3)
   local claim, owner = watch:take(there)
   unit.equal(claim, nil)
   unit.equal(owner, "process 1 on elsewhere")

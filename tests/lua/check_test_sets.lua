@@ -3,9 +3,9 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
 local core = require "stepwise.core"
-local report = require "stepwise.report"
-local results = require "stepwise.results"
-local test_sets = require "stepwise.test_sets"
+local report = require "stepwise.commands.report"
+local results = require "stepwise.results.results"
+local test_sets = require "stepwise.results.test_sets"
 
 local folder = unit.folder()
 local data = folder .. "/data"
@@ -60,7 +60,7 @@ end)
 
 unit.test("an experiment's own data.tests is the same as a table's", function()
   local function tests_of(t)
-    local describe = require "stepwise.describe"
+    local describe = require "stepwise.config.describe"
     local config <close> = describe.session():resolve(describe.config_of(sw.experiment(t)))
     return config:table().data.tests
   end

@@ -1,9 +1,9 @@
 -- Captions, near misses, and what tables and names look like on paper.
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
-local text = require "stepwise.text"
-local layout = require "stepwise.layout"
-local progress = require "stepwise.progress"
+local text = require "stepwise.util.text"
+local layout = require "stepwise.results.layout"
+local progress = require "stepwise.util.progress"
 
 unit.test("captions are cut as the field's tokenizer cuts them", function()
   unit.equal(table.concat(sw.tokenize("Two men don't run."), "|"), "two|men|do|n't|run|.")

@@ -1,7 +1,7 @@
 /* check_arena.c -- memory of one lifetime. */
 #include "unit.h"
 
-#include "tensor/arena.h"
+#include "tensor/tape/arena.h"
 
 #include <stdint.h>
 

@@ -3,7 +3,7 @@
 
 #include "data/npy.h"
 #include "match/bootstrap.h"
-#include "run/ranks.h"
+#include "train/ranks.h"
 
 #include <math.h>
 

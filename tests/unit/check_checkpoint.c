@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "data/vocabulary.h"
-#include "run/state.h"
+#include "train/state.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "plugin/compose.h"
-#include "run/session.h"
+#include "train/session.h"
 
 /* A fusion with an option of each kind, as a third party may bring one. */
 static const struct sw_option blend_options[] = {

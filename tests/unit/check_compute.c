@@ -4,8 +4,8 @@
 #endif
 #include "unit.h"
 
-#include "tensor/compute.h"
-#include "tensor/random.h"
+#include "tensor/threads/compute.h"
+#include "tensor/tape/random.h"
 
 #include <math.h>
 #include <pthread.h>

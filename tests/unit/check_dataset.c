@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "data/dataset.h"
-#include "tensor/compute.h"
+#include "tensor/threads/compute.h"
 
 #include <fcntl.h>
 #include <math.h>

@@ -2,9 +2,9 @@
  * check: sizes that are cut into chunks, limits, and what is refused. */
 #include "unit.h"
 
-#include "tensor/fragments.h"
-#include "tensor/graph.h"
-#include "tensor/random.h"
+#include "tensor/ops/fragments.h"
+#include "tensor/tape/graph.h"
+#include "tensor/tape/random.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
  * right pairs, whatever the bits were where each pair was computed. */
 #include "unit.h"
 
-#include "run/duplicates.h"
+#include "train/duplicates.h"
 
 enum { IMAGES = 12, EACH = 3, CAPTIONS = IMAGES * EACH, CHUNK = 5, WORDS = 2, FEATURES = 4 };
 

@@ -3,10 +3,10 @@
 
 #include "data/dataset.h"
 #include "data/npy.h"
-#include "run/checkpoint.h"
-#include "run/evaluate.h"
-#include "run/gather.h"
-#include "run/inspect.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/gather.h"
+#include "train/inspect.h"
 
 #include <math.h>
 #include <unistd.h>

@@ -2,10 +2,10 @@
 #include "runs.h"
 
 #include "data/npy.h"
-#include "run/checkpoint.h"
-#include "run/evaluate.h"
-#include "run/explain.h"
-#include "run/search.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/explain.h"
+#include "train/search.h"
 
 #include <math.h>
 #include <sys/stat.h>

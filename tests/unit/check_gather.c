@@ -2,7 +2,7 @@
 #include "runs.h"
 
 #include "data/dataset.h"
-#include "run/gather.h"
+#include "train/gather.h"
 
 enum { IMAGES = 12, CAPTIONS = 5 * IMAGES, B = 20 };
 

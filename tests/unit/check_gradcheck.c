@@ -1,8 +1,8 @@
 /* check_gradcheck.c -- the check of gradients against operations that are wrong in one way each. */
 #include "unit.h"
 
-#include "tensor/gradcheck.h"
-#include "tensor/graph.h"
+#include "tensor/tape/gradcheck.h"
+#include "tensor/tape/graph.h"
 
 #include <math.h>
 

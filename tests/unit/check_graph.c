@@ -1,7 +1,7 @@
 /* check_graph.c -- the tape. */
 #include "unit.h"
 
-#include "tensor/graph.h"
+#include "tensor/tape/graph.h"
 
 #include <limits.h>
 #include <stdint.h>

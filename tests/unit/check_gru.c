@@ -1,9 +1,9 @@
 /* check_gru.c -- the bi-directional GRU against a plain one, caption by caption. */
 #include "unit.h"
 
-#include "tensor/fragments.h"
-#include "tensor/graph.h"
-#include "tensor/random.h"
+#include "tensor/ops/fragments.h"
+#include "tensor/tape/graph.h"
+#include "tensor/tape/random.h"
 
 #include <math.h>
 

@@ -3,8 +3,8 @@
 #include "unit.h"
 
 #include "match/internal.h"
-#include "run/config.h"
-#include "run/session.h"
+#include "train/config.h"
+#include "train/session.h"
 
 #include <math.h>
 

@@ -1,9 +1,9 @@
 /* check_loss.c -- the hinge of eq. 17: its value, and where its gradient goes. */
 #include "unit.h"
 
-#include "tensor/graph.h"
-#include "tensor/loss.h"
-#include "tensor/random.h"
+#include "tensor/tape/graph.h"
+#include "tensor/ops/loss.h"
+#include "tensor/tape/random.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* check_matrix_kernels.c -- the kernels' own matrix products. */
 #include "kernel_sets.h"
 
-#include "tensor/compute.h"
+#include "tensor/threads/compute.h"
 
 #include <cblas.h>
 

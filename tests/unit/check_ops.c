@@ -5,9 +5,9 @@
 #include "unit.h"
 
 #include "plugin/plugins.h"
-#include "tensor/gradcheck.h"
-#include "tensor/graph.h"
-#include "tensor/kernels.h"
+#include "tensor/tape/gradcheck.h"
+#include "tensor/tape/graph.h"
+#include "tensor/kernels/kernels.h"
 
 #include <math.h>
 

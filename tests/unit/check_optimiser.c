@@ -1,8 +1,8 @@
 /* check_optimiser.c -- Adam and the clipped norm, against numbers from PyTorch. */
 #include "unit.h"
 
-#include "run/optimiser.h"
-#include "tensor/random.h"
+#include "train/optimiser.h"
+#include "tensor/tape/random.h"
 
 #include <math.h>
 

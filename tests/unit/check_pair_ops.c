@@ -4,8 +4,8 @@
  * consistently something else, as one that reads a transposed input straight. */
 #include "unit.h"
 
-#include "tensor/graph.h"
-#include "tensor/random.h"
+#include "tensor/tape/graph.h"
+#include "tensor/tape/random.h"
 
 #include <math.h>
 

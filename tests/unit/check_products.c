@@ -3,7 +3,7 @@
 #include "pairs_unit.h"
 
 #include "match/products.h"
-#include "run/floor.h"
+#include "train/floor.h"
 
 #include <cblas.h>
 

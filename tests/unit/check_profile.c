@@ -1,7 +1,7 @@
 /* check_profile.c -- where the time goes: each second in one place. */
 #include "unit.h"
 
-#include "tensor/compute.h"
+#include "tensor/threads/compute.h"
 
 #include <stdlib.h>
 #include <time.h>

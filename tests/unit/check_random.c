@@ -1,7 +1,7 @@
 /* check_random.c -- streams of random numbers. */
 #include "unit.h"
 
-#include "tensor/random.h"
+#include "tensor/tape/random.h"
 
 #include <math.h>
 

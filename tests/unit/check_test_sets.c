@@ -2,9 +2,9 @@
  * it. */
 #include "runs.h"
 
-#include "run/evaluate.h"
-#include "run/ranks.h"
-#include "run/test_sets.h"
+#include "train/evaluate.h"
+#include "train/ranks.h"
+#include "train/test_sets.h"
 
 static char *folder, *data, *run;
 static struct sw_session *session;

@@ -4,11 +4,11 @@
 
 #include "unit.h"
 
-#include "run/checkpoint.h"
-#include "run/config.h"
-#include "run/evaluate.h"
-#include "run/inspect.h"
-#include "run/trainer.h"
+#include "train/checkpoint.h"
+#include "train/config.h"
+#include "train/evaluate.h"
+#include "train/inspect.h"
+#include "train/trainer.h"
 
 #include <stdlib.h>
 

@@ -5,8 +5,8 @@
 #include "unit.h"
 
 #include "stepwise/plugin.h"
-#include "tensor/kernels.h"
-#include "tensor/random.h"
+#include "tensor/kernels/kernels.h"
+#include "tensor/tape/random.h"
 
 #include <math.h>
 

@@ -5,8 +5,8 @@
 #include "unit.h"
 
 #include "plugin/compose.h"
-#include "tensor/loss.h"
-#include "tensor/random.h"
+#include "tensor/ops/loss.h"
+#include "tensor/tape/random.h"
 
 enum {
     PU_IMAGES = 21,

@@ -6,7 +6,7 @@
 #include "unit.h"
 
 #include "base/file.h"
-#include "run/trainer.h"
+#include "train/trainer.h"
 
 #include <stdlib.h>
 

@@ -1,0 +1,245 @@
+/* lua_plugins.c -- what the loaded plugins bring, and the check of one plugin file. */
+#include "lua/binding/session.h"
+
+#include "plugin/search.h"
+#include "tensor/tape/gradcheck.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void set_text(lua_State *L, const char *name, const char *text)
+{
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+static void push_options(lua_State *L, const struct sw_option *options)
+{
+    static const char *const kinds[] = {"", "number", "integer", "switch", "choice", "fusion"};
+    lua_newtable(L);
+    for (lua_Integer i = 0; options && options[i].name; i++) {
+        const struct sw_option *option = &options[i];
+        lua_createtable(L, 0, 7);
+        set_text(L, "name", option->name);
+        set_text(L, "kind", kinds[option->kind]);
+        set_text(L, "preset", option->preset);
+        set_text(L, "choices", option->choices);
+        set_text(L, "doc", option->doc);
+        if (option->least != 0 || option->most != 0) {
+            lua_pushnumber(L, option->least);
+            lua_setfield(L, -2, "least");
+            lua_pushnumber(L, option->most);
+            lua_setfield(L, -2, "most");
+        }
+        lua_rawseti(L, -2, i + 1);
+    }
+}
+
+/* Appends {name, doc, options} to the list on the top. */
+static void append_part(lua_State *L, const char *name, const char *doc,
+                        const struct sw_option *options)
+{
+    lua_createtable(L, 0, 3);
+    set_text(L, "name", name);
+    set_text(L, "doc", doc);
+    push_options(L, options);
+    lua_setfield(L, -2, "options");
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+/* {name, shapes, doc, least_inputs, most_inputs} */
+static void push_op(lua_State *L, const struct sw_op *op)
+{
+    lua_createtable(L, 0, 5);
+    set_text(L, "name", op->name);
+    set_text(L, "shapes", op->shapes);
+    set_text(L, "doc", op->doc);
+    lua_pushinteger(L, op->least_inputs);
+    lua_setfield(L, -2, "least_inputs");
+    lua_pushinteger(L, op->most_inputs);
+    lua_setfield(L, -2, "most_inputs");
+}
+
+static void push_contents(lua_State *L, const struct sw_plugin *plugin)
+{
+    set_text(L, "name", plugin->name);
+    set_text(L, "version", plugin->version);
+    set_text(L, "license", plugin->license);
+    set_text(L, "doc", plugin->doc);
+    lua_newtable(L);
+    for (const struct sw_stage *const *at = plugin->stages; at && *at; at++)
+        append_part(L, (*at)->name, (*at)->doc, (*at)->options);
+    lua_setfield(L, -2, "stages");
+    lua_newtable(L);
+    for (const struct sw_fusion *const *at = plugin->fusions; at && *at; at++)
+        append_part(L, (*at)->name, (*at)->doc, (*at)->options);
+    lua_setfield(L, -2, "fusions");
+    lua_newtable(L);
+    for (const struct sw_embedding *const *at = plugin->embeddings; at && *at; at++) {
+        append_part(L, (*at)->name, (*at)->doc, (*at)->options);
+        lua_rawgeti(L, -1, (lua_Integer)lua_rawlen(L, -1));
+        lua_pushinteger(L, (*at)->tables);
+        lua_setfield(L, -2, "tables");
+        lua_pop(L, 1);
+    }
+    lua_setfield(L, -2, "embeddings");
+    lua_newtable(L);
+    lua_Integer count = 0;
+    for (const struct sw_op *const *at = plugin->ops; at && *at; at++) {
+        push_op(L, *at);
+        lua_rawseti(L, -2, ++count);
+    }
+    lua_setfield(L, -2, "ops");
+}
+
+/* session:part(kind, name): {name, doc, options} of a stage, a fusion or an embedding; an error has
+ * the near miss. */
+static int part(lua_State *L)
+{
+    static const char *const kinds[] = {"stage", "fusion", "embedding", NULL};
+    struct sw_error error = {0};
+    const struct sw_plugins *all = sw_lua_session_at(L, 1)->session->plugins;
+    int kind = luaL_checkoption(L, 2, NULL, kinds);
+    const char *name = luaL_checkstring(L, 3);
+    const struct sw_stage *stage = kind == 0 ? sw_plugins_stage(all, name, &error) : NULL;
+    const struct sw_fusion *fusion = kind == 1 ? sw_plugins_fusion(all, name, &error) : NULL;
+    const struct sw_embedding *words = kind == 2 ? sw_plugins_embedding(all, name, &error) : NULL;
+    lua_newtable(L);
+    if (stage)
+        append_part(L, stage->name, stage->doc, stage->options);
+    else if (fusion)
+        append_part(L, fusion->name, fusion->doc, fusion->options);
+    else if (words)
+        append_part(L, words->name, words->doc, words->options);
+    else
+        return sw_lua_raise(L, &error);
+    lua_rawgeti(L, -1, 1);
+    return 1;
+}
+
+/* session:origin(name): {name, version, hash, file} of the plugin that brought it, or nil. */
+static int origin(lua_State *L)
+{
+    const struct sw_plugins *all = sw_lua_session_at(L, 1)->session->plugins;
+    const struct sw_loaded_plugin *loaded = sw_plugins_origin(all, luaL_checkstring(L, 2));
+    if (!loaded || !loaded->plugin)
+        return 0;
+    char hash[17];
+    snprintf(hash, sizeof hash, "%016" PRIx64, loaded->hash);
+    lua_createtable(L, 0, 4);
+    set_text(L, "name", loaded->plugin->name);
+    set_text(L, "version", loaded->plugin->version);
+    set_text(L, "hash", hash);
+    set_text(L, "file", loaded->file);
+    return 1;
+}
+
+static void push_plugin(lua_State *L, const struct sw_loaded_plugin *loaded)
+{
+    char hash[17];
+    snprintf(hash, sizeof hash, "%016" PRIx64, loaded->hash);
+    lua_createtable(L, 0, 10);
+    set_text(L, "file", loaded->file);
+    set_text(L, "hash", hash);
+    if (loaded->plugin)
+        push_contents(L, loaded->plugin);
+    else
+        set_text(L, "reason", loaded->reason ? loaded->reason : "refused");
+    if (loaded->hidden) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, "hidden");
+    }
+}
+
+/* session:plugins(): a list, the refused and the hidden ones with a reason and nothing else than
+ * their file; hidden = true: an earlier one has its names. */
+static int plugins(lua_State *L)
+{
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    const struct sw_plugins *all = session->session->plugins;
+    int count = sw_plugins_count(all);
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+        push_plugin(L, sw_plugins_at(all, i));
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+}
+
+/* session:add_plugin(file): loads one more, and gives what plugins() says of it. */
+static int add_plugin(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    struct sw_plugins *all = session->session->plugins;
+    if (sw_plugins_add(all, luaL_checkstring(L, 2), &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    push_plugin(L, sw_plugins_at(all, sw_plugins_count(all) - 1));
+    return 1;
+}
+
+static void release_graph(void *value)
+{
+    sw_graph_free(value);
+}
+
+/* session:gradcheck(op): how far its gradient is from the numeric one, or nil and what is wrong. */
+static int gradcheck(lua_State *L)
+{
+    double worst = 0;
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const struct sw_op *op = sw_ops_find(session->session->ops, name);
+    if (!op)
+        return sw_lua_fail(L, SW_MISUSE, "no operation '%s'", name);
+    struct sw_lua_box *box = sw_lua_box(L, release_graph);
+    box->value =
+        sw_graph_new(sw_host_table(), session->session->compute, session->session->ops, &error);
+    if (!box->value)
+        return sw_lua_raise(L, &error);
+    if (sw_gradcheck(box->value, op, &worst, &error) != SW_OK) {
+        lua_pushnil(L);
+        lua_pushstring(L, error.text);
+        return 2;
+    }
+    lua_pushnumber(L, worst);
+    return 1;
+}
+
+/* session:ops(): all operations, the core's and the plugins', sorted by name. */
+static int ops(lua_State *L)
+{
+    const struct sw_ops *all = sw_lua_session_at(L, 1)->session->ops;
+    int count = sw_ops_count(all);
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+        push_op(L, sw_ops_at(all, i));
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+}
+
+/* plugin_path(): the folders where plugins are looked for, with ':' between. */
+static int plugin_path(lua_State *L)
+{
+    struct sw_lua_box *box = sw_lua_box(L, free);
+    box->value = sw_plugin_path(NULL);
+    if (!box->value)
+        return sw_lua_fail(L, SW_FAILED, "out of memory");
+    lua_pushstring(L, box->value);
+    sw_lua_box_empty(box);
+    return 1;
+}
+
+void sw_lua_open_plugins(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"plugin_path", plugin_path}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"plugins", plugins}, {"add_plugin", add_plugin}, {"part", part},
+        {"origin", origin},   {"gradcheck", gradcheck},   {"ops", ops},
+        {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+    sw_lua_add_methods(L, SW_LUA_SESSION, methods);
+}

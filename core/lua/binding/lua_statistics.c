@@ -1,0 +1,131 @@
+/* lua_statistics.c -- the ranks of finished runs, and what drawing them again says. */
+#include "lua/binding/results.h"
+
+#include "match/bootstrap.h"
+#include "train/ranks.h"
+
+static const char ranks_class[] = "stepwise.ranks";
+
+struct ranks {
+    struct sw_ranks all;
+    struct sw_metrics metrics;
+    struct sw_hits hits;
+};
+
+static int finish_ranks(lua_State *L)
+{
+    struct ranks *ranks = luaL_checkudata(L, 1, ranks_class);
+    sw_hits_free(&ranks->hits);
+    sw_ranks_free(&ranks->all);
+    return 0;
+}
+
+/* ranks(path [, folds]): what a run's ranks file holds, checked; an error names the file. */
+static int read_ranks(lua_State *L)
+{
+    struct sw_error error = {0};
+    const char *path = luaL_checkstring(L, 1);
+    lua_Integer folds = luaL_optinteger(L, 2, 1);
+    luaL_argcheck(L, folds >= 1, 2, "expected 1 or more");
+    struct ranks *ranks = lua_newuserdatauv(L, sizeof *ranks, 0);
+    *ranks = (struct ranks){0};
+    luaL_setmetatable(L, ranks_class);
+    struct sw_ranks *all = &ranks->all;
+    if (sw_ranks_read(all, path, (size_t)folds, &error) ||
+        sw_metrics_of(&ranks->metrics, all, &error) || sw_hits_of(&ranks->hits, all, &error))
+        return sw_lua_raise(L, &error);
+    return 1;
+}
+
+/* ranks:rows(): [i] = {the rank of image i among captions, then of the image for each of its
+ * captions}, both within its fold; 0 is best. */
+static int ranks_rows(lua_State *L)
+{
+    const struct sw_ranks *all = &((struct ranks *)luaL_checkudata(L, 1, ranks_class))->all;
+    lua_createtable(L, (int)all->images, 0);
+    for (size_t i = 0; i < all->images; i++) {
+        lua_createtable(L, (int)all->per_image + 1, 0);
+        lua_pushinteger(L, all->text[i]);
+        lua_rawseti(L, -2, 1);
+        for (size_t c = 0; c < all->per_image; c++) {
+            lua_pushinteger(L, all->image[i * all->per_image + c]);
+            lua_rawseti(L, -2, (lua_Integer)c + 2);
+        }
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+/* ranks:metrics(): those of the run, without ties, which a ranks file does not hold. */
+static int ranks_metrics(lua_State *L)
+{
+    struct ranks *ranks = luaL_checkudata(L, 1, ranks_class);
+    sw_lua_push_metrics(L, &ranks->metrics);
+    return 1;
+}
+
+enum { LEAST_DRAWS = 100, MOST_DRAWS = 10000000, MOST_RUNS = 100000 };
+
+/* The runs of the list at `index`; the list keeps them. */
+static void take_list(lua_State *L, int index, size_t count, const struct sw_hits **out)
+{
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(L, index, (lua_Integer)i + 1);
+        struct ranks *ranks = luaL_testudata(L, -1, ranks_class);
+        luaL_argcheck(L, ranks, index, "a list of ranks expected");
+        out[i] = &ranks->hits;
+        lua_pop(L, 1);
+    }
+}
+
+/* bootstrap(runs, others [, {draws =, seed =}]): lists of ranks, paired by place, as
+ * {i2t_r1 = {mean =, low =, high =, p =}, .., rsum = {..}} of runs minus others; see
+ * match/bootstrap.h. */
+static int bootstrap(lua_State *L)
+{
+    static const char *const names[SW_RECALLS + 1] = {"i2t_r1", "i2t_r5",  "i2t_r10", "t2i_r1",
+                                                      "t2i_r5", "t2i_r10", "rsum"};
+    struct sw_error error = {0};
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    size_t count = lua_rawlen(L, 1), draws = 10000;
+    uint64_t seed = 0;
+    luaL_argcheck(L, lua_rawlen(L, 2) == count && count <= MOST_RUNS, 2,
+                  "lists of one length expected");
+    if (!lua_isnoneornil(L, 3)) {
+        luaL_checktype(L, 3, LUA_TTABLE);
+        draws = (size_t)sw_lua_integer_field(L, 3, "draws", (lua_Integer)draws, LEAST_DRAWS,
+                                             MOST_DRAWS);
+        seed = (uint64_t)sw_lua_integer_field(L, 3, "seed", 0, 0, LUA_MAXINTEGER);
+    }
+    const struct sw_hits **sides = lua_newuserdatauv(L, (2 * count + 1) * sizeof *sides, 0);
+    take_list(L, 1, count, sides);
+    take_list(L, 2, count, sides + count);
+    struct sw_spread spread[SW_RECALLS + 1];
+    if (sw_bootstrap(sides, sides + count, count, draws, seed, spread, &error))
+        return sw_lua_raise(L, &error);
+    lua_createtable(L, 0, SW_RECALLS + 1);
+    for (int m = 0; m <= SW_RECALLS; m++) {
+        lua_createtable(L, 0, 4);
+        lua_pushnumber(L, spread[m].mean);
+        lua_setfield(L, -2, "mean");
+        lua_pushnumber(L, spread[m].low);
+        lua_setfield(L, -2, "low");
+        lua_pushnumber(L, spread[m].high);
+        lua_setfield(L, -2, "high");
+        lua_pushnumber(L, spread[m].p);
+        lua_setfield(L, -2, "p");
+        lua_setfield(L, -2, names[m]);
+    }
+    return 1;
+}
+
+void sw_lua_open_statistics(lua_State *L)
+{
+    static const luaL_Reg of_ranks[] = {
+        {"metrics", ranks_metrics}, {"rows", ranks_rows}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"ranks", read_ranks}, {"bootstrap", bootstrap}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+    sw_lua_class(L, ranks_class, of_ranks, finish_ranks);
+}

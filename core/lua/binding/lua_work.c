@@ -1,0 +1,250 @@
+/* lua_work.c -- evaluation, inspection and gradients: methods of a session. */
+#include "lua/binding/session.h"
+
+#include "lua/binding/results.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/inputs.h"
+#include "train/inspect.h"
+
+#include <stdlib.h>
+
+void sw_lua_push_metrics(lua_State *L, const struct sw_metrics *m)
+{
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"i2t_r1", m->i2t_r1},       {"i2t_r5", m->i2t_r5},       {"i2t_r10", m->i2t_r10},
+        {"i2t_medr", m->i2t_medr},   {"i2t_meanr", m->i2t_meanr}, {"t2i_r1", m->t2i_r1},
+        {"t2i_r5", m->t2i_r5},       {"t2i_r10", m->t2i_r10},     {"t2i_medr", m->t2i_medr},
+        {"t2i_meanr", m->t2i_meanr}, {"rsum", m->rsum},
+    };
+    const struct {
+        const char *name;
+        size_t value;
+    } counts[] = {{"i2t_ties", m->i2t_ties},
+                  {"t2i_ties", m->t2i_ties},
+                  {"images", m->images},
+                  {"captions", m->captions},
+                  {"folds", m->folds}};
+    lua_createtable(L, 0, 16);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        lua_pushnumber(L, numbers[i].value);
+        lua_setfield(L, -2, numbers[i].name);
+    }
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        lua_pushinteger(L, (lua_Integer)counts[i].value);
+        lua_setfield(L, -2, counts[i].name);
+    }
+}
+
+static const char *needed_text(lua_State *L, int index, const char *name)
+{
+    const char *text = sw_lua_text_field(L, index, name, NULL);
+    if (!text)
+        sw_lua_fail(L, SW_MISUSE, "%s: expected a string, found nothing", name);
+    return text;
+}
+
+enum { MOST_CHECKPOINTS = 64 };
+
+/* session:evaluate{checkpoints = {..}, configs = {..}, data =, split =, vocab =, images =, folds =,
+ * sims =, all_dev_captions =, precaps =}: the metrics, and coverage = a list of each checkpoint's
+ * (data/coverage.h) */
+static int evaluate(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_metrics metrics = {0};
+    struct sw_evaluate_options options = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    const char *dir = needed_text(L, 2, "data"), *split = needed_text(L, 2, "split");
+    const char *vocab = sw_lua_text_field(L, 2, "vocab", NULL);
+    options.images = (size_t)sw_lua_integer_field(L, 2, "images", 0, 0, 1000000000);
+    options.folds = (size_t)sw_lua_integer_field(L, 2, "folds", 1, 1, 1000000);
+    options.all_dev_captions = sw_lua_switch_field(L, 2, "all_dev_captions", 0);
+    options.precaps = sw_lua_switch_field(L, 2, "precaps", 0);
+    options.sims = sw_lua_text_field(L, 2, "sims", NULL);
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
+    box->value = options.coverage = json_array();
+
+    struct sw_named_model models[MOST_CHECKPOINTS];
+    if (lua_getfield(L, 2, "checkpoints") != LUA_TTABLE)
+        return sw_lua_fail(L, SW_MISUSE, "checkpoints: expected a list");
+    lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+    if (count < 1 || count > MOST_CHECKPOINTS)
+        return sw_lua_fail(L, SW_MISUSE, "checkpoints: expected 1 to %d, found %lld",
+                           MOST_CHECKPOINTS, (long long)count);
+    for (lua_Integer i = 0; i < count; i++) {
+        if (lua_rawgeti(L, -1, i + 1) != LUA_TSTRING)
+            return sw_lua_fail(L, SW_MISUSE, "checkpoints: expected file names");
+        models[i].checkpoint = lua_tostring(L, -1); /* the list keeps it */
+        lua_pop(L, 1);
+    }
+    lua_getfield(L, 2, "configs");
+    luaL_checkstack(L, 3 * MOST_CHECKPOINTS, "too many checkpoints");
+    int configs = lua_gettop(L);
+    for (lua_Integer i = 0; i < count; i++) {
+        lua_rawgeti(L, configs, i + 1);
+        models[i].config = sw_lua_config_json(L, -1, "text");
+    }
+    if (sw_evaluate_files(session->session, models, (int)count, dir, split, vocab, &options,
+                          &metrics, NULL, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    sw_lua_push_metrics(L, &metrics);
+    sw_lua_push_json(L, options.coverage);
+    lua_setfield(L, -2, "coverage");
+    sw_lua_box_empty(box);
+    return 1;
+}
+
+static int push_description(lua_State *L, struct sw_lua_box *box, const struct sw_error *error)
+{
+    if (!box->value)
+        return sw_lua_raise(L, error);
+    sw_lua_push_json(L, box->value);
+    sw_lua_box_empty(box);
+    return 1;
+}
+
+/* session:describe(config [, features, vocabulary]): what the model is made of; see train/inspect.h
+ */
+static int describe(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    lua_Integer features = luaL_optinteger(L, 3, 0), vocabulary = luaL_optinteger(L, 4, 0);
+    luaL_argcheck(L, features >= 0 && features < 1 << 24, 3, "out of range");
+    luaL_argcheck(L, vocabulary >= 0 && vocabulary < 1 << 28, 4, "out of range");
+    const json_t *config = sw_lua_config_json(L, 2, "text");
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
+    box->value =
+        sw_inspect_config(session->session, config, (int)features, (int)vocabulary, &error);
+    return push_description(L, box, &error);
+}
+
+/* session:describe_checkpoint(path, config) */
+static int describe_checkpoint(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    const char *path = luaL_checkstring(L, 2);
+    const json_t *config = sw_lua_config_json(L, 3, "text");
+    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
+    box->value = sw_inspect_checkpoint(session->session, path, config, &error);
+    return push_description(L, box, &error);
+}
+
+/* checkpoint_text(path): the config that a checkpoint holds, as it stands there. */
+static int checkpoint_text(lua_State *L)
+{
+    struct sw_error error = {0};
+    const char *path = luaL_checkstring(L, 1);
+    struct sw_lua_box *box = sw_lua_box(L, free);
+    char *text;
+    if (sw_checkpoint_config(path, &text, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    box->value = text;
+    lua_pushstring(L, text);
+    sw_lua_box_empty(box);
+    return 1;
+}
+
+static void release_inputs(void *value)
+{
+    sw_inputs_close(value);
+    free(value);
+}
+
+/* session:words(config [, vocab]): how much of the train captions the vocabulary (that of a run,
+ * when it is named) and the GloVe file, where the config names one, cover; see train/inputs.h.
+ * Everything is opened and checked as a run would. */
+static int words(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_settings settings;
+    struct sw_glove glove = {0};
+    sw_lua_session_at(L, 1);
+    const char *vocab = luaL_optstring(L, 3, NULL);
+    const json_t *config = sw_lua_config_json(L, 2, "text");
+    struct sw_lua_box *box = sw_lua_box(L, release_inputs);
+    struct sw_inputs *inputs = box->value = calloc(1, sizeof *inputs);
+    struct sw_lua_box *text = sw_lua_box(L, sw_lua_release_json);
+    if (!inputs)
+        return sw_lua_fail(L, SW_FAILED, "out of memory");
+    sw_config_settings(config, &settings);
+    int status = sw_inputs_open(inputs, &settings, vocab, &error);
+    if (status == SW_OK && *settings.glove)
+        status = sw_inputs_read_glove(inputs, &settings, 0, &glove, &error);
+    sw_glove_free(&glove);
+    if (status != SW_OK)
+        return sw_lua_raise(L, &error);
+    text->value = sw_inputs_words(inputs, &settings);
+    return push_description(L, text, &error);
+}
+
+/* session:needs_glove(config): whether its embedding starts from a GloVe file. */
+static int needs_glove(lua_State *L)
+{
+    int needs = 0;
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    const json_t *config = sw_lua_config_json(L, 2, "text");
+    if (sw_inputs_need_glove(session->session, config, &needs, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    lua_pushboolean(L, needs);
+    return 1;
+}
+
+/* session:try(config): raises what is wrong with the order of its stages, else gives whether the
+ * trial came to its end (train/inspect.h). For a session of one thread. */
+static int try(lua_State *L)
+{
+    int ran = 0;
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    const json_t *config = sw_lua_config_json(L, 2, "text");
+    if (sw_inspect_composition(session->session, config, &ran, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    lua_pushboolean(L, ran);
+    return 1;
+}
+
+/* session:gradients{checkpoint =, config =, data =, split =, vocab =, batch =, out =}: the loss */
+static int gradients(lua_State *L)
+{
+    double loss = 0;
+    struct sw_error error = {0};
+    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct sw_gradient_request request = {
+        .checkpoint = needed_text(L, 2, "checkpoint"),
+        .dir = needed_text(L, 2, "data"),
+        .split = needed_text(L, 2, "split"),
+        .vocab = sw_lua_text_field(L, 2, "vocab", NULL),
+        .batch = (int)sw_lua_integer_field(L, 2, "batch", 16, 2, 65536),
+        .out = needed_text(L, 2, "out"),
+    };
+    lua_getfield(L, 2, "config");
+    request.config = sw_lua_config_json(L, -1, "text");
+    if (sw_inspect_gradients(session->session, &request, &loss, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    lua_pushnumber(L, loss);
+    return 1;
+}
+
+void sw_lua_open_work(lua_State *L)
+{
+    static const luaL_Reg of_session[] = {{"evaluate", evaluate},
+                                          {"describe", describe},
+                                          {"describe_checkpoint", describe_checkpoint},
+                                          {"needs_glove", needs_glove},
+                                          {"words", words},
+                                          {"try", try},
+                                          {"gradients", gradients},
+                                          {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"checkpoint_text", checkpoint_text}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+    sw_lua_add_methods(L, SW_LUA_SESSION, of_session);
+}

@@ -1,0 +1,24 @@
+/* session.h -- sessions as userdata, and configs, for the files of the binding. */
+#ifndef SW_LUA_SESSION_H
+#define SW_LUA_SESSION_H
+
+#include "lua/binding/binding.h"
+
+#include "train/session.h"
+
+#define SW_LUA_SESSION "stepwise.session"
+
+/* `users` counts what was made with it and is still open; a session with users cannot be closed. */
+struct sw_lua_session {
+    struct sw_session *session; /* NULL: closed */
+    int users;
+};
+
+/* The open session at `index`; raises when it is none or is closed. */
+struct sw_lua_session *sw_lua_session_at(lua_State *L, int index);
+
+/* The JSON form of the resolved config (config.lua) at `index`, in a box that is pushed; raises
+ * when it is none. method: "text", or "portable_text" for what decides the run's numbers. */
+json_t *sw_lua_config_json(lua_State *L, int index, const char *method);
+
+#endif

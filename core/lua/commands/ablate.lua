@@ -1,0 +1,183 @@
+-- ablate.lua: stepwise ablate
+local claims = require "stepwise.sweep.claim"
+local core = require "stepwise.core"
+local plan_of = require "stepwise.sweep.plan"
+local plugin_files = require "stepwise.config.plugin_files"
+local progress = require "stepwise.util.progress"
+local results_of = require "stepwise.results.results"
+local reuse = require "stepwise.sweep.reuse"
+local setup = require "stepwise.config.setup"
+local slurm = require "stepwise.sweep.slurm"
+local sweep = require "stepwise.sweep.sweep"
+local text = require "stepwise.util.text"
+
+local MISUSE <const> = 2
+local STALL <const> = 7200
+
+local M = {
+  name = "ablate",
+  summary = "Runs every row of a table of changes, over seeds, and prints the table.",
+  usage = "TABLE.lua|DIR [key=value..]",
+  details = [[
+All configs are resolved and written to DIR/plan.json before the first run. The same command, or
+stepwise ablate DIR, resumes what is not done; finished runs are kept. --data, --glove and --vocab
+may name the same files by another path. key=value changes the base of all rows. Several may run at
+once on one DIR, on several machines: they share the work.
+--dry-run prints one shell command a run, for GNU parallel or a cluster of any kind.]],
+  arguments = { 1, math.huge },
+  options = {
+    setup.options[1], setup.options[2], setup.options[3],
+    { "seeds", "LIST", "0-4 or 0,1,2: a run per row and seed; the base's own seed when none is "
+      .. "given" },
+    { "j", "N", "runs at a time", kind = "integer", least = 1, most = 256 },
+    { "threads", "N", "of each run; the CPUs divided by -j when none is given", kind = "integer",
+      most = 256 },
+    { "out", "DIR", "where all of it goes; runs/TABLE when none is given" },
+    { "dry-run", nil, "check everything and print one command a run; nothing is written" },
+    { "run", "NAME,..", "only these runs of the plan; no table is written" },
+    { "reuse", "DIR,..", "take finished runs of the same id over from these folders" },
+    { "replan", nil, "data or plugins have changed: set runs made with the old ones aside" },
+    { "lease", "S", string.format("seconds without a sign of life after which another machine's "
+      .. "process counts as dead; %d", claims.LEASE), kind = "integer", least = 5, most = 86400 },
+    { "stall", "S", string.format("seconds without a step after which a run has failed; %d, 0: "
+      .. "never", STALL), kind = "integer", most = 10000000 },
+    slurm.options[1], slurm.options[2], slurm.options[3],
+  },
+}
+
+local function changes_of(plan)
+  local changes = {}
+  for _, row in ipairs(plan.rows) do changes[row.slug] = table.concat(row.changes, " ") end
+  return changes
+end
+
+-- prefix: before each line
+local function show_plan(plan, dir, prefix)
+  local function say(line) text.say("%s%s", prefix, line) end
+  say(string.format("%s: %s, %s in %s", plan.title, text.plural(#plan.rows, "row"),
+    text.plural(#plan.runs, "run"), dir))
+  say("data: " .. plan.data .. (plan.generated and " (generated scenes)" or ""))
+  if #plan.on_scenes > 0 then
+    say("set for generated scenes by the experiment: " .. table.concat(plan.on_scenes, " "))
+  end
+  for _, row in ipairs(plan.rows) do
+    if row.sources and row.sources.data.test == core.json_null then
+      say(string.format("no test split in %s: results are of dev", plan.data))
+      break
+    end
+  end
+  local changes, rows = changes_of(plan), { { "run", "state", "changes" } }
+  for i, run in ipairs(plan.runs) do
+    rows[i + 1] = { run.folder, (plan_of.state(dir, run)), changes[run.row] }
+  end
+  for _, line in ipairs(text.columns(rows)) do say(line) end
+end
+
+-- One command for each run that is not done; each checks and writes the plan for itself.
+local function show_commands(plan, dir, argv)
+  local words, i = {}, 2
+  while i <= #argv do
+    local word = argv[i]
+    if word == "--run" or word == "-j" then
+      i = i + 1
+    elseif word ~= "--dry-run" and not word:find("^%-%-run=") and not word:find("^%-j") then
+      words[#words + 1] = word
+    end
+    i = i + 1
+  end
+  for _, run in ipairs(plan.runs) do
+    if plan_of.state(dir, run) ~= "done" then
+      local command = { core.program_path(), "ablate", "--run", run.folder }
+      print(text.command(table.move(words, 1, #words, #command + 1, command)))
+    end
+  end
+end
+
+-- The runs that --run names, as a set; nil: all.
+local function chosen(plan, list)
+  if not list then return nil end
+  local names, set = {}, {}
+  for i, run in ipairs(plan.runs) do names[i] = run.folder end
+  for name in list:gmatch("[^,]+") do
+    for _, known in ipairs(names) do set[name] = set[name] or name == known end
+    if not set[name] then
+      core.fail(MISUSE, string.format("--run: no run '%s'%s", name, core.suggest(name, names)))
+    end
+  end
+  return set
+end
+
+-- Keys of a config that every run has from somewhere else.
+local elsewhere = { name = "a row's name", seed = "--seeds", threads = "--threads" }
+
+-- The plan of a script, or the one that a folder holds, and the folder.
+local function plan_for(given, arguments)
+  local path = arguments[1]:gsub("(.)/+$", "%1")
+  local overrides = setup.overrides(M, arguments, elsewhere)
+  if core.file_kind(path) == "folder" then
+    for _, option in ipairs { "seeds", "out" } do
+      if given[option] or #overrides > 0 then
+        core.fail(MISUSE, string.format("ablate: %s is planned already; %s is for a TABLE.lua",
+          path, #overrides > 0 and overrides[1] or "--" .. option))
+      end
+    end
+    local plan = plan_of.read(path)
+    plugin_files.expect(plan.plugin_files, path)
+    plan_of.check_configs(plan, path)
+    if given.data or given.glove or given.vocab then
+      plan_of.move(plan, { dir = given.data, glove = given.glove, vocab = given.vocab })
+    end
+    return plan, path
+  end
+  local dir = given.out or "runs/" .. (path:match("([^/]+)$") or path):gsub("%.lua$", "")
+  dir = dir:gsub("(.)/+$", "%1")
+  return plan_of.build(path, given, overrides, given.seeds and plan_of.seeds(given.seeds)), dir
+end
+
+local function finish(dir, failed, interrupted, hint)
+  core.release_interrupts()
+  local page = results_of.write(results_of.read(dir), dir)
+  if interrupted then
+    print("interrupted; " .. hint)
+    return 128 + interrupted
+  end
+  io.write("\n", page, "\n", dir, "/table.md, .tex, .csv, .json; as a page with its pictures: ",
+    text.command { "stepwise", "report", dir }, "\n")
+  return failed == 0 and 0 or 1
+end
+
+function M.run(given, arguments, argv)
+  local plan, dir = plan_for(given, arguments)
+  if given["dry-run"] then
+    if not plan.generated or core.is_generated(plan.data) then plan_of.check_files(plan) end
+    plan_of.freeze(plan, dir, true, given.replan)
+    if not given.replan then plan_of.check_folders(plan, dir) end
+    chosen(plan, given.run)
+    show_plan(plan, dir, "# ")
+    show_commands(plan, dir, { table.unpack(argv, 1) })
+    return 0
+  end
+  local out <close> = progress.new(io.stdout)
+  if plan.generated then setup.ensure_scenes(plan.data, function(line) out:say(line) end) end
+  plan_of.check_files(plan)
+  plan_of.freeze(plan, dir, false, given.replan)
+  plan_of.check_folders(plan, dir, given.replan)
+  local only = chosen(plan, given.run)
+  local stall = given.stall or STALL
+  local options = {
+    jobs = given.j, threads = given.threads, lease = given.lease, only = only,
+    stall = stall > 0 and stall or nil,
+    reuse = given.reuse and reuse.find(given.reuse, plan),
+  }
+  if given.slurm then
+    local failed, interrupted, hint = slurm.run(plan, dir, given, options, out)
+    return finish(dir, failed, interrupted, hint)
+  end
+  if not only then show_plan(plan, dir, "") end
+  local failed, interrupted = sweep.run(plan, dir, options, out)
+  if only then return interrupted and 128 + interrupted or failed == 0 and 0 or 1 end
+  return finish(dir, failed, interrupted,
+    "what was running is saved, and the same command goes on")
+end
+
+return M

@@ -1,0 +1,103 @@
+-- check.lua: a plugin file on trial: its operations' gradients, and each of its parts in a small
+-- model that is trained for a few steps.
+local core = require "stepwise.core"
+local scenes = require "stepwise.scenes.scenes_folder"
+
+local M = {}
+
+local SCENES <const> = {
+  train = 8, dev = 4, test = 4, regions = 5, features = 16, word_dim = 6, seed = 1,
+}
+local STEPS <const> = 3
+
+-- Holds every operation of `plugin` against finite differences; say(line) is told. How many are
+-- wrong.
+function M.gradients(session, plugin, say)
+  local wrong = 0
+  for _, op in ipairs(plugin.ops) do
+    local worst, problem = session:gradcheck(op.name)
+    if worst then
+      say(string.format("gradient of %s: within %.1e", op.name, worst))
+    else
+      wrong = wrong + 1
+      say("gradient of " .. op.name .. ": wrong: " .. problem)
+    end
+  end
+  return wrong
+end
+
+-- Trains a few steps with a model of this kind.
+local function try(session, folder, number, model, direction)
+  local data = folder .. "/scenes"
+  local config <close> = session:resolve {
+    model = {
+      dim = 16, direction = direction, stages = model.stages,
+      embedding = model.embedding or { plugin = "random", word_dim = SCENES.word_dim },
+    },
+    train = { batch = 8, epochs = 2, max_steps = STEPS, lr = 1e-3, warmup_epochs = 1 },
+    data = { dir = data, glove = data .. "/scenes.glove.txt" },
+  }
+  local trainer <close> = session:train(config, string.format("%s/run%d", folder, number), {})
+  repeat until trainer:next().kind == "done"
+end
+
+-- The default stages, each with `change` made to those that have the option `option`.
+local function default_stages(session, option, value)
+  local config <close> = session:resolve {}
+  local stages = config:table().model.stages
+  for _, stage in ipairs(stages) do
+    if option and stage[option] ~= nil then stage[option] = value end
+  end
+  return stages
+end
+
+-- What models a plugin's parts are tried in: {what, list of models, of which one has to work}.
+local function trials(session, plugin)
+  local list = {}
+  for _, stage in ipairs(plugin.stages) do
+    local others, there = default_stages(session), false
+    for _, other in ipairs(others) do there = there or other.plugin == stage.name end
+    if not there then others[#others + 1] = stage.name end
+    -- alone, or where it needs what earlier stages leave, among them
+    local models = { { stages = { stage.name } }, { stages = others } }
+    list[#list + 1] = { "stage " .. stage.name, models }
+  end
+  for _, fusion in ipairs(plugin.fusions) do
+    local stages = default_stages(session, "fusion", fusion.name)
+    list[#list + 1] = { "fusion " .. fusion.name, { { stages = stages } } }
+  end
+  for _, embedding in ipairs(plugin.embeddings) do
+    local words = { plugin = embedding.name, word_dim = SCENES.word_dim }
+    list[#list + 1] = { "embedding " .. embedding.name,
+      { { stages = default_stages(session), embedding = words } } }
+  end
+  return list
+end
+
+-- Tries every part of `plugin` in every direction, with runs in the empty `folder`; say(line) is
+-- told. How many do not work.
+function M.parts(session, plugin, folder, say)
+  scenes.write(folder .. "/scenes", SCENES)
+  local wrong, number = 0, 0
+  for _, trial in ipairs(trials(session, plugin)) do
+    local what, models = trial[1], trial[2]
+    for _, direction in ipairs { "both", "t2i", "i2t" } do
+      local fine, problem
+      for _, model in ipairs(models) do
+        number = number + 1
+        fine, problem = pcall(try, session, folder, number, model, direction)
+        if fine then break end
+      end
+      if not fine then
+        wrong = wrong + 1
+        say(string.format("%s, direction %s: %s", what, direction, tostring(problem)))
+        goto next_trial
+      end
+    end
+    say(what .. ": trains")
+    ::next_trial::
+  end
+  return wrong
+end
+
+return M

@@ -1,0 +1,86 @@
+-- matrices.lua: the figures of a matrix: weights of words and regions from a TSV, similarities from
+-- an .npy.
+local core = require "stepwise.core"
+local npy = require "stepwise.util.npy"
+
+local M = {}
+
+local MOST_CELLS <const> = 20000
+
+local function cells_of(rows, number)
+  local lines = { "x\ty\tvalue" }
+  for y, row in ipairs(rows) do
+    for x, value in ipairs(row) do lines[#lines + 1] = string.format("%d\t%d\t%s", x, y,
+      number(value)) end
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local function number(value)
+  return value == value and math.abs(value) < math.huge and string.format("%.6g", value) or "NaN"
+end
+
+-- At most about `most` labels along `count` places.
+local function each(count, most)
+  local step = math.ceil(count / most)
+  return step <= 2 and step or math.ceil(step / 5) * 5
+end
+
+-- The figure `name` of a TSV whose first line is a corner and the words, and whose other lines are
+-- a region and a weight for each word.
+function M.weights(path, name)
+  local words, rows
+  for line in io.lines(path) do
+    local cells = {}
+    for cell in (line:gsub("\r$", "") .. "\t"):gmatch("([^\t]*)\t") do cells[#cells + 1] = cell end
+    table.remove(cells, 1)
+    if not words then
+      words, rows = cells, {}
+    else
+      local row = {}
+      for i, cell in ipairs(cells) do row[i] = tonumber(cell) end
+      if #row ~= #words or #cells ~= #words then
+        core.fail(1, string.format("%s:%d: expected a region and %d numbers", path, #rows + 2,
+          #words))
+      end
+      rows[#rows + 1] = row
+      if #rows * #words > MOST_CELLS then
+        core.fail(1, string.format("%s: expected at most %d cells", path, MOST_CELLS))
+      end
+    end
+  end
+  if not words or #words == 0 or #rows == 0 then
+    core.fail(1, path .. ": expected a line of words and a line of weights a region")
+  end
+  local longest = 1
+  for _, word in ipairs(words) do longest = math.max(longest, utf8.len(word) or #word) end
+  local below = math.min(longest, 24) * 7 + 20
+  return {
+    name = name, script = "heatmap", wide = math.max(320, math.min(900, 170 + 32 * #words)),
+    high = 40 + below + math.min(600, math.max(120, 11 * #rows)), data = cells_of(rows, number),
+    set = { columns = #words, rows = #rows, below = below, each = each(#rows, 12),
+      title = "weight of each region", across = words },
+    says = "Weights of regions (down) for words (across).",
+  }
+end
+
+-- The figure `name` of the first `images` images of an .npy of similarities (images, captions).
+function M.similarities(path, name, images)
+  local function captions(rows, columns)
+    return images * math.max(1, columns // rows)
+  end
+  local matrix = npy.matrix(path, images, captions)
+  local own = math.max(1, matrix.columns // matrix.rows)
+  return {
+    name = name, script = "similarity", wide = 900,
+    high = 36 + 52 + math.min(700, math.max(120, 18 * #matrix)), data = cells_of(matrix, number),
+    set = { columns = #matrix[1], rows = #matrix, own = own, each = each(#matrix, 10), strip = 0,
+      count = 0,
+      title = string.format("similarity of the first %d of %d images and their captions", #matrix,
+        matrix.rows) },
+    says = "Similarities of images (down) and captions (across); each image's own captions are "
+      .. "framed.",
+  }
+end
+
+return M

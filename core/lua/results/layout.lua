@@ -1,0 +1,246 @@
+-- layout.lua: metrics and results as people read them, and tables as Markdown, LaTeX, CSV.
+local text = require "stepwise.util.text"
+
+local M = {}
+
+-- What a table shows, in the paper's order: text retrieval is from an image to its captions.
+M.metrics = {
+  { "i2t_r1", "text R@1" }, { "i2t_r5", "text R@5" }, { "i2t_r10", "text R@10" },
+  { "t2i_r1", "image R@1" }, { "t2i_r5", "image R@5" }, { "t2i_r10", "image R@10" },
+  { "rsum", "rsum" },
+}
+
+-- One line: "text 12.0 34.0 50.0  image 10.0 30.0 45.0  rsum 181.0"
+function M.recalls(m)
+  return string.format("text R@1 %.1f R@5 %.1f R@10 %.1f   image R@1 %.1f R@5 %.1f R@10 %.1f   "
+    .. "rsum %.1f", m.i2t_r1, m.i2t_r5, m.i2t_r10, m.t2i_r1, m.t2i_r5, m.t2i_r10, m.rsum)
+end
+
+-- Lines of an evaluation.
+function M.evaluation(m)
+  local function row(name, side)
+    return {
+      name, string.format("%.1f", m[side .. "_r1"]), string.format("%.1f", m[side .. "_r5"]),
+      string.format("%.1f", m[side .. "_r10"]), string.format("%.1f", m[side .. "_medr"]),
+      string.format("%.1f", m[side .. "_meanr"]),
+    }
+  end
+  local right = { false, true, true, true, true, true }
+  local lines = text.columns({
+    { "", "R@1", "R@5", "R@10", "medr", "meanr" },
+    row("text retrieval (image to text)", "i2t"),
+    row("image retrieval (text to image)", "t2i"),
+  }, right)
+  lines[#lines + 1] = string.format("rsum %.1f   %s, %s%s", m.rsum, text.plural(m.images, "image"),
+    text.plural(m.captions, "caption"),
+    m.folds > 1 and string.format(", mean of %d folds", m.folds) or "")
+  local ties = m.i2t_ties + m.t2i_ties
+  if ties > 0 then
+    lines[#lines + 1] = "ranks that hang on the order of equal scores: " .. text.count(ties)
+  end
+  return lines
+end
+
+-- ---- tables ----------------------------------------------------------------------------------
+-- A page: {title =, blocks = {{title =, head = {..}, rows = {..}}, ..}, notes = {..}}. The first
+-- column is a name and the others are numbers, but for those that `words` of a block has as true. A
+-- cell is a string, or {text, best = true}. A row with `span` holds that text instead of its cells
+-- behind the name.
+
+local function cell_text(cell)
+  return type(cell) == "table" and cell[1] or cell
+end
+
+local function is_words(block, column)
+  return column == 1 or (block.words and block.words[column]) or false
+end
+
+-- What Markdown, with GitHub's tables, strikes and formulas, reads as markup anywhere in a line.
+local markdown_special = "[\\`*_{}%[%]<>|#&~$]"
+
+local function markdown_cell(s)
+  return (text.plain(s):gsub(markdown_special, "\\%0"))
+end
+
+-- A line of its own, which does not begin a list, a rule or a heading either.
+local function markdown_line(s)
+  s = markdown_cell(s):gsub("^%s+", ""):gsub("^[-+=]", "\\%0")
+  return (s:gsub("^(%d+)([.)]%s)", "%1\\%2"))
+end
+
+-- The text of an interval is full of brackets that no Markdown reads as a link.
+local function markdown_number(s)
+  if s:find("^%[[-+%d., ]+%]$") then return s end
+  return markdown_cell(s)
+end
+
+local function markdown_block(block, lines)
+  local rows, widths = { {} }, {}
+  for i, cell in ipairs(block.head) do rows[1][i] = markdown_cell(cell) end
+  for r, row in ipairs(block.rows) do
+    rows[r + 1] = { span = row.span and markdown_cell(row.span) }
+    for i, cell in ipairs(row) do
+      rows[r + 1][i] = is_words(block, i) and markdown_cell(cell_text(cell))
+        or markdown_number(cell_text(cell))
+    end
+  end
+  for _, row in ipairs(rows) do
+    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 3, text.width(cell)) end
+  end
+  for r, row in ipairs(rows) do
+    local cells, rule = {}, {}
+    for i in ipairs(block.head) do
+      local right = not is_words(block, i)
+      cells[i] = text.pad(row[i] or "", widths[i], right)
+      rule[i] = string.rep("-", right and widths[i] - 1 or widths[i]) .. (right and ":" or "")
+    end
+    if row.span then
+      cells = { cells[1], row.span .. string.rep(" |", #block.head - 2) }
+    end
+    lines[#lines + 1] = "| " .. table.concat(cells, " | ") .. " |"
+    if r == 1 then lines[#lines + 1] = "| " .. table.concat(rule, " | ") .. " |" end
+  end
+end
+
+function M.markdown(page)
+  local lines = { "**" .. markdown_cell(page.title):match("^%s*(.-)%s*$") .. "**" }
+  for _, block in ipairs(page.blocks) do
+    lines[#lines + 1] = ""
+    if block.title then
+      lines[#lines + 1] = markdown_line(block.title)
+      lines[#lines + 1] = ""
+    end
+    markdown_block(block, lines)
+  end
+  if #page.notes > 0 then lines[#lines + 1] = "" end
+  for _, note in ipairs(page.notes) do lines[#lines + 1] = "- " .. markdown_line(note) end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+-- What LaTeX reads as a command, prints as another sign in its first font encoding, or, as "[" and
+-- "*" after the end of a row, takes for an argument.
+local latex_special = {
+  ["\\"] = "\\textbackslash{}", ["{"] = "\\{", ["}"] = "\\}", ["$"] = "\\$", ["&"] = "\\&",
+  ["#"] = "\\#", ["_"] = "\\_", ["%"] = "\\%", ["~"] = "\\textasciitilde{}",
+  ["^"] = "\\textasciicircum{}", ["<"] = "\\textless{}", [">"] = "\\textgreater{}",
+  ["|"] = "\\textbar{}", ['"'] = "''", ["["] = "{[}", ["]"] = "{]}", ["*"] = "{*}",
+  ["`"] = "\\textasciigrave{}",
+  ["\0"] = "{}", -- between two signs that would become another one
+}
+
+-- Signs that two in a row turn into another: dashes and quotation marks.
+local latex_ligatures = { "%-%-", "''", ",," }
+
+local latex_signs = {
+  ["±"] = "\\pm", ["×"] = "\\times", ["−"] = "-", ["→"] = "\\to", ["≤"] = "\\leq", ["≥"] = "\\geq",
+  ["Δ"] = "\\Delta", ["α"] = "\\alpha", ["β"] = "\\beta", ["γ"] = "\\gamma", ["δ"] = "\\delta",
+  ["λ"] = "\\lambda", ["μ"] = "\\mu", ["σ"] = "\\sigma", ["τ"] = "\\tau",
+}
+
+local function latex_cell(s)
+  s = text.plain(s)
+  for _, pair in ipairs(latex_ligatures) do
+    for _ = 1, 2 do -- the second for the middle one of three
+      s = s:gsub(pair, function(two) return two:sub(1, 1) .. "\0" .. two:sub(2) end)
+    end
+  end
+  s = s:gsub('[\\{}$&#_%%~^<>|"%[%]*`\0]', latex_special)
+  s = s:gsub(utf8.charpattern, function(sign)
+    return latex_signs[sign] and "$" .. latex_signs[sign] .. "$"
+  end)
+  return (s:gsub("–", "--"))
+end
+
+-- A sign is a minus and not a hyphen; of a mean with spread, the mean is what can be the best.
+local function latex_number(cell)
+  local s, best = cell_text(cell), type(cell) == "table" and cell.best
+  local low, high = s:match("^%[([-+][%d.]+), ([-+][%d.]+)%]$")
+  if low then return string.format("{[}$%s$, $%s${]}", low, high) end
+  if s:find("^[-+][%d.]+$") then return "$" .. s .. "$" end
+  if best then
+    local mean, rest = s:match("^([%d.]+)(.*)$")
+    if mean then return "\\textbf{" .. mean .. "}" .. latex_cell(rest) end
+  end
+  return latex_cell(s)
+end
+
+local function latex_block(block, lines)
+  local columns = {}
+  for i in ipairs(block.head) do columns[i] = is_words(block, i) and "l" or "r" end
+  local function add(row)
+    local cells = {}
+    for i, cell in ipairs(row) do
+      cells[i] = is_words(block, i) and latex_cell(cell_text(cell)) or latex_number(cell)
+    end
+    if row.span then
+      cells = { cells[1], string.format("\\multicolumn{%d}{l}{%s}", #block.head - 1,
+        latex_cell(row.span)) }
+    end
+    lines[#lines + 1] = table.concat(cells, " & ") .. " \\\\"
+  end
+  lines[#lines + 1] = "\\begin{tabular}{" .. table.concat(columns) .. "}"
+  lines[#lines + 1] = "\\toprule"
+  add(block.head)
+  lines[#lines + 1] = "\\midrule"
+  for _, row in ipairs(block.rows) do add(row) end
+  lines[#lines + 1] = "\\bottomrule"
+  lines[#lines + 1] = "\\end{tabular}"
+end
+
+-- The characters of a table that pdfLaTeX does not know: neither Latin letters nor its own signs.
+local function beyond_latex(page)
+  local seen = {}
+  local function look(s)
+    for _, code in utf8.codes(text.plain(s)) do
+      local known = code < 0x80 or code >= 0xc0 and code <= 0x17f
+        or code == 0x2013 or code == 0x2026
+      local sign = not known and utf8.char(code)
+      if sign and not latex_signs[sign] then seen[sign] = true end
+    end
+  end
+  for _, block in ipairs(page.blocks) do
+    for _, row in ipairs(block.rows) do
+      for _, cell in ipairs(row) do look(cell_text(cell)) end
+      look(row.span or "")
+    end
+  end
+  return text.sorted_keys(seen)
+end
+
+function M.latex(page)
+  local lines = { "% " .. text.plain(page.title),
+    "% needs \\usepackage{booktabs}; bold: the best mean" }
+  local beyond = table.concat(beyond_latex(page), " ")
+  if beyond ~= "" then
+    lines[3] = "% needs LuaLaTeX or XeLaTeX, and a font that has " .. beyond
+  end
+  for _, note in ipairs(page.notes) do lines[#lines + 1] = "% " .. text.plain(note) end
+  for i, block in ipairs(page.blocks) do
+    if i > 1 then lines[#lines + 1] = "" end
+    if block.title then lines[#lines + 1] = "% " .. text.plain(block.title) end
+    latex_block(block, lines)
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+-- A text that a spreadsheet would run as a formula gets an apostrophe before it, which makes it a
+-- text there; numbers stay numbers.
+local function csv_cell(s)
+  s = text.plain(tostring(s))
+  if s:find("^[-=+@]") and (not tonumber(s) or s:find("[xX]")) then s = "'" .. s end
+  if s:find('[,;"]') then return '"' .. s:gsub('"', '""') .. '"' end
+  return s
+end
+
+-- Rows of cells as CSV.
+function M.csv(rows)
+  local lines = {}
+  for r, row in ipairs(rows) do
+    local cells = {}
+    for i, cell in ipairs(row) do cells[i] = csv_cell(cell) end
+    lines[r] = table.concat(cells, ",")
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return M

@@ -1,0 +1,253 @@
+-- results.lua: what the runs of a plan gave. What a run's folder holds may be missing, cut short or
+-- another run's: then the table says so and stands on the rest.
+local compare = require "stepwise.results.compare"
+local core = require "stepwise.core"
+local layout = require "stepwise.results.layout"
+local mixtures = require "stepwise.figures.mixtures"
+local plan_of = require "stepwise.sweep.plan"
+local summary = require "stepwise.results.summary"
+local test_sets = require "stepwise.results.test_sets"
+local text = require "stepwise.util.text"
+
+local M = {}
+
+-- JSON takes a reason only in UTF-8, which the last words of a killed process may not be.
+local function reason_of(problem)
+  return text.plain(type(problem) == "table" and problem.text or tostring(problem))
+end
+
+-- A JSON object of a run's folder; nil when there is no such file, nil and why when it is none.
+local function read_json(dir, run, name)
+  local path = dir .. "/" .. run.folder .. "/" .. name
+  if core.file_kind(path) ~= "file" then return nil end
+  local fine, result = pcall(function() return core.json_decode(core.read_text(path)) end)
+  if not fine then return nil, name .. ": " .. reason_of(result) end
+  if type(result) ~= "table" then return nil, name .. ": expected an object" end
+  return result
+end
+
+local function read_error(dir, run)
+  local path = dir .. "/logs/" .. run.folder .. ".error"
+  if core.file_kind(path) ~= "file" then return nil end
+  local fine, content = pcall(core.read_file, path)
+  local line = reason_of(fine and content:gsub("\n.*", "") or content)
+  return line ~= "" and line or "failed"
+end
+
+-- The seven metrics of a set and what else it has; nil without it, nil and why when one is no
+-- number.
+local function metrics_of(result, set)
+  local metrics = test_sets.metrics(result, set)
+  if not metrics then return nil end
+  for _, metric in ipairs(layout.metrics) do
+    local value = metrics[metric[1]]
+    if type(value) ~= "number" or value ~= value or math.abs(value) == math.huge then
+      return nil, string.format("result.json: %s.%s: expected a number", set.name, metric[1])
+    end
+  end
+  return metrics
+end
+
+-- A run's ranks; nil without the file, nil and why when it is broken or another run's.
+local function read_ranks(dir, run, metrics, about)
+  local path = string.format("%s/%s/%s", dir, run.folder, about.ranks)
+  if core.file_kind(path) ~= "file" then return nil end
+  local fine, ranks = pcall(core.ranks, path, about.folds)
+  if not fine then return nil, reason_of(ranks) end
+  local counted = ranks:metrics()
+  if about.images and counted.images ~= about.images then
+    return nil, string.format("%s: holds %s and result.json says %s", path,
+      text.plural(counted.images, "image"), text.count(about.images))
+  end
+  for _, metric in ipairs(layout.metrics) do
+    local ours, told = counted[metric[1]], metrics[metric[1]]
+    if math.abs(ours - told) > 1e-6 then
+      return nil, string.format("%s: gives %s %.2f and result.json says %.2f", path, metric[2],
+        ours, told)
+    end
+  end
+  return ranks
+end
+
+-- Of result.json: 1, which has no number, knows one test set and no split.
+local FORMAT <const> = 2
+
+local function read_result(dir, run)
+  local result, problem = read_json(dir, run, "result.json")
+  if not result then return nil, problem or read_error(dir, run) end
+  local format = math.tointeger(result.format or 1)
+  if not format or format > FORMAT then
+    return nil, string.format("result.json: expected format %d or older, found %s", FORMAT,
+      tostring(result.format))
+  end
+  return result
+end
+
+-- What is on disk: {[run] = {result =, problem =}}, and the sets that a table is of: the test sets,
+-- and dev only where no run has one or it was asked for.
+local function read_runs(plan, dir, asked)
+  local found, sets, seen, has = {}, {}, {}, {}
+  local function add(set)
+    local key = tostring(set.named) .. set.name
+    if not seen[key] then sets[#sets + 1] = { name = set.name, named = set.named } end
+    seen[key] = true
+  end
+  for _, run in ipairs(plan.runs) do
+    for _, set in ipairs(test_sets.of_config(run.config)) do if set.named then add(set) end end
+  end
+  for _, run in ipairs(plan.runs) do
+    local result, problem = read_result(dir, run)
+    found[run] = { result = result, problem = problem }
+    if result then
+      for _, name in ipairs { "test", "dev" } do
+        has[name] = has[name] or type(result[name]) == "table"
+      end
+      local named = type(result.tests) == "table" and result.tests or {}
+      for _, name in ipairs(text.sorted_keys(named)) do
+        if type(name) == "string" then add { name = name, named = true } end
+      end
+    end
+  end
+  if has.test or (#sets == 0 and not has.dev) or (#sets == 0 and asked == "test") then
+    add { name = "test", named = false }
+  end
+  if asked == "dev" or #sets == 0 then
+    sets = { { name = "dev", named = false, instead = asked ~= "dev" } }
+  end
+  return found, sets
+end
+
+-- The row that others are compared with: the one that is named, or the one that is the base itself.
+local function reference_of(plan, rows)
+  for _, row in ipairs(rows) do
+    if row.name == plan.reference then return row end
+  end
+  if plan.reference then return nil end
+  for _, row in ipairs(rows) do
+    if #row.changes == 0 then return row end
+  end
+  return nil
+end
+
+-- Adds the run to its row: the metrics it has of the set, or why it has none.
+local function add_run(set, row, planned, one)
+  local metrics, problem = nil, one.problem
+  if one.result then
+    metrics, problem = metrics_of(one.result, set)
+    if not metrics then problem = problem or "result.json: " .. set.name .. " was not evaluated" end
+  end
+  local about = metrics and test_sets.about(metrics, set, planned.config)
+  row.about = row.about or about
+  if about and not test_sets.same(about, row.about) then
+    problem = string.format("result.json: %s, and others of the row: %s", test_sets.label(about),
+      test_sets.label(row.about))
+  elseif metrics then
+    local run = { seed = planned.seed, metrics = metrics, folder = planned.folder }
+    row.runs[#row.runs + 1] = run
+    return run, about
+  end
+  if problem then
+    row.failed[#row.failed + 1] = { seed = planned.seed, reason = problem }
+  else
+    row.missing = row.missing + 1
+  end
+end
+
+-- Fills in a set: its rows, and their distances from the reference.
+local function read_set(set, plan, dir, found)
+  local by_slug, provenances, ranks = {}, {}, {}
+  set.plan, set.rows, set.warnings, set.without_ranks = plan, {}, {}, 0
+  for i, row in ipairs(plan.rows) do
+    set.rows[i] = { name = row.name, paper = row.paper, changes = row.changes, runs = {},
+      failed = {}, missing = 0 }
+    by_slug[row.slug] = set.rows[i]
+  end
+  local function warn(problem) set.warnings[#set.warnings + 1] = problem end
+  for _, planned in ipairs(plan.runs) do
+    local run, about = add_run(set, by_slug[planned.row], planned, found[planned])
+    if run then
+      local provenance, broken = read_json(dir, planned, "provenance.json")
+      provenances[#provenances + 1] = provenance
+      warn(broken and planned.folder .. "/" .. broken)
+      ranks[run], broken = read_ranks(dir, planned, run.metrics, about)
+      warn(broken)
+      if not ranks[run] then set.without_ranks = set.without_ranks + 1 end
+    end
+  end
+  set.reference = reference_of(plan, set.rows)
+  set.about = set.reference and set.reference.about
+  for _, row in ipairs(set.rows) do set.about = set.about or row.about end
+  local alike = {}
+  for _, row in ipairs(set.rows) do
+    row.apart = row.about ~= nil and not test_sets.same(row.about, set.about)
+    set.mixed = set.mixed or row.apart
+    if not row.apart then alike[#alike + 1] = row end
+  end
+  if set.reference then
+    for _, problem in ipairs(compare.rows(alike, set.reference, ranks)) do warn(problem) end
+  end
+  for _, note in ipairs(mixtures.notes(provenances)) do warn(note) end
+end
+
+-- {plan =, sets = {a table of numbers each..}}. A set: {name = "test", "dev" or a test set's,
+--  named = whether the plan names it, instead = whether it is dev as there is no other, about =
+--  what its numbers are of (test_sets.about), mixed = whether rows differ in that, reference = a
+--  row or nil, rows = {{name =, paper =, changes =, about =, apart = whether it is of something
+--  else than the others, runs = {{seed =, metrics =, folder =}..}, failed = {{seed =, reason =}..},
+--  missing = how many, delta = see compare.lua}..}, warnings = lines about problems,
+--  without_ranks = finished runs that have none}
+-- asked: "dev", "test", or nil for the test sets where there are any.
+function M.read(dir, asked)
+  local plan = plan_of.read(dir)
+  local found, sets = read_runs(plan, dir, asked)
+  for _, set in ipairs(sets) do read_set(set, plan, dir, found) end
+  return { plan = plan, sets = sets }
+end
+
+-- A plain table for each set: what JSON, figures and the report are made of.
+M.objects = summary.objects
+
+-- What is said below the table.
+M.notes = summary.notes
+
+-- How many runs failed.
+function M.failures(results)
+  local failed = {}
+  for _, set in ipairs(results.sets) do
+    for _, row in ipairs(set.rows) do
+      for _, failure in ipairs(row.failed) do failed[row.name .. "\0" .. failure.seed] = true end
+    end
+  end
+  return #text.sorted_keys(failed)
+end
+
+M.formats = { "md", "tex", "csv", "json" }
+
+local render = {
+  md = function(results) return layout.markdown(summary.page(results)) end,
+  tex = function(results) return layout.latex(summary.page(results)) end,
+  csv = function(results) return layout.csv(summary.records(results)) end,
+  json = function(results) return core.json_encode(summary.whole(results), 1) .. "\n" end,
+}
+
+function M.check_format(format)
+  if not render[format] then
+    core.fail(2, string.format("--format: no format '%s'%s", format,
+      core.suggest(format, M.formats)))
+  end
+end
+
+function M.render(results, format)
+  M.check_format(format)
+  return render[format](results)
+end
+
+-- Writes the table in every format as DIR/table.FORMAT; gives the Markdown.
+function M.write(results, dir)
+  for _, format in ipairs(M.formats) do
+    core.write_file(dir .. "/table." .. format, M.render(results, format))
+  end
+  return M.render(results, "md")
+end
+
+return M

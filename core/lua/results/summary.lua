@@ -1,0 +1,417 @@
+-- summary.lua: the results of a table in words and numbers: a page for people, records for CSV, an
+-- object for JSON and the report.
+local compare = require "stepwise.results.compare"
+local core = require "stepwise.core"
+local layout = require "stepwise.results.layout"
+local statistics = require "stepwise.results.statistics"
+local test_sets = require "stepwise.results.test_sets"
+local text = require "stepwise.util.text"
+
+local M = {}
+
+local function values_of(row, metric)
+  local values = {}
+  for i, run in ipairs(row.runs) do values[i] = run.metrics[metric] end
+  return values
+end
+
+-- The paper's value of a metric on a set, or nil.
+local function paper_value(set, row, metric)
+  local paper, value = row.paper
+  if set.named then paper = paper and paper[set.name] end
+  if type(paper) ~= "table" then return nil end
+  if metric == "rsum" then
+    value = paper.rsum
+  else
+    local recalls = paper[metric:find("^i2t") and "text" or "image"]
+    local at = { r1 = 1, r5 = 2, r10 = 3 }
+    value = type(recalls) == "table" and recalls[at[metric:match("_(r%d+)$")]]
+  end
+  return type(value) == "number" and value or nil
+end
+
+-- The metrics beside which the paper's numbers stand: rsum, or where no row has that, all it has.
+local function metrics_with_paper(set)
+  local has = {}
+  for _, row in ipairs(set.rows) do
+    for _, metric in ipairs(layout.metrics) do
+      if paper_value(set, row, metric[1]) then has[metric[1]] = true end
+    end
+  end
+  return has.rsum and { rsum = true } or has
+end
+
+-- Failures of one reason together: {{reason =, seeds = {..}}..}
+local function by_reason(failures)
+  local list, at = {}, {}
+  for _, failure in ipairs(failures) do
+    local group = at[failure.reason]
+    if not group then
+      group = { reason = failure.reason, seeds = {} }
+      list[#list + 1], at[failure.reason] = group, group
+    end
+    group.seeds[#group.seeds + 1] = failure.seed
+  end
+  return list
+end
+
+-- ---- notes -----------------------------------------------------------------------------------
+
+-- How the differences came about, and which of them say nothing.
+local function notes_on_differences(results, note)
+  local over, families, unclear, counts = {}, 0, {}, {}
+  for _, row in ipairs(results.rows) do
+    local rsum = row.delta and row.delta.rsum
+    if rsum then
+      over[rsum.over or "nothing"] = true
+      families = families + (rsum.p and 1 or 0)
+      if not rsum.separable then
+        if not unclear[rsum.n] then
+          unclear[rsum.n] = {}
+          counts[#counts + 1] = rsum.n
+        end
+        table.insert(unclear[rsum.n], "'" .. row.name .. "'")
+      end
+    end
+  end
+  if not next(over) then return end
+  note("Δ rsum: from '%s', the mean over the seeds that both have.", results.reference.name)
+  if over["queries and seeds"] then
+    note("95 %% interval and p: of two tests the wider and the larger, as neither is enough at a "
+      .. "few seeds: a paired bootstrap, %s draws of images (each with its captions) and of seeds, "
+      .. "stretched by sqrt(n / (n - 1)); and Student's paired t over the seeds.",
+      text.count(compare.draws))
+  end
+  if over.queries then
+    note("At one seed the interval and p are of %s draws of images (each with its captions) alone: "
+      .. "they say how far the queries count, and nothing about the chance in training.",
+      text.count(compare.draws))
+  end
+  if over.seeds then
+    note("Without the ranks of queries the interval and p are Student's paired t over the seeds "
+      .. "alone.")
+  end
+  if families > 0 then
+    note("p is corrected by Holm's method over the rows that have one (%d), the interval is each "
+      .. "row's own. Separable: p < %g, and two seeds or more.", families, compare.level)
+  end
+  table.sort(counts)
+  for _, n in ipairs(counts) do
+    note("Not separable from '%s' at %s: %s.", results.reference.name, text.plural(n, "seed"),
+      table.concat(unclear[n], ", "))
+  end
+end
+
+local function notes_of_set(results)
+  local plan, notes = results.plan, {}
+  local least, most, finished = math.huge, 0, 0
+  for _, row in ipairs(results.rows) do
+    if #row.runs > 0 then least = math.min(least, #row.runs) end
+    most, finished = math.max(most, #row.runs), finished + #row.runs
+  end
+  local function note(format, ...) notes[#notes + 1] = string.format(format, ...) end
+  if plan.generated then
+    note("Generated scenes (%s): these numbers say nothing about Flickr30K or COCO.", plan.data)
+  end
+  local about = results.about or test_sets.about({}, results)
+  note("Split %s of %s%s, at the step with the best dev rsum. n: runs of a row%s.", about.split,
+    plan.data, about.told and ": " .. test_sets.sizes(about) or "",
+    most > 1 and ", one a seed; ±: their sample standard deviation" or "")
+  if results.mixed then
+    note("Rows differ in what they are evaluated on (column split); those that differ from this "
+      .. "are not compared.")
+  end
+  if results.instead then note("No run was evaluated on a test set: these are dev numbers.") end
+  if results.name == "dev" and finished > 0 then
+    note("The step was chosen on these same queries, so new ones would give somewhat less.")
+  end
+  if results.reference then
+    notes_on_differences(results, note)
+  elseif least == 1 then
+    note("One seed a row: differences between rows are not separable from chance at n = 1.")
+  end
+  if results.without_ranks > 0 and results.without_ranks < finished then
+    note("%s of %d without ranks of queries.", text.plural(results.without_ranks, "run"), finished)
+  end
+  if next(metrics_with_paper(results)) then
+    note("paper: one run a row, without spread; on its own data. All its numbers: --format csv.")
+  end
+  for _, row in ipairs(results.rows) do
+    for _, failure in ipairs(by_reason(row.failed)) do
+      note("'%s', seed %s failed: %s", row.name, table.concat(failure.seeds, ", "), failure.reason)
+    end
+    if row.missing > 0 then
+      note("'%s': %s not done yet.", row.name, text.plural(row.missing, "run"))
+    end
+  end
+  table.move(results.warnings, 1, #results.warnings, #notes + 1, notes)
+  if plan.note then note("%s", plan.note) end
+  return notes
+end
+
+-- The notes of all sets: what they say alike once, the rest with the name of its set.
+function M.notes(results)
+  local lists, counts, notes, said = {}, {}, {}, {}
+  for i, set in ipairs(results.sets) do
+    lists[i] = notes_of_set(set)
+    local of_set = {}
+    for _, note in ipairs(lists[i]) do of_set[note] = true end
+    for note in pairs(of_set) do counts[note] = (counts[note] or 0) + 1 end
+  end
+  for i, set in ipairs(results.sets) do
+    for _, note in ipairs(lists[i]) do
+      local everywhere = counts[note] == #results.sets
+      if not everywhere then
+        notes[#notes + 1] = set.name .. ": " .. note
+      elseif not said[note] then
+        notes[#notes + 1], said[note] = note, true
+      end
+    end
+  end
+  return notes
+end
+
+-- ---- for people ------------------------------------------------------------------------------
+
+local function mean_and_spread(values)
+  if #values == 0 then return "" end
+  local deviation = statistics.deviation(values)
+  local mean = string.format("%.1f", statistics.mean(values))
+  return deviation and string.format("%s ± %.1f", mean, deviation) or mean
+end
+
+local LONGEST_REASON <const> = 72
+
+-- Why a row has no numbers, short enough for a line of a table; the notes have all of it.
+local function instead_of_numbers(row)
+  if #row.failed == 0 then return "not done" end
+  local reason = text.plain(row.failed[1].reason)
+  local front = text.cut(reason, LONGEST_REASON)
+  return "failed: " .. front .. (front == reason and "" or "…")
+end
+
+-- Marks the cells of the highest mean as it is printed, when there is something to choose from.
+local function mark_best(rows, column)
+  local best, count = -math.huge, 0
+  local function value(row)
+    return not row.apart and tonumber(row[column] and row[column][1]:match("^[%d.]+"))
+  end
+  for _, row in ipairs(rows) do
+    if value(row) then best, count = math.max(best, value(row)), count + 1 end
+  end
+  for _, row in ipairs(rows) do
+    if count > 1 and value(row) == best then row[column].best = true end
+  end
+end
+
+local function recalls_block(results)
+  local beside = metrics_with_paper(results)
+  local block = { head = { results.named and results.name or "" }, rows = {}, words = {} }
+  for i, row in ipairs(results.rows) do block.rows[i] = { row.name, apart = row.apart } end
+  for _, metric in ipairs(layout.metrics) do
+    local column = #block.head + 1
+    block.head[column] = metric[2]
+    for i, row in ipairs(results.rows) do
+      block.rows[i][column] = { mean_and_spread(values_of(row, metric[1])) }
+    end
+    mark_best(block.rows, column)
+    if beside[metric[1]] then
+      block.head[column + 1] = beside.rsum and "paper" or "paper " .. metric[2]
+      for i, row in ipairs(results.rows) do
+        local value = paper_value(results, row, metric[1])
+        block.rows[i][column + 1] = value and string.format("%.1f", value) or ""
+      end
+    end
+  end
+  if results.mixed or results.name == "dev" then
+    local column = #block.head + 1
+    block.head[column], block.words[column] = "split", true
+    for i, row in ipairs(results.rows) do
+      local sizes = row.about and results.mixed and test_sets.sizes(row.about) or ""
+      block.rows[i][column] = row.about and row.about.split .. (sizes ~= "" and ", " .. sizes or "")
+        or ""
+    end
+  end
+  block.head[#block.head + 1] = "n"
+  for i, row in ipairs(results.rows) do
+    block.rows[i][#block.head] = tostring(#row.runs)
+    if #row.runs == 0 then block.rows[i].span = instead_of_numbers(row) end
+  end
+  if results.named then
+    block.title = results.name .. (results.about and " (" .. test_sets.label(results.about) .. ")"
+      or "") .. ":"
+  end
+  return block
+end
+
+local function p_cell(p)
+  if not p then return "" end
+  return string.format(p >= 0.01 and "%.2f" or p >= 0.0001 and "%.4f" or "%.0e", p)
+end
+
+local function verdict(rsum)
+  if not rsum then return "" end
+  return rsum.separable and "yes" or "not at " .. text.plural(rsum.n, "seed")
+end
+
+-- What each row changes of the base, and what came of it. Columns without a word are left out.
+-- first: whether it is the table's first set; the others say nothing without a distance.
+local function changes_block(results, first)
+  local reference = results.reference
+  local head = { "", "change", "Δ rsum", "95 % interval", "p", "separable" }
+  local words, columns, rows = { true, true, false, false, false, true }, {}, {}
+  for i, row in ipairs(results.rows) do
+    local rsum = row.delta and row.delta.rsum
+    rows[i] = {
+      row.name, table.concat(row.changes, " "),
+      row == reference and "reference" or rsum and string.format("%+.1f", rsum.mean) or "",
+      rsum and rsum.low and string.format("[%+.1f, %+.1f]", rsum.low, rsum.high) or "",
+      p_cell(rsum and rsum.p_holm), verdict(rsum),
+    }
+    for c, cell in ipairs(rows[i]) do
+      columns[c] = columns[c] or c == 1 or cell ~= "" and cell ~= "reference"
+    end
+  end
+  local block = { head = {}, words = {}, rows = {} }
+  for i in ipairs(rows) do block.rows[i] = {} end
+  for c = 1, #head do
+    if columns[c] then
+      local at = #block.head + 1
+      block.head[at], block.words[at] = head[c], words[c]
+      for i, row in ipairs(rows) do block.rows[i][at] = row[c] end
+    end
+  end
+  if #block.head == 1 or (results.named and not columns[3] and not first) then return nil end
+  block.title = columns[3] and "Against '" .. reference.name .. "':" or "What the rows change:"
+  if results.named then
+    block.head[1], block.title = results.name, results.name .. ": " .. block.title
+  end
+  return block
+end
+
+-- The page that layout.lua renders.
+function M.page(results)
+  local title, blocks = results.plan.title, {}
+  if results.plan.generated then title = title .. " (generated scenes)" end
+  for i, set in ipairs(results.sets) do
+    blocks[#blocks + 1] = recalls_block(set)
+    blocks[#blocks + 1] = changes_block(set, i == 1)
+  end
+  return { title = title, blocks = blocks, notes = M.notes(results) }
+end
+
+-- ---- for programs ----------------------------------------------------------------------------
+
+-- Rows for CSV: one a row of the table; means as they are, statistics to more digits than they
+-- hold, so that the last bits of a machine's mathematics do not show. Where results say what they
+-- are of, that comes last: the test set, its split, images, captions and folds.
+function M.records(results)
+  local told = false
+  for _, set in ipairs(results.sets) do
+    told = told or set.named or set.mixed or (set.about ~= nil and set.about.told)
+  end
+  local head = { "row", "n", "seeds", "failed", "reason", "changes" }
+  for _, metric in ipairs(layout.metrics) do
+    for _, kind in ipairs { "mean", "std", "paper" } do
+      head[#head + 1] = metric[1] .. "_" .. kind
+    end
+  end
+  for _, name in ipairs { "delta_rsum", "delta_rsum_low", "delta_rsum_high", "p", "p_holm",
+    "separable" } do
+    head[#head + 1] = name
+  end
+  local about_keys = { "split", "images", "captions", "folds" }
+  if told then
+    head[#head + 1] = "test"
+    table.move(about_keys, 1, #about_keys, #head + 1, head)
+  end
+  local rows = { head }
+  local function number(value) return value and text.number(value) or "" end
+  local function rounded(value) return value and string.format("%.6g", value) or "" end
+  local function add(set, row)
+    local seeds = {}
+    for i, run in ipairs(row.runs) do seeds[i] = tostring(run.seed) end
+    local reasons = {}
+    for i, failure in ipairs(by_reason(row.failed)) do reasons[i] = failure.reason end
+    local cells = { row.name, tostring(#row.runs), table.concat(seeds, ", "),
+      tostring(#row.failed), table.concat(reasons, "; "), table.concat(row.changes, " ") }
+    for _, metric in ipairs(layout.metrics) do
+      local values = values_of(row, metric[1])
+      cells[#cells + 1] = #values > 0 and number(statistics.mean(values)) or ""
+      cells[#cells + 1] = rounded(statistics.deviation(values))
+      cells[#cells + 1] = number(paper_value(set, row, metric[1]))
+    end
+    local rsum = row.delta and row.delta.rsum or {}
+    for _, key in ipairs { "mean", "low", "high", "p", "p_holm" } do
+      cells[#cells + 1] = rounded(rsum[key])
+    end
+    cells[#cells + 1] = rsum.n and tostring(rsum.separable) or ""
+    if told then
+      cells[#cells + 1] = set.name
+      for _, key in ipairs(about_keys) do
+        cells[#cells + 1] = row.about and tostring(row.about[key] or "") or ""
+      end
+    end
+    rows[#rows + 1] = cells
+  end
+  for _, set in ipairs(results.sets) do
+    for _, row in ipairs(set.rows) do add(set, row) end
+  end
+  return rows
+end
+
+-- What numbers are of, for JSON.
+local function about_object(about)
+  return about and { split = about.split, images = about.images, captions = about.captions,
+    folds = about.folds }
+end
+
+-- A plain table with everything about one set.
+local function object(set)
+  local rows = core.json_array {}
+  for i, row in ipairs(set.rows) do
+    local metrics = {}
+    for _, metric in ipairs(layout.metrics) do
+      local values = values_of(row, metric[1])
+      local paper = paper_value(set, row, metric[1])
+      if #values > 0 or paper then
+        metrics[metric[1]] = {
+          mean = #values > 0 and statistics.mean(values) or nil,
+          std = statistics.deviation(values), values = core.json_array(values), paper = paper,
+        }
+      end
+    end
+    rows[i] = {
+      name = row.name, n = #row.runs, metrics = metrics, changes = row.changes,
+      runs = core.json_array(row.runs), failed = core.json_array(row.failed),
+      missing = row.missing, delta = row.delta, apart = row.apart or nil,
+      about = set.mixed and about_object(row.about) or nil,
+    }
+  end
+  local plan, about = set.plan, set.about
+  return {
+    title = plan.title, data = plan.data, generated = plan.generated,
+    split = about and about.split or set.name, test = set.named and set.name or nil,
+    about = about and (about.told or set.named) and about_object(about) or nil,
+    reference = set.reference and set.reference.name, rows = rows,
+    notes = core.json_array(notes_of_set(set)),
+  }
+end
+
+-- One plain table a set, for figures and the report.
+function M.objects(results)
+  local list = {}
+  for i, set in ipairs(results.sets) do list[i] = object(set) end
+  return list
+end
+
+-- One plain table for JSON: of a set without a name as it is, else a list of the sets.
+function M.whole(results)
+  local list = M.objects(results)
+  if #list == 1 and not list[1].test then return list[1] end
+  local plan = results.plan
+  return { title = plan.title, data = plan.data, generated = plan.generated,
+    tests = core.json_array(list), notes = core.json_array(M.notes(results)) }
+end
+
+return M

@@ -1,0 +1,68 @@
+-- plan_check.lua: whether a plan.json, which may be edited by hand or come from anyone, holds what
+-- the commands rely on.
+local core = require "stepwise.core"
+
+local text = require "stepwise.util.text"
+
+local M = {}
+
+-- Names in a sweep's folder that no run may have.
+M.ours = { configs = true, logs = true, claims = true, replaced = true, slurm = true }
+
+-- A list of values of one type, with one at least unless it may be empty.
+local function is_list(value, kind, may_be_empty)
+  if type(value) ~= "table" then return false end
+  local count = 0
+  for key, item in pairs(value) do
+    if math.type(key) ~= "integer" or type(item) ~= kind then return false end
+    count = count + 1
+  end
+  return count == #value and (count > 0 or may_be_empty == true)
+end
+
+-- Raises what is missing or of another type, with the path of the file; what may be missing and is
+-- of another type is taken out.
+function M.check(plan, path)
+  local function expect(condition, what)
+    if not condition then core.fail(1, path .. ": expected " .. what) end
+  end
+  local function optional(value, kind) return type(value) == kind and value or nil end
+  expect(type(plan) == "table", "an object")
+  expect(is_list(plan.rows, "table") and is_list(plan.runs, "table"), "rows and runs")
+  expect(type(plan.title) == "string", "a title")
+  expect(type(plan.data) == "string", "the data folder's name")
+  local function line(value) return type(value) == "string" and text.plain(value) or nil end
+  plan.title, plan.note, plan.reference = line(plan.title), line(plan.note), line(plan.reference)
+  plan.generated = plan.generated == true
+  for _, name in ipairs { "on_scenes", "overrides" } do
+    expect(plan[name] == nil or is_list(plan[name], "string", true), name .. " as a list of texts")
+  end
+  local slugs, folders, seeds = {}, {}, {}
+  for i, row in ipairs(plan.rows) do
+    expect(type(row.name) == "string" and type(row.slug) == "string",
+      "a name and a slug in row " .. i)
+    expect(not slugs[row.slug], "one row '" .. row.slug .. "'")
+    slugs[row.slug], row.name = true, line(row.name)
+    row.paper, row.sources = optional(row.paper, "table"), optional(row.sources, "table")
+    local changes = core.json_array {}
+    for _, change in ipairs(optional(row.changes, "table") or {}) do
+      changes[#changes + 1] = optional(change, "string")
+    end
+    row.changes = changes
+  end
+  for i, run in ipairs(plan.runs) do
+    expect(slugs[run.row], "a row that is there in run " .. i)
+    run.config = optional(run.config, "table") -- a table of results needs none
+    for _, name in ipairs { "id", "key", "hash" } do run[name] = optional(run[name], "string") end
+    expect(math.type(run.seed) == "integer", "a seed in run " .. i)
+    expect(type(run.folder) == "string" and run.folder:find("^[^/%c]+$")
+      and not run.folder:find("^%.+$") and not M.ours[run.folder], string.format(
+      "a folder of this one in run %d, found '%s'", i, text.plain(tostring(run.folder))))
+    expect(not folders[run.folder], "one run '" .. run.folder .. "'")
+    local twin = run.row .. " " .. run.seed -- a seed that counts twice would narrow the intervals
+    expect(not seeds[twin], string.format("one run of row '%s' and seed %d", run.row, run.seed))
+    folders[run.folder], seeds[twin] = true, true
+  end
+end
+
+return M

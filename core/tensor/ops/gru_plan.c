@@ -1,0 +1,137 @@
+/* gru_plan.c -- captions sorted by length, and where their rows lie. */
+#include "tensor/ops/gru_plan.h"
+
+#include <string.h>
+
+int sw_gru_fits(const struct sw_fragments *words, int rows)
+{
+    if (!words || words->stride != 1 || words->rows != rows || words->groups < 0)
+        return 0;
+    int next = 0, most = 0;
+    for (int c = 0; c < words->groups; c++) {
+        if (words->first[c] != next || words->count[c] < 0 || words->count[c] > rows - next)
+            return 0;
+        next += words->count[c];
+        most = words->count[c] > most ? words->count[c] : most;
+    }
+    return next == rows && most <= words->most;
+}
+
+static int longest(const struct sw_fragments *words)
+{
+    int most = 0;
+    for (int c = 0; c < words->groups; c++)
+        most = words->count[c] > most ? words->count[c] : most;
+    return most;
+}
+
+static int least(size_t a, int b)
+{
+    return a < (size_t)b ? (int)a : b;
+}
+
+/* Takes `count` things of `size` bytes from memory that is counted only while `base` is NULL. */
+static void *carve(char *base, size_t *used, size_t count, size_t size)
+{
+    void *at = base ? base + *used : NULL;
+    *used = (*used + count * size + 63) / 64 * 64;
+    return at;
+}
+
+struct tables {
+    int *order, *before;  /* (C), (longest + 1) */
+    int *running, *start; /* (parts, longest + 1) */
+};
+
+/* Fills *gru and *tables but for what depends on the order; returns how many bytes all take, with
+ * the struct itself at their head. */
+static size_t carve_all(char *base, const struct sw_fragments *words,
+                        const struct sw_gru_sizes *sizes, struct sw_gru *gru, struct tables *tables)
+{
+    size_t used = 0, steps = (size_t)longest(words) + 1;
+    size_t parts = ((size_t)words->groups + SW_GRU_PART - 1) / SW_GRU_PART;
+    size_t part_rows = (size_t)least(SW_GRU_PART * (steps - 1), words->rows);
+    size_t rows = sizes->records ? (size_t)words->rows : part_rows;
+    size_t W = (size_t)sizes->width * sizeof(float), D = (size_t)sizes->dim * sizeof(float);
+    carve(base, &used, 1, sizeof *gru);
+    *gru = (struct sw_gru){
+        .words = words, .width = sizes->width, .dim = sizes->dim, .parts = (int)parts};
+    gru->part = carve(base, &used, parts, sizeof *gru->part);
+    tables->order = carve(base, &used, (size_t)words->groups, sizeof(int));
+    tables->before = carve(base, &used, steps, sizeof(int));
+    tables->running = carve(base, &used, parts * steps, sizeof(int));
+    tables->start = carve(base, &used, parts * steps, sizeof(int));
+    for (int side = 0; side < SW_GRU_SIDES; side++) {
+        gru->x[side] = carve(base, &used, rows, W);
+        gru->gates[side] = carve(base, &used, rows, 4 * D);
+        gru->h[side] = carve(base, &used, rows, D);
+        gru->bias[side] = carve(base, &used, 4, D);
+        gru->prepared[side] = carve(base, &used, sizes->prepared_bytes, 1);
+        if (!sizes->records)
+            continue;
+        gru->dgates[side] = carve(base, &used, part_rows, 4 * D);
+        gru->dx[side] = carve(base, &used, part_rows, (size_t)sizes->dx_columns * sizeof(float));
+    }
+    gru->dx_columns = sizes->dx_columns;
+    return used;
+}
+
+size_t sw_gru_bytes(const struct sw_fragments *words, const struct sw_gru_sizes *sizes)
+{
+    struct sw_gru gru;
+    struct tables tables;
+    return carve_all(NULL, words, sizes, &gru, &tables);
+}
+
+/* order = captions by falling length, ties by rising index: a counting sort. */
+static void sort(const struct sw_fragments *words, int most, int *before, int *order)
+{
+    memset(before, 0, ((size_t)most + 1) * sizeof *before);
+    for (int c = 0; c < words->groups; c++)
+        before[words->count[c]]++;
+    for (int length = most, sum = 0; length >= 0; length--) {
+        int here = before[length];
+        before[length] = sum;
+        sum += here;
+    }
+    for (int c = 0; c < words->groups; c++)
+        order[before[words->count[c]]++] = c;
+}
+
+static void plan_part(struct sw_gru_part *part, const struct sw_fragments *words, int *running,
+                      int *start)
+{
+    part->running = running;
+    part->start = start;
+    part->steps = words->count[part->caption[0]];
+    int i = part->captions;
+    for (int t = 0; t <= part->steps; t++) {
+        while (i > 0 && words->count[part->caption[i - 1]] <= t)
+            i--;
+        running[t] = i;
+        start[t] = part->rows;
+        part->rows += i;
+    }
+}
+
+struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words,
+                              const struct sw_gru_sizes *sizes)
+{
+    struct sw_gru *gru = memory;
+    struct tables tables;
+    carve_all(memory, words, sizes, gru, &tables);
+    int most = longest(words);
+    sort(words, most, tables.before, tables.order);
+    size_t at = 0;
+    for (int p = 0; p < gru->parts; p++) {
+        struct sw_gru_part *part = &gru->part[p];
+        int first = p * SW_GRU_PART;
+        *part =
+            (struct sw_gru_part){.caption = tables.order + first, .at = sizes->records ? at : 0};
+        part->captions = least(SW_GRU_PART, words->groups - first);
+        size_t table = (size_t)p * ((size_t)most + 1);
+        plan_part(part, words, tables.running + table, tables.start + table);
+        at += (size_t)part->rows;
+    }
+    return gru;
+}

@@ -1,0 +1,247 @@
+/* ops_elementwise.c -- operations number by number, on tensors of any shape. */
+#include "tensor/tape/ops.h"
+
+#include <string.h>
+
+/* ---- what they share ---- */
+
+static int same_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
+{
+    const struct sw_tensor *x = call->in[0];
+    for (int d = 0; d < x->ndim; d++)
+        dim[d] = x->dim[d];
+    for (int i = 1; i < call->inputs; i++)
+        if (call->in[i]->ndim != x->ndim ||
+            memcmp(call->in[i]->dim, x->dim, sizeof *x->dim * (size_t)x->ndim) != 0)
+            return -1;
+    return x->ndim;
+}
+
+/* A range of the numbers of a call; x, y, dx, dy, out and d point at its first. y, dx and dy may be
+ * NULL. */
+struct range {
+    const struct sw_kernels *kernels;
+    const float *f; /* the call's arguments */
+    size_t count;
+    const float *x, *y, *d;
+    float *dx, *dy, *out;
+};
+
+/* Larger tensors are cut for the threads, at places that depend on the count alone. */
+enum { CHUNK = 1 << 15 };
+
+struct walk {
+    const struct sw_call *call;
+    size_t count;
+    void (*work)(const struct range *);
+};
+
+static void walk_chunk(void *data, int chunk, int worker)
+{
+    const struct walk *walk = data;
+    const struct sw_call *call = walk->call;
+    const size_t from = (size_t)chunk * CHUNK, left = walk->count - from;
+    const struct sw_tensor *x = call->in[0], *y = call->inputs > 1 ? call->in[1] : NULL;
+    const struct range range = {
+        .kernels = sw_kernels_of(call),
+        .f = call->args->f,
+        .count = left < CHUNK ? left : CHUNK,
+        .x = x->data + from,
+        .y = y ? y->data + from : NULL,
+        .d = call->out->grad ? call->out->grad + from : NULL,
+        .dx = x->grad ? x->grad + from : NULL,
+        .dy = y && y->grad ? y->grad + from : NULL,
+        .out = call->out->data + from,
+    };
+    (void)worker;
+    walk->work(&range);
+}
+
+static void walk(const struct sw_call *call, void (*work)(const struct range *))
+{
+    struct walk w = {call, 1, work};
+    for (int d = 0; d < call->out->ndim; d++)
+        w.count *= (size_t)call->out->dim[d];
+    if (w.count <= CHUNK)
+        walk_chunk(&w, 0, 0);
+    else
+        sw_parallel(call->compute, (int)((w.count + CHUNK - 1) / CHUNK), walk_chunk, &w);
+}
+
+static const struct sw_sample one_input_samples[] = {
+    {1, {SW_IN(-2, 2, 5, 7)}, {.f = {1.5f, -0.25f}}},
+    {1, {SW_IN(-2, 2, 1, 3, 16)}, {.f = {-2, 1}}},
+    {1, {SW_IN(-2, 2, 1)}, {.f = {0.5f, 0}}},
+};
+
+/* Away from the bend at 0, where there is no derivative. */
+static const struct sw_sample bent_samples[] = {
+    {1, {SW_IN(0.1f, 2, 5, 7)}, {.f = {0.1f}}},
+    {1, {SW_IN(-2, -0.1f, 1, 3, 16)}, {.f = {0.1f}}},
+};
+
+static const struct sw_sample two_input_samples[] = {
+    {2, {SW_IN(-1, 1, 5, 7), SW_IN(-1, 1, 5, 7)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 1, 1, 3, 16)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 1), SW_IN(-1, 1, 1)}, {{0}, {0}, NULL}},
+};
+
+/* name_range is forward's and name_range_backward backward's work on a range. */
+#define ELEMENTWISE(op, inputs, shapes_, doc_, table)     \
+    static void op##_forward(const struct sw_call *call)  \
+    {                                                     \
+        walk(call, op##_range);                           \
+    }                                                     \
+    static void op##_backward(const struct sw_call *call) \
+    {                                                     \
+        walk(call, op##_range_backward);                  \
+    }                                                     \
+    static const struct sw_op op##_op = {                 \
+        .name = #op,                                      \
+        .shapes = shapes_,                                \
+        .doc = doc_,                                      \
+        .least_inputs = inputs,                           \
+        .most_inputs = inputs,                            \
+        .shape = same_shape,                              \
+        .forward = op##_forward,                          \
+        .backward = op##_backward,                        \
+        SW_SAMPLES(table),                                \
+    };
+
+/* ---- two inputs ---- */
+
+static void add_range(const struct range *r)
+{
+    r->kernels->add(r->count, r->x, r->y, r->out);
+}
+
+static void add_range_backward(const struct range *r)
+{
+    if (r->dx)
+        r->kernels->add(r->count, r->dx, r->d, r->dx);
+    if (r->dy)
+        r->kernels->add(r->count, r->dy, r->d, r->dy);
+}
+
+ELEMENTWISE(add, 2, "(..),(..)->(..)", "x + y", two_input_samples)
+
+static void sub_range(const struct range *r)
+{
+    r->kernels->sub(r->count, r->x, r->y, r->out);
+}
+
+static void sub_range_backward(const struct range *r)
+{
+    if (r->dx)
+        r->kernels->add(r->count, r->dx, r->d, r->dx);
+    if (r->dy)
+        r->kernels->sub(r->count, r->dy, r->d, r->dy);
+}
+
+ELEMENTWISE(sub, 2, "(..),(..)->(..)", "x - y", two_input_samples)
+
+static void mul_range(const struct range *r)
+{
+    r->kernels->mul(r->count, r->x, r->y, r->out);
+}
+
+/* d(xy) = y dx + x dy */
+static void mul_range_backward(const struct range *r)
+{
+    if (r->dx)
+        r->kernels->mul_add(r->count, 1, r->d, r->y, r->dx);
+    if (r->dy)
+        r->kernels->mul_add(r->count, 1, r->d, r->x, r->dy);
+}
+
+ELEMENTWISE(mul, 2, "(..),(..)->(..)", "x y", two_input_samples)
+
+/* ---- one input ---- */
+
+static void affine_range(const struct range *r)
+{
+    r->kernels->affine(r->count, r->f[0], r->f[1], r->x, r->out);
+}
+
+static void affine_range_backward(const struct range *r)
+{
+    if (r->dx)
+        r->kernels->axpy(r->count, r->f[0], r->d, r->dx);
+}
+
+ELEMENTWISE(affine, 1, "(..)->(..)", "f0 x + f1", one_input_samples)
+
+static void square_range(const struct range *r)
+{
+    r->kernels->mul(r->count, r->x, r->x, r->out);
+}
+
+/* d(x^2) = 2 x dx */
+static void square_range_backward(const struct range *r)
+{
+    if (r->dx)
+        r->kernels->mul_add(r->count, 2, r->d, r->x, r->dx);
+}
+
+ELEMENTWISE(square, 1, "(..)->(..)", "x^2", one_input_samples)
+
+static void sigmoid_range(const struct range *r)
+{
+    r->kernels->sigmoid(r->count, r->x, r->out);
+}
+
+/* y' = y (1 - y) */
+static void sigmoid_range_backward(const struct range *r)
+{
+    if (r->dx)
+        r->kernels->sigmoid_backward(r->count, r->out, r->d, r->dx);
+}
+
+ELEMENTWISE(sigmoid, 1, "(..)->(..)", "1 / (1 + exp(-x))", one_input_samples)
+
+static void tanh_range(const struct range *r)
+{
+    r->kernels->tanh(r->count, r->x, r->out);
+}
+
+/* y' = 1 - y^2 */
+static void tanh_range_backward(const struct range *r)
+{
+    if (r->dx)
+        r->kernels->tanh_backward(r->count, r->out, r->d, r->dx);
+}
+
+ELEMENTWISE(tanh, 1, "(..)->(..)", "tanh(x)", one_input_samples)
+
+static void relu_range(const struct range *r)
+{
+    r->kernels->leaky_relu(r->count, 0, r->x, r->out);
+}
+
+/* y' = 1 above 0, else 0 */
+static void relu_range_backward(const struct range *r)
+{
+    if (r->dx)
+        r->kernels->leaky_relu_backward(r->count, 0, r->x, r->d, r->dx);
+}
+
+ELEMENTWISE(relu, 1, "(..)->(..)", "max(x, 0)", bent_samples)
+
+static void leaky_relu_range(const struct range *r)
+{
+    r->kernels->leaky_relu(r->count, r->f[0], r->x, r->out);
+}
+
+/* y' = 1 above 0, else f0 */
+static void leaky_relu_range_backward(const struct range *r)
+{
+    if (r->dx)
+        r->kernels->leaky_relu_backward(r->count, r->f[0], r->x, r->d, r->dx);
+}
+
+ELEMENTWISE(leaky_relu, 1, "(..)->(..)", "x where x > 0, else f0 x", bent_samples)
+
+const struct sw_op *const sw_ops_elementwise[] = {
+    &add_op,     &sub_op,  &mul_op,  &affine_op,     &square_op,
+    &sigmoid_op, &tanh_op, &relu_op, &leaky_relu_op, NULL,
+};

@@ -1,0 +1,133 @@
+/* ops_gram.c -- G = X X^T within each group of rows. */
+#include "tensor/tape/ops.h"
+#include "tensor/ops/fragments.h"
+#include "tensor/ops/rows.h"
+
+#include <string.h>
+
+static int gram_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
+{
+    const struct sw_tensor *x = call->in[0];
+    const struct sw_fragments *groups = call->args->p;
+    if (x->ndim != 2 || !groups || groups->rows != x->dim[0] || groups->groups < 0 ||
+        groups->most < 0 || groups->stride < 1)
+        return -1;
+    /* Row lengths as the matrix products take them. */
+    int step;
+    if (__builtin_mul_overflow(groups->stride, x->dim[1], &step) ||
+        __builtin_mul_overflow(groups->stride, groups->most, &step))
+        return -1;
+    for (int g = 0; g < groups->groups; g++) {
+        int count = groups->count[g];
+        if (count < 0 || count > groups->most || groups->first[g] < 0)
+            return -1;
+        if (count > 0 && groups->first[g] + (count - 1) * (long long)groups->stride >= x->dim[0])
+            return -1;
+    }
+    out_dim[0] = x->dim[0];
+    out_dim[1] = groups->most;
+    return 2;
+}
+
+/* saved: room for one group's gradient on each thread */
+static size_t gram_saved_size(const struct sw_call *call)
+{
+    const struct sw_fragments *groups = call->args->p;
+    if (!call->out->grad)
+        return 0;
+    return (size_t)sw_compute_threads(call->compute) * (size_t)groups->most * (size_t)groups->most *
+           sizeof(float);
+}
+
+static void clear_some(const void *data, int from, int to)
+{
+    const struct sw_call *call = data;
+    size_t most = (size_t)call->out->dim[1];
+    memset(call->out->data + (size_t)from * most, 0, (size_t)(to - from) * most * sizeof(float));
+}
+
+/* Groups in a chunk: the same for all, so the bits do not depend on it. */
+enum { GROUPS = 2 };
+
+static void gram_groups(void *data, int chunk, int worker)
+{
+    (void)worker;
+    const struct sw_call *call = data;
+    const struct sw_fragments *groups = call->args->p;
+    int D = call->in[0]->dim[1], most = groups->most, step = groups->stride;
+    for (int g = chunk * GROUPS; g < (chunk + 1) * GROUPS && g < groups->groups; g++) {
+        int count = groups->count[g];
+        size_t first = (size_t)groups->first[g], line = (size_t)step * (size_t)most;
+        const float *x = call->in[0]->data + first * (size_t)D;
+        float *out = call->out->data + first * (size_t)most;
+        sw_gemm_one(call->compute, 0, 1, count, count, D, 1, x, step * D, x, step * D, 0, out,
+                    step * most);
+        for (int i = 1; i < count; i++)
+            for (int j = 0; j < i; j++)
+                out[(size_t)i * line + (size_t)j] = out[(size_t)j * line + (size_t)i];
+    }
+}
+
+/* Row f of a group: out_ff' = x_f . x_f', exactly symmetric; zero beyond the group's count and in
+ * rows that belong to no group. */
+static void gram_forward(const struct sw_call *call)
+{
+    const struct sw_fragments *groups = call->args->p;
+    sw_over_rows(call->compute, call->out->dim[0], call->out->dim[1], clear_some, call);
+    if (call->in[0]->dim[1] > 0)
+        sw_parallel(call->compute, (groups->groups + GROUPS - 1) / GROUPS, gram_groups,
+                    (void *)call);
+}
+
+static void gram_groups_backward(void *data, int chunk, int worker)
+{
+    const struct sw_call *call = data;
+    const struct sw_fragments *groups = call->args->p;
+    int D = call->in[0]->dim[1], most = groups->most, step = groups->stride;
+    float *both = (float *)call->saved + (size_t)worker * (size_t)most * (size_t)most;
+    for (int g = chunk * GROUPS; g < (chunk + 1) * GROUPS && g < groups->groups; g++) {
+        int count = groups->count[g];
+        size_t first = (size_t)groups->first[g], line = (size_t)step * (size_t)most;
+        const float *dout = call->out->grad + first * (size_t)most;
+        for (size_t i = 0; i < (size_t)count; i++)
+            for (size_t j = 0; j < (size_t)count; j++)
+                both[i * (size_t)count + j] = dout[i * line + j] + dout[j * line + i];
+        sw_gemm_one(call->compute, 0, 0, count, D, count, 1, both, count,
+                    call->in[0]->data + first * (size_t)D, step * D, 1,
+                    call->in[0]->grad + first * (size_t)D, step * D);
+    }
+}
+
+/* dX += (dG + dG^T) X within each group */
+static void gram_backward(const struct sw_call *call)
+{
+    const struct sw_fragments *groups = call->args->p;
+    if (call->in[0]->dim[1] > 0)
+        sw_parallel(call->compute, (groups->groups + GROUPS - 1) / GROUPS, gram_groups_backward,
+                    (void *)call);
+}
+
+/* Three images of up to 3 regions, four rows apart, with two padding rows; captions end to end. */
+static const int strided_first[] = {0, 1, 2}, strided_count[] = {3, 1, 2};
+static const struct sw_fragments strided = {3, 12, 3, 4, strided_first, strided_count};
+static const int dense_first[] = {0, 2, 2}, dense_count[] = {2, 0, 4};
+static const struct sw_fragments dense = {3, 6, 4, 1, dense_first, dense_count};
+
+static const struct sw_sample samples[] = {
+    {1, {{2, {12, 2}, -1, 1, 0}}, {{0}, {0}, &strided}},
+    {1, {{2, {6, 3}, -1, 1, 0}}, {{0}, {0}, &dense}},
+};
+
+const struct sw_op sw_op_gram = {
+    .name = "gram",
+    .shapes = "(N,D)->(N,most)",
+    .doc = "x_f . x_f' for the rows f, f' of each group; p: sw_fragments of N rows",
+    .least_inputs = 1,
+    .most_inputs = 1,
+    .shape = gram_shape,
+    .saved_size = gram_saved_size,
+    .forward = gram_forward,
+    .backward = gram_backward,
+    .samples = samples,
+    .sample_count = sizeof samples / sizeof *samples,
+};

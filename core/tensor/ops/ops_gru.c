@@ -1,0 +1,474 @@
+/* ops_gru.c -- a bi-directional GRU over captions, each as if it were alone.
+ *
+ * The two directions are two chunks of work, or, where there are threads for more, twice the blocks
+ * of at most 256 units a step; either way the same products run on the same numbers. */
+#include "tensor/tape/ops.h"
+#include "tensor/ops/gru_plan.h"
+#include "tensor/ops/gru_recurrent.h"
+#include "tensor/ops/rows.h"
+
+#include <string.h>
+
+/* Slots of a row of gates, see gru_plan.h. */
+enum { SLOT_N, SLOT_R, SLOT_Z, SLOT_A, SLOTS };
+
+enum { WORDS = 0, WEIGHT_IH = 1, WEIGHT_HH, BIAS_IH, BIAS_HH, PARAMETERS = 4 };
+
+static struct sw_tensor *parameter(const struct sw_call *call, int side, int which)
+{
+    return call->in[which + side * PARAMETERS];
+}
+
+static int is(const struct sw_tensor *x, int ndim, int rows, int columns)
+{
+    return x->ndim == ndim && x->dim[0] == rows && (ndim == 1 || x->dim[1] == columns);
+}
+
+static int bigru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
+{
+    const struct sw_tensor *x = call->in[WORDS], *hh = call->in[WEIGHT_HH];
+    if (x->ndim != 2 || hh->ndim != 2 || !sw_gru_fits(call->args->p, x->dim[0]))
+        return -1;
+    int W = x->dim[1], D = hh->dim[1], D3, from = call->args->i[0], columns = call->args->i[1];
+    if (from < 0 || columns < 0 || from > W - columns)
+        return -1;
+    if (D < 1 || W < 1 || __builtin_mul_overflow(D, SLOTS, &D3))
+        return -1;
+    D3 = 3 * D;
+    for (int side = 0; side < SW_GRU_SIDES; side++)
+        if (!is(parameter(call, side, WEIGHT_IH), 2, D3, W) ||
+            !is(parameter(call, side, WEIGHT_HH), 2, D3, D) ||
+            !is(parameter(call, side, BIAS_IH), 1, D3, 0) ||
+            !is(parameter(call, side, BIAS_HH), 1, D3, 0))
+            return -1;
+    out_dim[0] = x->dim[0];
+    out_dim[1] = D;
+    return 2;
+}
+
+/* Columns of x that take a gradient: i1 of them from i0 on, or all when i1 is 0. */
+static int wanted_columns(const struct sw_call *call)
+{
+    const struct sw_tensor *x = call->in[WORDS];
+    return !x->grad ? 0 : call->args->i[1] ? call->args->i[1] : x->dim[1];
+}
+
+static struct sw_gru_sizes sizes_of(const struct sw_call *call)
+{
+    int D = call->out->dim[1];
+    return (struct sw_gru_sizes){.width = call->in[WORDS]->dim[1],
+                                 .dim = D,
+                                 .records = call->out->grad != NULL,
+                                 .dx_columns = wanted_columns(call),
+                                 .prepared_bytes = sw_gru_prepared_bytes(call->compute, D)};
+}
+
+static size_t bigru_saved_size(const struct sw_call *call)
+{
+    struct sw_gru_sizes sizes = sizes_of(call);
+    return sw_gru_bytes(call->args->p, &sizes);
+}
+
+/* ---- the walk through the steps ---------------------------------------------------------------
+ */
+
+struct walk {
+    const struct sw_call *call;
+    const struct sw_kernels *kernels;
+    const struct sw_gru *gru;
+    const struct sw_gru_part *part;
+    struct sw_gru_recurrent recurrent;
+    void (*step)(const struct walk *walk, int side, int t, int block);
+    int backwards; /* from the last step to the first */
+    int D;
+    int t; /* of the chunks that run, where chunks are single steps */
+};
+
+static int step_at(const struct walk *walk, int count)
+{
+    return walk->backwards ? walk->part->steps - 1 - count : count;
+}
+
+static void walk_side(void *data, int side, int worker)
+{
+    (void)worker;
+    const struct walk *walk = data;
+    for (int count = 0; count < walk->part->steps; count++)
+        for (int block = 0; block < walk->recurrent.blocks; block++)
+            walk->step(walk, side, step_at(walk, count), block);
+}
+
+static void walk_chunk(void *data, int chunk, int worker)
+{
+    (void)worker;
+    const struct walk *walk = data;
+    int blocks = walk->recurrent.blocks;
+    walk->step(walk, chunk / blocks, walk->t, chunk % blocks);
+}
+
+static void walk_steps(struct walk *walk)
+{
+    struct sw_compute *compute = walk->call->compute;
+    if (walk->recurrent.blocks == 1 || sw_compute_threads(compute) <= SW_GRU_SIDES) {
+        sw_parallel(compute, SW_GRU_SIDES, walk_side, walk);
+        return;
+    }
+    for (int count = 0; count < walk->part->steps; count++) {
+        walk->t = step_at(walk, count);
+        sw_parallel(compute, SW_GRU_SIDES * walk->recurrent.blocks, walk_chunk, walk);
+    }
+}
+
+static struct walk new_walk(const struct sw_call *call, int backwards)
+{
+    int D = call->out->dim[1];
+    struct walk walk = {.call = call,
+                        .kernels = sw_compute_kernels(call->compute),
+                        .gru = call->saved,
+                        .backwards = backwards,
+                        .D = D};
+    sw_gru_recurrent_init(&walk.recurrent, call->compute, D, backwards);
+    for (int side = 0; side < SW_GRU_SIDES; side++) {
+        walk.recurrent.weight[side] = parameter(call, side, WEIGHT_HH)->data;
+        walk.recurrent.prepared[side] = walk.gru->prepared[side];
+    }
+    return walk;
+}
+
+static float *gates_row(const struct walk *walk, float *const gates[SW_GRU_SIDES], int side,
+                        size_t row)
+{
+    return gates[side] + row * SLOTS * (size_t)walk->D;
+}
+
+/* The state that caption i starts step t from: zero at the first. */
+static const float *state_before(const struct walk *walk, int side, int t, int i)
+{
+    static const float zero[SW_GRU_UNITS];
+    if (t == 0)
+        return zero;
+    return walk->gru->h[side] + sw_gru_state(walk->part, t - 1, i) * (size_t)walk->D;
+}
+
+/* ---- inputs: time-major rows, and their share of the gates --------------------------------------
+ */
+
+struct rows_work {
+    const struct walk *walk;
+    int side;
+};
+
+/* x, time-major */
+static void gather_some(const void *data, int from, int to)
+{
+    const struct rows_work *work = data;
+    const struct sw_gru *gru = work->walk->gru;
+    const struct sw_gru_part *part = work->walk->part;
+    size_t W = (size_t)gru->width;
+    const float *x = work->walk->call->in[WORDS]->data;
+    for (int t = from; t < to; t++)
+        for (int i = 0; i < part->running[t]; i++)
+            memcpy(gru->x[work->side] + (part->at + (size_t)(part->start[t] + i)) * W,
+                   x + sw_gru_word(gru, part, work->side, t, i) * W, W * sizeof *x);
+}
+
+/* dx += the time-major gradient in gru->dx, in the columns that take one */
+static void scatter_some(const void *data, int from, int to)
+{
+    const struct rows_work *work = data;
+    const struct sw_gru *gru = work->walk->gru;
+    const struct sw_gru_part *part = work->walk->part;
+    size_t W = (size_t)gru->width, columns = (size_t)gru->dx_columns;
+    float *grad = work->walk->call->in[WORDS]->grad + gru->dx_from;
+    const float *dx = gru->dx[work->side];
+    for (int t = from; t < to; t++)
+        for (int i = 0; i < part->running[t]; i++) {
+            float *row = grad + sw_gru_word(gru, part, work->side, t, i) * W;
+            work->walk->kernels->add(columns, row, dx + (size_t)(part->start[t] + i) * columns,
+                                     row);
+        }
+}
+
+static void over_steps(const struct walk *walk, int side, int columns,
+                       void (*work)(const void *data, int from, int to))
+{
+    struct rows_work data = {walk, side};
+    double cost = (double)walk->part->captions * columns;
+    sw_over_rows(walk->call->compute, walk->part->steps, cost < 1e9 ? (int)cost : (int)1e9, work,
+                 &data);
+}
+
+/* bias = what n, r, z and a = W_hn h + b_hn begin with: b_in, b_ir + b_hr, b_iz + b_hz, b_hn */
+static void join_biases(const struct walk *walk, int side)
+{
+    size_t D = (size_t)walk->D;
+    const float *ih = parameter(walk->call, side, BIAS_IH)->data;
+    const float *hh = parameter(walk->call, side, BIAS_HH)->data;
+    float *bias = walk->gru->bias[side];
+    memcpy(bias + SLOT_N * D, ih + 2 * D, D * sizeof *ih);
+    walk->kernels->add(2 * D, ih, hh, bias + SLOT_R * D);
+    memcpy(bias + SLOT_A * D, hh + 2 * D, D * sizeof *hh);
+}
+
+/* gates = bias + x W_ih^T, where a has no part in x; both directions at once */
+static void input_forward(const struct walk *walk)
+{
+    const struct sw_gru_part *part = walk->part;
+    int D = walk->D, W = walk->gru->width, rows = part->rows, row_size = SLOTS * D;
+    struct sw_product_of list[2 * SW_GRU_SIDES];
+    for (int side = 0; side < SW_GRU_SIDES; side++) {
+        const float *weight = parameter(walk->call, side, WEIGHT_IH)->data;
+        float *gates = gates_row(walk, walk->gru->gates, side, part->at);
+        over_steps(walk, side, W, gather_some);
+        sw_fill_rows(walk->call->compute, rows, row_size, walk->gru->bias[side], gates,
+                     (size_t)row_size);
+        struct sw_product_of rz = {.transpose_b = 1,
+                                   .M = rows,
+                                   .N = 2 * D,
+                                   .K = W,
+                                   .A = walk->gru->x[side] + part->at * (size_t)W,
+                                   .lda = W,
+                                   .B = weight,
+                                   .ldb = W,
+                                   .beta = 1,
+                                   .C = gates + SLOT_R * D,
+                                   .ldc = row_size};
+        list[side] = list[SW_GRU_SIDES + side] = rz;
+        struct sw_product_of *n = &list[SW_GRU_SIDES + side];
+        n->N = D;
+        n->B = weight + 2 * (size_t)D * (size_t)W;
+        n->C = gates + SLOT_N * D;
+    }
+    sw_gemm_all(walk->call->compute, list, 2 * SW_GRU_SIDES);
+}
+
+/* One direction's products of the way back, when all dgates are there:
+ * dW_hh += dgates^T h over all steps but the first, of r, z and a; dW_ih += dgates^T x and
+ * dx = dgates W_ih, of r, z and n. */
+static int products_backward(const struct walk *walk, int side, struct sw_product_of *list)
+{
+    const struct sw_gru *gru = walk->gru;
+    const struct sw_gru_part *part = walk->part;
+    int D = walk->D, W = gru->width, rows = part->rows, row_size = SLOTS * D, count = 0;
+    const struct sw_tensor *ih = parameter(walk->call, side, WEIGHT_IH);
+    float *dhh = parameter(walk->call, side, WEIGHT_HH)->grad;
+    size_t later = (size_t)part->running[0],
+           last = 2 * (size_t)D * (size_t)W; /* n is last in W_ih */
+    const float *rz = gru->dgates[side] + SLOT_R * D, *n = gru->dgates[side] + SLOT_N * D;
+    struct sw_product_of product = {.transpose_a = 1,
+                                    .M = 3 * D,
+                                    .N = D,
+                                    .K = rows - part->running[0],
+                                    .A = rz + later * (size_t)row_size,
+                                    .lda = row_size,
+                                    .B = gru->h[side] + part->at * (size_t)D,
+                                    .ldb = D,
+                                    .beta = 1,
+                                    .C = dhh,
+                                    .ldc = D};
+    if (dhh)
+        list[count++] = product;
+    product.N = product.ldb = product.ldc = W;
+    product.K = rows;
+    product.B = gru->x[side] + part->at * (size_t)W;
+    product.M = 2 * D;
+    product.A = rz;
+    product.C = ih->grad;
+    if (ih->grad)
+        list[count++] = product;
+    product.M = D;
+    product.A = n;
+    product.C = ih->grad + last;
+    if (ih->grad)
+        list[count++] = product;
+    product = (struct sw_product_of){.M = rows,
+                                     .N = gru->dx_columns,
+                                     .K = 2 * D,
+                                     .A = rz,
+                                     .lda = row_size,
+                                     .B = ih->data + gru->dx_from,
+                                     .ldb = W,
+                                     .C = gru->dx[side],
+                                     .ldc = gru->dx_columns,
+                                     .K2 = D,
+                                     .A2 = n,
+                                     .B2 = ih->data + last + gru->dx_from};
+    if (gru->dx_columns)
+        list[count++] = product;
+    return count;
+}
+
+/* Biases take column sums: db_ih of r, z and n, db_hh of r, z and a. */
+static void biases_backward(const struct walk *walk, int side)
+{
+    struct sw_compute *compute = walk->call->compute;
+    int D = walk->D, rows = walk->part->rows;
+    size_t row_size = SLOTS * (size_t)D;
+    float *dih = parameter(walk->call, side, BIAS_IH)->grad;
+    float *dhh = parameter(walk->call, side, BIAS_HH)->grad;
+    const float *rz = walk->gru->dgates[side] + SLOT_R * D;
+    if (dih) {
+        sw_add_column_sums(compute, rows, 2 * D, rz, row_size, dih);
+        sw_add_column_sums(compute, rows, D, walk->gru->dgates[side] + SLOT_N * D, row_size,
+                           dih + 2 * D);
+    }
+    if (dhh)
+        sw_add_column_sums(compute, rows, 3 * D, rz, row_size, dhh);
+}
+
+static void weights_backward(const struct walk *walk)
+{
+    struct sw_product_of list[4 * SW_GRU_SIDES];
+    int count = 0;
+    for (int side = 0; side < SW_GRU_SIDES; side++)
+        count += products_backward(walk, side, list + count);
+    sw_gemm_all(walk->call->compute, list, count);
+    for (int side = 0; side < SW_GRU_SIDES; side++) {
+        biases_backward(walk, side);
+        if (walk->gru->dx_columns)
+            over_steps(walk, side, walk->gru->dx_columns, scatter_some);
+    }
+}
+
+/* ---- a step -----------------------------------------------------------------------------------
+ */
+
+/* r, z, a += h W_hh^T, then the cell, for the units of a block in one step:
+ * r = sigmoid(r), z = sigmoid(z), n = tanh(n + r a), h = (1 - z) n + z h. */
+static void step_forward(const struct walk *walk, int side, int t, int block)
+{
+    const struct sw_gru_recurrent *recurrent = &walk->recurrent;
+    const struct sw_gru_part *part = walk->part;
+    int D = walk->D, running = part->running[t];
+    int from = block * recurrent->units, units = sw_gru_units(recurrent, block);
+    float *gates = gates_row(walk, walk->gru->gates, side, part->at + (size_t)part->start[t]);
+    if (t > 0)
+        sw_gru_multiply(recurrent, side, block, running, state_before(walk, side, t, 0),
+                        gates + SLOT_R * D, SLOTS * D);
+    for (int i = 0; i < running; i++)
+        walk->kernels->gru_forward(units, gates + (size_t)i * SLOTS * (size_t)D + from, (size_t)D,
+                                   state_before(walk, side, t, i) + (t ? from : 0),
+                                   walk->gru->h[side] + sw_gru_state(part, t, i) * (size_t)D +
+                                       from);
+}
+
+/* The gradient of h after step t is what later steps ask for, dgates(t+1) W_hh and z dh, and half
+ * that of the result. It is carried in the rows of the last states, which forward is done with. */
+static void step_backward(const struct walk *walk, int side, int t, int block)
+{
+    const struct sw_gru_recurrent *recurrent = &walk->recurrent;
+    const struct sw_gru_part *part = walk->part;
+    const struct sw_gru *gru = walk->gru;
+    int D = walk->D, running = part->running[t], later = part->running[t + 1];
+    int from = block * recurrent->units, units = sw_gru_units(recurrent, block);
+    size_t U = (size_t)units, row_size = SLOTS * (size_t)D;
+    float *dh = gru->h[side] + sw_gru_state(part, part->steps - 1, 0) * (size_t)D;
+    float *carried = dh + from;
+    if (later == 0)
+        for (int i = 0; i < part->running[0]; i++)
+            memset(carried + (size_t)i * (size_t)D, 0, U * sizeof *carried);
+    else
+        sw_gru_multiply_back(recurrent, side, block, later,
+                             gru->dgates[side] + (size_t)part->start[t + 1] * row_size + SLOT_R * D,
+                             SLOTS * D, dh);
+    for (int i = 0; i < running; i++) {
+        size_t row = (size_t)(part->start[t] + i);
+        const float *gates = gates_row(walk, gru->gates, side, part->at + row) + from;
+        const float *dout = walk->call->out->grad + sw_gru_word(gru, part, side, t, i) * (size_t)D;
+        walk->kernels->gru_backward(units, gates, gru->dgates[side] + row * row_size + from,
+                                    (size_t)D, state_before(walk, side, t, i) + (t ? from : 0),
+                                    0.5f, dout + from, carried + (size_t)i * (size_t)D);
+    }
+}
+
+/* ---- the operation ----------------------------------------------------------------------------
+ */
+
+/* out = (forward state + reverse state) / 2 */
+static void join_some(const void *data, int from, int to)
+{
+    const struct rows_work *work = data;
+    const struct sw_gru *gru = work->walk->gru;
+    const struct sw_gru_part *part = work->walk->part;
+    size_t D = (size_t)gru->dim;
+    for (int t = from; t < to; t++)
+        for (int i = 0; i < part->running[t]; i++) {
+            int mirrored = gru->words->count[part->caption[i]] - 1 - t;
+            const float *forward = gru->h[0] + sw_gru_state(part, t, i) * D;
+            const float *reverse = gru->h[1] + sw_gru_state(part, mirrored, i) * D;
+            float *out = work->walk->call->out->data + sw_gru_word(gru, part, 0, t, i) * D;
+            for (size_t j = 0; j < D; j++)
+                out[j] = (forward[j] + reverse[j]) * 0.5f;
+        }
+}
+
+/* For each direction and caption, over its words in that direction's order, from h = 0:
+ *   r = sigmoid(W_ir x + b_ir + W_hr h + b_hr),  z = sigmoid(W_iz x + b_iz + W_hz h + b_hz),
+ *   n = tanh(W_in x + b_in + r (W_hn h + b_hn)),  h = (1 - z) n + z h;   out = the mean of the two.
+ */
+static void bigru_forward(const struct sw_call *call)
+{
+    const struct sw_fragments *words = call->args->p;
+    struct sw_gru_sizes sizes = sizes_of(call);
+    struct sw_gru *gru = sw_gru_lay_out(call->saved, words, &sizes);
+    gru->dx_from = call->args->i[1] ? call->args->i[0] : 0;
+    struct walk walk = new_walk(call, 0);
+    walk.step = step_forward;
+    sw_gru_prepare(&walk.recurrent);
+    for (int side = 0; side < SW_GRU_SIDES; side++)
+        join_biases(&walk, side);
+    for (int p = 0; p < gru->parts; p++) {
+        walk.part = &gru->part[p];
+        input_forward(&walk);
+        walk_steps(&walk);
+        over_steps(&walk, 0, walk.D, join_some);
+    }
+}
+
+static void bigru_backward(const struct sw_call *call)
+{
+    const struct sw_gru *gru = call->saved;
+    struct walk walk = new_walk(call, 1);
+    walk.step = step_backward;
+    sw_gru_prepare(&walk.recurrent);
+    for (int p = 0; p < gru->parts; p++) {
+        walk.part = &gru->part[p];
+        walk_steps(&walk);
+        weights_backward(&walk);
+    }
+}
+
+/* ---- samples ----------------------------------------------------------------------------------
+ */
+
+#define PARAMETERS_OF(W, D)                                               \
+    {2, {3 * (D), W}, -0.8f, 0.8f, 0}, {2, {3 * (D), D}, -0.8f, 0.8f, 0}, \
+        {1, {3 * (D)}, -0.5f, 0.5f, 0},                                   \
+    {                                                                     \
+        1, {3 * (D)}, -0.5f, 0.5f, 0                                      \
+    }
+
+static const int mixed_first[] = {0, 2, 3, 3}, mixed_count[] = {2, 1, 0, 4};
+static const struct sw_fragments mixed = {4, 7, 4, 1, mixed_first, mixed_count};
+static const int single_first[] = {0}, single_count[] = {3};
+static const struct sw_fragments single = {1, 3, 3, 1, single_first, single_count};
+
+static const struct sw_sample samples[] = {
+    {9, {{2, {7, 3}, -1, 1, 0}, PARAMETERS_OF(3, 2), PARAMETERS_OF(3, 2)}, {{0}, {0}, &mixed}},
+    {9, {{2, {3, 2}, -1, 1, 1}, PARAMETERS_OF(2, 3), PARAMETERS_OF(2, 3)}, {{0}, {0}, &single}},
+};
+
+const struct sw_op sw_op_bigru = {
+    .name = "bigru",
+    .shapes = "(N,W),(3D,W),(3D,D),(3D),(3D),(3D,W),(3D,D),(3D),(3D)->(N,D)",
+    .doc = "mean of a forward and a reverse GRU over captions of N words end to end; p: their "
+           "sw_fragments; i1 columns of words from i0 on take a gradient, all when i1 is 0",
+    .least_inputs = 9,
+    .most_inputs = 9,
+    .shape = bigru_shape,
+    .saved_size = bigru_saved_size,
+    .forward = bigru_forward,
+    .backward = bigru_backward,
+    .samples = samples,
+    .sample_count = sizeof samples / sizeof *samples,
+};

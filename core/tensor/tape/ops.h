@@ -1,0 +1,81 @@
+/* ops.h -- the core's own operations, and what their files share. */
+#ifndef SW_TENSOR_OPS_H
+#define SW_TENSOR_OPS_H
+
+#include "stepwise/plugin.h"
+#include "tensor/threads/compute.h"
+#include "tensor/kernels/kernels.h"
+
+#include <limits.h>
+#include <stddef.h>
+
+/* One list a family, each ended by NULL. */
+extern const struct sw_op *const sw_ops_lane[];        /* over pairs side by side */
+extern const struct sw_op *const sw_ops_vector[];      /* over explicit vectors of pairs, (R,L,D) */
+extern const struct sw_op *const sw_ops_elementwise[]; /* number by number, any shape */
+extern const struct sw_op *const sw_ops_dense[];       /* over a batch's rows, and the loss */
+extern const struct sw_op *const sw_ops_parts[];       /* pieces of a tensor, one number for all */
+
+/* Operations that stand in a file of their own, for the lists. */
+extern const struct sw_op sw_op_bigru, sw_op_gram, sw_op_hinge, sw_op_row_dots;
+extern const struct sw_op sw_op_lane_softmax, sw_op_lane_cosine, sw_op_lane_mean, sw_op_lane_l2norm;
+extern const struct sw_op sw_op_mix, sw_op_vec_dots;
+
+enum { SW_MOST_ROW_DOTS = 9 }; /* vectors of one call of row_dots */
+
+static inline const struct sw_kernels *sw_kernels_of(const struct sw_call *call)
+{
+    return sw_compute_kernels(call->compute);
+}
+
+/* Matrices of lanes, (rows, columns, L), with the steps in lane vectors. */
+struct sw_lanes {
+    int rows, columns;
+    ptrdiff_t row, column;
+};
+
+static inline struct sw_lanes sw_lanes_of(const struct sw_tensor *x, int transposed)
+{
+    if (transposed)
+        return (struct sw_lanes){x->dim[1], x->dim[0], 1, x->dim[1]};
+    return (struct sw_lanes){x->dim[0], x->dim[1], x->dim[1], 1};
+}
+
+static inline int sw_is_lanes(const struct sw_tensor *x)
+{
+    return x->ndim == 3 && x->dim[0] > 0 && x->dim[1] > 0 && x->dim[2] == SW_LANES;
+}
+
+static inline int sw_is_lanes_of(const struct sw_tensor *x, int rows, int columns)
+{
+    return sw_is_lanes(x) && x->dim[0] == rows && x->dim[1] == columns;
+}
+
+/* Sets out_dim to (rows, columns, L) and returns 3. */
+static inline int sw_lanes_shape(int out_dim[SW_MAX_DIM], int rows, int columns)
+{
+    out_dim[0] = rows;
+    out_dim[1] = columns;
+    out_dim[2] = SW_LANES;
+    return 3;
+}
+
+/* (R, L or 1, D); rows times lanes and lanes times D fit an int, as matrix products want it. */
+static inline int sw_is_vectors(const struct sw_tensor *x)
+{
+    return x->ndim == 3 && (x->dim[1] == 1 || x->dim[1] == SW_LANES) && x->dim[0] > 0 &&
+           x->dim[2] > 0 && x->dim[0] <= INT_MAX / SW_LANES && x->dim[2] <= INT_MAX / SW_LANES;
+}
+
+/* A sample's input, for the tables of samples. */
+#define SW_IN(low, high, ...)                                                   \
+    {                                                                           \
+        sizeof((int[]){__VA_ARGS__}) / sizeof(int), {__VA_ARGS__}, low, high, 0 \
+    }
+#define SW_CONSTANT_IN(low, high, ...)                                          \
+    {                                                                           \
+        sizeof((int[]){__VA_ARGS__}) / sizeof(int), {__VA_ARGS__}, low, high, 1 \
+    }
+#define SW_SAMPLES(table) .samples = table, .sample_count = sizeof table / sizeof *table
+
+#endif

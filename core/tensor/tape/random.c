@@ -1,0 +1,65 @@
+/* random.c -- streams over Philox4x32-10. */
+#include "tensor/tape/random.h"
+
+#include <Random123/philox.h>
+#include <math.h>
+#include <string.h>
+
+static void philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2])
+{
+    philox4x32_ctr_t c;
+    philox4x32_key_t k;
+    memcpy(c.v, counter, sizeof c.v);
+    memcpy(k.v, key, sizeof k.v);
+    c = philox4x32(c, k);
+    memcpy(out, c.v, sizeof c.v);
+}
+
+/* The name of the stream, encrypted under the seed, becomes the stream's key and the upper half of
+ * its counter; the lower half counts blocks. Under one key Philox is a bijection, so two names of
+ * one seed never share a block. */
+struct sw_random sw_random_stream(uint64_t seed, uint32_t purpose, uint64_t step, uint32_t index)
+{
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    const uint32_t name[4] = {index, (uint32_t)step, (uint32_t)(step >> 32), purpose};
+    uint32_t mixed[4];
+    philox(mixed, name, key);
+    return (struct sw_random){
+        .key = {mixed[0], mixed[1]},
+        .counter = {0, 0, mixed[2], mixed[3]},
+    };
+}
+
+uint32_t sw_random_u32(struct sw_random *random)
+{
+    if (!random->left) {
+        philox(random->drawn, random->counter, random->key);
+        if (++random->counter[0] == 0)
+            ++random->counter[1];
+        random->left = 4;
+    }
+    return random->drawn[4 - random->left--];
+}
+
+uint32_t sw_random_below(struct sw_random *random, uint32_t bound)
+{
+    /* The first 2^32 mod bound numbers are drawn again: what is left divides evenly. */
+    uint32_t least = -bound % bound, drawn;
+    do
+        drawn = sw_random_u32(random);
+    while (drawn < least);
+    return drawn % bound;
+}
+
+float sw_random_uniform(struct sw_random *random)
+{
+    return (float)(sw_random_u32(random) >> 8) * 0x1p-24f;
+}
+
+float sw_random_normal(struct sw_random *random)
+{
+    const double turn = 6.283185307179586;
+    double u = (sw_random_u32(random) + 1.0) * 0x1p-32; /* (0,1]: its logarithm is finite */
+    double angle = turn * (sw_random_u32(random) * 0x1p-32);
+    return (float)(sqrt(-2 * log(u)) * cos(angle));
+}

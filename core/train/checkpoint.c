@@ -1,0 +1,316 @@
+/* checkpoint.c -- see checkpoint.h. */
+#include "train/checkpoint.h"
+
+#include "data/vocabulary.h"
+#include "train/config.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The two tensors that core's own encoders bring, and the first dimension of any word table, say
+ * how large the model is; the rest is checked against the model once it is built. */
+static const char image_weight[] = "image.fc.weight";
+static const char recurrent_weight[] = "text.gru.weight_hh_l0";
+static const char tables[] = "embedding.";
+
+struct checkpoint {
+    struct sw_safetensors file;
+    const json_t *config;
+    int dim, features, vocabulary; /* D, F, V, from the tensors */
+};
+
+static void shape_text(char *out, size_t size, int ndim, const size_t *shape)
+{
+    size_t used = 0;
+    *out = 0;
+    for (int i = 0; i < ndim && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%zu", i ? " x " : "", shape[i]);
+    if (ndim == 0)
+        snprintf(out, size, "a scalar");
+}
+
+static const struct sw_safetensors_entry *need(const struct checkpoint *c, const char *name,
+                                               struct sw_error *error)
+{
+    const struct sw_safetensors_entry *entry = sw_safetensors_find(&c->file, name);
+    char shape[128];
+    if (!entry) {
+        sw_fail(error, SW_FAILED,
+                "%s: expected a tensor '%s', found none; is it a model of Stepwise?", c->file.path,
+                name);
+        return NULL;
+    }
+    shape_text(shape, sizeof shape, entry->ndim, entry->shape);
+    if (entry->ndim != 2 || entry->shape[0] > INT_MAX / 4 || entry->shape[1] > INT_MAX / 4) {
+        sw_fail(error, SW_FAILED, "%s: %s: expected a matrix, found %s", c->file.path, name, shape);
+        return NULL;
+    }
+    return entry;
+}
+
+/* The file must hold about as many numbers as the config's model: a small file cannot ask for
+ * gigabytes. */
+static int read_sizes(struct checkpoint *c, struct sw_error *error)
+{
+    const char *path = c->file.path;
+    const struct sw_safetensors_entry *image = need(c, image_weight, error);
+    const struct sw_safetensors_entry *gru = image ? need(c, recurrent_weight, error) : NULL;
+    if (!gru)
+        return SW_FAILED;
+    const json_t *model = json_object_get(c->config, "model");
+    size_t dim = (size_t)json_integer_value(json_object_get(model, "dim"));
+    char shape[128];
+    shape_text(shape, sizeof shape, 2, image->shape);
+    if (image->shape[0] != dim)
+        return sw_fail(error, SW_FAILED,
+                       "%s: %s: expected %zu x F as the config's dim is %zu, found %s", path,
+                       image_weight, dim, dim, shape);
+    shape_text(shape, sizeof shape, 2, gru->shape);
+    if (gru->shape[0] != 3 * dim || gru->shape[1] != dim)
+        return sw_fail(error, SW_FAILED, "%s: %s: expected %zu x %zu, found %s", path,
+                       recurrent_weight, 3 * dim, dim, shape);
+    c->dim = (int)dim;
+    c->features = (int)image->shape[1];
+    for (size_t i = 0; i < c->file.count; i++) {
+        const char *name = c->file.entries[i].name;
+        if (strncmp(name, tables, strlen(tables)) != 0)
+            continue;
+        const struct sw_safetensors_entry *table = need(c, name, error);
+        if (!table)
+            return SW_FAILED;
+        c->vocabulary = (int)table->shape[0];
+        return SW_OK;
+    }
+    return sw_fail(error, SW_FAILED, "%s: expected a word table '%sNAME.weight', found none", path,
+                   tables);
+}
+
+int sw_checkpoint_config(const char *path, char **text, struct sw_error *error)
+{
+    struct sw_safetensors file;
+    *text = NULL;
+    int status = sw_safetensors_open(&file, path, error);
+    if (status != SW_OK)
+        return status;
+    const char *found = sw_safetensors_string(&file, "stepwise");
+    if (!found)
+        status =
+            sw_fail(error, SW_FAILED,
+                    "%s: expected the config as 'stepwise' in __metadata__, found none; is it a "
+                    "model of Stepwise?",
+                    path);
+    else if (!(*text = strdup(found)))
+        status = sw_fail(error, SW_FAILED, "%s: out of memory for its config", path);
+    sw_safetensors_close(&file);
+    return status;
+}
+
+static int all_finite(const struct checkpoint *c, const struct sw_parameter *parameter,
+                      struct sw_error *error)
+{
+    const struct sw_tensor *t = parameter->tensor;
+    size_t count = sw_tensor_count(t);
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(t->data[i]))
+            return sw_fail(error, SW_FAILED,
+                           "%s: %s: number %zu of %zu is %s; expected finite numbers", c->file.path,
+                           parameter->name, i, count, isnan(t->data[i]) ? "a NaN" : "an infinity");
+    return SW_OK;
+}
+
+static int fill(const struct checkpoint *c, const struct sw_model *model, struct sw_error *error)
+{
+    int count = sw_model_parameters(model);
+    const char **names = calloc((size_t)count + 1, sizeof *names);
+    if (!names)
+        return sw_fail(error, SW_FAILED, "out of memory for the names of %d parameters", count);
+    int status = SW_OK;
+    for (int i = 0; i < count && status == SW_OK; i++) {
+        const struct sw_parameter *parameter = sw_model_parameter(model, i);
+        struct sw_tensor *t = parameter->tensor;
+        size_t shape[SW_MAX_DIM];
+        names[i] = parameter->name;
+        for (int j = 0; j < t->ndim; j++)
+            shape[j] = (size_t)t->dim[j];
+        status = sw_safetensors_floats(&c->file, parameter->name, t->ndim, shape, t->data, error);
+        if (status == SW_OK)
+            status = all_finite(c, parameter, error);
+    }
+    for (size_t i = 0; i < c->file.count && status == SW_OK; i++) {
+        const char *name = c->file.entries[i].name;
+        char suggestion[512];
+        if (sw_model_find_parameter(model, name))
+            continue;
+        sw_suggest(suggestion, sizeof suggestion, name, names, (size_t)count);
+        status = sw_fail(error, SW_FAILED, "%s: tensor '%.120s' is not a parameter of its model%s",
+                         c->file.path, name, suggestion);
+    }
+    free(names);
+    return status;
+}
+
+int sw_checkpoint_load(struct sw_matcher **out, const struct sw_session *session, const char *path,
+                       const json_t *config, struct sw_error *error)
+{
+    struct checkpoint c = {.config = config};
+    struct sw_matcher *matcher = NULL;
+    *out = NULL;
+    int status = sw_safetensors_open(&c.file, path, error);
+    if (status != SW_OK)
+        return status;
+    status = read_sizes(&c, error);
+    struct sw_matcher_inputs inputs = {
+        .features = c.features, .vocabulary = c.vocabulary, .values_follow = 1};
+    if (status == SW_OK)
+        status = sw_matcher_new(&matcher, session, config, &inputs, error);
+    if (status == SW_OK)
+        status = fill(&c, matcher->model, error);
+    sw_safetensors_close(&c.file);
+    if (status != SW_OK)
+        sw_matcher_free(matcher);
+    else
+        *out = matcher;
+    return status;
+}
+
+int sw_checkpoint_fill(const char *path, const struct sw_model *model, struct sw_error *error)
+{
+    struct checkpoint c = {0};
+    int status = sw_safetensors_open(&c.file, path, error);
+    if (status == SW_OK)
+        status = fill(&c, model, error);
+    sw_safetensors_close(&c.file);
+    return status;
+}
+
+enum { FINGERPRINT = 17 };
+static const char fingerprint_name[] = "vocabulary";
+
+static void fingerprint_text(const struct sw_vocabulary *vocabulary, char out[FINGERPRINT])
+{
+    snprintf(out, FINGERPRINT, "%016" PRIx64, sw_vocabulary_fingerprint(vocabulary));
+}
+
+int sw_checkpoint_save(const char *path, const struct sw_model *model, const json_t *portable,
+                       const struct sw_vocabulary *vocabulary, struct sw_error *error)
+{
+    int count = sw_model_parameters(model);
+    char words[FINGERPRINT];
+    struct sw_safetensors_entry *entries = calloc((size_t)count + 1, sizeof *entries);
+    char *text = sw_config_text(portable, 0);
+    json_t *metadata = text ? json_pack("{s:s}", "stepwise", text) : NULL;
+    if (metadata && vocabulary) {
+        fingerprint_text(vocabulary, words);
+        json_object_set_new(metadata, fingerprint_name, json_string(words));
+    }
+    int status;
+    if (!entries || !metadata) {
+        status = sw_fail(error, SW_FAILED, "out of memory for saving %s", path);
+    } else {
+        for (int i = 0; i < count; i++) {
+            const struct sw_parameter *parameter = sw_model_parameter(model, i);
+            entries[i].name = parameter->name;
+            entries[i].ndim = parameter->tensor->ndim;
+            for (int j = 0; j < parameter->tensor->ndim; j++)
+                entries[i].shape[j] = (size_t)parameter->tensor->dim[j];
+            entries[i].data = parameter->tensor->data;
+        }
+        status = sw_safetensors_write(path, entries, (size_t)count, metadata, error);
+    }
+    json_decref(metadata);
+    free(text);
+    free(entries);
+    return status;
+}
+
+/* path's folder / name */
+static char *beside(const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    char *out;
+    int length = slash ? (int)(slash - path) + 1 : 0;
+    return asprintf(&out, "%.*s%s", length, path, name) < 0 ? NULL : out;
+}
+
+/* Fingerprint of the vocabulary that the checkpoint was trained with, or "". */
+static int read_fingerprint(const char *checkpoint, char out[FINGERPRINT], struct sw_error *error)
+{
+    struct sw_safetensors file;
+    int status = sw_safetensors_open(&file, checkpoint, error);
+    *out = 0;
+    if (status != SW_OK)
+        return status;
+    const char *text = sw_safetensors_string(&file, fingerprint_name);
+    snprintf(out, FINGERPRINT, "%s", text ? text : "");
+    sw_safetensors_close(&file);
+    return SW_OK;
+}
+
+/* "; id 4 is 'cat', and 'dog' in FILE" */
+static void tell_difference(const struct sw_vocabulary *found, const struct sw_vocabulary *right,
+                            const char *right_path, char *out, size_t size)
+{
+    for (int32_t id = 0; (size_t)id < found->words.count; id++) {
+        const char *a = sw_vocabulary_word(found, id), *b = sw_vocabulary_word(right, id);
+        if (strcmp(a, b) != 0) {
+            snprintf(out, size, "; id %d is '%.40s', and '%.40s' in %s", (int)id, a, b, right_path);
+            return;
+        }
+    }
+}
+
+/* Whether the vocabulary of `path` has the ids that the checkpoint was trained with. */
+static int check_ids(const struct sw_vocabulary *v, const char *path, const char *checkpoint,
+                     struct sw_error *error)
+{
+    char expected[FINGERPRINT], found[FINGERPRINT], own[FINGERPRINT] = "", difference[512] = "";
+    int status = read_fingerprint(checkpoint, expected, error);
+    fingerprint_text(v, found);
+    if (status != SW_OK || !strcmp(found, expected))
+        return status;
+    struct sw_vocabulary right = {0};
+    char *right_path = beside(checkpoint, "vocab.json");
+    if (right_path && strcmp(right_path, path) != 0 && access(right_path, F_OK) == 0 &&
+        sw_vocabulary_load(&right, right_path, NULL) == SW_OK &&
+        right.words.count == v->words.count) {
+        fingerprint_text(&right, own);
+        if (!*expected)
+            snprintf(expected, sizeof expected, "%s", own);
+        if (!strcmp(own, expected))
+            tell_difference(v, &right, right_path, difference, sizeof difference);
+    }
+    if (*expected && strcmp(found, expected) != 0)
+        status = sw_fail(error, SW_FAILED,
+                         "%s: its words have other ids than the vocabulary that %s was trained "
+                         "with: expected fingerprint %s, found %s%s",
+                         path, checkpoint, expected, found, difference);
+    sw_vocabulary_free(&right);
+    free(right_path);
+    return status;
+}
+
+int sw_checkpoint_vocabulary(struct sw_vocabulary *out, const char *checkpoint, const char *vocab,
+                             int expected, struct sw_error *error)
+{
+    *out = (struct sw_vocabulary){0};
+    char *path = vocab ? strdup(vocab) : beside(checkpoint, "vocab.json");
+    if (!path)
+        return sw_fail(error, SW_FAILED, "out of memory for the vocabulary of %s", checkpoint);
+    int status = sw_vocabulary_load(out, path, error);
+    if (status != SW_OK && !vocab)
+        sw_error_within(error, "the vocabulary of %s (another one: --vocab FILE)", checkpoint);
+    if (status == SW_OK && out->words.count != (size_t)expected)
+        status = sw_fail(error, SW_FAILED, "%s: expected %d words as %s has them, found %zu", path,
+                         expected, checkpoint, out->words.count);
+    if (status == SW_OK)
+        status = check_ids(out, path, checkpoint, error);
+    if (status != SW_OK)
+        sw_vocabulary_free(out);
+    free(path);
+    return status;
+}

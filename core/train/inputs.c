@@ -1,0 +1,322 @@
+/* inputs.c -- see inputs.h. */
+#include "train/inputs.h"
+
+#include "data/glove.h"
+#include "match/metrics.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum { LEAST_SEEN = 4 };
+static const char built[] = "built from the captions";
+
+/* The vocabulary: a file that was named, DIR/vocab.json, or the field's rule over the captions. */
+static int open_vocabulary(struct sw_inputs *in, const struct sw_settings *s, const char *vocab,
+                           struct sw_error *error)
+{
+    char *path = NULL;
+    int named = vocab || *s->vocab;
+    if (named)
+        path = strdup(vocab ? vocab : s->vocab);
+    else if (asprintf(&path, "%s/vocab.json", s->dir) < 0)
+        path = NULL;
+    if (!path)
+        return sw_fail(error, SW_FAILED, "out of memory for a vocabulary");
+    int status;
+    if (named || access(path, F_OK) == 0) {
+        status = sw_vocabulary_load(&in->vocabulary, path, error);
+        in->vocabulary_from = path;
+    } else {
+        const char *splits[2] = {s->train_split, s->dev_split};
+        free(path);
+        status = sw_vocabulary_from_folder(&in->vocabulary, s->dir, splits, *s->dev_split ? 2 : 1,
+                                           LEAST_SEEN, error);
+        in->vocabulary_from = strdup(built);
+    }
+    in->has_vocabulary = status == SW_OK;
+    return status;
+}
+
+enum use { TRAIN, EVALUATE };
+
+/* Opens a split that is to have features as wide as those of the train split. */
+static int open_split(struct sw_dataset *out, int *has, uint64_t *fingerprint,
+                      const struct sw_inputs *in, const struct sw_settings *s, const char *split,
+                      int images, enum use use, struct sw_error *error)
+{
+    struct sw_dataset_options options = {
+        .images = (size_t)images,
+        .all_captions = use == TRAIN || s->all_dev_captions,
+        .precaps = s->precaps,
+        .longest = (size_t)s->longest_caption,
+        .sequential = use == EVALUATE,
+    };
+    int status = sw_dataset_open(s->dir, split, &in->vocabulary, &options, out, error);
+    *has = status == SW_OK;
+    if (status != SW_OK)
+        return status;
+    *fingerprint = sw_dataset_fingerprint(out);
+    if (in->train.features != out->features)
+        return sw_fail(error, SW_FAILED,
+                       "%s: expected %zu features per region as %s has, found %zu", out->path,
+                       in->train.features, in->train.path, out->features);
+    return SW_OK;
+}
+
+/* Coverage of the train captions by `has` (NULL: by the vocabulary); none is an error. */
+static int cover(const struct sw_inputs *in, const struct sw_settings *s, const bool *has,
+                 const char *what, struct sw_coverage *out, struct sw_error *error)
+{
+    char captions[512];
+    snprintf(captions, sizeof captions, "%s/%s_caps.txt", s->dir, s->train_split);
+    sw_coverage(&in->train.words, &in->vocabulary, has, out);
+    return sw_coverage_check(out, what, captions, error);
+}
+
+/* Data sets without a test split are common, and no run asks for the default one by its name. */
+static size_t wanted_tests(const struct sw_settings *s)
+{
+    int absent = json_array_size(s->tests) == 0 && strcmp(s->test_split, "test") == 0 &&
+                 sw_dataset_is_absent(s->dir, s->test_split);
+    return absent ? 0 : sw_test_sets(s);
+}
+
+static void within_test(const struct sw_test_set *set, int status, struct sw_error *error)
+{
+    if (status != SW_OK && *set->name)
+        sw_error_within(error, "test set '%s'", set->name);
+}
+
+static int require_splits(const struct sw_settings *s, struct sw_error *error)
+{
+    int status = sw_dataset_require(s->dir, s->train_split, error);
+    if (status == SW_OK && *s->dev_split)
+        status = sw_dataset_require(s->dir, s->dev_split, error);
+    for (size_t i = 0; i < wanted_tests(s) && status == SW_OK; i++) {
+        struct sw_test_set set = sw_test_set_at(s, i);
+        status = sw_dataset_require(s->dir, set.split, error);
+        within_test(&set, status, error);
+    }
+    return status;
+}
+
+static int open_tests(struct sw_inputs *out, const struct sw_settings *s, struct sw_error *error)
+{
+    size_t count = wanted_tests(s);
+    int has, status = SW_OK;
+    out->tests = calloc(count + 1, sizeof *out->tests);
+    if (!out->tests)
+        return sw_fail(error, SW_FAILED, "out of memory for %zu test sets", count);
+    for (size_t i = 0; i < count && status == SW_OK; i++) {
+        struct sw_test *test = &out->tests[out->test_count++];
+        uint64_t one = 0;
+        test->set = sw_test_set_at(s, i);
+        status = open_split(&test->data, &has, &one, out, s, test->set.split, (int)test->set.images,
+                            EVALUATE, error);
+        if (status == SW_OK)
+            status = sw_check_folds(test->data.images, test->set.folds, test->data.path, error);
+        within_test(&test->set, status, error);
+        out->test_fingerprint =
+            i ? XXH3_64bits_withSeed(&one, sizeof one, out->test_fingerprint) : one;
+    }
+    return status;
+}
+
+int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, const char *vocab,
+                   struct sw_error *error)
+{
+    *out = (struct sw_inputs){0};
+    if (!*settings->dir)
+        return sw_fail(error, SW_MISUSE, "no data folder is given: name one with --data DIR");
+    int status = require_splits(settings, error);
+    if (status == SW_OK)
+        status = open_vocabulary(out, settings, vocab, error);
+    if (status == SW_OK)
+        status = open_split(&out->train, &out->has_train, &out->train_fingerprint, out, settings,
+                            settings->train_split, settings->train_images, TRAIN, error);
+    if (status == SW_OK)
+        status = cover(out, settings, NULL,
+                       strcmp(out->vocabulary_from, built)
+                           ? out->vocabulary_from
+                           : "the vocabulary of words that are seen at least 4 times",
+                       &out->known, error);
+    if (status == SW_OK && *settings->dev_split)
+        status = open_split(&out->dev, &out->has_dev, &out->dev_fingerprint, out, settings,
+                            settings->dev_split, settings->dev_images, EVALUATE, error);
+    if (status == SW_OK)
+        status = open_tests(out, settings, error);
+    if (status == SW_OK && (out->train.captions < 2 || out->train.captions > INT32_MAX))
+        status = sw_fail(error, SW_FAILED, "%s: expected 2 to %d captions to train on, found %zu",
+                         out->train.path, INT32_MAX, out->train.captions);
+    if (status == SW_OK && (out->train.features > INT_MAX || out->vocabulary.words.count > INT_MAX))
+        status = sw_fail(error, SW_FAILED, "%s: %zu features per region are too many",
+                         out->train.path, out->train.features);
+    if (status != SW_OK) {
+        sw_inputs_close(out);
+        return status;
+    }
+    out->generated = sw_dataset_is_generated(settings->dir);
+    return SW_OK;
+}
+
+void sw_inputs_close(struct sw_inputs *inputs)
+{
+    if (inputs->has_train)
+        sw_dataset_close(&inputs->train);
+    if (inputs->has_dev)
+        sw_dataset_close(&inputs->dev);
+    for (size_t i = 0; i < inputs->test_count; i++)
+        sw_dataset_close(&inputs->tests[i].data);
+    free(inputs->tests);
+    if (inputs->has_vocabulary)
+        sw_vocabulary_free(&inputs->vocabulary);
+    free(inputs->vocabulary_from);
+    *inputs = (struct sw_inputs){0};
+}
+
+static int is_known(const json_t *known, const char *stamp)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach((json_t *)(size_t)known, i, entry)
+    {
+        const char *text = json_string_value(entry);
+        if (text && strcmp(text, stamp) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Checks a split unless its stamp is known; test sets of one split are read once. */
+static int check_split(const struct sw_dataset *data, struct sw_compute *compute,
+                       const json_t *known, json_t *stamps, struct sw_error *error)
+{
+    char stamp[20];
+    int status = SW_OK;
+    snprintf(stamp, sizeof stamp, "%016" PRIx64, sw_dataset_stamp(data));
+    if (is_known(stamps, stamp))
+        return SW_OK;
+    if (!is_known(known, stamp))
+        status = sw_dataset_check_values(data, compute, error);
+    if (status == SW_OK && json_array_append_new(stamps, json_string(stamp)) != 0)
+        status = sw_fail(error, SW_FAILED, "out of memory for what is known of the data");
+    return status;
+}
+
+int sw_inputs_check(const struct sw_inputs *in, struct sw_compute *compute, const json_t *known,
+                    json_t **stamps, struct sw_error *error)
+{
+    int status = SW_OK;
+    *stamps = json_array();
+    for (size_t i = 0; i < in->test_count && status == SW_OK; i++)
+        status = check_split(&in->tests[i].data, compute, known, *stamps, error);
+    if (status == SW_OK && in->has_dev)
+        status = check_split(&in->dev, compute, known, *stamps, error);
+    if (status == SW_OK)
+        status = check_split(&in->train, compute, known, *stamps, error);
+    if (status != SW_OK) {
+        json_decref(*stamps);
+        *stamps = NULL;
+    }
+    return status;
+}
+
+/* Found out with a model of one feature and four words. */
+int sw_inputs_need_glove(const struct sw_session *session, const json_t *config, int *needs,
+                         struct sw_error *error)
+{
+    struct sw_matcher_inputs least = {.features = 1, .vocabulary = 4, .values_follow = 1};
+    struct sw_matcher *matcher;
+    int status = sw_matcher_new(&matcher, session, config, &least, error);
+    if (status != SW_OK)
+        return status;
+    *needs = 0;
+    for (int i = 0; i < sw_model_parameters(matcher->model); i++)
+        *needs |= sw_model_parameter(matcher->model, i)->init.kind == SW_INIT_GLOVE;
+    sw_matcher_free(matcher);
+    return SW_OK;
+}
+
+int sw_inputs_read_glove(struct sw_inputs *in, const struct sw_settings *s, int width,
+                         struct sw_glove *out, struct sw_error *error)
+{
+    int status = sw_glove_read(s->glove, &in->vocabulary, width, out, error);
+    if (status != SW_OK)
+        return status;
+    in->glove_lines = out->lines;
+    in->glove_found = out->found;
+    in->glove_hash =
+        XXH3_64bits(out->rows, sizeof(float) * in->vocabulary.words.count * (size_t)out->width);
+    status = cover(in, s, out->has, s->glove, &in->with_vector, error);
+    if (status != SW_OK)
+        sw_glove_free(out);
+    return status;
+}
+
+static json_t *hex(uint64_t x)
+{
+    char text[20];
+    snprintf(text, sizeof text, "%016" PRIx64, x);
+    return json_string(text);
+}
+
+json_t *sw_inputs_words(const struct sw_inputs *in, const struct sw_settings *s)
+{
+    json_t *glove =
+        in->glove_lines
+            ? json_pack("{s:s, s:I, s:I, s:o, s:o}", "file", s->glove, "vectors",
+                        (json_int_t)in->glove_lines, "words found", (json_int_t)in->glove_found,
+                        "rows", hex(in->glove_hash), "coverage", sw_coverage_json(&in->with_vector))
+            : NULL;
+    return json_pack("{s:{s:s, s:I, s:o, s:o}, s:o*}", "vocabulary", "from", in->vocabulary_from,
+                     "words", (json_int_t)in->vocabulary.words.count, "fingerprint",
+                     hex(sw_vocabulary_fingerprint(&in->vocabulary)), "coverage",
+                     sw_coverage_json(&in->known), "glove", glove);
+}
+
+int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,
+                      const struct sw_session *session, const json_t *config, int values_follow,
+                      struct sw_error *error)
+{
+    struct sw_settings s;
+    struct sw_glove glove = {0};
+    int needs = 0, status = SW_OK;
+    *out = NULL;
+    sw_config_settings(config, &s);
+    if (!values_follow)
+        status = sw_inputs_need_glove(session, config, &needs, error);
+    if (status == SW_OK && needs && !*s.glove)
+        status = sw_fail(error, SW_MISUSE,
+                         "embedding '%s' starts from GloVe vectors, and no file of them is given: "
+                         "name one with --glove FILE, or choose another with embedding=NAME",
+                         s.embedding);
+    if (status == SW_OK && needs) {
+        status = sw_inputs_read_glove(inputs, &s, s.word_dim, &glove, error);
+        if (status != SW_OK)
+            return status;
+    }
+    struct sw_matcher_inputs sizes = {
+        .features = (int)inputs->train.features,
+        .vocabulary = (int)inputs->vocabulary.words.count,
+        .seed = s.seed,
+        .glove = glove.rows,
+        .values_follow = values_follow,
+    };
+    if (status == SW_OK)
+        status = sw_matcher_new(out, session, config, &sizes, error);
+    if (status == SW_OK)
+        status = sw_matcher_try(*out, session, error);
+    if (status != SW_OK) {
+        sw_matcher_free(*out);
+        *out = NULL;
+    } else { /* the rows are copied; the plan must not point at them any longer */
+        sw_composition_plan((*out)->composition)->glove = NULL;
+    }
+    sw_glove_free(&glove);
+    return status;
+}
