@@ -47,6 +47,32 @@ unit.test("every row and seed is resolved, with its own change only", function()
   unit.equal(plan.runs[1].config.model.dim, 8)
 end)
 
+unit.test("an experiment is resolved once, whatever rows and seeds there are", function()
+  local configs = require "stepwise.config.config"
+  local before = configs.resolved
+  local plan = build("0-9")
+  plans.check_configs(plan, folder)
+  unit.equal(#plan.runs, 20)
+  unit.equal(configs.resolved - before, 1)
+end)
+
+unit.test("what a script changes in a checked experiment or table is checked again", function()
+  local function changed(change)
+    return unit.write(folder .. "/t.lua", string.format([[
+local sw = require "stepwise"
+local base = sw.experiment { model = { dim = 8 }, data = { dir = %q } }
+local t = sw.table { title = "T", base = base, rows = { { name = "A" } } }
+%s
+return t]], data, change))
+  end
+  local function rebuilt(change) return plans.build(changed(change), {}, {}, { 0 }) end
+  unit.equal(rebuilt("t.base.model.dim = 16").runs[1].config.model.dim, 16)
+  unit.equal(rebuilt("t.rows[1].dim = 32").runs[1].config.model.dim, 32)
+  unit.fails(2, "model.dim: expected a whole number from 1", rebuilt, "t.base.model.dim = 0")
+  unit.fails(2, "no option 'dimm'", rebuilt, "t.rows[1].dimm = 2")
+  unit.fails(2, "", rebuilt, "t.rows[1].dim = print")
+end)
+
 unit.test("overrides change the base, and a row wins over them", function()
   local plan = build("0", { "stages=l2l,g2l", "dim=16" })
   unit.equal(plan.runs[1].config.model.dim, 16)

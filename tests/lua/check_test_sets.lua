@@ -61,8 +61,7 @@ end)
 unit.test("an experiment's own data.tests is the same as a table's", function()
   local function tests_of(t)
     local describe = require "stepwise.config.describe"
-    local config <close> = describe.session():resolve(describe.config_of(sw.experiment(t)))
-    return config:table().data.tests
+    return describe.resolved(sw.experiment(t)):table().data.tests
   end
   local tests = tests_of { data = { tests = { y = { folds = 3 }, x = {} } } }
   unit.equal(tests[1].name .. tests[2].name .. tests[2].folds, "xy3")

@@ -323,6 +323,14 @@ function Config:override(assignment)
   return self
 end
 
+-- Sets data.tests, a list that is checked.
+function Config:set_tests(list)
+  local changed = json_text.copy(self.value)
+  changed.data.tests = check_key(find_key("data", "tests"),
+    core.json_decode(core.json_encode(list)))
+  self.value = changed
+end
+
 -- ---- views ---------------------------------------------------------------------------------------
 
 -- For `local config <close> = ..`; nothing has to be released.

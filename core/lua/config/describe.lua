@@ -4,6 +4,7 @@
 -- error names the line of the script where it was made.
 local composition = require "stepwise.config.composition"
 local core = require "stepwise.core"
+local model = require "stepwise.config.config_model"
 local script = require "stepwise.config.script"
 local test_sets = require "stepwise.results.test_sets"
 local text = require "stepwise.util.text"
@@ -23,8 +24,9 @@ function M.session()
   return session
 end
 
-local function check(config)
-  M.session():resolve(config):close()
+-- What plugins bring.
+local function parts(kind, name)
+  return M.session():part(kind, name)
 end
 
 local function check_keys(t, known, what)
@@ -64,14 +66,11 @@ local function part(kind, check_part)
 end
 
 M.stage = part("stage", function(stage)
-  local scored = {}
-  for key, value in pairs(stage) do scored[key] = value end
-  if scored.score == false then scored.score = true end -- alone it has to add to the score
-  check { model = { stages = { scored } } }
+  model.stage(parts, stage, 1)
 end)
 
 M.embedding = part("embedding", function(embedding)
-  check { model = { embedding = embedding } }
+  model.embedding(parts, embedding)
 end)
 
 -- Checked with the stage that uses it.
@@ -116,17 +115,15 @@ function M.is_experiment(value)
   return getmetatable(value) == experiment_class
 end
 
--- The part of an experiment that is the core's config; tests: in the place of its data.tests.
-function M.config_of(experiment, tests)
+-- The part of an experiment that is the core's config.
+local function config_of(experiment)
   local config = {}
   for key, value in pairs(experiment) do
     if key ~= "on_scenes" then config[key] = value end
   end
-  if config.data == nil and tests ~= nil then config.data = {} end
   if type(config.data) == "table" then
     local data = {}
     for key, value in pairs(config.data) do data[key] = value end
-    if tests ~= nil then data.tests = tests end
     data.tests = test_sets.list(data.tests)
     config.data = data
   end
@@ -138,17 +135,45 @@ end
 -- on_scenes: changes for when the data is the generated set, as key = value of the command line.
 function M.experiment(t)
   expect(t, "table", "experiment")
-  local config = M.session():resolve(M.config_of(t))
-  composition.check(M.session(), config)
-  if t.on_scenes ~= nil then
-    expect(t.on_scenes, "table", "on_scenes")
-    for _, assignment in ipairs(M.assignments(t.on_scenes)) do config:override(assignment) end
-    composition.check(M.session(), config)
-  end
-  config:close()
   local result = {}
   for key, value in pairs(t) do result[key] = value end
+  M.resolved(result)
   return setmetatable(result, experiment_class)
+end
+
+local function check_experiment(experiment)
+  local config = M.session():resolve(config_of(experiment))
+  composition.check(M.session(), config)
+  if experiment.on_scenes ~= nil then
+    expect(experiment.on_scenes, "table", "on_scenes")
+    local changed = config:copy()
+    for _, assignment in ipairs(M.assignments(experiment.on_scenes)) do
+      changed:override(assignment)
+    end
+    composition.check(M.session(), changed)
+  end
+  return config
+end
+
+-- A value as text, to see whether a script changed it after it was checked; nil where it has none,
+-- and then it has to be checked.
+local function text_of(value)
+  local fine, written = pcall(core.json_encode, value)
+  return fine and written or nil
+end
+
+local checked = setmetatable({}, { __mode = "k" }) -- {text =, config =} by experiment, {text =} by table
+
+-- The resolved config of an experiment, of the caller's own; tests: in the place of its data.tests.
+function M.resolved(experiment, tests)
+  local known, now = checked[experiment], text_of(experiment)
+  if not known or not now or known.text ~= now then
+    known = { text = now, config = check_experiment(experiment) }
+    checked[experiment] = known
+  end
+  local config = known.config:copy()
+  if tests ~= nil then config:set_tests(test_sets.list(tests)) end
+  return config
 end
 
 -- ---- tables ----------------------------------------------------------------------------------
@@ -241,15 +266,15 @@ end
 --         is evaluated on all of them; what one leaves out is data.test_split, test_images, folds
 function M.table(t)
   expect(t, "table", "table")
+  if checked[t] and checked[t].text and checked[t].text == text_of(t) then return t end
   check_keys(t, table_keys, "table")
   expect_utf8(t.title, "title")
   if not M.is_experiment(t.base) then fail("base: expected an experiment") end
-  M.experiment(t.base)
   expect(t.rows, "table", "rows")
   if #t.rows == 0 then fail("rows: expected one at least") end
   if t.note ~= nil then expect_utf8(t.note, "note") end
   local names, taken = {}, {}
-  local base = M.session():resolve(M.config_of(t.base, t.tests))
+  local base = M.resolved(t.base, t.tests)
   local settings = base:table()
   for i, row in ipairs(t.rows) do
     expect(row, "table", "rows[" .. i .. "]")
@@ -278,6 +303,7 @@ function M.table(t)
   end
   local result = {}
   for key, value in pairs(t) do result[key] = value end
+  checked[result] = { text = text_of(result) }
   return setmetatable(result, table_class)
 end
 

@@ -57,8 +57,8 @@ local function read_config(path)
   return config
 end
 
--- {config =, on_scenes =, file =, run =, label =} of an experiment script, a config.json (file =
--- its path), or a run folder (run = its path).
+-- {config = or resolved =, on_scenes =, file =, run =, label =} of an experiment script, a config.json
+-- (file = its path), or a run folder (run = its path).
 function M.experiment(path)
   local base = path:match("([^/]+)/*$") or path
   if core.file_kind(path) == "folder" then
@@ -80,20 +80,21 @@ function M.experiment(path)
     core.fail(MISUSE, string.format("%s: expected it to return stepwise.experiment { .. }, found "
       .. "a %s", path, type(value)))
   end
-  value = describe.experiment(value) -- a script can change what it was given after the check
   return {
-    config = describe.config_of(value),
+    resolved = describe.resolved(value),
     on_scenes = value.on_scenes,
     label = base:gsub("%.lua$", ""),
   }
 end
 
--- The resolved config of a source; an error names the file that holds it.
+-- The resolved config of a source, of the caller's own; an error names the file that holds it.
 function M.resolve(session, source)
-  local fine, config = pcall(session.resolve, session, source.config)
-  if fine then return config end
-  if source.file then core.fail_within(source.file, config) end
-  error(config, 0)
+  if not source.resolved then
+    local fine, config = pcall(session.resolve, session, source.config)
+    if not fine then core.fail_within(source.file, config) end
+    source.resolved = config
+  end
+  return source.resolved:copy()
 end
 
 -- ---- data ------------------------------------------------------------------------------------

@@ -65,6 +65,22 @@ local function slug_of(name, taken)
   return free
 end
 
+-- The resolved configs of runs, whose plain tables plan.json has: each is resolved once.
+local configs = setmetatable({}, { __mode = "k" })
+
+-- A copy of the resolved config of a run of the plan in `dir`.
+local function config_of(run, dir)
+  if not configs[run] then
+    local session = describe.session()
+    local fine, config = pcall(session.resolve, session, run.config or false)
+    if not fine then
+      core.fail_within(string.format("%s/plan.json: run '%s'", dir, run.folder), config)
+    end
+    configs[run] = config
+  end
+  return configs[run]:copy()
+end
+
 -- The plan of the script at `path`: every row and seed resolved, nothing written. seeds: nil for
 -- the base's own.
 function M.build(path, given, overrides, seeds)
@@ -76,7 +92,7 @@ function M.build(path, given, overrides, seeds)
   end
   value = describe.table(value) -- a script can change what it was given after the check
   local source = {
-    config = describe.config_of(value.base, value.tests),
+    resolved = describe.resolved(value.base, value.tests),
     on_scenes = value.base.on_scenes, label = path,
   }
   local base, about = setup.configure(source, given, overrides)
@@ -100,10 +116,12 @@ function M.build(path, given, overrides, seeds)
     for _, seed in ipairs(seeds) do
       config:override("seed=" .. seed)
       config:override("name=" .. row.name)
-      plan.runs[#plan.runs + 1] = {
+      local run = {
         row = slug, seed = seed, folder = string.format("%s-seed%d", slug, seed),
         hash = config:hash(), config = config:table(), text = config:text(2),
       }
+      configs[run] = config:copy()
+      plan.runs[#plan.runs + 1] = run
     end
     config:close()
   end
@@ -120,8 +138,7 @@ function M.check_files(plan)
   for _, run in ipairs(plan.runs) do
     if not seen[run.row] then
       seen[run.row] = true
-      local config <close> = session:resolve(run.config)
-      setup.check_files(session, config, string.format("row '%s': ", run.config.name))
+      setup.check_files(session, config_of(run), string.format("row '%s': ", run.config.name))
     end
   end
 end
@@ -130,31 +147,19 @@ end
 
 local paths <const> = { "dir", "glove", "vocab", "init" }
 
--- The resolved config of a run of the plan in `dir`.
-local function resolve_planned(run, dir)
-  local session = describe.session()
-  local fine, config = pcall(session.resolve, session, run.config or false)
-  if not fine then
-    core.fail_within(string.format("%s/plan.json: run '%s'", dir, run.folder), config)
-  end
-  return config
-end
-
 -- Refuses a plan with a config that nobody could run.
 function M.check_configs(plan, dir)
-  for _, run in ipairs(plan.runs) do resolve_planned(run, dir):close() end
+  for _, run in ipairs(plan.runs) do config_of(run, dir) end
 end
 
--- What differs between a run of the plan in `dir` and the config `new` but for seed and paths, in
+-- What differs between a run of the plan in `dir` and the run `new` but for seed and paths, in
 -- words, or nil; then the same of the paths.
 local function difference(planned, new, dir)
-  local a <close> = resolve_planned(planned, dir)
-  local b <close> = describe.session():resolve(new)
-  local old = a:table()
+  local a, b = config_of(planned, dir), config_of(new)
   a:override("seed=" .. new.seed)
   local moved
   for _, path in ipairs(paths) do
-    local there, here = old.data[path] or "", new.data[path] or ""
+    local there, here = a.value.data[path], b.value.data[path]
     if there ~= here then
       moved = moved or string.format("data.%s is '%s' there and '%s' here", path, there, here)
     end
@@ -164,9 +169,9 @@ end
 
 -- Has a run read from the paths of `data`.
 local function move(run, data)
-  local config <close> = describe.session():resolve(run.config)
+  local config = config_of(run)
   for _, path in ipairs(paths) do config:override("data." .. path .. "=" .. data[path]) end
-  run.config, run.text = config:table(), config:text(2)
+  configs[run], run.config, run.text = config, config:table(), config:text(2)
 end
 
 -- Has all runs of a plan read from other paths: those of dir, glove and vocab that are given.
@@ -215,9 +220,9 @@ end
 local function join(plan, old, dir)
   local rows, have, moved = {}, {}, {}
   for _, row in ipairs(plan.rows) do rows[row.slug] = row end
-  local config_of = {}
+  local of_row = {}
   for _, run in ipairs(plan.runs) do
-    config_of[run.row] = run.config
+    of_row[run.row] = run
     have[run.folder] = true
   end
   for _, row in ipairs(old.rows) do
@@ -227,7 +232,7 @@ local function join(plan, old, dir)
     end
   end
   for _, run in ipairs(old.runs) do
-    local changed, path = difference(run, config_of[run.row], dir)
+    local changed, path = difference(run, of_row[run.row], dir)
     if changed then
       core.fail(1, string.format("%s: row '%s' was planned otherwise there: %s; --out DIR takes "
         .. "another folder", dir, rows[run.row].name, changed))
@@ -235,7 +240,7 @@ local function join(plan, old, dir)
     moved[run.row] = moved[run.row] or path
     if not have[run.folder] then
       plan.runs[#plan.runs + 1] = run
-      if path then move(run, config_of[run.row].data) end
+      if path then move(run, of_row[run.row].config.data) end
     end
   end
   return moved
@@ -244,11 +249,10 @@ end
 -- Gives every run its id and every row its sources, where the data are there to be read; what the
 -- runs read is checked. known: sources by row, of an earlier call.
 local function identify(plan, known)
-  local session, sources_of = describe.session(), identity.reader(plan.checked)
+  local sources_of = identity.reader(plan.checked)
   for _, run in ipairs(plan.runs) do
     if core.file_kind(run.config.data.dir) ~= "folder" then return end
-    local config <close> = session:resolve(run.config)
-    local row = row_of(plan, run.row)
+    local config, row = config_of(run), row_of(plan, run.row)
     if not known[run.row] then
       local fine, sources = pcall(sources_of, config, run.config)
       if not fine then core.fail_within(string.format("row '%s'", row.name), sources) end
