@@ -12,12 +12,14 @@ fi
 compiler=gcc
 ! command -v ccache >/dev/null 2>&1 || compiler='ccache gcc'
 sh "$tests/variant.sh" coverage 'check TESTS=' \
-    CC="$compiler" CFLAGS='-O1 -g --coverage' LDFLAGS=--coverage || exit 1
+    CC="$compiler" CFLAGS="-O1 -g --coverage -include $tests/coverage_exit.h" LDFLAGS=--coverage || exit 1
 
 cd build/coverage || exit 1
 find . -name '*.gcda' -exec rm -f {} +
 echo 'coverage: testing'
 [ -z "${STEPWISE_SHARED-}" ] || export STEPWISE_SHARED
+# The lines that see a call fail are met within its first calls.
+export STEPWISE_FAULT_CALLS=12 STEPWISE_FAULT_SAMPLES=6
 status=0
 make -s -k -j"$(getconf _NPROCESSORS_ONLN)" check >check.log 2>&1 || status=1
 make -s test-summary || status=1

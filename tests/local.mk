@@ -204,7 +204,7 @@ tests_faults_fail_la_LDFLAGS = $(test_module_ldflags)
 script_tests += tests/faults/faults.sh
 # Fuzzing, and builds of their own in build/NAME, which leave this one as it is.
 include $(srcdir)/tests/fuzz/local.mk
-EXTRA_DIST += tests/README.md tests/leaks.txt tests/variant.sh tests/coverage.sh
+EXTRA_DIST += tests/README.md tests/leaks.txt tests/variant.sh tests/coverage.sh tests/coverage_exit.h
 .PHONY: fuzz fuzz-programs coverage
 SECONDS = 10
 fuzz:
