@@ -59,7 +59,7 @@ test-forget:
 	@rm -f $(TEST_LOGS) $(TEST_LOGS:.log=.trs)
 
 # Each topic's tests, below this line.
-script_tests += tests/cli/harness.sh tests/cli/lint.sh
+script_tests += tests/cli/harness.sh tests/cli/lint.sh tests/cli/terminal.sh
 unit_programs += tests/unit/check_safetensors
 tests_unit_check_safetensors_SOURCES = tests/unit/check_safetensors.c tests/unit/unit.h
 unit_programs += tests/unit/check_metrics
