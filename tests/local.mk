@@ -59,7 +59,7 @@ test-forget:
 	@rm -f $(TEST_LOGS) $(TEST_LOGS:.log=.trs)
 
 # Each topic's tests, below this line.
-script_tests += tests/cli/harness.sh
+script_tests += tests/cli/harness.sh tests/cli/lint.sh tests/cli/terminal.sh
 unit_programs += tests/unit/check_safetensors
 tests_unit_check_safetensors_SOURCES = tests/unit/check_safetensors.c tests/unit/unit.h
 unit_programs += tests/unit/check_metrics
@@ -204,7 +204,7 @@ tests_faults_fail_la_LDFLAGS = $(test_module_ldflags)
 script_tests += tests/faults/faults.sh
 # Fuzzing, and builds of their own in build/NAME, which leave this one as it is.
 include $(srcdir)/tests/fuzz/local.mk
-EXTRA_DIST += tests/README.md tests/leaks.txt tests/variant.sh tests/coverage.sh
+EXTRA_DIST += tests/README.md tests/leaks.txt tests/variant.sh tests/coverage.sh tests/coverage_exit.h
 .PHONY: fuzz fuzz-programs coverage
 SECONDS = 10
 fuzz:

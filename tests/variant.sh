@@ -22,8 +22,13 @@ phase() {
     }
 }
 
-mkdir -p "$folder"
+mkdir -p build
 phase 'copying the source' make distdir distdir="build/$name.source"
+# A file that is gone from the source, or moved in it, must not stay behind: then all is built anew.
+(cd "build/$name.source" && find . -type f | sort) >"$folder.files"
+cmp -s "$folder.files" "$folder/.files" || rm -rf "$folder"
+mkdir -p "$folder"
+mv "$folder.files" "$folder/.files"
 cp -pRu "build/$name.source/." "$folder"
 chmod -R u+w "build/$name.source" # as make distdir leaves it
 rm -rf "build/$name.source"

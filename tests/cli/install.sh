@@ -29,7 +29,7 @@ check_tree() {
         --glove data/scenes.glove.txt --out run >train.txt 2>&1 || { cat train.txt; fail 'a tiny run'; }
     [ -s run/result.json ] || fail 'the run left no result'
     if command -v lua5.4 >/dev/null; then
-        LUA_CPATH="$3/?.so" LD_PRELOAD=${STEPWISE_LUA_PRELOAD:-} lua5.4 -e '
+        LUA_CPATH="$3/?.so" ${STEPWISE_LUA_PRELOAD:-} "$(command -v lua5.4)" -e '
             local session <close> = require("stepwise").session { threads = 1 }
             for _, plugin in ipairs(session:plugins()) do print(plugin.file) end' >module.txt ||
             fail 'the Lua module'

@@ -35,7 +35,7 @@ print(sw.json_encode { 0.5, 1e-7, 3 })
 print(sw.statistics and 0.5)
 LUA
 host() { # LOCALE WHEN
-    LD_PRELOAD=${STEPWISE_LUA_PRELOAD:-} lua5.4 host.lua "$1" "$2"
+    ${STEPWISE_LUA_PRELOAD:-} "$(command -v lua5.4)" host.lua "$1" "$2"
 }
 host C before >expected.txt
 grep -q '"lr": 0.00025' expected.txt || { cat expected.txt; echo 'FAILED: the config'; exit 1; }

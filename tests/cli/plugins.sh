@@ -82,6 +82,22 @@ refused 'exits.so: it ended the process' "$STEPWISE" plugins --check plugins/exi
 refused 'quits.so: it ended the process while it was checked' "$STEPWISE" plugins --check "$bad/quits.so"
 refused 'crashes.so: crashed while it was checked' "$STEPWISE" plugins --check "$bad/crashes.so"
 
+# a program that was copied without its plugins says where it looked
+mkdir alone none
+cp "$STEPWISE" alone/stepwise
+if [ -z "$(alone/stepwise plugins 2>/dev/null)" ]; then
+    STEPWISE_PLUGIN_PATH=$folder/none
+    export STEPWISE_PLUGIN_PATH
+    refused "no plugins in $folder/none:/" alone/stepwise plugins
+    if alone/stepwise doctor >out.txt || ! grep -qF "WRONG: none in $folder/none:/" out.txt; then
+        cat out.txt
+        fail 'doctor without plugins'
+    fi
+    unset STEPWISE_PLUGIN_PATH
+else
+    echo 'skipped: a program without plugins: some are installed'
+fi
+
 # A file of the path with the name of a built-in one is used in its place, and both are listed.
 mkdir mine
 cp "$STEPWISE_BUILD/plugins/align/.libs/l2l.so" mine

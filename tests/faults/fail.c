@@ -5,7 +5,9 @@
  * SIGKILL at it. STEPWISE_FAIL_COUNT=FILE writes a line "KIND CALLS" per kind to FILE at the end.
  * Only the program called stepwise takes part, not what it starts. Calls from within OpenBLAS and
  * the dynamic loader are left alone: those end the process by themselves. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>

@@ -6,7 +6,7 @@
 set -eu
 : "${STEPWISE:?}" "${STEPWISE_BUILD:?}"
 library=$STEPWISE_BUILD/tests/faults/.libs/fail.so
-calls=${STEPWISE_FAULT_CALLS:-40} samples=${STEPWISE_FAULT_SAMPLES:-20}
+calls=${STEPWISE_FAULT_CALLS:-24} samples=${STEPWISE_FAULT_SAMPLES:-10}
 if [ -n "${STEPWISE_SANITIZERS:-}" ]; then
     echo 'skipped: a sanitizer brings its own malloc'
     exit 77

@@ -243,4 +243,18 @@ unit.test("values are read once for a sweep, and again when a file has changed",
     table.concat(stamps, ","))
 end)
 
+unit.test("inspect counts the words of a vocabulary alone, and refuses a broken one", function()
+  shell "mkdir -p words"
+  unit.write(folder .. "/words/seven.json",
+    '{"idx": 7, "word2idx": {"<pad>": 0, "<start>": 1, "<end>": 2, "<unk>": 3, "a": 4, "b": 5, '
+      .. '"c": 6}}')
+  local text = works("inspect", "tiny.lua", "--vocab", "words/seven.json")
+  unit.contains(text, "V = 7")
+  unit.equal(text:find("V = 7 (assumed)", 1, true), nil, text)
+  unit.contains(works("inspect", "tiny.lua"), "(assumed)")
+  unit.write(folder .. "/words/broken.json", '{"idx": 7, "word2idx": {"a": 0')
+  refused(1, { "words/broken.json" }, "inspect", "tiny.lua", "--vocab", "words/broken.json")
+  refused(1, { "words/none.json" }, "inspect", "tiny.lua", "--vocab", "words/none.json")
+end)
+
 unit.finish()

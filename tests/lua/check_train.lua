@@ -156,8 +156,8 @@ end
 
 unit.test("a checkpoint of another tool or version needs no more than its model", function()
   local best = folder .. "/whole/checkpoint.safetensors"
-  local whole = sw.json_decode(core.checkpoint_text(best))
-  local model = sw.json_encode(whole.model)
+  local saved = sw.json_decode(core.checkpoint_text(best))
+  local model = sw.json_encode(saved.model)
   for _, text in ipairs {
     string.format('{"model": %s}', model),
     '{"model": {"dim": 8, "embedding": {"word_dim": 6}}}',

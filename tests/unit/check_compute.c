@@ -4,8 +4,9 @@
 #endif
 #include "unit.h"
 
-#include "tensor/threads/compute.h"
+#include "tensor/kernels/kernels.h"
 #include "tensor/tape/random.h"
+#include "tensor/threads/compute.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -215,6 +216,38 @@ START_TEST(settings_that_cannot_be_are_refused)
 }
 END_TEST
 
+/* A set asked for by name is the one that runs; one that this machine lacks is not a slip of the
+ * pen, so the message must not suggest another name, and nothing else may run in its place. */
+START_TEST(each_set_of_kernels_runs_or_is_refused)
+{
+    static const char *const names[] = {"baseline", "avx2", "avx512", "amx"};
+    struct sw_error error = {0};
+    setenv("STEPWISE_CPU", names[_i], 1);
+    struct sw_compute *compute = sw_compute_new(1, &error);
+    if (sw_kernels_select(names[_i])) {
+        ck_assert_msg(compute != NULL, "%s", error.text);
+        ck_assert_str_eq(sw_compute_cpu(compute), names[_i]);
+        ck_assert_ptr_eq(sw_compute_kernels(compute), sw_kernels_select(names[_i]));
+    } else {
+        char expected[128];
+        snprintf(expected, sizeof expected,
+                 "STEPWISE_CPU=%s: this CPU or this build does not have it", names[_i]);
+        ck_assert_ptr_null(compute);
+        ck_assert_int_eq(error.status, SW_FAILED);
+        ck_assert_str_eq(error.text, expected);
+    }
+    sw_compute_free(compute);
+
+    /* set, but empty: as when it is not set */
+    setenv("STEPWISE_CPU", "", 1);
+    compute = sw_compute_new(1, &error);
+    ck_assert_ptr_nonnull(compute);
+    ck_assert_ptr_eq(sw_compute_kernels(compute), sw_kernels_select(NULL));
+    sw_compute_free(compute);
+    unsetenv("STEPWISE_CPU");
+}
+END_TEST
+
 /* A run on a shared machine that ignores these takes CPUs that belong to others. */
 START_TEST(settings_are_followed)
 {
@@ -390,6 +423,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_call_from_a_chunk_runs_in_place);
     tcase_add_test(tests, two_callers_share_one_pool);
     tcase_add_test(tests, settings_that_cannot_be_are_refused);
+    tcase_add_loop_test(tests, each_set_of_kernels_runs_or_is_refused, 0, 4);
     tcase_add_test(tests, settings_are_followed);
     tcase_add_test(tests, products_are_right);
     tcase_add_test(tests, products_have_the_same_bits_at_any_thread_count);

@@ -32,7 +32,7 @@ static void unknown(const char *word, int times)
 START_TEST(most_frequent_first)
 {
     struct sw_coverage c;
-    char word[8];
+    char word[16];
     use.seen[4] = 7;
     for (int i = 0; i < 12; i++) {
         snprintf(word, sizeof word, "w%d", i);

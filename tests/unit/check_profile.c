@@ -109,7 +109,7 @@ END_TEST
 START_TEST(more_parts_than_room)
 {
     enum { MANY = 300 };
-    static char names[MANY][8];
+    static char names[MANY][16];
     sw_compute_measure(compute, profile);
     double began = seconds();
     for (int i = 0; i < MANY; i++) {

@@ -1,6 +1,5 @@
 -- check.lua: a plugin file on trial: its operations' gradients, and each of its parts in a small
 -- model that is trained for a few steps.
-local core = require "stepwise.core"
 local scenes = require "stepwise.scenes.scenes_folder"
 
 local M = {}

@@ -148,7 +148,8 @@ function checks.tests(value, _, where)
   end
   local result, files = core.json_array {}, {}
   for i, set in ipairs(value) do
-    local at, file = string.format("%s[%d]", where, i), nil
+    local at = string.format("%s[%d]", where, i)
+    local file
     result[i], file = check_set(set, at)
     if files[file] then
       M.fail("%s.name: two test sets would have the same file ranks-%s.npy", at, file)

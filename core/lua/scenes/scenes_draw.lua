@@ -147,8 +147,8 @@ local function inside(at)
   return math.min(math.max(at, f(.03)), f(.97))
 end
 
--- What one region shows, a view: a thing, a part of one, or (object = nil) the background. share: of
--- the thing in the box; the rest is background.
+-- What one region shows, a view: a thing, a part of one, or (object = nil) the background.
+-- share: of the thing in the box; the rest is background.
 local function view_of(scene, which, instance, random)
   local object = scene.objects[which]
   -- side by side, closer where many would not fit into the picture

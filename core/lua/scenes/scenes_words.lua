@@ -67,7 +67,8 @@ local function object_words(object, random)
   local noun = any(nouns[object.class][object.count > 1 and 2 or 1], random)
   local number = numbers[object.count]
   if object.count == 1 then
-    number = chance(random, 15) and "one" or (size or colour or noun):find("^[aeiou]") and "an" or "a"
+    number = chance(random, 15) and "one"
+      or (size or colour or noun):find("^[aeiou]") and "an" or "a"
   elseif chance(random, 15) then
     number = object.count == 2 and "a pair of" or "several"
   end
@@ -158,7 +159,9 @@ function M.vectors(stream, dim)
   local function put(word)
     if unknown[word] then return end
     local random = {}
-    for level, name in ipairs { kind, sense, count } do random[level] = stream(name * 3 + level - 1) end
+    for level, name in ipairs { kind, sense, count } do
+      random[level] = stream(name * 3 + level - 1)
+    end
     count = count + 1
     local line = { word }
     for d = 1, dim do

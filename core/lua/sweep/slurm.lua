@@ -100,8 +100,8 @@ local function ask_queue(dir, name)
   return active
 end
 
--- A function that asks the queue and gives nil when squeue fails, as it does while its controller is
--- busy; that is an error only once it has lasted.
+-- A function that asks the queue and gives nil when squeue fails, as it does while its controller
+-- is busy; that is an error only once it has lasted.
 local function new_queue(dir, name, out)
   local failing_since
   return function()

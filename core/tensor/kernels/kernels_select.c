@@ -45,7 +45,7 @@ static int has_amx(void)
 const struct sw_kernels *sw_kernels_select(const char *want)
 {
 #ifdef SW_HAVE_AMX_KERNELS
-    if (named(want, "amx") && has_avx512() && has_amx())
+    if (named(want, "amx") && has_amx() && has_avx512())
         return &sw_kernels_amx;
 #endif
 #ifdef SW_HAVE_AVX512_KERNELS

@@ -1,0 +1,45 @@
+#!/bin/sh
+# terminal.sh -- on a terminal the line of the moment is drawn over and never wider than it; whatever
+# is too long there would wrap, and leave a line behind at each step.
+set -eu
+: "${STEPWISE:?}"
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+command -v script >/dev/null || skip 'script is missing, which gives a terminal; on Debian: bsdutils'
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+fail() {
+    echo "FAILED: $*"
+    cat -v "typescript"
+    exit 1
+}
+
+"$STEPWISE" scenes data --train 8 --dev 5 --test 5 --regions 4 --features 16 --word-dim 6 >/dev/null
+cat >tiny.lua <<'LUA'
+local sw = require "stepwise"
+return sw.experiment {
+  model = { dim = 2, embedding = sw.embedding "random" { word_dim = 6 }, stages = { sw.stage "l2l" {} } },
+  train = { batch = 8, epochs = 1 },
+}
+LUA
+
+# The lines of the moment, of a terminal with COLUMNS columns: each ends where it is drawn over.
+lines_of() { # COLUMNS
+    rm -rf run
+    script -qec "stty cols $1 && TERM=xterm exec '$STEPWISE' train tiny.lua --data data --out run" typescript \
+        >/dev/null </dev/null || fail "a run on a terminal of $1 columns"
+    tr '\r' '\n' <typescript | grep '^epoch 1/1  step' | sed 's/\x1b.*//' >lines.txt ||
+        fail "no line of the moment at $1 columns"
+}
+
+lines_of 30
+longest=$(awk '{ if (length > most) most = length } END { print most }' lines.txt)
+[ "$longest" = 29 ] || fail "30 columns: the longest line of the moment has $longest"
+grep -q 'done in' typescript || fail 'the last line is cut as if it were one of the moment'
+# a terminal that does not know its width is taken for one of 80 columns
+lines_of 0
+longest=$(awk '{ if (length > most) most = length } END { print most }' lines.txt)
+[ "$longest" -gt 40 ] && [ "$longest" -le 79 ] || fail "unknown width: the longest line of the moment has $longest"
