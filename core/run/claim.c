@@ -18,7 +18,7 @@
 /* An owner touches its claim, and sees that it lost it, within a beat. Who takes over the claim of
  * an owner elsewhere waits for two, so that one that wakes late, or took it over at the same time,
  * has stopped before. A beat is far shorter than the shortest lease. */
-enum { BEAT_SECONDS = 2, SETTLE_SECONDS = 2 * BEAT_SECONDS, CONTENT = 512 };
+enum { BEAT_SECONDS = 2, SETTLE_SECONDS = 2 * BEAT_SECONDS, CONTENT = 512, TRIES = 10 };
 
 struct sw_claim {
     char *path;
@@ -255,7 +255,7 @@ static void settle(void)
 int sw_claim_take(struct sw_claim **out, const char *path, uint64_t expired,
                   struct sw_claim_state *seen, struct sw_error *error)
 {
-    int taken, status = SW_OK;
+    int taken = 0, status = SW_OK;
     struct sw_claim *claim = new_claim(path);
     *out = NULL;
     if (!claim || !claim->path) {
@@ -263,11 +263,17 @@ int sw_claim_take(struct sw_claim **out, const char *path, uint64_t expired,
             free_claim(claim);
         return sw_fail(error, SW_FAILED, "out of memory for the claim %s", path);
     }
-    while ((taken = take_over(claim, expired, seen)) == 0 && !*seen->owner) {
+    for (int tries = 0; tries < TRIES; tries++) {
+        if ((taken = take_over(claim, expired, seen)) != 0 || *seen->owner)
+            break;
         close_file(claim);
         if ((taken = make(claim)) != 0)
             break;
         close_file(claim);
+    }
+    if (taken == 0 && !*seen->owner) { /* made elsewhere, and not seen here yet */
+        seen->elsewhere = 1;
+        strcpy(seen->owner, "another process");
     }
     if (taken < 0)
         status = sw_fail(error, SW_FAILED, "cannot take the claim %s: %s", path, strerror(errno));
