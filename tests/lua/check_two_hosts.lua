@@ -51,7 +51,7 @@ folder = arg[2]
 local function start(host, ...)
   local output = string.format("%s/%s.out", folder, host)
   return assert(core.spawn({ "unshare", "--uts", "sh", "-c",
-    'echo "$0" >/proc/sys/kernel/hostname; exec "$@"', host, ... }, { output = output })), output
+    'hostname "$0" 2>/dev/null || echo "$0" >/proc/sys/kernel/hostname; exec "$@"', host, ... }, { output = output })), output
 end
 
 local function hold(host, mount, lease)
