@@ -185,7 +185,7 @@ unit.test("a claim of a dead process is taken at once, and only then", function(
   unit.equal(held, nil)
   unit.equal(state.held, true)
   unit.equal(state.elsewhere, false)
-  unit.equal(core.claim(here, state.beat), nil, "a locked claim is not taken, however long it is silent")
+  unit.equal(core.claim(here, state.beat), nil, "a locked claim is not taken")
   unit.equal(claim:lost(), false)
   claim:release()
   claim:release()
