@@ -12,7 +12,9 @@ local files <const> = {
 
 -- A run's own file, also one that a killed process left half written, as NAME.XXXXXX.
 local function is_ours(name)
-  if name == "claim" or name:find("^claim%.%w+$") or name:find("^ranks%-[%l%d%-]+%.npy") then return true end
+  if name == "claim" or name:find("^claim%.%w+$") or name:find("^ranks%-[%l%d%-]+%.npy") then
+    return true
+  end
   for _, file in ipairs(files) do
     if name == file or (#name == #file + 7 and name:sub(1, #file + 1) == file .. ".") then
       return true

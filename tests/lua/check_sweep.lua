@@ -234,7 +234,8 @@ end)
 unit.test("who takes a claim over from elsewhere gives way to one that wrote later", function()
   local there = folder .. "/race"
   foreign(there, 1)
-  local watch = string.format("until grep -q 'process [0-9][0-9]' '%s'; do sleep 0.05; done; ", there)
+  local watch = string.format("until grep -q 'process [0-9][0-9]' '%s'; do sleep 0.05; done; ",
+    there)
   local other = assert(core.spawn { "sh", "-c", watch
     .. string.format("echo 'process 2 on elsewhere since 6.5 locks boot:1' >'%s'", there) })
   unit.equal(core.claim(there, core.claim_state(there).beat), nil)

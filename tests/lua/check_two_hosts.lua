@@ -1,6 +1,6 @@
--- Claims of two machines on a shared folder whose locks do not reach each other. A machine is a host
--- name of its own (unshare --uts) and a mount of its own: an overlay over the same folder, which has
--- its own locks, as its own kernel would.
+-- Claims of two machines on a shared folder whose locks do not reach each other. A machine is a
+-- host name of its own (unshare --uts) and a mount of its own: an overlay over the same folder,
+-- which has its own locks, as its own kernel would.
 local source = os.getenv "STEPWISE_SOURCE" or "."
 local unit = dofile(source .. "/tests/lua/unit.lua")
 require "stepwise"
@@ -38,7 +38,8 @@ if arg[1] ~= "inside" then
         mount -t overlay none -o lowerdir=under,upperdir=over,workdir=${mount#*:},index=off \
           ${mount%%:*} || exit 77
       done
-      exec "$0" "$1" inside "$PWD"' '%s' '%s' 2>errors]], folder, lua, script))
+      exec "$0" "$1" inside "$PWD"' '%s' '%s' 2>errors]],
+    folder, lua, script))
   if status == 77 then print "skipped: no two mounts of one folder can be made here" end
   if status ~= 0 and status ~= 77 then io.write(unit.read(folder .. "/errors")) end
   os.execute("rm -rf '" .. folder .. "'")
@@ -50,8 +51,9 @@ folder = arg[2]
 -- Starts a command on the machine `host`; its process, and the file of what it prints.
 local function start(host, ...)
   local output = string.format("%s/%s.out", folder, host)
-  return assert(core.spawn({ "unshare", "--uts", "sh", "-c",
-    'hostname "$0" 2>/dev/null || echo "$0" >/proc/sys/kernel/hostname; exec "$@"', host, ... }, { output = output })), output
+  local named = 'hostname "$0" 2>/dev/null || echo "$0" >/proc/sys/kernel/hostname; exec "$@"'
+  local command = { "unshare", "--uts", "sh", "-c", named, host, ... }
+  return assert(core.spawn(command, { output = output })), output
 end
 
 local function hold(host, mount, lease)
@@ -112,11 +114,11 @@ local base = sw.experiment {
 return sw.table { title = "T", base = base, reference = "all",
   rows = { { name = "all" }, { name = "i2t", direction = "i2t" } } }
 ]])
-  unit.equal(os.execute(string.format("'%s' scenes %s/data --train 32 --dev 8 --test 8 --features 16 "
-    .. ">/dev/null", program, folder)), true)
+  unit.equal(os.execute(string.format("'%s' scenes %s/data --train 32 --dev 8 --test 8 "
+    .. "--features 16 >/dev/null", program, folder)), true)
   local function sweep(host, dir, ...)
-    return start(host, program, "ablate", folder .. "/rows.lua", "--data", folder .. "/data", "--out",
-      folder .. "/" .. dir, ...)
+    return start(host, program, "ablate", folder .. "/rows.lua", "--data", folder .. "/data",
+      "--out", folder .. "/" .. dir, ...)
   end
   local process, said = sweep("clean", "clean")
   core.wait(process)
