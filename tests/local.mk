@@ -168,7 +168,7 @@ test_data += tests/golden/simulate_differences.py
 # Sweeps: plans, claims, kills.
 script_tests += tests/cli/sweep_kill.sh
 # Sweeps: plans, claims, kills, crashes, clusters.
-script_tests += tests/lua/check_sweep.lua tests/cli/sweep_crash.sh tests/cli/sweep_kill.sh \
+script_tests += tests/lua/check_sweep.lua tests/lua/check_two_hosts.lua tests/cli/sweep_crash.sh tests/cli/sweep_kill.sh \
 	tests/cli/sweep_slurm.sh
 check_LTLIBRARIES += tests/bad/crashes.la
 tests_bad_crashes_la_LDFLAGS = $(test_module_ldflags)

@@ -1,11 +1,14 @@
 /* claim.h -- who works on a thing that several processes see, on one machine or on many.
  *
- * A claim PATH is the file PATH.N with the highest N. It is taken by linking PATH.N+1, which only
- * one process can do, on NFS too; a lower N is history and goes. Its owner touches it every few
- * seconds. It is free once its owner said so, or when its owner is dead: a process of this machine
- * that is gone (its number may have been given again: the start time is compared), or one that a
- * watcher saw give no sign of life for as long as the watcher waits. The watcher's own clock
- * counts, so clocks that differ do no harm. */
+ * A claim is a file that names its owner, is locked by it (fcntl, F_OFD_SETLK) and is touched by it
+ * every few seconds. It is gone once it is released. What the owner's death looks like depends on
+ * where the watcher is:
+ *   - where both see the same lock, on one kernel and one mounted file system, the lock ends with
+ *     the process, and the claim can be taken at once;
+ *   - elsewhere (another machine, or another mount of a shared folder) the lock may not be seen.
+ * The claim can be taken once the watcher has seen no touch for as long as it waits, by its own
+ *     clock. A lock that is seen after all keeps the claim its owner's, however long it is silent.
+ * Files are made by link(), so that of several processes one makes it, on NFS too. */
 #ifndef SW_TRAIN_CLAIM_H
 #define SW_TRAIN_CLAIM_H
 
@@ -15,30 +18,27 @@
 
 struct sw_claim;
 
-enum sw_claim_kind { SW_CLAIM_FREE, SW_CLAIM_HELD, SW_CLAIM_DEAD };
-
+/* A claim can be taken when it is neither locked nor elsewhere. */
 struct sw_claim_state {
-    enum sw_claim_kind kind;
-    uint64_t generation; /* N; 0: nobody ever had it */
-    uint64_t beat;       /* the time of the last sign of life, ns */
-    int elsewhere;       /* HELD: on another machine, so that only time can tell that it died */
-    char owner[320];     /* "process 12 on HOST", or "" */
+    int locked;      /* its owner lives: the kernel says so */
+    int elsewhere;   /* its owner's lock may not be seen here, so only its touches tell */
+    uint64_t beat;   /* the time of the last touch, ns; 0: there is no file */
+    char owner[320]; /* "process 12 on HOST"; "": there is no file */
 };
 
-/* Who has the claim now. Errors: the folder of PATH cannot be read. */
+/* Who has the claim now; nothing is taken or changed. */
 int sw_claim_look(struct sw_claim_state *out, const char *path, struct sw_error *error);
 
-/* Takes the claim. *out = NULL with SW_OK: another process has it, or was faster; *seen (may be
- * NULL) tells who. expired (may be NULL): a state that the caller has watched for long enough
- * without a sign of life, which then counts as dead. The folder of PATH must be there. */
-int sw_claim_take(struct sw_claim **out, const char *path, const struct sw_claim_state *expired,
+/* Takes the claim. *out = NULL with SW_OK: another process has it; *seen tells who. expired: a beat
+ * that the caller has watched for long enough, or 0: an owner elsewhere whose last touch it is
+ * counts as dead. Taking the claim of such an owner lasts some seconds. The folder of `path` must
+ * be there. Whatever was true before the claim was taken may have changed: look again. */
+int sw_claim_take(struct sw_claim **out, const char *path, uint64_t expired,
                   struct sw_claim_state *seen, struct sw_error *error);
 
 /* Whether another process took it over, because this one gave no sign of life. */
 int sw_claim_lost(const struct sw_claim *claim);
 
-/* Lets go. `forget`: its files go, too; only for a thing that is done, or is gone itself: a process
- * that takes a forgotten claim has to look whether there is still something to do. NULL is fine. */
-void sw_claim_release(struct sw_claim *claim, int forget);
+void sw_claim_release(struct sw_claim *claim); /* NULL is fine */
 
 #endif

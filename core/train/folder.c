@@ -16,7 +16,7 @@
 
 struct sw_folder {
     char *path;
-    int lock; /* the open folder, with a lock that versions without claims look for */
+    int lock; /* the open folder, with a lock that versions with other claims look for */
     int made;
     struct sw_claim *claim; /* NULL: the run is done, and nobody writes */
     FILE *metrics, *log;
@@ -61,12 +61,12 @@ int sw_folder_claim(struct sw_folder *folder, struct sw_error *error)
     struct sw_claim_state seen;
     char *path = sw_folder_file(folder, "claim");
     int status =
-        path ? sw_claim_take(&folder->claim, path, NULL, &seen, error)
+        path ? sw_claim_take(&folder->claim, path, 0, &seen, error)
              : sw_fail(error, SW_FAILED, "out of memory for the run folder %s", folder->path);
     free(path);
     if (status == SW_OK && !folder->claim)
         return sw_fail(error, SW_FAILED, "the run folder %s is locked by %s", folder->path,
-                       *seen.owner ? seen.owner : "another process");
+                       seen.owner);
     if (status == SW_OK && flock(folder->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return sw_fail(error, SW_FAILED, "the run folder %s is locked by another process",
                        folder->path);
@@ -106,8 +106,7 @@ void sw_folder_close(struct sw_folder *folder)
         fclose(folder->metrics);
     if (folder->log)
         fclose(folder->log);
-    if (folder->claim)
-        sw_claim_release(folder->claim, sw_folder_has(folder, "result.json"));
+    sw_claim_release(folder->claim);
     if (folder->lock >= 0)
         close(folder->lock);
     free(folder->path);
@@ -117,7 +116,7 @@ void sw_folder_close(struct sw_folder *folder)
 void sw_folder_abandon(struct sw_folder *folder)
 {
     if (folder && folder->made) {
-        sw_claim_release(folder->claim, 1);
+        sw_claim_release(folder->claim);
         folder->claim = NULL;
         rmdir(folder->path); /* refuses a folder that holds something */
     }
@@ -271,7 +270,8 @@ static FILE *cut_and_open(const struct sw_folder *folder, const char *name, cons
     return file;
 }
 
-/* A process that was killed while it wrote a file leaves NAME.XXXXXX beside it. */
+/* A process that was killed while it wrote a file leaves NAME.XXXXXX beside it; one of an earlier
+ * version leaves claim.N. */
 static void remove_leftovers(const struct sw_folder *folder)
 {
     static const char *const kinds[] = {".json.", ".safetensors.", ".npy."};
@@ -280,6 +280,8 @@ static void remove_leftovers(const struct sw_folder *folder)
         return;
     for (struct dirent *entry; (entry = readdir(dir));) {
         const char *dot = strrchr(entry->d_name, '.');
+        if (strncmp(entry->d_name, "claim.", 6) == 0)
+            unlinkat(dirfd(dir), entry->d_name, 0);
         if (!dot || strlen(dot) != 7)
             continue;
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

@@ -10,7 +10,7 @@
  *   state.safetensors       what a killed run resumes from, and a run that is done goes on from
  *   provenance.json         versions, hashes, threads, host, times
  *   result.json             written last: a folder that has it is done
- *   claim.N                 who works in it (train/claim.h); gone when the run is done
+ *   claim                   who works in it (train/claim.h); gone when nobody does
  *
  * One process at a time works in a folder. */
 #ifndef SW_TRAIN_FOLDER_H

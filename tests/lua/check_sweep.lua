@@ -172,65 +172,99 @@ unit.test("two sweeps on one folder run nothing twice and write the same table",
   end
 end)
 
-local function foreign(path, words)
-  unit.write(path, words .. string.rep(" ", 511 - #words) .. "\n")
+local function foreign(path, process)
+  unit.write(path, "process " .. process .. " on elsewhere since 5.5 locks boot:1\n")
 end
 
-unit.test("a claim of a dead process is taken at once, whoever has its number now", function()
+unit.test("a claim of a dead process is taken at once, and only then", function()
   local here = folder .. "/here"
   local claim = assert(core.claim(here))
-  local mine = unit.read(here .. ".1")
+  local mine = unit.read(here)
+  unit.contains(mine, "process " .. core.process_number() .. " on ")
   local held, state = core.claim(here)
   unit.equal(held, nil)
-  unit.equal(state.kind, "held")
-  claim:release()
-  claim:release()
-  local pid, start, rest = mine:match("^process (%d+) (%d+) (on .-) *\n$")
-  foreign(here .. ".1", string.format("process %d %d %s", pid, start, rest))
-  unit.equal(core.claim_state(here).kind, "held")
-  foreign(here .. ".1", string.format("process %d %d %s", pid, start + 1, rest))
-  unit.equal(core.claim_state(here).kind, "dead")
-  foreign(here .. ".1", "process 999999999 5 " .. rest)
-  claim = assert(core.claim(here))
-  unit.equal(core.claim_state(here).generation, 2)
+  unit.equal(state.held, true)
+  unit.equal(state.elsewhere, false)
+  unit.equal(core.claim(here, state.beat), nil, "a locked claim is not taken")
   unit.equal(claim:lost(), false)
-  claim:release(true)
-  unit.equal(core.claim_state(here).generation, 0)
+  claim:release()
+  claim:release()
+  unit.equal(exists "here", false)
+  unit.equal(core.claim_state(here).held, false)
+  unit.write(here, mine) -- as its process would leave it that was killed
+  state = core.claim_state(here)
+  unit.equal(state.held, false)
+  unit.equal(state.owner, mine:match "^(process %d+ on %S+)")
+  claim = assert(core.claim(here))
+  unit.equal(core.claim_state(here).held, true)
+  unit.equal(unit.read(here) ~= mine, true)
+  claim:release()
+  unit.equal(exists "here", false)
+end)
+
+unit.test("what a process starts does not keep its claims", function()
+  local claim <close> = assert(core.claim(folder .. "/parent"))
+  local child = assert(core.spawn({ "ls", "-l", "/proc/self/fd" }, { output = folder .. "/fds" }))
+  unit.equal(select(2, core.wait(child)), 0)
+  unit.contains(unit.read(folder .. "/fds"), "/fds")
+  unit.equal(unit.read(folder .. "/fds"):find("/parent", 1, true), nil)
+  unit.equal(claim:lost(), false)
 end)
 
 unit.test("a claim elsewhere counts until it has given no sign of life for the lease", function()
   local there = folder .. "/there"
-  foreign(there .. ".7", "process 1 5 on elsewhere boot pid:[1]")
+  foreign(there, 1)
   local watch = require("stepwise.sweep.claim").watch(0.3)
   local claim, owner = watch:take(there)
   unit.equal(claim, nil)
   unit.equal(owner, "process 1 on elsewhere")
   local first = core.claim_state(there)
-  foreign(there .. ".7", "process 1 5 on elsewhere boot pid:[1]") -- a sign of life
-  unit.equal(core.claim(there, first), nil)
+  unit.equal(first.held, true)
+  unit.equal(first.elsewhere, true)
+  foreign(there, 1) -- a sign of life
+  unit.equal(core.claim(there, first.beat), nil)
   local mine = watch:wait(there, function() end)
-  unit.equal(core.claim_state(there).generation, 8)
+  unit.contains(unit.read(there), "process " .. core.process_number() .. " on ")
   -- who judged the same claim dead, but was slower, has not got it
-  unit.equal(core.claim(there, first), nil)
-  unit.equal(#core.list_folder(folder) > 0 and exists "there.7", false)
-  mine:release(true)
+  unit.equal(core.claim(there, first.beat), nil)
+  mine:release()
+  unit.equal(exists "there", false)
+end)
+
+unit.test("who takes a claim over from elsewhere gives way to one that wrote later", function()
+  local there = folder .. "/race"
+  foreign(there, 1)
+  local watch = string.format("until grep -q 'process [0-9][0-9]' '%s'; do sleep 0.05; done; ",
+    there)
+  local other = assert(core.spawn { "sh", "-c", watch
+    .. string.format("echo 'process 2 on elsewhere since 6.5 locks boot:1' >'%s'", there) })
+  unit.equal(core.claim(there, core.claim_state(there).beat), nil)
+  core.wait(other)
+  unit.equal(core.claim_state(there).owner, "process 2 on elsewhere", "and leaves it alone")
 end)
 
 unit.test("a claim that cannot be read is somebody's until time tells", function()
-  unit.write(folder .. "/odd.1", "")
-  unit.equal(core.claim_state(folder .. "/odd").kind, "held")
+  unit.write(folder .. "/odd", "")
+  unit.equal(core.claim_state(folder .. "/odd").held, true)
+  unit.equal(core.claim(folder .. "/odd"), nil)
   unit.fails(1, "nowhere", core.claim, folder .. "/nowhere/claim")
+  unit.fails(1, "Is a directory", core.claim, folder)
 end)
 
 unit.test("a sweep takes over the runs of a machine that is gone", function()
   run("ablate", "rows.lua", "--data", "data", "--out", "gone", "--run", "all-seed0")
-  foreign(folder .. "/gone/claims/l2l-x-seed0.3", "process 1 5 on elsewhere boot pid:[1]")
+  foreign(folder .. "/gone/claims/l2l-x-seed0", 1)
+  unit.write(folder .. "/gone/claims/l2l-x-seed0.3", "of an earlier version")
   os.execute("mkdir '" .. folder .. "/gone/l2l-x-seed0'")
-  foreign(folder .. "/gone/l2l-x-seed0/claim.2", "process 2 5 on elsewhere boot pid:[1]")
+  foreign(folder .. "/gone/l2l-x-seed0/claim", 2)
+  unit.write(folder .. "/gone/l2l-x-seed0/claim.2", "of an earlier version")
   local found, said = run("ablate", "gone", "--lease", "5")
   unit.equal(found, 0, said)
   unit.contains(said, "l2l-x-seed0: being run by process 1 on elsewhere; waiting")
-  unit.equal(exists "gone/l2l-x-seed0/claim.2", false)
+  for _, left in ipairs { "claims/l2l-x-seed0", "claims/l2l-x-seed0.3", "l2l-x-seed0/claim",
+    "l2l-x-seed0/claim.2" } do
+    unit.equal(exists("gone/" .. left), false, left)
+  end
 end)
 
 -- ---- ids ---------------------------------------------------------------------------------------
@@ -342,8 +376,8 @@ unit.test("Ctrl-C ends a sweep, and its runs are saved and gone on with", functi
   unit.contains(said, "what was running is saved, and the same command goes on")
   unit.equal(exists "long/logs/all-seed0.error", false)
   unit.contains(unit.read(folder .. "/long/logs/all-seed0.log"), "and saved; to go on:")
-  unit.equal(core.claim_state(folder .. "/long/claims/all-seed0").kind, "free")
-  unit.equal(core.claim_state(folder .. "/long/all-seed0/claim").kind, "free")
+  unit.equal(exists "long/claims/all-seed0", false)
+  unit.equal(exists "long/all-seed0/claim", false)
 end)
 
 unit.test("the runs of a sweep that was killed save and end, and hold nobody up", function()
@@ -352,7 +386,8 @@ unit.test("the runs of a sweep that was killed save and end, and hold nobody up"
   local found, said = shell(endless "orphans" .. "kill -9 $p; wait $p; n=0; until " .. saved
     .. "; do n=$((n + 1)); [ $n -lt 1200 ] || break; sleep 0.05; done; " .. saved)
   unit.equal(found, 0, said)
-  unit.equal(core.claim_state(folder .. "/orphans/claims/all-seed0").kind, "dead")
+  unit.equal(exists "orphans/claims/all-seed0", true)
+  unit.equal(core.claim_state(folder .. "/orphans/claims/all-seed0").held, false)
 end)
 
 unit.test("a run that another process has taken over writes no more", function()
@@ -364,7 +399,7 @@ unit.test("a run that another process has taken over writes no more", function()
   trainer:next()
   unit.fails(1, "is locked by process ", session.train, session, config,
     folder .. "/lost", { resume = true })
-  foreign(folder .. "/lost/claim.2", "process 1 5 on elsewhere boot pid:[1]")
+  foreign(folder .. "/lost/claim", 1)
   unit.fails(1, "another process has taken over the run folder", function()
     while true do trainer:next() end
   end)
@@ -372,10 +407,10 @@ end)
 
 unit.test("a run alone waits for a machine that may still work on it", function()
   os.execute("mkdir '" .. folder .. "/waits'")
-  foreign(folder .. "/waits/claim.1", "process 1 5 on elsewhere boot pid:[1]")
+  foreign(folder .. "/waits/claim", 1)
   local status_of, said = shell('"$STEPWISE" train clean/configs/all-seed0.json --out waits '
     .. "--resume >waits.out & p=$!; until grep -q 'being run by process 1 on elsewhere' "
-    .. "waits.out; do sleep 0.05; done; printf '%-511s\\n' free >waits/claim.1; "
+    .. "waits.out; do sleep 0.05; done; rm waits/claim; "
     .. "wait $p; cat waits.out")
   unit.equal(status_of, 0, said)
   unit.equal(exists "waits/result.json", true)

@@ -12,21 +12,19 @@ struct lua_claim {
     struct sw_claim *claim; /* NULL: released */
 };
 
-/* {kind = "free" | "held" | "dead", generation =, beat =, owner =, elsewhere =} */
+/* {held =, elsewhere =, beat =, owner =}, as struct sw_claim_state; held: it cannot be taken now.
+ */
 static void push_state(lua_State *L, const struct sw_claim_state *state)
 {
-    static const char *const kinds[] = {"free", "held", "dead"};
     lua_createtable(L, 0, 4);
-    lua_pushstring(L, kinds[state->kind]);
-    lua_setfield(L, -2, "kind");
-    lua_pushinteger(L, (lua_Integer)state->generation);
-    lua_setfield(L, -2, "generation");
+    lua_pushboolean(L, state->locked || state->elsewhere);
+    lua_setfield(L, -2, "held");
+    lua_pushboolean(L, state->elsewhere);
+    lua_setfield(L, -2, "elsewhere");
     lua_pushinteger(L, (lua_Integer)state->beat);
     lua_setfield(L, -2, "beat");
     lua_pushstring(L, state->owner);
     lua_setfield(L, -2, "owner");
-    lua_pushboolean(L, state->elsewhere);
-    lua_setfield(L, -2, "elsewhere");
 }
 
 /* claim_state(path): who has it now. */
@@ -40,29 +38,18 @@ static int claim_state(lua_State *L)
     return 1;
 }
 
-static uint64_t field(lua_State *L, int index, const char *name)
-{
-    lua_getfield(L, index, name);
-    lua_Integer value = luaL_checkinteger(L, -1);
-    lua_pop(L, 1);
-    return (uint64_t)value;
-}
-
-/* claim(path [, expired]): a claim, or nil and who has it. expired: a state that counts as dead. */
+/* claim(path [, expired]): a claim, or nil and who has it. expired: the beat of an owner elsewhere
+ * that counts as dead. */
 static int take_claim(lua_State *L)
 {
-    struct sw_claim_state state, expired = {0};
+    struct sw_claim_state state;
     struct sw_error error = {0};
     const char *path = luaL_checkstring(L, 1);
-    int has_expired = lua_istable(L, 2);
-    if (has_expired) {
-        expired.generation = field(L, 2, "generation");
-        expired.beat = field(L, 2, "beat");
-    }
+    uint64_t expired = (uint64_t)luaL_optinteger(L, 2, 0);
     struct lua_claim *claim = lua_newuserdatauv(L, sizeof *claim, 0);
     claim->claim = NULL;
     luaL_setmetatable(L, CLAIM);
-    if (sw_claim_take(&claim->claim, path, has_expired ? &expired : NULL, &state, &error) != SW_OK)
+    if (sw_claim_take(&claim->claim, path, expired, &state, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     if (claim->claim)
         return 1;
@@ -71,19 +58,13 @@ static int take_claim(lua_State *L)
     return 2;
 }
 
-/* claim:release([forget]) */
+/* claim:release(); also when it is closed or collected */
 static int release(lua_State *L)
 {
     struct lua_claim *claim = luaL_checkudata(L, 1, CLAIM);
-    sw_claim_release(claim->claim, lua_toboolean(L, 2));
+    sw_claim_release(claim->claim);
     claim->claim = NULL;
     return 0;
-}
-
-static int finish(lua_State *L)
-{
-    lua_settop(L, 1);
-    return release(L);
 }
 
 /* claim:lost(): whether another process took it over. */
@@ -157,6 +138,6 @@ void sw_lua_open_claims(lua_State *L)
     static const luaL_Reg functions[] = {
         {"claim", take_claim}, {"claim_state", claim_state}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
-    sw_lua_class(L, CLAIM, methods, finish);
+    sw_lua_class(L, CLAIM, methods, release);
     sw_lua_add_methods(L, SW_LUA_SESSION, of_session);
 }

@@ -161,7 +161,6 @@ end
 
 -- A process of another machine may work in the folder, or may be dead: its signs of life tell.
 local function wait_for(run, out)
-  if core.file_kind(run) ~= "folder" then return end
   local watch, told = claims.watch(), false
   while core.claim_state(run .. "/claim").elsewhere do
     local free, owner = watch:is_free(run)

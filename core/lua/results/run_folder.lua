@@ -12,7 +12,9 @@ local files <const> = {
 
 -- A run's own file, also one that a killed process left half written, as NAME.XXXXXX.
 local function is_ours(name)
-  if name:find("^claim%.") or name:find("^ranks%-[%l%d%-]+%.npy") then return true end
+  if name == "claim" or name:find("^claim%.%w+$") or name:find("^ranks%-[%l%d%-]+%.npy") then
+    return true
+  end
   for _, file in ipairs(files) do
     if name == file or (#name == #file + 7 and name:sub(1, #file + 1) == file .. ".") then
       return true
@@ -70,19 +72,26 @@ function M.clear(folder)
   local claim <close> = core.claim(folder .. "/claim")
   if not claim then core.fail(1, folder .. ": locked by another process") end
   for _, name in ipairs(core.list_folder(folder)) do
-    if name:find("%.%w%w%w%w%w%w$") and is_ours(name) and not name:find("^claim") then
+    if name:find("^claim%.") or (name:find("%.%w%w%w%w%w%w$") and is_ours(name)) then
       os.remove(folder .. "/" .. name)
     end
   end
   for _, name in ipairs(files) do os.remove(folder .. "/" .. name) end
-  claim:release(true)
 end
 
--- Takes away the claim `path` that a process left which was killed.
+-- Takes away the claim `path` that a process left which was killed, and what one of an earlier
+-- version left of it, PATH.N.
 function M.drop_claim(path)
-  local state = core.claim_state(path)
-  local claim = state.generation > 0 and state.kind ~= "held" and core.claim(path)
-  if claim then claim:release(true) end
+  if core.file_kind(path) then
+    local claim = core.claim(path)
+    if claim then claim:release() end
+  end
+  local folder, name = path:match("^(.*)/([^/]+)$")
+  for _, file in ipairs(core.list_folder(folder) or {}) do
+    if file:sub(1, #name + 1) == name .. "." and file:find("^%w+$", #name + 2) then
+      os.remove(folder .. "/" .. file)
+    end
+  end
 end
 
 return M

@@ -13,21 +13,17 @@ function M.watch(lease)
   return setmetatable({ lease = lease or M.LEASE, seen = {} }, Watch)
 end
 
--- The claim `path`, or nil and its owner. A claim of another machine's process is taken over once
--- it was looked at for as long as the lease and did not move.
+-- The claim `path`, or nil and its owner. A claim of an owner elsewhere is taken over once it was
+-- looked at for as long as the lease and did not move.
 function Watch:take(path)
-  local old, expired = self.seen[path], nil
-  local now = core.seconds()
-  if old and now - old.since >= self.lease then expired = old.state end
-  local claim, state = core.claim(path, expired)
+  local old, now = self.seen[path], core.seconds()
+  local claim, state = core.claim(path, old and now - old.since >= self.lease and old.beat or nil)
   if claim then
     self.seen[path] = nil
     return claim
   end
-  if not old or old.state.generation ~= state.generation or old.state.beat ~= state.beat then
-    self.seen[path] = { state = state, since = now }
-  end
-  return nil, state.owner ~= "" and state.owner or "another process"
+  if not old or old.beat ~= state.beat then self.seen[path] = { beat = state.beat, since = now } end
+  return nil, state.owner
 end
 
 -- Waits for the claim; `say` is told once whom it waits for. nil when interrupted.
@@ -46,8 +42,7 @@ end
 -- Whether nobody works in the run folder `folder`; a dead owner's claim is cleared away.
 function Watch:is_free(folder)
   local path = folder .. "/claim"
-  if core.file_kind(folder) ~= "folder" then return true end
-  if core.claim_state(path).kind ~= "held" then return true end
+  if not core.claim_state(path).held then return true end
   local claim, owner = self:take(path)
   if claim then claim:release() end
   return claim ~= nil, owner

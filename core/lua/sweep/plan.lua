@@ -361,7 +361,7 @@ function M.check_folders(plan, dir, replan)
           .. "runs it again, --out DIR takes another folder", folder, reason))
       end
       local claim <close> = core.claim(dir .. "/claims/" .. run.folder)
-      if not claim or core.claim_state(folder .. "/claim").kind == "held" then
+      if not claim or core.claim_state(folder .. "/claim").held then
         core.fail(1, folder .. ": it is in use by another process")
       end
       must(core.make_folders(dir .. "/replaced"))

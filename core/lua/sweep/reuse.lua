@@ -52,7 +52,7 @@ function M.copy(from, to)
   local made, reason = core.make_folders(to)
   if not made then core.fail(1, reason) end
   for _, name in ipairs(core.list_folder(from)) do
-    if name ~= "result.json" and not name:find("^claim%.")
+    if name ~= "result.json" and not name:find("^claim")
       and core.file_kind(from .. "/" .. name) == "file" then
       core.write_file(to .. "/" .. name, core.read_file(from .. "/" .. name))
     end

@@ -258,7 +258,7 @@ function M.run(plan, dir, given, options, out)
     for _, run in ipairs(waiting) do
       local state = not active and "UNKNOWN" or active[run.folder]
       if state == "RUNNING" then running = running + 1 end
-      local held = not state and core.claim_state(dir .. "/claims/" .. run.folder).kind == "held"
+      local held = not state and core.claim_state(dir .. "/claims/" .. run.folder).held
       -- twice: a shared file system may show a result some seconds after the job has ended
       gone[run] = not state and not held and (gone[run] or 0) + 1 or 0
       if plan_of.state(dir, run) == "done" then

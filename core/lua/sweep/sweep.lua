@@ -152,7 +152,7 @@ function Sweep:attend(run)
   if claim then
     -- it may have been done between the look and the claim
     if collect() then
-      claim:release(true)
+      claim:release()
       return true
     end
     local free, by = self.watch:is_free(at.folder)
@@ -174,7 +174,7 @@ function Sweep:copy(run, claim)
   if not from then return false end
   reuse.copy(from, self.dir .. "/" .. run.folder)
   self:note("copied", run)
-  claim:release(true)
+  claim:release()
   self.done = self.done + 1
   self:say(run, "taken over from %s", from)
   return true
@@ -186,7 +186,7 @@ function Sweep:ended(job, how, what)
   if plan_of.state(self.dir, run) == "done" then
     self.done = self.done + 1
     self:note("done", run)
-    job.claim:release(true)
+    job.claim:release()
     tidy(at)
     self:say(run, "done in %s", text.duration(core.seconds() - job.since))
     return
