@@ -1,7 +1,7 @@
 #!/bin/sh
 # documents.sh -- what the pages beside the README say is so: the scripts of experiments/README.md
-# run, core/FORMATS.md names every file, column, event and key of a run and of a sweep, and each
-# path that a page names is there.
+# run, core/FORMATS.md names every file, column, event and key of a run and of a sweep, the numbers
+# of experiments/STATISTICS.md are those on record, and each path that a page names is there.
 set -eu
 : "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
 folder=$(mktemp -d)
@@ -63,18 +63,26 @@ for file in sweep/*; do
     says "${file#sweep/}" "a sweep's folder"
 done
 
+# ---- experiments/STATISTICS.md ----
+compare=$(find "$STEPWISE_SOURCE/core/lua" -name compare.lua)
+numbers=$(grep -E '^\| [23] \|' "$STEPWISE_SOURCE/experiments/STATISTICS.md" | grep -o '[0-9]*\.[0-9]')
+[ "$(echo "$numbers" | wc -l)" = 8 ] || fail 'experiments/STATISTICS.md has lost its numbers'
+for number in $numbers; do
+    grep -qF -e "$number" "$compare" || fail "experiments/STATISTICS.md says $number, and compare.lua does not"
+done
+
 # ---- paths ----
-# A path: what stands in code or a link, with a slash and no blank, and begins with a folder of the tree.
+# A path is in code or a link, has a slash and no blank, and begins with a folder of the tree.
 count=0
 for page in README.md .github/CONTRIBUTING.md core/README.md core/FORMATS.md core/data/README.md plugins/README.md \
     plugins/template/README.md experiments/README.md experiments/STATISTICS.md tests/README.md; do
     [ -f "$STEPWISE_SOURCE/$page" ] || fail "$page is not there"
     for path in $(grep -o '`[a-z.][^` ]*/[^` ]*`' "$STEPWISE_SOURCE/$page" | tr -d '`' |
-        grep -E '^(core|plugins|experiments|tests|plots|\.github)/' | grep -v '[A-Z][A-Z]\|[*{<]\|\.\.\|\.la$\|\.so$\|\.s*libs'); do
+        grep -E '^(core|plugins|experiments|tests|plots|\.github)/' | grep -v 'NAME\|RUN\|[*{<]\|\.\.\|\.la$\|\.so$\|\.s*libs'); do
         count=$((count + 1))
         [ -e "$STEPWISE_SOURCE/$path" ] || fail "$page names $path, which is not there"
     done
-    for link in $(grep -o '](\([a-z.][^)#]*\)' "$STEPWISE_SOURCE/$page" | sed 's/^](//' | grep -v '^https*:'); do
+    for link in $(grep -o '](\([A-Za-z.][^)#]*\)' "$STEPWISE_SOURCE/$page" | sed 's/^](//' | grep -v '^https*:'); do
         count=$((count + 1))
         [ -e "$STEPWISE_SOURCE/$(dirname "$page")/$link" ] || fail "$page links to $link, which is not there"
     done

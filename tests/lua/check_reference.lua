@@ -3,7 +3,7 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
 local core = require "stepwise.core"
-local keys = require "stepwise.keys"
+local keys = require "stepwise.commands.keys"
 
 local page <const> = unit.source .. "/experiments/README.md"
 local BEGIN <const> = "<!-- written by make reference, from here -->\n"
