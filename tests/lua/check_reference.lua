@@ -78,7 +78,7 @@ read_lua(files("describe.lua")[1], "describe.")
 read_lua(files("scenes_folder.lua")[1], "scenes.")
 read_lua(files("statistics.lua")[1], "statistics.")
 
--- ---- the reference -------------------------------------------------------------------------------
+-- ---- the reference ----------------------------------------------------------------------------
 
 local function sorted(names)
   local list = {}
