@@ -44,14 +44,14 @@ local function read_c(path)
   end
 end
 
--- The functions of a Lua module, as PREFIX and name: M.NAME, methods of the class Config, or entries
--- of a table of methods.
+-- The functions of a Lua module, as PREFIX and name: M.NAME, methods of the class Config, or those
+-- in a table of methods.
 local function read_lua(path, prefix)
   local comment = {}
   for line in io.lines(path) do
     local text, name = line:match("^ *%-%- (.*)"), line:match("^M%.([%w_]+) = part")
     local arguments
-    if not name then name, arguments = line:match("^function [MC][onfig]*[.:]([%w_]+)(%b())") end
+    if not name then name, arguments = line:match("^function %u[%l]*[.:]([%w_]+)(%b())") end
     if not name then name, arguments = line:match("^  ([%w_]+) = function(%(.*)") end
     if arguments then
       arguments = arguments:match("%b()"):gsub("^%(session,? ?", "(")
