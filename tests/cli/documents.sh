@@ -78,7 +78,7 @@ for page in README.md .github/CONTRIBUTING.md core/README.md core/FORMATS.md cor
     plugins/template/README.md experiments/README.md experiments/STATISTICS.md tests/README.md; do
     [ -f "$STEPWISE_SOURCE/$page" ] || fail "$page is not there"
     for path in $(grep -o '`[a-z.][^` ]*/[^` ]*`' "$STEPWISE_SOURCE/$page" | tr -d '`' |
-        grep -E '^(core|plugins|experiments|tests|plots|\.github)/' | grep -v 'NAME\|RUN\|[*{<]\|\.\.\|\.la$\|\.so$\|\.s*libs'); do
+        grep -E '^(core|plugins|experiments|tests|plots|\.github)/' | grep -v 'NAME\|RUN\|FOLDER\|[*{<]\|\.\.\|\.la$\|\.so$\|\.s*libs'); do
         count=$((count + 1))
         [ -e "$STEPWISE_SOURCE/$path" ] || fail "$page names $path, which is not there"
     done
