@@ -52,6 +52,7 @@ endif
 libsw_lua_la_SOURCES = $(lua_sources) core/lua/binding/modules.h
 nodist_libsw_lua_la_SOURCES = core/lua/modules.c
 libsw_lua_la_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
+EXTRA_DIST += core/README.md core/FORMATS.md
 EXTRA_DIST += $(lua_modules) core/lua/embed.sh core/lua/stepwise.sym
 CLEANFILES += core/lua/modules.c
 core/lua/modules.c: $(lua_modules) core/lua/embed.sh Makefile

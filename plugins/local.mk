@@ -59,7 +59,8 @@ plugins_fusion_concat_la_CPPFLAGS = $(plugin_cppflags)
 plugins_fusion_concat_la_LDFLAGS = $(plugin_ldflags)
 
 # What a stranger copies.
-EXTRA_DIST += plugins/template/stage.c plugins/template/Makefile plugins/template/README.md
+EXTRA_DIST += plugins/template/stage.c plugins/template/Makefile plugins/template/README.md \
+	plugins/README.md
 
 # The installation works by itself: its plugins, its scripts, and the template built against it.
 installcheck-local:

@@ -193,6 +193,8 @@ tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
 script_tests += tests/cli/golden.sh
 test_data += tests/golden/runs.tsv
 script_tests += tests/lua/check_equal.lua
+# What the documents say.
+script_tests += tests/cli/plugin_guide.sh tests/lua/check_reference.lua tests/cli/documents.sh
 unit_programs += tests/unit/check_duplicates
 tests_unit_check_duplicates_SOURCES = tests/unit/check_duplicates.c tests/unit/unit.h
 # What a plugin is given, and what is left when a system call or malloc fails.

@@ -6,8 +6,8 @@ local scenes = require "stepwise.scenes.scenes_folder"
 require "stepwise.config.sessions"
 
 return {
-  version = core.version,
-  -- descriptions, for scripts
+  version = core.version, -- of this program, "0.1.0"
+  -- descriptions, for experiment scripts
   stage = core.door(describe.stage),
   embedding = core.door(describe.embedding),
   fusion = core.door(describe.fusion),
@@ -16,18 +16,18 @@ return {
   load = core.door(describe.load),
   -- sessions: configs, training, evaluation, inspection
   session = core.session,
-  config_keys = function() return keys end,
+  config_keys = function() return keys end, -- every key but the model's: see config_keys.lua
   -- data
   dataset = core.dataset,
   scenes = core.door(scenes.write),
-  scenes_defaults = scenes.defaults,
+  scenes_defaults = scenes.defaults, -- the options of scenes, each with its default
   is_generated = core.is_generated,
   tokenize = core.tokenize,
-  -- help for everyone who writes a tool
+  -- help for tools
   json_encode = core.json_encode,
   json_decode = core.json_decode,
   json_array = core.json_array,
-  json_null = core.json_null,
+  json_null = core.json_null, -- what stands for null in tables
   near_miss = core.near_miss,
-  statistics = require "stepwise.results.statistics",
+  statistics = require "stepwise.results.statistics", -- functions on lists of numbers, below
 }

@@ -65,10 +65,9 @@ static int push_answer(lua_State *L, struct sw_lua_box *box, const struct sw_err
     return 1;
 }
 
-/* session:explain{checkpoint =, config =, data =, split =, images =, vocab =, precaps =, image =,
- * caption = or text =}: see train/explain.h; image is a name or a number, caption (0 when there is
- * no text) one of its own.
- */
+/* session:explain{checkpoint =, data =, split =, images =, vocab =, precaps =, image =, caption =
+ * or text =}: see train/explain.h; image is a name or a number, caption (0 when there is no text)
+ * one of its own. (sessions.lua adds config =.) */
 static int explain(lua_State *L)
 {
     struct sw_error error = {0};
@@ -87,8 +86,8 @@ static int explain(lua_State *L)
 
 enum { TOP = 5 };
 
-/* session:find{checkpoint =, config =, data =, split =, images =, vocab =, precaps =, text = or
- * image =, top =, first =, count =}: see train/search.h */
+/* session:find{checkpoint =, data =, split =, images =, vocab =, precaps =, text = or image =, top
+ * =, first =, count =}: see train/search.h. (sessions.lua adds config =.) */
 static int find(lua_State *L)
 {
     struct sw_error error = {0};

@@ -226,7 +226,7 @@ static int encode(lua_State *L)
     return 1;
 }
 
-/* json_decode(text) */
+/* json_decode(text): a plain value; null is json_null. */
 static int decode(lua_State *L)
 {
     size_t length;

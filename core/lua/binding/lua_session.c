@@ -27,8 +27,9 @@ static int use_plugin_path(lua_State *L)
     return 0;
 }
 
-/* session([{threads =, plugin_path =}]): threads 0 or none: one for each CPU; plugin_path: files
- * and folders with ':' between that come before all others, "": no plugins. */
+/* session([{threads =, plugin_path =}]): threads, operations and plugins; everything that computes
+ * is a method of one. threads 0 or none: one for each CPU; plugin_path: files and folders with ':'
+ * between that come before all others, "": no plugins. */
 static int new_session(lua_State *L)
 {
     int threads = 0;

@@ -21,7 +21,9 @@ static struct lua_trainer *trainer_at(lua_State *L)
 }
 
 /* session:train(config, run [, {resume =, keep_state =, command =, id =, known = a list of
- * stamps, before = the config of the folder, when that ends elsewhere}]) */
+ * stamps}]): a trainer that writes to the run folder `run`, made by this call unless it resumes
+ * one; nothing is trained yet. keep_state: the state stays when the run is done, for more epochs.
+ * (sessions.lua adds before =, the folder's config when that ends elsewhere.) */
 static int open_trainer(lua_State *L)
 {
     struct sw_error error = {0};
@@ -56,6 +58,7 @@ static int open_trainer(lua_State *L)
     return 1;
 }
 
+/* trainer:close(): does not save; what the run folder holds stays good. */
 static int close_trainer(lua_State *L)
 {
     struct lua_trainer *trainer = luaL_checkudata(L, 1, TRAINER);
@@ -123,8 +126,12 @@ static void push_event(lua_State *L, const struct sw_event *event)
     }
 }
 
-/* trainer:next(): one step or evaluation; {kind = "step" | "evaluated" | "warning" | "done", ..},
- * or {kind = "interrupted"} when a signal ended it early: the trainer can be saved and closed. */
+/* trainer:next(): one step or evaluation; an event {kind =, step =, total_steps =, epoch = from 0,
+ * epochs =, step_in_epoch = from 1, steps_in_epoch =, seconds = of this event, ..}. kind "step" has
+ * samples, loss (summed over the batch), loss_per_sample, grad_norm (before clipping), lr,
+ * samples_per_second, data_seconds; "evaluated" has dev (the metrics) and best; "warning" has text;
+ * "done" has dev, test, best_step, best_epoch, total_seconds. {kind = "interrupted"}: a signal
+ * ended it early; the trainer can be saved and closed. */
 static int next_event(lua_State *L)
 {
     struct sw_event event = {0};
@@ -147,7 +154,7 @@ static int next_event(lua_State *L)
     return 1;
 }
 
-/* trainer:save(): all that is needed to resume. */
+/* trainer:save(): writes all that is needed to resume. */
 static int save(lua_State *L)
 {
     struct sw_error error = {0};
@@ -159,7 +166,7 @@ static int save(lua_State *L)
     return 0;
 }
 
-/* trainer:path(): of the run folder */
+/* trainer:path(): the run folder's. */
 static int path(lua_State *L)
 {
     lua_pushstring(L, sw_trainer_path(trainer_at(L)->trainer));
@@ -181,7 +188,7 @@ static int words(lua_State *L)
     return 1;
 }
 
-/* trainer:config(): a plain table */
+/* trainer:config(): the run's config, as a plain table. */
 static int config_of(lua_State *L)
 {
     sw_lua_push_json(L, sw_trainer_config(trainer_at(L)->trainer));

@@ -49,9 +49,9 @@ static const char *needed_text(lua_State *L, int index, const char *name)
 
 enum { MOST_CHECKPOINTS = 64 };
 
-/* session:evaluate{checkpoints = {..}, configs = {..}, data =, split =, vocab =, images =, folds =,
- * sims =, all_dev_captions =, precaps =}: the metrics, and coverage = a list of each checkpoint's
- * (data/coverage.h) */
+/* session:evaluate{checkpoints = {..}, data =, split =, vocab =, images =, folds =, sims =,
+ * all_dev_captions =, precaps =}: the metrics, and coverage = a list of each checkpoint's
+ * (data/coverage.h). (sessions.lua adds configs =, one per checkpoint.) */
 static int evaluate(lua_State *L)
 {
     struct sw_error error = {0};
@@ -124,7 +124,7 @@ static int describe(lua_State *L)
     return push_description(L, box, &error);
 }
 
-/* session:describe_checkpoint(path, config) */
+/* session:describe_checkpoint(path): the same of a checkpoint. (sessions.lua adds its config.) */
 static int describe_checkpoint(lua_State *L)
 {
     struct sw_error error = {0};
@@ -211,7 +211,9 @@ static int try(lua_State *L)
     return 1;
 }
 
-/* session:gradients{checkpoint =, config =, data =, split =, vocab =, batch =, out =}: the loss */
+/* session:gradients{checkpoint =, data =, split =, vocab =, batch =, out =}: the summed loss on the
+ * first `batch` images, each with its first caption; the gradient of every trained parameter goes
+ * to the safetensors file `out`. (sessions.lua adds config =.) */
 static int gradients(lua_State *L)
 {
     double loss = 0;

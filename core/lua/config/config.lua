@@ -337,6 +337,7 @@ end
 function Config.close() end
 Config.__close = Config.close
 
+-- Another config, which changes by itself.
 function Config:copy()
   return setmetatable({ session = self.session, parts = self.parts, value = self.value }, Config)
 end
@@ -422,10 +423,12 @@ function Config:difference(other)
   return difference(self:portable(), other:portable(), "")
 end
 
+-- JSON of portable() on one line.
 function Config:portable_text()
   return json_text.text(self:portable(), 0)
 end
 
+-- JSON of hashed() on one line.
 function Config:hashed_text()
   return json_text.text(self:hashed(), 0)
 end

@@ -47,7 +47,7 @@ local function expect(value, kind, what)
   return value
 end
 
--- KIND "plugin" or KIND "plugin" { options }
+-- The function that describes a use of a plugin.
 local function part(kind, check_part)
   return function(name)
     expect(name, "string", kind)
@@ -65,15 +65,21 @@ local function part(kind, check_part)
   end
 end
 
+-- stage "PLUGIN" { OPTION = value, .. }: an alignment stage; what it leaves out has its default,
+-- and so has all of stage "PLUGIN". score = false: computed for later stages, not added to the
+-- score.
 M.stage = part("stage", function(stage)
   model.stage(parts, stage, 1)
 end)
 
+-- embedding "PLUGIN" { word_dim =, OPTION = value, .. }: the word vectors, word_dim numbers per
+-- table.
 M.embedding = part("embedding", function(embedding)
   model.embedding(parts, embedding)
 end)
 
--- Checked with the stage that uses it.
+-- fusion "PLUGIN" { OPTION = value, .. }: for the option of a stage that takes a fusion, with which
+-- it is checked; its bare name says the same without options.
 M.fusion = part("fusion", function() end)
 
 -- "key=value" of each entry of a table of changes, in the order of the keys: first what chooses
@@ -130,8 +136,8 @@ local function config_of(experiment)
   return config
 end
 
--- experiment { name =, model = {..}, train = {..}, data = {..}, seed =, on_scenes = {..} }
--- data.tests: as a table's
+-- experiment { name =, model = {..}, train = {..}, data = {..}, seed =, on_scenes = {..} }: one
+-- model and how it is trained; `stepwise help keys` lists all keys. data.tests: as a table's tests.
 -- on_scenes: changes for when the data is the generated set, as key = value of the command line.
 function M.experiment(t)
   expect(t, "table", "experiment")
@@ -258,12 +264,13 @@ function M.apply_row(config, row)
   within_row(composition.check, M.session(), config)
 end
 
--- table { title =, base = experiment, rows = {{ name =, changes.., paper = .. }, ..},
---         reference = the row that others are compared with, note =, tests = }
--- paper = {text = {R@1, R@5, R@10}, image = {..}, rsum =}: what the paper prints, R@10 as it has
---         it; with tests { NAME = such a one, .. }
--- tests = { NAME = { split =, images =, folds = }, .. }, or a list of { name = NAME, .. }: each run
---         is evaluated on all of them; what one leaves out is data.test_split, test_images, folds
+-- table { title =, base = an experiment, rows = {{ name =, CHANGES.., paper = }, ..}, reference =,
+-- note =, tests = }: an ablation. CHANGES: what a row changes of the base, as key = value of the
+-- command line; a stage's option is ["l2l.lambda"] = 9. reference: the name of the row that the
+-- others are compared with. paper: { text = { R@1, R@5, R@10 }, image = { .. }, rsum = } as
+-- printed, R@10 where there is one; with tests, { NAME = such a one, .. }. tests: { NAME = { split
+-- =, images =, folds = }, .. }, or a list of { name = NAME, .. }: each run is evaluated on all of
+-- them; what one leaves out is data.test_split, data.test_images, data.folds.
 function M.table(t)
   expect(t, "table", "table")
   if checked[t] and checked[t].text and checked[t].text == text_of(t) then return t end
@@ -309,7 +316,7 @@ end
 
 -- ---- other scripts ---------------------------------------------------------------------------
 
--- load "shan_t2i.lua": what the script beside this one returns.
+-- load "FILE.lua": what the script beside this one returns.
 function M.load(path)
   return script.run(script.beside_current(expect(path, "string", "load")))
 end

@@ -81,6 +81,7 @@ core.extend_session {
   part = part,
   resolve = Config.resolve,
 
+  -- The resolved config of a checkpoint, as a plain table.
   checkpoint_config = function(session, path) return of_checkpoint(session, path):table() end,
 
   describe_checkpoint = function(session, path)
@@ -100,8 +101,8 @@ core.extend_session {
   find = with_config(raw.find),
   gradients = with_config(raw.gradients),
 
-  -- The results of find as a list of { index =, id =, score =, caption = its text .. }; id and
-  -- caption are nil where there is none.
+  -- For the same request, the results of find as a list of { index =, id =, score =, caption = its
+  -- text, .. }; id and caption are nil where there is none.
   search = function(session, request)
     local results = session:find(request).results
     for _, result in ipairs(results) do

@@ -1,6 +1,7 @@
 -- statistics.lua: what a few seeds say.
 local M = {}
 
+-- Of a list of one number or more.
 function M.mean(x)
   assert(#x > 0, "the mean of nothing")
   local sum = 0.0
@@ -96,8 +97,9 @@ end
 
 -- ---- many tests ------------------------------------------------------------------------------
 
--- Holm's step-down correction: the chance that one of true null hypotheses is refused stays below
--- 5 % when those with a corrected p below 0.05 are. Keys as in p; the order of p does not matter.
+-- Corrects p by Holm's step-down method: the chance that one of true null hypotheses is refused
+-- stays below 5 % when those with a corrected p below 0.05 are. Keys as in p; the order of p does
+-- not matter.
 function M.holm(p)
   local keys, corrected, largest = {}, {}, 0.0
   for key in pairs(p) do keys[#keys + 1] = key end

@@ -125,10 +125,10 @@ local function write_split(dir, number, o, codes)
   features:commit()
 end
 
--- Writes {train,dev,test}_ims.npy (N,k,F) and _ims_bbx.npy (N,k,4) as float32, _caps.txt, _ids.txt,
--- the word vectors scenes.glove.txt and README.txt, which says that all of it is generated, to the
--- folder `dir`; makes the folder when only its parent is there. The same options give the same
--- bytes. options: those of `defaults`; nil: all of them.
+-- scenes(dir [, options]): writes a generated data set to the folder `dir`, which is made when only
+-- its parent is there: {train,dev,test}_ims.npy (N,k,F) and _ims_bbx.npy (N,k,4) as float32,
+-- _caps.txt, _ids.txt, the word vectors scenes.glove.txt, and README.txt, which says that all of it
+-- is generated. The same options give the same bytes; they are those of scenes_defaults.
 function M.write(dir, options)
   local o = with_defaults(options)
   claim_folder(dir)

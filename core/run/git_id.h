@@ -1,0 +1,1 @@
+#define SW_GIT_ID "2395e62258f7"
