@@ -1,5 +1,5 @@
-/* coverage_exit.h -- included first in every file of a build that counts lines: a process that ends by
- * _exit(), as a fork or a signal handler does, writes its counts too. */
+/* coverage_exit.h -- included first in every file of a build that counts lines: a process that ends
+ * by _exit(), as a fork or a signal handler does, writes its counts too. */
 #ifndef SW_TESTS_COVERAGE_EXIT_H
 #define SW_TESTS_COVERAGE_EXIT_H
 
