@@ -165,8 +165,6 @@ script_tests += tests/lua/check_test_sets.lua
 script_tests += tests/lua/check_results.lua tests/cli/latex.sh
 test_data += tests/golden/bootstrap.tsv tests/golden/statistics.tsv tests/golden/make_statistics.py
 test_data += tests/golden/simulate_differences.py
-# Sweeps: plans, claims, kills.
-script_tests += tests/cli/sweep_kill.sh
 # Sweeps: plans, claims, kills, crashes, clusters.
 script_tests += tests/lua/check_sweep.lua tests/lua/check_two_hosts.lua tests/cli/sweep_crash.sh tests/cli/sweep_kill.sh \
 	tests/cli/sweep_slurm.sh

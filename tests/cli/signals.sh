@@ -31,8 +31,9 @@ has_steps() { [ -e "$1/metrics.tsv" ] && [ "$(wc -l <"$1/metrics.tsv")" -gt 3 ];
 # status of the run that was started last
 status_of() { wait "$process" && status=0 || status=$?; }
 
+# A test that runs under nohup has SIGHUP ignored, and so would the run.
 for signal in INT TERM HUP USR1 XCPU; do
-    "$STEPWISE" train tiny.lua --data data --out "$signal" dev_images=4 >"$signal.out" 2>&1 &
+    env --default-signal="$signal" "$STEPWISE" train tiny.lua --data data --out "$signal" dev_images=4 >"$signal.out" 2>&1 &
     process=$!
     until_so has_steps "$signal"
     kill -s "$signal" $process
