@@ -1,1 +1,0 @@
-#define SW_GIT_ID "2395e62258f7"
