@@ -109,7 +109,7 @@ unit.test("a model can be described without data", function()
   unit.equal(session:describe(config).assumed, true)
 end)
 
--- ---- every key, every error -----------------------------------------------------------------------
+-- ---- every key, every error ---------------------------------------------------------------------
 
 -- "train.lr", "model.stages.1.fusion.plugin" (from 0): the value as JSON
 local function at(config, path)
@@ -155,11 +155,12 @@ unit.test("numbers that no decimal text holds exactly come back as the same conf
   unit.equal(second:table().train.lr == first:table().train.lr, true)
 end)
 
-unit.test("the order of keys, a name in place of a table and a second pass make one model", function()
+unit.test("the order of keys, a name for a table and a second pass make one model", function()
   local a = session:resolve { model = { stages = { "l2l", { fusion = "sum", plugin = "g2l" } },
     dim = 64 } }
   local b = session:resolve { model = { dim = 64.0, direction = "both", stages = {
-    { plugin = "l2l", mu = 0.3 }, { plugin = "g2l", score = true, fusion = { plugin = "sum" } } } } }
+    { plugin = "l2l", mu = 0.3 }, { plugin = "g2l", score = true,
+      fusion = { plugin = "sum" } } } } }
   unit.equal(a:text(), b:text())
   unit.equal(session:resolve(a:table()):text(), a:text())
 end)
@@ -306,7 +307,8 @@ for _, case in ipairs {
   { '{"direction": null}', "expected one of both, t2i, i2t, found null" },
   { '{"embedding": "glov"}', "did you mean 'glove'?" },
   { '{"embedding": 3}', "model.embedding: expected a plugin's name or a table" },
-  { '{"embedding": {"plugin": "glove", "wordim": 3}}', "no option 'wordim' in embedding glove; did you mean 'word_dim'?" },
+  { '{"embedding": {"plugin": "glove", "wordim": 3}}',
+    "no option 'wordim' in embedding glove; did you mean 'word_dim'?" },
   { '{"embedding": {"word_dim": -1}}', "model.embedding.word_dim: expected a whole number" },
   { '{"stages": {}}', "model.stages: expected a list of 1 to 32 stages, found a table" },
   { '{"stages": []}', "a list that is empty" },
@@ -314,21 +316,25 @@ for _, case in ipairs {
   { '{"stages": [{}]}', "model.stages[1]: expected a plugin's name" },
   { '{"stages": [{"plugin": ""}]}', "model.stages[1]: expected a plugin's name" },
   { '{"stages": ["l2l", "l2l"]}', "'l2l' is there twice (1 and 2)" },
-  { '{"stages": [{"plugin": "l2l", "lamda": 3}]}', "no option 'lamda' in l2l; did you mean 'lambda'?" },
+  { '{"stages": [{"plugin": "l2l", "lamda": 3}]}',
+    "no option 'lamda' in l2l; did you mean 'lambda'?" },
   { '{"stages": [{"plugin": "l2l", "lambda": true}]}', "l2l.lambda: expected a number" },
   { '{"stages": [{"plugin": "l2l", "mu": 1.5}]}', "l2l.mu: expected a number from 0 to 1" },
-  { '{"stages": [{"plugin": "l2l", "score": "yes"}]}', "l2l.score: expected true or false, found 'yes'" },
+  { '{"stages": [{"plugin": "l2l", "score": "yes"}]}',
+    "l2l.score: expected true or false, found 'yes'" },
   { '{"stages": [{"plugin": "l2l", "score": false}]}', "expected at least one stage" },
   { '{"stages": [{"plugin": "l2l", "attention_norm": "cosin"}]}', "did you mean 'cosine'?" },
-  { '{"stages": ["l2l", {"plugin": "g2l", "fusion": "gat"}]}', "g2l.fusion: no fusion 'gat'; did you mean 'gate'?" },
-  { '{"stages": ["l2l", {"plugin": "g2l", "fusion": []}]}', "g2l.fusion: expected a plugin's name" },
+  { '{"stages": ["l2l", {"plugin": "g2l", "fusion": "gat"}]}',
+    "g2l.fusion: no fusion 'gat'; did you mean 'gate'?" },
+  { '{"stages": ["l2l", {"plugin": "g2l", "fusion": []}]}',
+    "g2l.fusion: expected a plugin's name" },
 } do
   unit.test("a wrong model is misuse that says where and what was meant: " .. case[1], function()
     unit.fails(2, case[2], session.resolve, session, { model = sw.json_decode(case[1]) })
   end)
 end
 
-unit.test("what changes a run's numbers changes its hash, and a path or thread count does not", function()
+unit.test("a hash changes with what changes a run's numbers, not with paths and threads", function()
   local config = session:resolve()
   local first = config:hash()
   for _, assignment in ipairs { "name=x", "threads=3", "data.dir=/x", "glove=/y", "vocab=z",
@@ -379,7 +385,7 @@ for _, case in ipairs {
   { '[{"name": "x", "images": -1}]', "data.tests[1].images: expected a whole number" },
   { '[{"name": "A b"}, {"name": "a-B"}]', "the same file ranks-a-b.npy" },
 } do
-  unit.test("a wrong list of test sets is misuse that says what was expected: " .. case[1], function()
+  unit.test("a wrong list of test sets says what was expected: " .. case[1], function()
     unit.fails(2, case[2], session.resolve, session,
       { data = { tests = sw.json_decode(case[1]) } })
   end)

@@ -7,7 +7,7 @@ local M = {}
 
 local FAR <const> = 2e9 -- a bound that far says nothing
 
--- "0 to 1", "0 or more", "a | b"; "" where anything goes. option: of config_keys.lua or of a plugin.
+-- "0 to 1", "0 or more", "a | b"; "" where anything goes. option: a key of a config, or a plugin's.
 function M.range(option)
   local words = M.choices(option)
   if words then return (words:gsub(" ", " | ")) end
@@ -32,7 +32,8 @@ local function typed(preset)
 end
 
 local function row_of(key, option, preset, words)
-  return { key = key, preset = preset or option.preset ~= nil and typed(option.preset) or "", doc = option.doc or "",
+  preset = preset or option.preset ~= nil and typed(option.preset) or ""
+  return { key = key, preset = preset, doc = option.doc or "",
     choices = words or M.choices(option), range = M.range(option) }
 end
 

@@ -152,10 +152,14 @@ local function unknown_key(config, section, name)
   for _, key in ipairs(keys) do
     if not section or key.section == section then names[#names + 1] = key.name end
   end
-  if section then values.fail("no option '%s' in %s%s", shown, section, core.suggest(shown, names)) end
+  if section then
+    values.fail("no option '%s' in %s%s", shown, section, core.suggest(shown, names))
+  end
   table.move(model_keys, 1, #model_keys, #names + 1, names)
   for _, stage in ipairs(config.model.stages) do
-    if stage[name] ~= nil then owners[#owners + 1] = string.format("'%s.%s'", stage.plugin, name) end
+    if stage[name] ~= nil then
+      owners[#owners + 1] = string.format("'%s.%s'", stage.plugin, name)
+    end
   end
   if #owners > 0 then
     values.fail("no option '%s'; did you mean %s?", shown, table.concat(owners, " or "))
@@ -311,10 +315,10 @@ local function apply(self, config, assignment)
 end
 
 -- Applies "key=value"; gives the config itself; after an error it is as it was. Keys: a dotted path
--- ("train.lr", "model.dim", "model.embedding.plugin"), a path's last word where that is clear ("lr",
--- "dim", "train_images"), "embedding" and "word_dim", "fusion" (of every stage that fuses), "stages"
--- (names with ',' between; stages that were there keep their options), and an option of a stage, of
--- the embedding or of a stage's fusion: "STAGE.lambda", "STAGE.score", "STAGE.fusion",
+-- ("train.lr", "model.dim", "model.embedding.plugin"), a path's last word where that is clear
+-- ("lr", "dim", "train_images"), "embedding" and "word_dim", "fusion" (of every stage that fuses),
+-- "stages" (names with ',' between; stages that were there keep their options), and an option of a
+-- stage, of the embedding or of a stage's fusion: "STAGE.lambda", "STAGE.score", "STAGE.fusion",
 -- "STAGE.fusion.NAME", "embedding.NAME".
 function Config:override(assignment)
   local changed = json_text.copy(self.value)
@@ -331,7 +335,7 @@ function Config:set_tests(list)
   self.value = changed
 end
 
--- ---- views ---------------------------------------------------------------------------------------
+-- ---- views --------------------------------------------------------------------------------------
 
 -- For `local config <close> = ..`; nothing has to be released.
 function Config.close() end
@@ -371,8 +375,8 @@ local function is_default(value, preset)
   return value == preset
 end
 
--- What is hashed: the same without what was added later and says nothing, so that the hashes of runs
--- that were made before these keys were there stay as they are.
+-- What is hashed: the same without what was added later and says nothing, so that the hashes of
+-- runs that were made before these keys were there stay as they are.
 function Config:hashed()
   local result = self:portable()
   for _, key in ipairs(keys) do
@@ -396,7 +400,7 @@ function Config:id(data, plugins)
   return self:hash(core.json_encode { data = data, plugins = plugins })
 end
 
--- The first difference of two plain values, as "train.lr is 0.001 there and 0.0002 here"; nil: none.
+-- The first difference of two plain values, as "train.lr is 0.001 there and 0.0002 here", or nil.
 local function difference(there, here, path)
   if type(there) == "table" and type(here) == "table"
     and core.is_array(there) == core.is_array(here) then
@@ -418,7 +422,7 @@ local function difference(there, here, path)
   return string.format("%s is %s there and %s here", path, values.found(there), values.found(here))
 end
 
--- The first key in which two configs decide other numbers, with both values; nil when there is none.
+-- The first key in which two configs decide other numbers, with both values, or nil.
 function Config:difference(other)
   return difference(self:portable(), other:portable(), "")
 end
@@ -445,9 +449,9 @@ function Config:same_but_end(other)
   return self:endless_text() == other:endless_text()
 end
 
--- The fingerprints of the data that it reads, all splits of which are opened and have to fit. known:
--- a list of stamps; all values of the splits that are not among them are read, and the stamps of all
--- are the second result.
+-- The fingerprints of the data that it reads, all splits of which are opened and have to fit.
+-- known: a list of stamps; all values of the splits that are not among them are read, and the
+-- stamps of all are the second result.
 function Config:sources(known)
   return self.session:sources(self, known)
 end

@@ -131,7 +131,9 @@ function M.check_stages(stages)
 end
 
 function M.stages(parts, given)
-  if given == nil then given = core.json_array(table.move(preset.stages, 1, #preset.stages, 1, {})) end
+  if given == nil then
+    given = core.json_array(table.move(preset.stages, 1, #preset.stages, 1, {}))
+  end
   local list = type(given) == "table" and core.is_array(given)
   if not list or #given == 0 or #given > MOST_STAGES then
     values.fail("model.stages: expected a list of 1 to %d stages, found %s%s", MOST_STAGES,

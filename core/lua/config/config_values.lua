@@ -1,8 +1,8 @@
 -- config_values.lua: one value of a config, checked against what its key takes.
 --
--- A declaration is what config_keys.lua and the plugins' options share: kind, least, most, above_least,
--- choices. Errors are misuse; they begin with the key's dotted path and say what was expected and
--- what was found.
+-- A declaration is what config_keys.lua and the plugins' options share: kind, least, most,
+-- above_least, choices. Errors are misuse; they begin with the key's dotted path and say what was
+-- expected and what was found.
 local core = require "stepwise.core"
 local json_text = require "stepwise.config.json_text"
 
@@ -135,7 +135,9 @@ local function check_set(set, where)
     end
     add("split", split)
   end
-  if set.images ~= nil then add("images", checks.integer(set.images, IMAGES, where .. ".images")) end
+  if set.images ~= nil then
+    add("images", checks.integer(set.images, IMAGES, where .. ".images"))
+  end
   if set.folds ~= nil then add("folds", checks.integer(set.folds, FOLDS, where .. ".folds")) end
   return json_text.ordered(result, order), file
 end

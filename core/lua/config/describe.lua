@@ -168,7 +168,8 @@ local function text_of(value)
   return fine and written or nil
 end
 
-local checked = setmetatable({}, { __mode = "k" }) -- {text =, config =} by experiment, {text =} by table
+-- {text =, config =} by experiment, {text =} by table
+local checked = setmetatable({}, { __mode = "k" })
 
 -- The resolved config of an experiment, of the caller's own; tests: in the place of its data.tests.
 function M.resolved(experiment, tests)

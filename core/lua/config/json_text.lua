@@ -59,7 +59,8 @@ function M.text(value, indent)
     if #parts == 0 then return open .. close end
     if indent == 0 then return open .. table.concat(parts, ", ") .. close end
     local line = "\n" .. (" "):rep(indent * depth)
-    return open .. line .. (" "):rep(indent) .. table.concat(parts, "," .. line .. (" "):rep(indent))
+    local deeper = line .. (" "):rep(indent)
+    return open .. deeper .. table.concat(parts, "," .. deeper)
       .. line .. close
   end
   return put(value, 0)

@@ -40,8 +40,8 @@ local function with_config(method)
   end
 end
 
--- A run folder's own config must decide the same numbers as the one that is given, but for where the
--- run ends: then it is given back.
+-- A run folder's own config must decide the same numbers as the one that is given, but for where
+-- the run ends: then it is given back.
 local function check_folder(session, config, run)
   local path = run .. "/config.json"
   if not core.file_kind(path) then return nil end
@@ -55,7 +55,9 @@ local function check_folder(session, config, run)
 end
 
 local raw = {}
-for _, name in ipairs { "evaluate", "explain", "find", "gradients", "describe_checkpoint", "train" } do
+for _, name in ipairs {
+  "evaluate", "explain", "find", "gradients", "describe_checkpoint", "train",
+} do
   raw[name] = core.session_method(name)
 end
 

@@ -57,8 +57,8 @@ local function read_config(path)
   return config
 end
 
--- {config = or resolved =, on_scenes =, file =, run =, label =} of an experiment script, a config.json
--- (file = its path), or a run folder (run = its path).
+-- {config = or resolved =, on_scenes =, file =, run =, label =} of an experiment script, a
+-- config.json (file = its path), or a run folder (run = its path).
 function M.experiment(path)
   local base = path:match("([^/]+)/*$") or path
   if core.file_kind(path) == "folder" then

@@ -2,8 +2,8 @@
 --
 -- A run that crashes ends that run and never the sweep. A run is started by the process that holds
 -- its claim, DIR/claims/NAME, so several sweeps can work in one folder; what another one has in
--- hand is waited for. The run's own process holds its folder (train/claim.h), so that one whose sweep
--- was killed is not started a second time while it still saves.
+-- hand is waited for. The run's own process holds its folder (train/claim.h), so that one whose
+-- sweep was killed is not started a second time while it still saves.
 local claims = require "stepwise.sweep.claim"
 local core = require "stepwise.core"
 local plan_of = require "stepwise.sweep.plan"
