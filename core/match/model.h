@@ -110,7 +110,7 @@ struct sw_tensor *sw_model_score(struct sw_model *model, struct sw_graph *graph,
 /* Encoded images or captions, kept outside any graph. */
 struct sw_encoded {
     float *rows;   /* (sum of rows, D); region rows in the order of struct sw_examples */
-    int groups, k; /* images or captions; k regions an image (0 for captions) */
+    int groups, k; /* images or captions; k regions per image (0 for captions) */
     int *count;    /* (groups) fragments of each */
     int *first;    /* (groups + 1) first row, for captions only */
     size_t room;   /* rows there is room for */

@@ -23,7 +23,7 @@ options give the same bytes. What is measured on them says nothing about photogr
     size("train", "images of the split train"),
     size("dev", "images of the split dev"),
     size("test", "images of the split test"),
-    size("regions", "k, regions an image"),
+    size("regions", "k, regions per image"),
     size("features", "F, numbers a region"),
     size("word_dim", "W, numbers a word vector"),
     { "noise", "X", string.format("of a feature, against 1 for its class (%s)",

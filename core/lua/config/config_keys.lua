@@ -39,7 +39,7 @@ key("", "seed", integer(0, (1 << 53) - 1), 0,
 key("", "threads", integer(0, 256), 0,
   "0: as many as there are CPUs; the results are the same", inert)
 
-key("train", "batch", integer(2, 65536), 128, "captions a step")
+key("train", "batch", integer(2, 65536), 128, "captions per step")
 key("train", "epochs", integer(1, 1000000), 30, "passes over all captions")
 key("train", "lr", number(0, 100, true), 0.0002, "Adam's learning rate")
 key("train", "decay_epoch", integer(0, 1000000), 15,
@@ -52,7 +52,7 @@ key("train", "clip", number(0, NO_LIMIT), 2.0, "most global gradient norm; 0: no
 key("train", "same_image", { kind = "choice", choices = { "negative", "exclude" } }, "negative",
   "captions of the same image within a batch: negatives, or left out")
 key("train", "eval_every", integer(0, MOST_STEPS), 0,
-  "steps between dev evaluations; 0: one an epoch")
+  "steps between dev evaluations; 0: one per epoch")
 key("train", "checkpoint_every", integer(0, MOST_STEPS), 0,
   "steps between two saves of the state, besides the end of each epoch; 0: by time only", inert)
 key("train", "checkpoint_seconds", integer(0, MOST_STEPS), 300,
