@@ -5,12 +5,14 @@
  * through the table of host functions (struct sw_host), which every tile, batch and model brings
  * along.
  *
- * Kinds of plugin: alignment stages, word embeddings, fusions, and the tensor operations they
- * bring.
+ * Kinds of plugin: word embeddings, encoder blocks, poolings, alignment stages, fusions, losses,
+ * and the tensor operations they bring.
  *
  * Letters for shapes, here and everywhere:
  *   I images   C captions   k regions of an image   n words of a caption   F region features
  *   W word width   D joint width   V vocabulary   L lanes (SW_LANES pairs side by side)   R rows
+ *   N fragment rows of a batch, padding included   G group rows: one per image (I rounded up to a
+ *   multiple of SW_LANES) or one per caption (C)
  *
  * Lifetimes: descriptors are static. `self` and parameters live as long as the model. Tensors,
  * vectors and scratch live until the end of the tile or batch they were made in. A plugin never
@@ -20,16 +22,22 @@
  * failed, does nothing and returns NULL, so a stage is a straight run of calls; the host reports
  * once, at the end, in the words of the first failure.
  *
- * Threads: `init` and `prepare` run on one thread. `score` and `fuse` run on many at once, each
- * with a tile of its own; they must not write to `self` or to `prepared`. */
+ * Threads: everything runs on one thread but `score` and `fuse`, which run on many at once, each
+ * with a tile of its own; they must not write to `self` or to `prepared`.
+ *
+ * Names of parameters and buffers are relative: the host puts a prefix before them that belongs to
+ * this use of the plugin, so that one plugin can stand in a model twice ("l2l.", then "l2l_2."). */
 #ifndef STEPWISE_PLUGIN_H
 #define STEPWISE_PLUGIN_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Rises with any change of a struct below; a plugin built for another number is refused. */
-#define SW_ABI 1u
+/* Rises when a member of a struct below moves or changes its meaning; a plugin built for another
+ * number is refused. Members are appended to descriptors and to the host table without a new
+ * number: the plugin says its sizes (SW_PLUGIN_HEAD), and what it does not know of counts as zero.
+ */
+#define SW_ABI 2u
 #define SW_MAX_DIM 4
 /* Pairs (image, caption) that a tile holds side by side: one 64-byte vector of floats. */
 #define SW_LANES 16
@@ -37,7 +45,7 @@
 /* What a plugin may have at most: one with more is refused when it is loaded. */
 enum {
     SW_MOST_OPTIONS = 62,   /* of one stage, fusion or embedding */
-    SW_MOST_PARTS = 256,    /* of each kind: stages, fusions, embeddings, operations */
+    SW_MOST_PARTS = 256,    /* of each kind: stages, fusions, embeddings, .., operations */
     SW_MOST_TABLES = 64,    /* of an embedding */
     SW_MOST_SELF = 1 << 20, /* bytes of self_size and of prepared_size */
 };
@@ -142,6 +150,7 @@ enum sw_init_kind {
     SW_INIT_XAVIER,  /* U(-b, b), b = sqrt(6 / (fan in + fan out)) of a (out, in) matrix */
     SW_INIT_GLOVE, /* (V,W): rows of the GloVe file; mean vector for the missing; zero for specials
                     */
+    SW_INIT_CONSTANT, /* `bound` everywhere */
 };
 
 struct sw_init {
@@ -157,15 +166,49 @@ enum sw_direction { SW_BOTH = 0, SW_T2I = 1, SW_I2T = 2 };
 
 enum sw_side { SW_REGIONS = 0, SW_WORDS = 1 };
 
+/* Where the rows of a batch's regions or words lie. A group is an image or a caption. Its fragment
+ * f is row first[g] + f * stride. Words lie end to end (stride 1). Regions lie in blocks of
+ * SW_LANES images, region-major: row block * most * SW_LANES + region * SW_LANES + lane (stride
+ * SW_LANES), so that a product with all words comes out of one matrix product in the order of the
+ * lanes. */
+struct sw_fragments {
+    int groups; /* images, or captions */
+    int rows;   /* N: all rows, padding rows included */
+    int most;   /* the largest count */
+    int stride;
+    const int *first; /* (groups) */
+    const int *count; /* (groups): fragments a group really has */
+};
+
+/* One side of a batch on its way through the encoder: the regions of all images, or the words of
+ * all captions. Where groups matter, use operations that take the fragments as args.p
+ * ("group_mean",
+ * ..); all others treat each row alike, padding rows included. */
+struct sw_encode {
+    const struct sw_host *host;
+    struct sw_graph *graph;
+    enum sw_side side;
+    int training; /* 1 in a training step: dropout, batch statistics */
+    const struct sw_fragments *fragments;
+    /* SW_WORDS: (N) word ids. A block's `augment` may change them in place. */
+    int32_t *ids;
+    int vocabulary; /* V */
+};
+
 /* All images and captions of a step. Rows are in the runtime's own order: use only operations that
- * treat each row alike (linear, l2norm, elementwise). */
+ * treat each row alike (linear, l2norm, elementwise) or that take fragments. */
 struct sw_batch {
     const struct sw_host *host;
     struct sw_graph *graph;
-    struct sw_tensor *regions; /* (rows, D): v_i, eq. 1 */
-    struct sw_tensor *words;   /* (rows, D): t_j, eq. 2 */
+    struct sw_tensor *regions; /* (N,D): v_i, eq. 1 */
+    struct sw_tensor *words;   /* (N,D): t_j, eq. 2 */
     int dim;                   /* D */
     enum sw_direction direction;
+    int training;
+    const struct sw_fragments *region_fragments, *word_fragments;
+    /* (G,P): one vector per image and per caption, where the model pools; else NULL. Rows of images
+     * that are not there are zero. */
+    struct sw_tensor *image, *text;
 };
 
 /* SW_LANES pairs scored side by side. A lane tensor is (rows, columns, L): the last index is the
@@ -178,32 +221,86 @@ struct sw_tile {
     enum sw_direction direction;
     struct sw_tensor *region_mask; /* (1,k,L) of 1 and 0, or NULL: every region is there */
     struct sw_tensor *word_mask;   /* (1,n,L), or NULL */
+    int training;
 };
+
+/* Handles of what `prepare` declares: each kind has a type of its own. */
+struct sw_input {
+    int at;
+};
+struct sw_functional {
+    int at;
+};
+struct sw_map {
+    int at;
+};
+
+/* What the rows or columns of shown weights stand for. */
+enum sw_axis { SW_AXIS_REGIONS = 0, SW_AXIS_WORDS = 1, SW_AXIS_ONE = 2 };
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
+/* What every kind of plugin begins with. */
+#define SW_PART                                                                      \
+    const char *name, *doc;                                                          \
+    const struct sw_option                                                           \
+        *options;    /* NULL or ended by a NULL name; `plugin`, `score` are taken */ \
+    size_t self_size /* bytes of `self`; zeroed by the host */
+
+/* An encoder block. The image chain begins with the features (N,F), the text chain with the word
+ * vectors; what the last block of a side returns is (N,D). */
+struct sw_block {
+    SW_PART;
+    /* Declares parameters and keeps options; `width` is that of x, *out that of the result (it
+     * starts as `width`). 0 or the status of host->fail_model. */
+    int (*init)(const struct sw_host *host, struct sw_model *model, void *self, enum sw_side side,
+                int width, int *out, const struct sw_value *options);
+    /* x (N,width) -> (N,out) */
+    struct sw_tensor *(*encode)(struct sw_encode *encode, const void *self, struct sw_tensor *x);
+    /* Optional: called in a training step before anything is read. Says in keep[N] which fragments
+     * stay (all 1 at first) and may change ids. A group that loses all of its fragments keeps its
+     * first. A block that only augments has no `encode`. */
+    void (*augment)(struct sw_encode *encode, const void *self, unsigned char *keep);
+};
+
+/* One vector per image or caption: (N,D) -> (G,P). Parameters are named "image.pool." or
+ * "text.pool." and their own name. */
+struct sw_pool {
+    SW_PART;
+    int (*init)(const struct sw_host *host, struct sw_model *model, void *self, enum sw_side side,
+                int width, int *out, const struct sw_value *options);
+    struct sw_tensor *(*pool)(struct sw_encode *encode, const void *self, struct sw_tensor *x);
+};
+
+enum sw_stage_flags {
+    /* In a training step a pair's score depends on the other pairs of its tile, which is then
+     * always SW_LANES images with one caption; all pairs are differentiated. */
+    SW_COUPLES_PAIRS = 1,
+    SW_NEEDS_POOLED = 2,        /* batch->image and batch->text */
+    SW_NEEDS_EQUAL_REGIONS = 4, /* every image has the same number of regions, in the same order */
+};
+
 struct sw_stage {
-    const char *name, *doc;
-    const struct sw_option *options; /* NULL or ended by a NULL name; `plugin`, `score` are taken */
-    size_t self_size;                /* bytes of `self`; zeroed by the host */
+    SW_PART;
     size_t prepared_size; /* bytes of `prepared`, one for each batch; zeroed by the host */
-    /* Declares parameters and keeps options. 0 or the status of host->fail_model. */
     int (*init)(const struct sw_host *host, struct sw_model *model, void *self,
                 const struct sw_value *options);
-    /* Optional. Computes what the tiles will need, one row a fragment, and declares it as inputs of
-     * the tiles (host->pair_product and its neighbours). */
+    /* Optional. Computes what the tiles will need, one row per fragment, and declares it as inputs
+     * of the tiles (host->input_product and its neighbours). */
     void (*prepare)(struct sw_batch *batch, const void *self, void *prepared);
     /* The score of each pair, (1,1,L); leaves state for later stages with sw_put. */
     struct sw_tensor *(*score)(struct sw_tile *tile, const void *self, const void *prepared);
+    /* Instead of `score`: of all pairs at once, (G,C), on the batch's graph. */
+    struct sw_tensor *(*score_all)(struct sw_batch *batch, const void *self, const void *prepared);
+    unsigned flags; /* of enum sw_stage_flags */
 };
 
+/* A fusion's prefix is its stage's and the option's name: "g2l.fusion.". Both sides are declared in
+ * any direction, as "image.weight" and "text.weight". */
 struct sw_fusion {
-    const char *name, *doc;
-    const struct sw_option *options;
-    size_t self_size, prepared_size;
-    /* `prefix` begins the parameters' names, as "g2l.fusion"; a side's own are
-     * "<prefix>.image.weight", "<prefix>.text.weight". Both sides are declared in any direction. */
-    int (*init)(const struct sw_host *host, struct sw_model *model, void *self, const char *prefix,
+    SW_PART;
+    size_t prepared_size;
+    int (*init)(const struct sw_host *host, struct sw_model *model, void *self,
                 const struct sw_value *options);
     void (*prepare)(struct sw_batch *batch, const void *self, void *prepared); /* optional */
     /* eq. 8: own fragments x (R rows: the regions or the words) with what they attend to. */
@@ -212,18 +309,17 @@ struct sw_fusion {
                                struct sw_vectors *attended);
 };
 
-/* Word ids of a batch, captions end to end. */
+/* Word ids of a batch, captions end to end: behind args.p of "embedding". */
 struct sw_word_ids {
     int count;
     const int32_t *id;
 };
 
+/* A table's parameter is named "embedding.NAME.weight", (V,W). */
 struct sw_embedding {
-    const char *name, *doc;
-    const struct sw_option *options;
-    size_t self_size;
+    SW_PART;
     int tables; /* the width of a word is word_dim times this */
-    /* `word_dim` is W of one table; tables are named "embedding.<name>.weight", (V,W). */
+    /* `word_dim` is W of one table. */
     int (*init)(const struct sw_host *host, struct sw_model *model, void *self, int word_dim,
                 const struct sw_value *options);
     /* (words, tables * W) */
@@ -231,18 +327,50 @@ struct sw_embedding {
                                const struct sw_word_ids *words);
 };
 
+/* What a loss is computed from: B pairs, and the scores of each image with each caption. */
+struct sw_loss_batch {
+    const struct sw_host *host;
+    struct sw_graph *graph;
+    struct sw_tensor *scores;       /* (B,B): image of pair i with caption of pair j */
+    struct sw_tensor *image, *text; /* (G,P) pooled, or NULL */
+    int pairs;                      /* B */
+    const int32_t *image_of;        /* (B): two pairs may share an image */
+    int epoch;                      /* from 0 */
+};
+
+struct sw_loss {
+    SW_PART;
+    /* The model is complete: host->parameter_at lists it. A loss declares no parameters. */
+    int (*init)(const struct sw_host *host, struct sw_model *model, void *self,
+                const struct sw_value *options);
+    /* (1), summed over the batch */
+    struct sw_tensor *(*loss)(struct sw_loss_batch *batch, const void *self);
+    unsigned flags; /* of enum sw_loss_flags */
+};
+
+enum sw_loss_flags {
+    SW_LOSS_NEEDS_POOLED = 1,
+};
+
 /* The one exported symbol: SW_EXPORT const struct sw_plugin sw_plugin = { SW_PLUGIN_HEAD, ... }.
  * Lists end with NULL; a NULL list is an empty one. All of it is registered, or nothing. */
 struct sw_plugin {
     uint32_t abi, real_size, lanes, max_dim;
+    uint32_t stage_size, fusion_size, embedding_size, block_size, pool_size, loss_size;
     const char *name, *version, *license, *doc;
     const struct sw_stage *const *stages;
     const struct sw_fusion *const *fusions;
     const struct sw_embedding *const *embeddings;
+    const struct sw_block *const *blocks;
+    const struct sw_pool *const *pools;
+    const struct sw_loss *const *losses;
     const struct sw_op *const *ops;
 };
-#define SW_PLUGIN_HEAD \
-    .abi = SW_ABI, .real_size = sizeof(float), .lanes = SW_LANES, .max_dim = SW_MAX_DIM
+#define SW_PLUGIN_HEAD                                                                    \
+    .abi = SW_ABI, .real_size = sizeof(float), .lanes = SW_LANES, .max_dim = SW_MAX_DIM,  \
+    .stage_size = sizeof(struct sw_stage), .fusion_size = sizeof(struct sw_fusion),       \
+    .embedding_size = sizeof(struct sw_embedding), .block_size = sizeof(struct sw_block), \
+    .pool_size = sizeof(struct sw_pool), .loss_size = sizeof(struct sw_loss)
 
 /* ---- host functions ------------------------------------------------------------------------- */
 
@@ -263,27 +391,47 @@ struct sw_host {
      * that is taken fails the model and returns NULL. */
     struct sw_tensor *(*parameter)(struct sw_model *, const char *name, int ndim, const int *dim,
                                    struct sw_init init);
+    /* Numbers that are saved with the model and not trained, as a batch norm's running mean;
+     * `value` everywhere at first. */
+    struct sw_tensor *(*buffer)(struct sw_model *, const char *name, int ndim, const int *dim,
+                                float value);
+    /* In a loss's init: the index-th parameter with its whole name, NULL behind the last. */
+    struct sw_tensor *(*parameter_at)(struct sw_model *, int index, const char **name);
 
     /* The tape. */
     struct sw_tensor *(*apply)(struct sw_graph *, const char *op, struct sw_tensor *const *in,
                                int inputs, const struct sw_args *args);
     void *(*scratch)(struct sw_graph *, size_t bytes); /* zeroed */
+    /* Numbers of a shape, without a gradient, all `value` at first: masks, positions. */
+    struct sw_tensor *(*constant)(struct sw_graph *, int ndim, const int *dim, float value);
+    /* The same numbers under another shape. */
+    struct sw_tensor *(*reshape)(struct sw_graph *, struct sw_tensor *, int ndim, const int *dim);
+    /* The key of a stream of random numbers: every call in a step gives another, the same ones when
+     * the step is repeated. On the batch's graph only. */
+    void (*random)(struct sw_graph *, int key[2]);
+    /* Once the step is done, `buffer` becomes `value` (same shape). In a training step only; on the
+     * batch's graph. */
+    void (*update)(struct sw_graph *, struct sw_tensor *buffer, struct sw_tensor *value);
 
-    /* Inputs of the tiles, declared in prepare; each returns a handle for `input`, or -1. */
-    int (*pair_product)(struct sw_batch *, struct sw_tensor *regions, struct sw_tensor *words);
-    int (*rows)(struct sw_batch *, enum sw_side, struct sw_tensor *rows);
-    int (*vectors_input)(struct sw_batch *, enum sw_side, struct sw_tensor *rows);
-    int (*shared)(struct sw_batch *, struct sw_tensor *parameter);
-    /* w . x for any pair vector x; w is (1,D). Its handle goes to `functional` only. */
-    int (*functional_input)(struct sw_batch *, struct sw_tensor *w);
-    /* W x for pair vectors over one side's fragments; W is (M,D). Its handle goes to `mapped` only.
-     */
-    int (*map_input)(struct sw_batch *, enum sw_side, struct sw_tensor *W);
+    /* Inputs of the tiles, declared in prepare. After a failure the handle is -1. */
+    struct sw_input (*input_product)(struct sw_batch *, struct sw_tensor *regions,
+                                     struct sw_tensor *words);
+    /* Products of a group's own rows: x_f . y_g for the fragments f, g of one image or caption. */
+    struct sw_input (*input_within)(struct sw_batch *, enum sw_side, struct sw_tensor *x,
+                                    struct sw_tensor *y);
+    struct sw_input (*input_rows)(struct sw_batch *, enum sw_side, struct sw_tensor *rows);
+    struct sw_input (*input_vectors)(struct sw_batch *, enum sw_side, struct sw_tensor *rows);
+    struct sw_input (*input_group)(struct sw_batch *, enum sw_side, struct sw_tensor *rows);
+    struct sw_input (*input_shared)(struct sw_batch *, struct sw_tensor *parameter);
+    /* w . x for any pair vector x; w is (1,D). */
+    struct sw_functional (*input_functional)(struct sw_batch *, struct sw_tensor *w);
+    /* W x for pair vectors over one side's fragments; W is (M,D). */
+    struct sw_map (*input_map)(struct sw_batch *, enum sw_side, struct sw_tensor *W);
 
-    /* The tile's part of an input: pair_product (n,k,L): regions' row . words' row; rows of
-     * (rows,m): (k or n, m, L); vectors_input of (rows,D): (k or n, L or 1, D); shared: as it is.
-     */
-    struct sw_tensor *(*input)(struct sw_tile *, int handle);
+    /* The tile's part of an input: product (n,k,L): regions' row . words' row; within (k,k,L) or
+     * (n,n,L): row f, column g; rows of (N,m): (k or n, m, L); vectors of (N,m): (k or n, L or 1,
+     * m); group of (G,m): (1, L or 1, m); shared: as it is. */
+    struct sw_tensor *(*input)(struct sw_tile *, struct sw_input);
 
     /* Pair vectors: the same verbs for coordinates and for explicit numbers. */
     struct sw_vectors *(*fragments)(struct sw_tile *,
@@ -304,17 +452,18 @@ struct sw_host {
     /* cos(x, each fragment of a side) for a single row x: (1,k,L) or (1,n,L) */
     struct sw_tensor *(*cosine_to)(struct sw_tile *, struct sw_vectors *, enum sw_side);
     struct sw_tensor *(*functional)(struct sw_tile *, struct sw_vectors *,
-                                    int handle); /* (1,R,L) */
+                                    struct sw_functional); /* (1,R,L) */
     struct sw_tensor *(*mapped)(struct sw_tile *, struct sw_vectors *,
-                                int handle); /* (R, L or 1, M) */
+                                struct sw_map); /* (R, L or 1, M) */
     struct sw_tensor *(*numbers)(struct sw_tile *,
                                  struct sw_vectors *); /* explicit: (R, L or 1, D) */
 
     /* What stages leave for later ones, by name. get fails the tile, naming who is missing. */
     void (*put)(struct sw_tile *, const char *name, struct sw_vectors *);
     struct sw_vectors *(*get)(struct sw_tile *, const char *name);
-    /* Optional: weights of attention to be shown to people, (R, k or n, L), by name. */
-    void (*show)(struct sw_tile *, const char *name, struct sw_tensor *weights);
+    /* Optional: weights of attention to be shown to people, (R,K,L), by name. */
+    void (*show)(struct sw_tile *, const char *name, enum sw_axis rows, enum sw_axis columns,
+                 struct sw_tensor *weights);
     /* Numbers one a fragment, (1,k,L) or (1,n,L), that make `pool` the mean of a side. */
     struct sw_tensor *(*mean_weights)(struct sw_tile *, enum sw_side);
 
@@ -414,9 +563,9 @@ static inline struct sw_tensor *sw_blend(struct sw_tile *t, float mu, struct sw_
     return sw_plus(t, sw_affine(t, x, mu, 0), sw_affine(t, y, 1 - mu, 0));
 }
 
-static inline struct sw_tensor *sw_input(struct sw_tile *t, int handle)
+static inline struct sw_tensor *sw_read(struct sw_tile *t, struct sw_input input)
 {
-    return t->host->input(t, handle);
+    return t->host->input(t, input);
 }
 
 static inline struct sw_vectors *sw_regions(struct sw_tile *t)
