@@ -10,6 +10,22 @@ plugin_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/core
 plugin_ldflags = -module -avoid-version -shared -no-undefined $(SW_PLUGIN_DEFS) \
 	-export-symbols-regex '^sw_plugin$$'
 
+pkglib_LTLIBRARIES += plugins/image/linear.la
+plugins_image_linear_la_CPPFLAGS = $(plugin_cppflags)
+plugins_image_linear_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/image/l2norm.la
+plugins_image_l2norm_la_CPPFLAGS = $(plugin_cppflags)
+plugins_image_l2norm_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/text/bigru.la
+plugins_text_bigru_la_CPPFLAGS = $(plugin_cppflags)
+plugins_text_bigru_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/loss/hinge.la
+plugins_loss_hinge_la_CPPFLAGS = $(plugin_cppflags)
+plugins_loss_hinge_la_LDFLAGS = $(plugin_ldflags)
+
 pkglib_LTLIBRARIES += plugins/align/l2l.la
 plugins_align_l2l_la_CPPFLAGS = $(plugin_cppflags)
 plugins_align_l2l_la_LDFLAGS = $(plugin_ldflags)

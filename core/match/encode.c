@@ -2,9 +2,7 @@
 #include "match/internal.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { L = SW_LANES };
 
@@ -19,8 +17,8 @@ int sw_region_row(int k, int image, int region)
 }
 
 /* Where the regions of `images` images lie; count NULL: each has k. */
-static int region_fragments(struct sw_graph *graph, int images, int k, const int *count,
-                            struct sw_fragments *out)
+int sw_region_fragments(struct sw_graph *graph, int images, int k, const int *count,
+                        struct sw_fragments *out)
 {
     int *first = sw_graph_scratch(graph, sizeof(int) * ((size_t)images + 1));
     int *counts = sw_graph_scratch(graph, sizeof(int) * ((size_t)images + 1));
@@ -43,8 +41,8 @@ static int region_fragments(struct sw_graph *graph, int images, int k, const int
     return SW_OK;
 }
 
-static int word_fragments(struct sw_graph *graph, int captions, const int *start,
-                          struct sw_fragments *out)
+int sw_word_fragments(struct sw_graph *graph, int captions, const int *start,
+                      struct sw_fragments *out)
 {
     int *first = sw_graph_scratch(graph, sizeof(int) * ((size_t)captions + 1));
     int *counts = sw_graph_scratch(graph, sizeof(int) * ((size_t)captions + 1));
@@ -69,80 +67,245 @@ static int word_fragments(struct sw_graph *graph, int captions, const int *start
     return SW_OK;
 }
 
-/* v_i = l2norm(W_v o_i + b_v), eq. 1: (rows,F) -> (rows,D) */
-static struct sw_tensor *encode_regions(const struct sw_model *model, struct sw_graph *graph,
-                                        const float *features, int rows)
-{
-    int dim[2] = {rows, model->plan->features};
-    struct sw_tensor *in[3] = {sw_graph_tensor(graph, 2, dim, (float *)(size_t)features, 0),
-                               model->image_weight, model->image_bias};
-    struct sw_args none = {.i = {0}};
-    struct sw_tensor *v = sw_graph_apply_named(graph, "linear", in, 3, &none);
-    return sw_graph_apply_named(graph, "l2norm", &v, 1, &none);
-}
+/* ---- one side ----------------------------------------------------------------------------------
+ */
 
-/* Columns of joined word vectors that take a gradient: those of the trained tables. */
-static void trained_columns(const struct sw_graph *graph, const struct sw_tensor *x, int *from,
-                            int *columns)
+void sw_trained_columns(struct sw_graph *graph, struct sw_tensor *x, int range[2])
 {
     const void *at = NULL;
     const struct sw_op *op;
     const struct sw_call *call;
-    *from = 0;
-    *columns = x->dim[1];
-    while (sw_graph_before(graph, &at, &op, &call))
+    range[0] = 0;
+    range[1] = x && x->grad ? x->dim[1] : 0;
+    while (range[1] && sw_graph_before(graph, &at, &op, &call))
         if (call->out == x && strcmp(op->name, "concat") == 0) {
             int first = call->in[0]->dim[1];
             if (!call->in[0]->grad) {
-                *from = first;
-                *columns -= first;
+                range[0] = first;
+                range[1] -= first;
             } else if (!call->in[1]->grad) {
-                *columns = first;
+                range[1] = first;
             }
             return;
         }
 }
 
-/* t_j = l2norm((forward_j + backward_j) / 2), eq. 2 */
-static struct sw_tensor *encode_words(const struct sw_model *model, struct sw_graph *graph,
-                                      const int32_t *ids, const struct sw_fragments *captions)
+static struct sw_side_pass *begin_side(struct sw_model *model, struct sw_graph *graph,
+                                       enum sw_side side, int training)
 {
-    struct sw_word_ids words = {.count = captions->rows, .id = ids};
-    struct sw_word_ids *kept = sw_graph_scratch(graph, sizeof *kept);
-    struct sw_fragments *packing = sw_graph_scratch(graph, sizeof *packing);
-    if (!kept || !packing)
+    struct sw_side_pass *pass = sw_graph_scratch(graph, sizeof *pass);
+    if (!pass)
         return NULL;
-    *kept = words;
-    *packing = *captions;
+    pass->shown = (struct sw_encode){.host = model->host,
+                                     .graph = graph,
+                                     .side = side,
+                                     .training = training,
+                                     .fragments = &pass->fragments,
+                                     .vocabulary = model->plan->vocabulary};
+    pass->model = model;
+    return pass;
+}
+
+/* x (N,width) through the side's chain: (N,D) */
+static struct sw_tensor *run_blocks(struct sw_side_pass *pass, struct sw_tensor *x)
+{
+    const struct sw_model *model = pass->model;
+    enum sw_side side = pass->shown.side;
+    struct sw_error *error = sw_graph_error(pass->shown.graph);
+    for (int b = 0; b < model->plan->block_count[side] && x; b++) {
+        const struct sw_block *block = model->plan->blocks[side][b].block;
+        int rows = x->dim[0];
+        if (!block->encode)
+            continue;
+        x = block->encode(&pass->shown, model->block_self[side][b], x);
+        if (x && (x->ndim != 2 || x->dim[0] != rows)) {
+            sw_fail(error, SW_FAILED,
+                    "expected (%d, width) numbers, found %d dimensions and %d rows", rows, x->ndim,
+                    x->dim[0]);
+            x = NULL;
+        }
+        if (!x && error->status == SW_OK)
+            sw_fail(error, SW_FAILED, "returned nothing");
+        sw_error_within(error, "block %s", block->name);
+    }
+    return x;
+}
+
+int sw_group_rows(const struct sw_fragments *fragments)
+{
+    return fragments->stride == 1 ? fragments->groups : sw_region_rows(fragments->groups, 1);
+}
+
+/* x (N,D) to one vector per group, (G,P); NULL where the model does not pool */
+struct sw_tensor *sw_run_pool(struct sw_side_pass *pass, struct sw_tensor *x)
+{
+    const struct sw_model *model = pass->model;
+    enum sw_side side = pass->shown.side;
+    const struct sw_pool *pool = model->plan->pool[side].pool;
+    struct sw_error *error = sw_graph_error(pass->shown.graph);
+    if (!pool || !x)
+        return NULL;
+    struct sw_tensor *pooled = pool->pool(&pass->shown, model->pool_self[side], x);
+    int rows = sw_group_rows(&pass->fragments);
+    if (error->status == SW_OK && (!pooled || pooled->ndim != 2 || pooled->dim[0] != rows))
+        sw_fail(error, SW_FAILED, "expected (%d, width) numbers, found %d rows", rows,
+                pooled ? pooled->dim[0] : 0);
+    sw_error_within(error, "pool %s", pool->name);
+    return error->status == SW_OK ? pooled : NULL;
+}
+
+/* Lets the side's blocks say which fragments stay; keep (N), or NULL where none of them asks. */
+static unsigned char *augment(struct sw_side_pass *pass)
+{
+    const struct sw_model *model = pass->model;
+    enum sw_side side = pass->shown.side;
+    unsigned char *keep = NULL;
+    for (int b = 0; b < model->plan->block_count[side]; b++) {
+        const struct sw_block *block = model->plan->blocks[side][b].block;
+        if (!block->augment || !pass->shown.training)
+            continue;
+        if (!keep) {
+            keep = sw_graph_scratch(pass->shown.graph, (size_t)pass->fragments.rows + 1);
+            if (!keep)
+                return NULL;
+            memset(keep, 1, (size_t)pass->fragments.rows);
+        }
+        block->augment(&pass->shown, model->block_self[side][b], keep);
+        sw_error_within(sw_graph_error(pass->shown.graph), "block %s", block->name);
+    }
+    return keep;
+}
+
+/* How many of each group's fragments stay: at least its first. */
+static int *kept_counts(const struct sw_side_pass *pass, unsigned char *keep)
+{
+    const struct sw_fragments *f = &pass->fragments;
+    int *kept = sw_graph_scratch(pass->shown.graph, sizeof *kept * ((size_t)f->groups + 1));
+    for (int g = 0; kept && g < f->groups; g++) {
+        for (int i = 0; i < f->count[g]; i++)
+            kept[g] += keep[f->first[g] + i * f->stride] != 0;
+        if (kept[g] == 0)
+            kept[g] = keep[f->first[g]] = 1;
+    }
+    return kept;
+}
+
+static void drop_regions(struct sw_side_pass *pass, unsigned char *keep)
+{
+    struct sw_fragments old = pass->fragments;
+    struct sw_graph *graph = pass->shown.graph;
+    int F = pass->model->plan->features, *kept = kept_counts(pass, keep), most = 1;
+    for (int g = 0; kept && g < old.groups; g++)
+        most = kept[g] > most ? kept[g] : most;
+    if (!kept || sw_region_fragments(graph, old.groups, most, kept, &pass->fragments) != SW_OK)
+        return;
+    int dim[2] = {pass->fragments.rows, F};
+    struct sw_tensor *left = sw_graph_tensor(graph, 2, dim, NULL, 0);
+    if (!left)
+        return;
+    memset(left->data, 0, sizeof(float) * sw_tensor_count(left));
+    for (int g = 0; g < old.groups; g++)
+        for (int i = 0, to = 0; i < old.count[g]; i++) {
+            size_t from = (size_t)old.first[g] + (size_t)i * (size_t)old.stride;
+            if (keep[from])
+                memcpy(left->data + (size_t)sw_region_row(most, g, to++) * (size_t)F,
+                       pass->features + from * (size_t)F, sizeof(float) * (size_t)F);
+        }
+    pass->features = left->data;
+}
+
+static void drop_words(struct sw_side_pass *pass, unsigned char *keep)
+{
+    struct sw_fragments old = pass->fragments;
+    struct sw_graph *graph = pass->shown.graph;
+    int *kept = kept_counts(pass, keep), used = 0;
+    int *start = sw_graph_scratch(graph, sizeof *start * ((size_t)old.groups + 1));
+    if (!kept || !start)
+        return;
+    for (int g = 0; g < old.groups; g++) {
+        start[g] = used;
+        for (int i = 0; i < old.count[g]; i++)
+            if (keep[old.first[g] + i])
+                pass->shown.ids[used++] = pass->shown.ids[old.first[g] + i];
+    }
+    start[old.groups] = used;
+    sw_word_fragments(graph, old.groups, start, &pass->fragments);
+}
+
+/* eq. 1: features (N,F) -> v_i (N,D). pass: its fragments and features are set. */
+struct sw_tensor *sw_encode_regions(struct sw_side_pass *pass)
+{
+    unsigned char *keep = augment(pass);
+    if (keep)
+        drop_regions(pass, keep);
+    int dim[2] = {pass->fragments.rows, pass->model->plan->features};
+    return run_blocks(
+        pass, sw_graph_tensor(pass->shown.graph, 2, dim, (float *)(size_t)pass->features, 0));
+}
+
+/* eq. 2: ids -> t_j (N,D). pass: its fragments are set. */
+struct sw_tensor *sw_encode_words(struct sw_side_pass *pass, const int32_t *ids)
+{
+    struct sw_graph *graph = pass->shown.graph;
+    const struct sw_model *model = pass->model;
     const struct sw_embedding *embedding = model->plan->embedding;
-    struct sw_tensor *in[9] = {embedding->embed(model->host, graph, model->embedding_self, kept)};
-    if (in[0] && (in[0]->ndim != 2 || in[0]->dim[0] != words.count ||
-                  in[0]->dim[1] != model->plan->word_dim * embedding->tables)) {
+    struct sw_word_ids *words = sw_graph_scratch(graph, sizeof *words);
+    if (!words)
+        return NULL;
+    words->id = ids;
+    if (pass->shown.training) { /* a block may change them */
+        size_t bytes = sizeof *ids * (size_t)pass->fragments.rows;
+        pass->shown.ids = sw_graph_scratch(graph, bytes + 1);
+        if (!pass->shown.ids)
+            return NULL;
+        words->id = memcpy(pass->shown.ids, ids, bytes);
+        unsigned char *keep = augment(pass);
+        if (keep)
+            drop_words(pass, keep);
+    }
+    words->count = pass->fragments.rows;
+    struct sw_tensor *x = embedding->embed(model->host, graph, model->embedding_self, words);
+    int width = model->plan->word_dim * embedding->tables;
+    if (x && (x->ndim != 2 || x->dim[0] != words->count || x->dim[1] != width)) {
         sw_fail(sw_graph_error(graph), SW_FAILED,
                 "embedding %s: expected (%d,%d) numbers, found (%d,%d)", embedding->name,
-                words.count, model->plan->word_dim * embedding->tables, in[0]->dim[0],
-                in[0]->dim[in[0]->ndim - 1]);
+                words->count, width, x->dim[0], x->dim[x->ndim - 1]);
         return NULL;
     }
-    memcpy(in + 1, model->gru, sizeof model->gru);
-    struct sw_args args = {.p = packing}, none = {.i = {0}};
-    if (in[0] && in[0]->grad)
-        trained_columns(graph, in[0], &args.i[0], &args.i[1]);
-    struct sw_tensor *t = sw_graph_apply_named(graph, "bigru", in, 9, &args);
-    return sw_graph_apply_named(graph, "l2norm", &t, 1, &none);
+    return run_blocks(pass, x);
+}
+
+/* Both passes of a batch, their fragments set. */
+int sw_begin_sides(struct sw_model *model, struct sw_graph *graph,
+                   const struct sw_examples *examples, struct sw_side_pass *side[2])
+{
+    for (int s = 0; s < 2; s++)
+        side[s] = begin_side(model, graph, (enum sw_side)s, examples->training);
+    if (!side[0] || !side[1])
+        return sw_graph_error(graph)->status;
+    sw_graph_seed(graph, model->plan->seed, examples->step);
+    side[SW_REGIONS]->features = examples->features;
+    if (sw_region_fragments(graph, examples->images, examples->k, examples->region_count,
+                            &side[SW_REGIONS]->fragments) ||
+        sw_word_fragments(graph, examples->captions, examples->caption_start,
+                          &side[SW_WORDS]->fragments))
+        return sw_graph_error(graph)->status;
+    return SW_OK;
 }
 
 int sw_model_encode(struct sw_model *model, struct sw_graph *graph,
                     const struct sw_examples *examples, struct sw_encoding *out)
 {
-    *out = (struct sw_encoding){0};
-    if (region_fragments(graph, examples->images, examples->k, examples->region_count,
-                         &out->region_rows) ||
-        word_fragments(graph, examples->captions, examples->caption_start, &out->word_rows))
+    struct sw_side_pass *side[2];
+    *out = (struct sw_encoding){.training = examples->training};
+    if (sw_begin_sides(model, graph, examples, side) != SW_OK)
         return sw_graph_error(graph)->status;
-    out->regions = encode_regions(model, graph, examples->features, out->region_rows.rows);
-    out->words =
-        encode_words(model, graph, examples->ids + examples->caption_start[0], &out->word_rows);
+    out->regions = sw_encode_regions(side[SW_REGIONS]);
+    out->words = sw_encode_words(side[SW_WORDS], examples->ids + examples->caption_start[0]);
+    out->image = sw_run_pool(side[SW_REGIONS], out->regions);
+    out->text = sw_run_pool(side[SW_WORDS], out->words);
+    out->region_rows = side[SW_REGIONS]->fragments;
+    out->word_rows = side[SW_WORDS]->fragments;
     return sw_graph_error(graph)->status;
 }
 
@@ -150,8 +313,7 @@ struct sw_tensor *sw_model_score(struct sw_model *model, struct sw_graph *graph,
                                  const struct sw_encoding *encoding,
                                  const struct sw_pair_options *options)
 {
-    return sw_pairs_scores(sw_batch_prepare(model, graph, encoding->regions, encoding->words,
-                                            &encoding->region_rows, &encoding->word_rows, options));
+    return sw_pairs_scores(sw_batch_prepare(model, graph, encoding, options));
 }
 
 struct sw_tensor *sw_model_scores(struct sw_model *model, struct sw_graph *graph,
@@ -164,206 +326,33 @@ struct sw_tensor *sw_model_scores(struct sw_model *model, struct sw_graph *graph
     return sw_model_score(model, graph, &encoding, options);
 }
 
-/* ---- evaluation ------------------------------------------------------------------------------ */
-
-void sw_encoded_free(struct sw_encoded *encoded)
+struct sw_tensor *sw_model_loss(struct sw_model *model, struct sw_graph *graph,
+                                const struct sw_encoding *encoding, struct sw_tensor *scores,
+                                const struct sw_pair_images *pairs, int epoch)
 {
-    free(encoded->rows);
-    free(encoded->count);
-    free(encoded->first);
-    *encoded = (struct sw_encoded){0};
-}
-
-/* Rows lie on large pages where the kernel gives them, see tensor/tape/arena.c. */
-int sw_encoded_reserve(struct sw_encoded *encoded, size_t rows, int dim, struct sw_error *error)
-{
-    enum { PAGE = 2 << 20 };
-    size_t bytes, D = (size_t)dim;
-    float *room = NULL;
-    if (rows <= encoded->room)
-        return SW_OK;
-    if (!__builtin_mul_overflow(rows, D * sizeof(float), &bytes) && bytes < PTRDIFF_MAX - PAGE) {
-        bytes = (bytes + PAGE - 1) / PAGE * PAGE;
-        room = aligned_alloc(PAGE, bytes);
-    }
-    if (!room)
-        return sw_fail(error, SW_FAILED, "out of memory for %zu encoded rows of %d numbers", rows,
-                       dim);
-    madvise(room, bytes, MADV_HUGEPAGE);
-    if (encoded->rows)
-        memcpy(room, encoded->rows, encoded->room * D * sizeof(float));
-    free(encoded->rows);
-    encoded->rows = room;
-    encoded->room = rows;
-    return SW_OK;
-}
-
-/* Makes room for more groups and rows behind those that are there. */
-static int grow(struct sw_encoded *out, size_t have_rows, size_t more_rows, int more_groups,
-                int dim, struct sw_error *error)
-{
-    size_t groups = (size_t)out->groups + (size_t)more_groups;
-    size_t rows = have_rows + more_rows, twice = out->room * 2;
-    if (rows > out->room &&
-        sw_encoded_reserve(out, out->room && rows < twice ? twice : rows, dim, error) != SW_OK)
-        return SW_FAILED;
-    int *count = realloc(out->count, sizeof(int) * (groups + 1));
-    out->count = count ? count : out->count;
-    int *first = realloc(out->first, sizeof(int) * (groups + 1));
-    out->first = first ? first : out->first;
-    if (!count || !first)
-        return sw_fail(error, SW_FAILED, "out of memory for %zu encoded images or captions",
-                       groups);
-    return SW_OK;
-}
-
-int sw_encode_images(struct sw_model *model, const struct sw_examples *examples,
-                     struct sw_encoded *out, struct sw_error *error)
-{
-    if (sw_compute_interrupted(model->compute))
-        return sw_fail(error, SW_INTERRUPTED, "interrupted");
-    if (out->groups % L != 0 || (out->groups && out->k != examples->k))
-        return sw_fail(error, SW_FAILED,
-                       "images to append: expected %d regions each behind a multiple of %d images, "
-                       "found %d behind %d",
-                       out->k, L, examples->k, out->groups);
-    struct sw_graph *graph = model->encoder;
-    sw_graph_reset(graph, 0);
-    struct sw_fragments regions;
-    struct sw_tensor *v = NULL;
-    if (region_fragments(graph, examples->images, examples->k, examples->region_count, &regions) ==
-        SW_OK)
-        v = encode_regions(model, graph, examples->features, regions.rows);
-    if (!v)
-        return sw_fail(error, SW_FAILED, "%s", sw_graph_error(graph)->text);
-    size_t have = (size_t)out->groups * (size_t)examples->k, D = (size_t)model->plan->dim;
-    int status = grow(out, have, (size_t)regions.rows, examples->images, (int)D, error);
-    if (status != SW_OK)
-        return status;
-    memcpy(out->rows + have * D, v->data, sizeof(float) * (size_t)regions.rows * D);
-    memcpy(out->count + out->groups, regions.count, sizeof(int) * (size_t)examples->images);
-    out->k = examples->k;
-    out->groups += examples->images;
-    return SW_OK;
-}
-
-int sw_encode_captions(struct sw_model *model, const struct sw_examples *examples,
-                       struct sw_encoded *out, struct sw_error *error)
-{
-    if (sw_compute_interrupted(model->compute))
-        return sw_fail(error, SW_INTERRUPTED, "interrupted");
-    struct sw_graph *graph = model->encoder;
-    sw_graph_reset(graph, 0);
-    struct sw_fragments words;
-    struct sw_tensor *t = NULL;
-    if (word_fragments(graph, examples->captions, examples->caption_start, &words) == SW_OK)
-        t = encode_words(model, graph, examples->ids + examples->caption_start[0], &words);
-    if (!t)
-        return sw_fail(error, SW_FAILED, "%s", sw_graph_error(graph)->text);
-    size_t have = out->groups ? (size_t)out->first[out->groups] : 0, D = (size_t)model->plan->dim;
-    int status = grow(out, have, (size_t)words.rows, examples->captions, (int)D, error);
-    if (status != SW_OK)
-        return status;
-    memcpy(out->rows + have * D, t->data, sizeof(float) * (size_t)words.rows * D);
-    out->first[0] = 0;
-    for (int c = 0; c < examples->captions; c++) {
-        out->count[out->groups + c] = words.count[c];
-        out->first[out->groups + c + 1] = out->first[out->groups + c] + words.count[c];
-    }
-    out->groups += examples->captions;
-    return SW_OK;
-}
-
-/* The batch of images [image, image+images) with captions [caption, caption+captions). */
-static struct sw_whole_batch *encoded_batch(struct sw_model *model, const struct sw_encoded *images,
-                                            int image, int image_count,
-                                            const struct sw_encoded *captions, int caption,
-                                            int caption_count,
-                                            const struct sw_pair_options *options)
-{
-    struct sw_graph *graph = model->encoder;
-    sw_graph_reset(graph, 0);
-    struct sw_fragments regions, words;
-    if (region_fragments(graph, image_count, images->k, images->count + image, &regions) ||
-        word_fragments(graph, caption_count, captions->first + caption, &words))
-        return NULL;
-    int D = model->plan->dim;
-    struct sw_tensor *v = sw_graph_tensor(graph, 2, (int[]){regions.rows, D},
-                                          images->rows + (size_t)image * images->k * D, 0);
-    struct sw_tensor *t = sw_graph_tensor(graph, 2, (int[]){words.rows, D},
-                                          captions->rows + (size_t)captions->first[caption] * D, 0);
-    return sw_batch_prepare(model, graph, v, t, &regions, &words, options);
-}
-
-/* Preparing costs a product per fragment; at these sizes that is a few percent of the pairs' own,
- * and what is prepared stays below some hundred MB. */
-enum { BLOCK_IMAGES = 512, BLOCK_CAPTIONS = 2560 };
-
-static int least(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-int sw_score_rectangle(struct sw_model *model, const struct sw_encoded *images,
-                       const struct sw_encoded *captions, int first_image, int image_count,
-                       int first_caption, int caption_count, float *out, size_t stride,
-                       const struct sw_pair_options *options, struct sw_error *error)
-{
-    if (first_image % L != 0 || first_image < 0 || image_count < 0 ||
-        first_image + image_count > images->groups)
-        return sw_fail(error, SW_FAILED,
-                       "images %d to %d: expected a start that is a multiple of %d below %d",
-                       first_image, first_image + image_count, L, images->groups);
-    if (first_caption < 0 || caption_count < 0 || first_caption + caption_count > captions->groups)
-        return sw_fail(error, SW_FAILED, "captions %d to %d: expected a range below %d",
-                       first_caption, first_caption + caption_count, captions->groups);
-    for (int i = 0; i < image_count; i += BLOCK_IMAGES)
-        for (int c = 0; c < caption_count; c += BLOCK_CAPTIONS) {
-            int some_images = least(image_count - i, BLOCK_IMAGES);
-            int some_captions = least(caption_count - c, BLOCK_CAPTIONS);
-            struct sw_whole_batch *batch =
-                encoded_batch(model, images, first_image + i, some_images, captions,
-                              first_caption + c, some_captions, options);
-            if (!batch)
-                return sw_fail(error, sw_graph_error(model->encoder)->status, "%s",
-                               sw_graph_error(model->encoder)->text);
-            int status = sw_pairs_score(batch, out + (size_t)i * stride + c, stride, error);
-            if (status != SW_OK)
-                return status;
+    struct sw_error *error = sw_graph_error(graph);
+    struct sw_loss_batch batch = {.host = model->host,
+                                  .graph = graph,
+                                  .scores = scores,
+                                  .image = encoding->image,
+                                  .text = encoding->text,
+                                  .pairs = pairs,
+                                  .epoch = epoch};
+    struct sw_tensor *total = NULL;
+    for (int l = 0; l < model->plan->loss_count && scores; l++) {
+        const struct sw_loss_plan *use = &model->plan->losses[l];
+        struct sw_tensor *loss = use->loss->loss(&batch, model->loss_self[l]);
+        if (error->status == SW_OK && (!loss || sw_tensor_count(loss) != 1))
+            sw_fail(error, SW_FAILED, "expected one number");
+        if (loss && use->weight != 1) {
+            struct sw_args args = {.f = {use->weight}};
+            loss = sw_graph_apply_named(graph, "affine", &loss, 1, &args);
         }
-    return SW_OK;
-}
-
-int sw_score_block(struct sw_model *model, const struct sw_encoded *images,
-                   const struct sw_encoded *captions, int first_image, int count, float *out,
-                   const struct sw_pair_options *options, struct sw_error *error)
-{
-    return sw_score_rectangle(model, images, captions, first_image, count, 0, captions->groups, out,
-                              (size_t)captions->groups, options, error);
-}
-
-int sw_show_pair(struct sw_model *model, const struct sw_encoded *images,
-                 const struct sw_encoded *captions, int image, int caption,
-                 void (*seen)(void *data, const char *name, int rows, int columns,
-                              const float *weights),
-                 void *data, struct sw_error *error)
-{
-    if (image < 0 || image >= images->groups || caption < 0 || caption >= captions->groups)
-        return sw_fail(error, SW_FAILED,
-                       "pair (%d, %d): expected an image below %d and a caption below %d", image,
-                       caption, images->groups, captions->groups);
-    int first = image / L * L, most = images->groups - first < L ? images->groups - first : L;
-    struct sw_whole_batch *batch =
-        encoded_batch(model, images, first, most, captions, caption, 1, NULL);
-    if (!batch)
-        return sw_fail(error, sw_graph_error(model->encoder)->status, "%s",
-                       sw_graph_error(model->encoder)->text);
-    struct sw_whole_tile tile;
-    int in_block = image - first, zero = 0;
-    sw_tile_of_pairs(&tile, batch, &model->workers[0], &in_block, &zero, 1);
-    tile.seen = seen;
-    tile.seen_data = data;
-    sw_tile_score(&tile);
-    const struct sw_error *failed = sw_graph_error(model->workers[0].graph);
-    return failed->status ? sw_fail(error, failed->status, "%s", failed->text) : SW_OK;
+        struct sw_tensor *both[2] = {total, loss};
+        total = total ? sw_graph_apply_named(graph, "add", both, 2, NULL) : loss;
+        sw_error_within(error, "loss %s", use->loss->name);
+        if (error->status != SW_OK)
+            return NULL;
+    }
+    return total;
 }

@@ -1,5 +1,5 @@
-/* model.c -- a model's parameters: declared by encoders, embedding, stages and fusions, then laid
- * out in one range (trained ones first) and given their initial values. */
+/* model.c -- a model's parameters: declared by embedding, blocks, poolings, stages and fusions,
+ * then laid out in one range (trained ones first) and given their initial values. */
 #include "match/internal.h"
 #include "tensor/tape/random.h"
 
@@ -9,20 +9,24 @@
 #include <string.h>
 #include <xxhash.h>
 
+enum { MOST_NAME = 128 };
+
 /* ---- declaring ------------------------------------------------------------------------------- */
 
-struct sw_tensor *sw_model_declare(struct sw_model *model, const char *name, int ndim,
+struct sw_tensor *sw_model_declare(struct sw_model *model, const char *own, int ndim,
                                    const int *dim, struct sw_init init)
 {
     struct sw_error *error = &model->error;
     if (error->status != SW_OK)
         return NULL;
-    if (!name || !*name || strlen(name) > 128 || ndim < 1 || ndim > SW_MAX_DIM) {
+    char name[2 * MOST_NAME + 2];
+    if (!own || !*own || strlen(own) + strlen(model->prefix) > MOST_NAME || ndim < 1 || ndim > SW_MAX_DIM) {
         sw_fail(error, SW_FAILED,
-                "parameter '%s': expected a name of 1 to 128 letters and 1 to %d dimensions",
-                name ? name : "", SW_MAX_DIM);
+                "parameter '%s': expected a name of 1 to %d letters and 1 to %d dimensions",
+                own ? own : "", MOST_NAME - (int)strlen(model->prefix), SW_MAX_DIM);
         return NULL;
     }
+    snprintf(name, sizeof name, "%s%.*s", model->prefix, MOST_NAME, own);
     if (sw_model_find_parameter(model, name)) {
         sw_fail(error, SW_MISUSE, "parameter '%s' is declared twice", name);
         return NULL;
@@ -59,24 +63,35 @@ struct sw_tensor *sw_model_declare(struct sw_model *model, const char *name, int
     return tensor;
 }
 
-static void declare_encoders(struct sw_model *model)
+struct sw_tensor *sw_model_buffer(struct sw_model *model, const char *name, int ndim,
+                                  const int *dim, float value)
 {
-    const struct sw_model_plan *plan = model->plan;
-    int D = plan->dim, W = plan->word_dim * plan->embedding->tables;
-    struct sw_init xavier = {.kind = SW_INIT_XAVIER}, zero = {.kind = SW_INIT_ZERO};
-    model->image_weight =
-        sw_model_declare(model, "image.fc.weight", 2, (int[]){D, plan->features}, xavier);
-    model->image_bias = sw_model_declare(model, "image.fc.bias", 1, (int[]){D}, zero);
-    /* PyTorch's default: U(-1/sqrt(D), 1/sqrt(D)) for all eight */
-    struct sw_init gru = {.kind = SW_INIT_UNIFORM, .bound = 1 / sqrtf((float)D)};
-    static const char *const name[8] = {
-        "text.gru.weight_ih_l0",         "text.gru.weight_hh_l0",
-        "text.gru.bias_ih_l0",           "text.gru.bias_hh_l0",
-        "text.gru.weight_ih_l0_reverse", "text.gru.weight_hh_l0_reverse",
-        "text.gru.bias_ih_l0_reverse",   "text.gru.bias_hh_l0_reverse"};
-    for (int i = 0; i < 8; i++)
-        model->gru[i] = sw_model_declare(model, name[i], i % 4 < 2 ? 2 : 1,
-                                         (int[]){3 * D, i % 4 == 0 ? W : D}, gru);
+    return sw_model_declare(
+        model, name, ndim, dim,
+        (struct sw_init){.kind = SW_INIT_CONSTANT, .bound = value, .frozen = 1});
+}
+
+struct sw_tensor *sw_model_parameter_at(struct sw_model *model, int index, const char **name)
+{
+    if (index < 0 || index >= model->parameter_count)
+        return NULL;
+    *name = model->parameters[index].name;
+    return model->parameters[index].tensor;
+}
+
+/* Room for the `self` of one use of a plugin, whose parameters begin with `prefix` and a dot. */
+static void *begin_use(struct sw_model *model, size_t self_size, const char *prefix)
+{
+    snprintf(model->prefix, sizeof model->prefix, "%s.", prefix);
+    void *self = sw_arena_zeroed(model->arena, self_size + 1);
+    if (!self)
+        sw_fail(&model->error, SW_FAILED, "out of memory for a model");
+    return self;
+}
+
+static void **selves(struct sw_model *model, int count)
+{
+    return sw_arena_zeroed(model->arena, sizeof(void *) * (size_t)(count + 1));
 }
 
 /* A step of building failed without a word: say whose it was. */
@@ -86,6 +101,49 @@ static int built(struct sw_model *model, int status, const char *kind, const cha
         sw_fail(&model->error, SW_FAILED, "refused its options (status %d)", status);
     sw_error_within(&model->error, "%s %s", kind, name);
     return model->error.status;
+}
+
+static int build_embedding(struct sw_model *model)
+{
+    const struct sw_model_plan *plan = model->plan;
+    const struct sw_embedding *embedding = plan->embedding;
+    model->embedding_self = begin_use(model, embedding->self_size, "embedding");
+    int status = embedding->init(model->host, model, model->embedding_self, plan->word_dim,
+                                 plan->embedding_options);
+    return built(model, status, "embedding", embedding->name);
+}
+
+/* A side's chain of blocks, from `width` numbers per fragment to D, and what pools the last. */
+static int build_encoder(struct sw_model *model, enum sw_side side, int width)
+{
+    static const char *const pool_prefix[2] = {"image.pool", "text.pool"};
+    const struct sw_model_plan *plan = model->plan;
+    int blocks = plan->block_count[side];
+    model->block_self[side] = selves(model, blocks);
+    for (int b = 0; b < blocks && model->block_self[side]; b++) {
+        const struct sw_block_plan *use = &plan->blocks[side][b];
+        void *self = begin_use(model, use->block->self_size, use->prefix);
+        model->block_self[side][b] = self;
+        int status =
+            self ? use->block->init(model->host, model, self, side, width, &width, use->options)
+                 : -1;
+        if (built(model, status, "block", use->block->name))
+            return model->error.status;
+    }
+    if (width != plan->dim)
+        return sw_fail(&model->error, SW_MISUSE,
+                       "model.%s: expected blocks that end with dim = %d numbers per %s, found %d",
+                       side == SW_REGIONS ? "image" : "text", plan->dim,
+                       side == SW_REGIONS ? "region" : "word", width);
+    const struct sw_pool_plan *use = &plan->pool[side];
+    if (!use->pool)
+        return SW_OK;
+    model->pool_self[side] = begin_use(model, use->pool->self_size, pool_prefix[side]);
+    int status = model->pool_self[side]
+                     ? use->pool->init(model->host, model, model->pool_self[side], side, width,
+                                       &width, use->options)
+                     : -1;
+    return built(model, status, "pool", use->pool->name);
 }
 
 static int build_fusions(struct sw_model *model, const struct sw_stage_plan *part)
@@ -100,37 +158,72 @@ static int build_fusions(struct sw_model *model, const struct sw_stage_plan *par
         if (!more)
             return sw_fail(&model->error, SW_FAILED, "out of memory for a fusion");
         model->fusions = more;
+        char prefix[MOST_NAME];
+        snprintf(prefix, sizeof prefix, "%s.%s", part->prefix, options[o].name);
         use->slot = model->fusion_count;
-        use->self = sw_arena_zeroed(model->arena, use->fusion->self_size + 1);
+        use->self = begin_use(model, use->fusion->self_size, prefix);
         model->fusions[model->fusion_count++] = use;
-        char prefix[128];
-        snprintf(prefix, sizeof prefix, "%s.%s", part->stage->name, options[o].name);
-        int status = use->fusion->init(model->host, model, use->self, prefix, use->options);
+        int status = use->fusion->init(model->host, model, use->self, use->options);
         if (built(model, status, "fusion", use->fusion->name))
             return model->error.status;
     }
     return SW_OK;
 }
 
+static int build_stages(struct sw_model *model)
+{
+    const struct sw_model_plan *plan = model->plan;
+    model->stage_self = selves(model, plan->stage_count);
+    for (int s = 0; s < plan->stage_count && model->stage_self; s++) {
+        const struct sw_stage_plan *part = &plan->stages[s];
+        const struct sw_stage *stage = part->stage;
+        if ((stage->flags & SW_NEEDS_POOLED) && !(plan->pool[0].pool && plan->pool[1].pool))
+            return sw_fail(&model->error, SW_MISUSE,
+                           "stage %s compares pooled vectors; give the model pool = { image = .., "
+                           "text = .. }",
+                           stage->name);
+        model->has_tiles |= stage->score != NULL;
+        model->has_matrices |= stage->score_all != NULL;
+        model->stage_self[s] = begin_use(model, stage->self_size, part->prefix);
+        int status = stage->init(model->host, model, model->stage_self[s], part->options);
+        if (built(model, status, "stage", stage->name) || build_fusions(model, part))
+            return model->error.status;
+    }
+    return model->error.status;
+}
+
+static int build_losses(struct sw_model *model)
+{
+    const struct sw_model_plan *plan = model->plan;
+    model->loss_self = selves(model, plan->loss_count);
+    for (int l = 0; l < plan->loss_count && model->loss_self; l++) {
+        const struct sw_loss_plan *use = &plan->losses[l];
+        if ((use->loss->flags & SW_LOSS_NEEDS_POOLED) &&
+            !(plan->pool[0].pool && plan->pool[1].pool))
+            return sw_fail(&model->error, SW_MISUSE,
+                           "loss %s compares pooled vectors; give the model pool = { image = .., "
+                           "text = .. }",
+                           use->loss->name);
+        model->loss_self[l] = begin_use(model, use->loss->self_size, "loss");
+        int before = model->parameter_count;
+        int status = use->loss->init(model->host, model, model->loss_self[l], use->options);
+        if (model->parameter_count != before)
+            sw_fail(&model->error, SW_FAILED, "declares a parameter, which a loss cannot");
+        if (built(model, status, "loss", use->loss->name))
+            return model->error.status;
+    }
+    return model->error.status;
+}
+
+/* In this order parameters are saved, and named in lists. */
 static int declare_all(struct sw_model *model)
 {
     const struct sw_model_plan *plan = model->plan;
-    declare_encoders(model);
-    model->embedding_self = sw_arena_zeroed(model->arena, plan->embedding->self_size + 1);
-    int status = plan->embedding->init(model->host, model, model->embedding_self, plan->word_dim,
-                                       plan->embedding_options);
-    if (built(model, status, "embedding", plan->embedding->name))
+    int word_width = plan->word_dim * plan->embedding->tables;
+    if (build_encoder(model, SW_REGIONS, plan->features) ||
+        build_encoder(model, SW_WORDS, word_width) || build_embedding(model) || build_stages(model))
         return model->error.status;
-    model->stage_self =
-        sw_arena_zeroed(model->arena, sizeof(void *) * (size_t)(plan->stage_count + 1));
-    for (int s = 0; s < plan->stage_count; s++) {
-        const struct sw_stage_plan *part = &plan->stages[s];
-        model->stage_self[s] = sw_arena_zeroed(model->arena, part->stage->self_size + 1);
-        status = part->stage->init(model->host, model, model->stage_self[s], part->options);
-        if (built(model, status, "stage", part->stage->name) || build_fusions(model, part))
-            return model->error.status;
-    }
-    return SW_OK;
+    return build_losses(model);
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -159,6 +252,10 @@ static int fill(struct sw_model *model, const struct sw_parameter *parameter)
         fill_uniform(t->data, count, sqrtf(6 / fan), plan->seed, parameter->name);
         return SW_OK;
     }
+    case SW_INIT_CONSTANT:
+        for (size_t i = 0; i < count; i++)
+            t->data[i] = parameter->init.bound;
+        return SW_OK;
     case SW_INIT_GLOVE:
         if (t->ndim != 2 || t->dim[0] != plan->vocabulary || t->dim[1] != plan->word_dim)
             return sw_fail(&model->error, SW_FAILED,

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "stepwise/plugin.h"
 #include "tensor/threads/compute.h"
-#include "tensor/ops/fragments.h"
 #include "tensor/tape/graph.h"
 
 #include <stddef.h>
@@ -26,7 +25,25 @@ struct sw_fusion_use {
 struct sw_stage_plan {
     const struct sw_stage *stage;
     const struct sw_value *options;
-    int score; /* 0: computed for later stages, not added to S */
+    const char *prefix; /* of its parameters' names */
+    int score;          /* 0: computed for later stages, not added to S */
+};
+
+struct sw_block_plan {
+    const struct sw_block *block;
+    const struct sw_value *options;
+    const char *prefix;
+};
+
+struct sw_pool_plan {
+    const struct sw_pool *pool; /* NULL: this side is not pooled */
+    const struct sw_value *options;
+};
+
+struct sw_loss_plan {
+    const struct sw_loss *loss;
+    const struct sw_value *options;
+    float weight;
 };
 
 struct sw_model_plan {
@@ -34,8 +51,13 @@ struct sw_model_plan {
     enum sw_direction direction;
     const struct sw_embedding *embedding;
     const struct sw_value *embedding_options;
+    const struct sw_block_plan *blocks[2]; /* by enum sw_side: the chain of an encoder */
+    int block_count[2];
+    struct sw_pool_plan pool[2];
     const struct sw_stage_plan *stages;
     int stage_count;
+    const struct sw_loss_plan *losses;
+    int loss_count;
     uint64_t seed; /* of the initial parameters; each has a stream of its own, named by its name */
     /* (V,W) rows for SW_INIT_GLOVE, or NULL: then a plan that needs them fails unless
      * `values_follow` says that a checkpoint will fill all parameters. */
@@ -67,7 +89,7 @@ void sw_model_trained(const struct sw_model *model, float **values, float **grad
 /* ---- a batch --------------------------------------------------------------------------------- */
 
 /* Images and captions as numbers. Region rows lie in blocks of SW_LANES images, region-major (see
- * tensor/ops/fragments.h); rows of images that are not there are zero. */
+ * struct sw_fragments); rows of images that are not there are zero. */
 struct sw_examples {
     int images, k;           /* k: the most regions of an image in this batch */
     const int *region_count; /* (images), or NULL: each has k */
@@ -75,6 +97,8 @@ struct sw_examples {
     int captions;
     const int *caption_start; /* (captions + 1): caption c has ids [start[c], start[c+1]) */
     const int32_t *ids;
+    int training;  /* dropout, augmentation, statistics of the batch */
+    uint64_t step; /* of the run, for the random streams of a training step */
 };
 
 int sw_region_rows(int images, int k);           /* k * images, the last block filled up */
@@ -94,8 +118,10 @@ struct sw_tensor *sw_model_scores(struct sw_model *model, struct sw_graph *graph
 
 /* Its two halves, for who looks between them. */
 struct sw_encoding {
-    struct sw_tensor *regions, *words;          /* (rows,D) each, on the graph: eq. 1, 2 */
+    struct sw_tensor *regions, *words;          /* (N,D) each, on the graph: eq. 1, 2 */
+    struct sw_tensor *image, *text;             /* (G,P) pooled, or NULL */
     struct sw_fragments region_rows, word_rows; /* where they lie */
+    int training;
 };
 /* A failure is the graph's as well. */
 int sw_model_encode(struct sw_model *model, struct sw_graph *graph,
@@ -103,6 +129,11 @@ int sw_model_encode(struct sw_model *model, struct sw_graph *graph,
 struct sw_tensor *sw_model_score(struct sw_model *model, struct sw_graph *graph,
                                  const struct sw_encoding *encoding,
                                  const struct sw_pair_options *options);
+
+/* The weighted sum of the plan's losses, (1), summed over the pairs of a batch; scores (B,B). */
+struct sw_tensor *sw_model_loss(struct sw_model *model, struct sw_graph *graph,
+                                const struct sw_encoding *encoding, struct sw_tensor *scores,
+                                const struct sw_pair_images *pairs, int epoch);
 
 /* ---- evaluation: encode once, score in blocks ---------------------------------------------------
  */
@@ -114,6 +145,8 @@ struct sw_encoded {
     int *count;    /* (groups) fragments of each */
     int *first;    /* (groups + 1) first row, for captions only */
     size_t room;   /* rows there is room for */
+    float *pooled; /* (G, width), where the model pools; NULL rows where no stage needs them */
+    int width;
 };
 void sw_encoded_free(struct sw_encoded *encoded);
 

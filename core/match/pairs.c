@@ -18,7 +18,7 @@ struct scoring {
 
 /* The unit's products, P = Y X_block^T (words, k*L). */
 static int multiply(const struct sw_whole_batch *batch, struct sw_worker *worker,
-                    struct sw_block *block, int first_word, int words)
+                    struct sw_image_block *block, int first_word, int words)
 {
     int columns = batch->regions.most * L;
     block->word_base = first_word;
@@ -51,7 +51,7 @@ static void score_unit(void *data, int chunk, int worker_index)
     int last = first + UNIT_CAPTIONS;
     if (last > batch->words.groups)
         last = batch->words.groups;
-    struct sw_block block = {.block = chunk / s->caption_units};
+    struct sw_image_block block = {.block = chunk / s->caption_units};
     int first_word = batch->words.first[first];
     int words = batch->words.first[last - 1] + batch->words.count[last - 1] - first_word;
     sw_graph_reset(worker->graph, 0);
@@ -70,7 +70,25 @@ static void score_unit(void *data, int chunk, int worker_index)
     sw_worker_keep_error(worker, chunk);
 }
 
-int sw_pairs_score(const struct sw_whole_batch *batch, float *out, size_t stride,
+/* Adds what stages say of all pairs at once, or puts it there where no tile was scored. */
+static void add_matrices(const struct sw_whole_batch *batch, float *out, size_t stride)
+{
+    const struct sw_model_plan *plan = batch->model->plan;
+    int fresh = !batch->model->has_tiles;
+    for (int s = 0; s < plan->stage_count; s++) {
+        const struct sw_tensor *matrix = batch->matrices[s];
+        if (!matrix || !plan->stages[s].score)
+            continue;
+        size_t columns = (size_t)matrix->dim[1];
+        for (size_t i = 0; i < (size_t)batch->regions.groups; i++)
+            for (size_t c = 0; c < columns; c++)
+                out[i * stride + c] =
+                    matrix->data[i * columns + c] + (fresh ? 0 : out[i * stride + c]);
+        fresh = 0;
+    }
+}
+
+int sw_pairs_score(const struct sw_whole_batch *batch, float *out, size_t stride, int all,
                    struct sw_error *error)
 {
     if (batch->regions.groups < 1 || batch->words.groups < 1)
@@ -79,11 +97,13 @@ int sw_pairs_score(const struct sw_whole_batch *batch, float *out, size_t stride
                         .out = out,
                         .stride = stride,
                         .caption_units = (batch->words.groups + UNIT_CAPTIONS - 1) / UNIT_CAPTIONS};
-    int blocks = (batch->regions.groups + L - 1) / L;
+    int blocks = batch->model->has_tiles ? (batch->regions.groups + L - 1) / L : 0;
     sw_parallel(batch->model->compute, blocks * s.caption_units, score_unit, &s);
     int status = sw_workers_failure(batch->model, error);
     if (status == SW_OK && sw_compute_interrupted(batch->model->compute))
         status = sw_fail(error, SW_INTERRUPTED, "interrupted");
+    if (status == SW_OK && all)
+        add_matrices(batch, out, stride);
     return status;
 }
 
@@ -105,7 +125,7 @@ static int scores_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 static void scores_forward(const struct sw_call *call)
 {
     const struct sw_whole_batch *batch = batch_of(call);
-    sw_pairs_score(batch, call->out->data, (size_t)call->out->dim[1],
+    sw_pairs_score(batch, call->out->data, (size_t)call->out->dim[1], 0,
                    sw_graph_error(batch->shown.graph));
 }
 
@@ -113,6 +133,15 @@ static void scores_backward(const struct sw_call *call)
 {
     const struct sw_whole_batch *batch = batch_of(call);
     sw_pairs_backward(batch, call->out->grad, sw_graph_error(batch->shown.graph));
+}
+
+/* The same numbers and gradient without the rows that only fill up a block. */
+static struct sw_tensor *first_rows(struct sw_graph *graph, struct sw_tensor *x, int rows)
+{
+    struct sw_tensor *view = sw_graph_tensor(graph, 2, (int[]){rows, x->dim[1]}, x->data, 0);
+    if (view)
+        view->grad = x->grad;
+    return view;
 }
 
 struct sw_tensor *sw_pairs_scores(struct sw_whole_batch *batch)
@@ -125,15 +154,26 @@ struct sw_tensor *sw_pairs_scores(struct sw_whole_batch *batch)
                                         .shape = scores_shape,
                                         .forward = scores_forward,
                                         .backward = scores_backward};
+    struct sw_tensor *in[2 * MOST_INPUTS], *total = NULL;
+    struct sw_args args = {.p = batch};
+    int inputs = 0;
     if (!batch)
         return NULL;
-    struct sw_tensor *in[2 * MOST_INPUTS];
-    int inputs = 0;
+    struct sw_graph *graph = batch->shown.graph;
     for (int h = 0; h < batch->input_count; h++) {
         in[inputs++] = batch->inputs[h].x;
         if (batch->inputs[h].y)
             in[inputs++] = batch->inputs[h].y;
     }
-    struct sw_args args = {.p = batch};
-    return sw_graph_apply(batch->shown.graph, &scores, in, inputs, &args);
+    if (batch->model->has_tiles)
+        total = sw_graph_apply(graph, &scores, in, inputs, &args);
+    for (int s = 0; s < batch->model->plan->stage_count; s++) {
+        struct sw_tensor *matrix = batch->matrices[s];
+        if (!matrix || !batch->model->plan->stages[s].score)
+            continue;
+        struct sw_tensor *both[2] = {total, first_rows(graph, matrix, batch->regions.groups)};
+        total = total ? sw_graph_apply_named(graph, "add", both, 2, NULL) : both[1];
+    }
+    sw_batch_observed(batch);
+    return total;
 }

@@ -49,6 +49,8 @@ static size_t share_size(const struct sw_whole_batch *batch, const struct sw_inp
     size_t regions = (size_t)sw_group_count(&batch->regions, pair->image);
     size_t words = (size_t)sw_group_count(&batch->words, pair->caption);
     size_t own = input->side == SW_REGIONS ? regions : words;
+    if (input->at == &batch->groups[input->side])
+        own = 1;
     switch (input->kind) {
     case SW_IN_PRODUCT:
         return words * regions;
@@ -77,7 +79,7 @@ static void keep_rows(const struct sw_whole_tile *tile, const struct sw_input_de
                       const struct sw_tensor *leaf, int l, float *out)
 {
     int group = input->side == SW_REGIONS ? tile->image[l] : tile->caption[l];
-    int fragments = sw_group_count(sw_fragments_of(tile->batch, input->side), group);
+    int fragments = sw_group_count(input->at, group);
     int width = input->kind == SW_IN_GRAM ? fragments : input->x->dim[1];
     for (int f = 0; f < fragments; f++)
         for (int c = 0; c < width; c++)
@@ -153,10 +155,9 @@ static void add_product(const struct sw_whole_batch *batch, const struct sw_inpu
                     input->x->data + x, stride, 1, input->y->grad + y, width);
 }
 
-static void add_rows(const struct sw_whole_batch *batch, const struct sw_input_def *input,
-                     const struct pair *pair, const float *share)
+static void add_rows(const struct sw_input_def *input, const struct pair *pair, const float *share)
 {
-    const struct sw_fragments *at = sw_fragments_of(batch, input->side);
+    const struct sw_fragments *at = input->at;
     int group = input->side == SW_REGIONS ? pair->image : pair->caption;
     int fragments = sw_group_count(at, group), width = input->x->dim[1];
     int used = input->kind == SW_IN_GRAM ? fragments : width;
@@ -185,7 +186,7 @@ static void add_up_group(void *data, int group, int worker)
             if (input->kind == SW_IN_PRODUCT)
                 add_product(batch, input, &g->pairs[index], share, g->side);
             else if (input->side == g->side)
-                add_rows(batch, input, &g->pairs[index], share);
+                add_rows(input, &g->pairs[index], share);
         }
     }
 }
@@ -294,7 +295,7 @@ int sw_pairs_backward(const struct sw_whole_batch *batch, const float *score_gra
         count += score_grad[at] != 0;
     if (count == 0 && !batch->options.dense)
         return SW_OK;
-    if (batch->options.dense || count > I * C / 4)
+    if (batch->options.dense || batch->couples || count > I * C / 4)
         return sw_pairs_backward_dense(batch, score_grad, error);
     struct pair *pairs = sw_graph_scratch(batch->shown.graph, sizeof *pairs * ((size_t)count + 1));
     if (!pairs)

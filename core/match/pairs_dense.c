@@ -27,7 +27,7 @@ static int tile_has_gradient(const struct dense *d, const struct sw_whole_tile *
     return d->batch->options.dense;
 }
 
-static int multiply(const struct dense *d, struct sw_worker *worker, struct sw_block *block)
+static int multiply(const struct dense *d, struct sw_worker *worker, struct sw_image_block *block)
 {
     const struct sw_whole_batch *batch = d->batch;
     int columns = batch->regions.most * L, words = batch->words.rows;
@@ -50,7 +50,7 @@ static int multiply(const struct dense *d, struct sw_worker *worker, struct sw_b
     return SW_OK;
 }
 
-static int set_up_block(const struct dense *d, struct sw_worker *worker, struct sw_block *block)
+static int set_up_block(const struct dense *d, struct sw_worker *worker, struct sw_image_block *block)
 {
     const struct sw_whole_batch *batch = d->batch;
     for (int h = 0; h < batch->input_count; h++) {
@@ -58,7 +58,7 @@ static int set_up_block(const struct dense *d, struct sw_worker *worker, struct 
         size_t width = (size_t)input->x->dim[input->x->ndim - 1];
         if (d->word_grad[h])
             block->word_grad[h] =
-                d->word_grad[h] + (size_t)block->block * (size_t)batch->words.rows * width;
+                d->word_grad[h] + (size_t)block->block * (size_t)input->at->rows * width;
         if (d->shared_grad[h])
             block->shared_grad[h] =
                 d->shared_grad[h] + (size_t)block->block * sw_tensor_count(input->x);
@@ -100,7 +100,7 @@ static void keep_word_rows(const struct dense *d, const struct sw_whole_tile *ti
 }
 
 /* What the block's own regions get, added in place. */
-static void finish_regions(const struct dense *d, const struct sw_block *block)
+static void finish_regions(const struct dense *d, const struct sw_image_block *block)
 {
     const struct sw_whole_batch *batch = d->batch;
     int k = batch->regions.most, words = batch->words.rows;
@@ -131,7 +131,7 @@ static void walk_block(void *data, int chunk, int worker_index)
     struct sw_worker *worker = &batch->model->workers[worker_index];
     if (worker->error.status != SW_OK)
         return;
-    struct sw_block block = {.block = chunk};
+    struct sw_image_block block = {.block = chunk};
     sw_graph_reset(worker->graph, 1);
     sw_arena_reset(worker->arena);
     int status = set_up_block(d, worker, &block);
@@ -168,7 +168,7 @@ static void add_up_rows(void *data, int chunk, int worker)
     (void)worker;
     const struct dense *d = data;
     const struct sw_input_def *input = &d->batch->inputs[d->input];
-    size_t width = (size_t)input->x->dim[1], rows = (size_t)d->batch->words.rows;
+    size_t width = (size_t)input->x->dim[1], rows = (size_t)input->at->rows;
     size_t first = (size_t)chunk * ROWS_A_CHUNK * width;
     size_t last = first + ROWS_A_CHUNK * width;
     if (last > rows * width)
@@ -191,7 +191,8 @@ static void add_up_words(struct dense *d)
         const struct sw_input_def *input = &batch->inputs[h];
         d->input = h;
         if (d->word_grad[h])
-            sw_parallel(compute, (words + ROWS_A_CHUNK - 1) / ROWS_A_CHUNK, add_up_rows, d);
+            sw_parallel(compute, (input->at->rows + ROWS_A_CHUNK - 1) / ROWS_A_CHUNK, add_up_rows,
+                        d);
         if (d->shared_grad[h])
             for (int b = 0; b < d->blocks; b++)
                 for (size_t i = 0, count = sw_tensor_count(input->x);
@@ -227,8 +228,8 @@ int sw_pairs_backward_dense(const struct sw_whole_batch *batch, const float *sco
             d.shared_used[h] = sw_graph_scratch(graph, blocks);
         } else if (input->kind != SW_IN_PRODUCT && input->side == SW_WORDS && input->x->grad) {
             if (input->kind == SW_IN_VECTORS) {
-                struct sw_tensor *parts =
-                    sw_graph_tensor(graph, 3, (int[]){d.blocks, (int)words, (int)width}, NULL, 0);
+                struct sw_tensor *parts = sw_graph_tensor(
+                    graph, 3, (int[]){d.blocks, input->at->rows, (int)width}, NULL, 0);
                 d.word_grad[h] = parts ? parts->data : NULL;
                 d.word_used[h] = sw_graph_scratch(graph, blocks);
             } else {

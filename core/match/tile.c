@@ -56,11 +56,12 @@ static void begin(struct sw_whole_tile *tile, const struct sw_whole_batch *batch
     tile->shown = (struct sw_tile){.host = batch->shown.host,
                                    .graph = worker->graph,
                                    .dim = batch->shown.dim,
+                                   .training = batch->shown.training,
                                    .direction = batch->shown.direction};
 }
 
 void sw_tile_of_block(struct sw_whole_tile *tile, const struct sw_whole_batch *batch,
-                      struct sw_worker *worker, struct sw_block *block, int caption, int record)
+                      struct sw_worker *worker, struct sw_image_block *block, int caption, int record)
 {
     begin(tile, batch, worker, record);
     tile->block = block;
@@ -112,7 +113,7 @@ static struct sw_tensor *leaf(struct sw_whole_tile *tile, int d0, int d1, int d2
 /* (k,m,L) of region rows (k*L, m): once a block. */
 static float *block_rows(struct sw_whole_tile *tile, int handle)
 {
-    struct sw_block *block = tile->block;
+    struct sw_image_block *block = tile->block;
     if (block->rows[handle])
         return block->rows[handle];
     const struct sw_input_def *input = &tile->batch->inputs[handle];
@@ -153,7 +154,7 @@ static struct sw_tensor *block_word_rows(struct sw_whole_tile *tile, int handle)
 static struct sw_tensor *block_input(struct sw_whole_tile *tile, int handle)
 {
     const struct sw_input_def *input = &tile->batch->inputs[handle];
-    struct sw_block *block = tile->block;
+    struct sw_image_block *block = tile->block;
     int k = tile->shown.k, n = tile->shown.n;
     int word = tile->batch->words.first[tile->caption[0]];
     size_t slab = (size_t)(word - block->word_base) * k * L;
@@ -166,15 +167,18 @@ static struct sw_tensor *block_input(struct sw_whole_tile *tile, int handle)
         return input->side == SW_REGIONS ? block_region_rows(tile, handle)
                                          : block_word_rows(tile, handle);
     case SW_IN_VECTORS: {
+        int of_images = input->side == SW_REGIONS, caption = tile->caption[0];
         size_t width = (size_t)input->x->dim[1];
-        size_t row = input->side == SW_REGIONS ? (size_t)block->block * k * L : (size_t)word;
-        float *grad = input->side == SW_REGIONS ? input->x->grad : block->word_grad[handle];
-        if (input->side == SW_WORDS && grad && !block->word_used[handle]) {
-            memset(grad, 0, sizeof *grad * (size_t)tile->batch->words.rows * width);
+        size_t row = of_images ? (size_t)block->block * (size_t)input->at->most * L
+                               : (size_t)input->at->first[caption];
+        float *grad = of_images ? input->x->grad : block->word_grad[handle];
+        if (!of_images && grad && !block->word_used[handle]) {
+            memset(grad, 0, sizeof *grad * (size_t)input->at->rows * width);
             block->word_used[handle] = 1;
         }
-        return leaf(tile, input->side == SW_REGIONS ? k : n, input->side == SW_REGIONS ? L : 1,
-                    (int)width, input->x->data + row * width, grad ? grad + row * width : NULL);
+        return leaf(tile, of_images ? input->at->most : input->at->count[caption],
+                    of_images ? L : 1, (int)width, input->x->data + row * width,
+                    grad ? grad + row * width : NULL);
     }
     case SW_IN_SHARED:
         break;
@@ -223,7 +227,7 @@ static void gather_product(struct sw_whole_tile *tile, const struct sw_input_def
 static void gather_rows(struct sw_whole_tile *tile, const struct sw_input_def *input,
                         struct sw_tensor *out)
 {
-    const struct sw_fragments *at = sw_fragments_of(tile->batch, input->side);
+    const struct sw_fragments *at = input->at;
     const int *group = input->side == SW_REGIONS ? tile->image : tile->caption;
     int width = input->x->dim[1], m = sw_input_width(tile, input);
     zero(out);
@@ -248,6 +252,8 @@ static struct sw_tensor *gathered_input(struct sw_whole_tile *tile, int handle)
     if (input->kind == SW_IN_SHARED)
         return sw_graph_tensor(graph, input->x->ndim, input->x->dim, input->x->data, wanted);
     int fragments = input->side == SW_REGIONS ? k : n, m = sw_input_width(tile, input);
+    if (input->at == &tile->batch->groups[input->side])
+        fragments = 1;
     int dim[3] = {fragments, m, L};
     if (input->kind == SW_IN_PRODUCT) {
         dim[0] = n;
@@ -264,9 +270,10 @@ static struct sw_tensor *gathered_input(struct sw_whole_tile *tile, int handle)
     return out;
 }
 
-struct sw_tensor *sw_tile_input(struct sw_tile *shown, int handle)
+struct sw_tensor *sw_tile_input(struct sw_tile *shown, struct sw_input input)
 {
     struct sw_whole_tile *tile = (struct sw_whole_tile *)shown;
+    int handle = input.at;
     if (handle < 0 || handle >= tile->batch->input_count) {
         sw_fail(sw_graph_error(shown->graph), SW_FAILED,
                 "input %d: expected a handle that prepare was given, 0 to %d", handle,
@@ -317,17 +324,42 @@ struct sw_vectors *sw_tile_get(struct sw_tile *shown, const char *name)
     return NULL;
 }
 
-void sw_tile_show(struct sw_tile *shown, const char *name, struct sw_tensor *weights)
+void sw_tile_observe(struct sw_tile *shown, struct sw_observed observed, struct sw_tensor *x)
 {
     struct sw_whole_tile *tile = (struct sw_whole_tile *)shown;
-    if (!tile->seen || !weights || weights->ndim != 3)
+    /* Tiles are run again for their gradients: the first run, without a tape, reports. */
+    if (!x || observed.at < 0 || !tile->block || sw_graph_records(shown->graph))
         return;
+    const struct sw_observed_def *o = &tile->batch->observed[observed.at];
+    size_t blocks = (size_t)(tile->batch->regions.groups + L - 1) / L;
+    size_t at = (size_t)tile->caption[0] * blocks + (size_t)tile->block->block;
+    if (sw_tensor_count(x) == o->count)
+        memcpy(o->seen + at * o->count, x->data, sizeof(float) * o->count);
+    else
+        sw_fail(sw_graph_error(shown->graph), SW_FAILED,
+                "a tile's report to a buffer: expected %zu numbers, found %zu", o->count,
+                sw_tensor_count(x));
+}
+
+void sw_tile_show(struct sw_tile *shown, const char *name, enum sw_axis row_axis,
+                  enum sw_axis column_axis, struct sw_tensor *weights)
+{
+    struct sw_whole_tile *tile = (struct sw_whole_tile *)shown;
+    (void)row_axis, (void)column_axis;
+    if (!tile->seen || !name || !weights || weights->ndim != 3)
+        return;
+    const char *prefix = tile->batch->model->plan->stages[tile->stage].prefix;
+    size_t length = strlen(prefix) + strlen(name) + 2;
+    char *whole = sw_graph_scratch(shown->graph, length);
+    if (!whole)
+        return;
+    snprintf(whole, length, "%s.%s", prefix, name);
     int rows = weights->dim[0], columns = weights->dim[1];
     float *lane = sw_graph_scratch(shown->graph, sizeof(float) * (size_t)rows * columns);
     for (int i = 0; lane && i < rows * columns; i++)
         lane[i] = weights->data[(size_t)i * L];
     if (lane)
-        tile->seen(tile->seen_data, name, rows, columns, lane);
+        tile->seen(tile->seen_data, whole, rows, columns, lane);
 }
 
 struct sw_tensor *sw_tile_mean_weights(struct sw_tile *shown, enum sw_side side)
@@ -364,6 +396,9 @@ struct sw_tensor *sw_tile_score(struct sw_whole_tile *tile)
     struct sw_tensor *total = NULL;
     for (int s = 0; s < model->plan->stage_count; s++) {
         const struct sw_stage_plan *part = &model->plan->stages[s];
+        if (!part->stage->score)
+            continue;
+        tile->stage = s;
         struct sw_tensor *score =
             part->stage->score(&tile->shown, model->stage_self[s], tile->batch->prepared[s]);
         int fits = score && score->ndim == 3 && score->dim[0] == 1 && score->dim[1] == 1 &&

@@ -50,14 +50,20 @@ static int fragments_in(const struct sw_tile *tile, enum sw_side side)
     return side == SW_REGIONS ? tile->k : tile->n;
 }
 
+/* An input that every batch has. */
+static struct sw_tensor *fixed(struct sw_tile *tile, int handle)
+{
+    return sw_tile_input(tile, (struct sw_input){handle});
+}
+
 static struct sw_tensor *gram(struct sw_tile *tile, enum sw_side side)
 {
-    return sw_tile_input(tile, side == SW_REGIONS ? SW_REGION_GRAM : SW_WORD_GRAM);
+    return fixed(tile, side == SW_REGIONS ? SW_REGION_GRAM : SW_WORD_GRAM);
 }
 
 static struct sw_tensor *raw(struct sw_tile *tile, enum sw_side side)
 {
-    return sw_tile_input(tile, side == SW_REGIONS ? SW_REGION_VECTORS : SW_WORD_VECTORS);
+    return fixed(tile, side == SW_REGIONS ? SW_REGION_VECTORS : SW_WORD_VECTORS);
 }
 
 static struct sw_vectors *make(struct sw_tile *tile, int rows)
@@ -242,9 +248,8 @@ static struct sw_tensor *onto(struct sw_tile *tile, struct sw_vectors *x, enum s
         all = plain(tile, "lane_matmul", x->part[side], gram(tile, side));
     if (x->part[other]) {
         struct sw_args transposed = {.i = {0, side == SW_WORDS}};
-        all = sum(
-            tile, all,
-            apply(tile, "lane_matmul", x->part[other], sw_tile_input(tile, SW_DOTS), transposed));
+        all = sum(tile, all,
+                  apply(tile, "lane_matmul", x->part[other], fixed(tile, SW_DOTS), transposed));
     }
     return x->onto[side] = all;
 }
@@ -259,9 +264,8 @@ static struct sw_tensor *own_dot(struct sw_tile *tile, const struct sw_vectors *
         all = plain(tile, "lane_rowdot", gram(tile, x->side), y->part[x->side]);
     if (y->part[other]) {
         struct sw_args transposed = {.i = {x->side == SW_REGIONS}}; /* C is (n,k) */
-        all = sum(
-            tile, all,
-            apply(tile, "lane_rowdot", sw_tile_input(tile, SW_DOTS), y->part[other], transposed));
+        all = sum(tile, all,
+                  apply(tile, "lane_rowdot", fixed(tile, SW_DOTS), y->part[other], transposed));
     }
     return all && x->own ? plain(tile, "mul", x->own, all) : all;
 }
@@ -320,7 +324,7 @@ static struct sw_tensor *norm2(struct sw_tile *tile, struct sw_vectors *x)
                       plain(tile, "lane_quadratic", x->part[side], gram(tile, (enum sw_side)side)));
     if (x->part[SW_REGIONS] && x->part[SW_WORDS]) {
         struct sw_tensor *words_onto =
-            plain(tile, "lane_matmul", x->part[SW_WORDS], sw_tile_input(tile, SW_DOTS));
+            plain(tile, "lane_matmul", x->part[SW_WORDS], fixed(tile, SW_DOTS));
         struct sw_tensor *cross = plain(tile, "lane_rowdot", words_onto, x->part[SW_REGIONS]);
         all = sum(tile, all, sw_affine(tile, cross, 2, 0));
     }
@@ -356,12 +360,13 @@ struct sw_tensor *sw_vectors_cosine_to(struct sw_tile *tile, struct sw_vectors *
     return cosine_of(tile, dots, norm2(tile, x), norm2(tile, sw_vectors_fragments(tile, side)));
 }
 
-struct sw_tensor *sw_vectors_functional(struct sw_tile *tile, struct sw_vectors *x, int handle)
+struct sw_tensor *sw_vectors_functional(struct sw_tile *tile, struct sw_vectors *x,
+                                        struct sw_functional declared)
 {
     const struct sw_whole_batch *batch = ((struct sw_whole_tile *)tile)->batch;
-    if (!x || handle < 0 || handle >= batch->functional_count)
+    if (!x || declared.at < 0 || declared.at >= batch->functional_count)
         return NULL;
-    const struct sw_functional *f = &batch->functionals[handle];
+    const struct sw_functional_def *f = &batch->functionals[declared.at];
     if (x->x)
         return plain(tile, "vec_functional", x->x, sw_tile_input(tile, f->weight));
     struct sw_tensor *all = NULL;
@@ -384,12 +389,13 @@ struct sw_tensor *sw_vectors_functional(struct sw_tile *tile, struct sw_vectors 
 
 /* W x_r: mixed from the mapped fragments by linearity, W (sum_j b_j t_j) = sum_j b_j (W t_j); a
  * vector that is explicit already, or spans both sides, is multiplied as it is. */
-struct sw_tensor *sw_vectors_mapped(struct sw_tile *tile, struct sw_vectors *x, int handle)
+struct sw_tensor *sw_vectors_mapped(struct sw_tile *tile, struct sw_vectors *x,
+                                    struct sw_map declared)
 {
     const struct sw_whole_batch *batch = ((struct sw_whole_tile *)tile)->batch;
-    if (!x || handle < 0 || handle >= batch->map_count)
+    if (!x || declared.at < 0 || declared.at >= batch->map_count)
         return NULL;
-    const struct sw_map *map = &batch->maps[handle];
+    const struct sw_map_def *map = &batch->maps[declared.at];
     int other = map->side == SW_REGIONS ? SW_WORDS : SW_REGIONS;
     if (!x->x && x->has_own && x->side == map->side && !x->own && !x->part[0] && !x->part[1])
         return sw_tile_input(tile, map->rows);

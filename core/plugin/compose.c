@@ -1,6 +1,7 @@
 /* compose.c -- see compose.h. */
 #include "plugin/compose.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,15 +32,32 @@ static const char *name_of(const json_t *part)
 struct sw_composition {
     struct sw_model_plan plan;
     json_t *model; /* owns the texts of values */
-    struct sw_stage_plan *stages;
+    json_t *texts; /* so do these: options of training, then lists of blocks that the model leaves
+                      out */
     struct sw_value **values; /* the value lists, to be freed */
     struct sw_fusion_use **uses;
-    size_t value_lists, use_count;
+    void **memory; /* all else that is to be freed */
+    size_t value_lists, use_count, memory_count;
 };
 
 static void *grown(void *list, size_t count, size_t size)
 {
     return realloc(list, (count + 1) * size);
+}
+
+/* `bytes` zeroed bytes that live as long as the composition. */
+static void *kept(struct sw_composition *c, size_t bytes, struct sw_error *error)
+{
+    void **memory = grown(c->memory, c->memory_count, sizeof *memory);
+    void *room = calloc(1, bytes + 1);
+    if (memory)
+        c->memory = memory;
+    if (!memory || !room) {
+        free(room);
+        sw_fail(error, SW_FAILED, "out of memory for a model's plan");
+        return NULL;
+    }
+    return memory[c->memory_count++] = room;
 }
 
 static struct sw_value *values_of(struct sw_composition *c, const struct sw_plugins *plugins,
@@ -49,7 +67,8 @@ static struct sw_value *values_of(struct sw_composition *c, const struct sw_plug
 static struct sw_fusion_use *fusion_use(struct sw_composition *c, const struct sw_plugins *plugins,
                                         const json_t *object, struct sw_error *error)
 {
-    const struct sw_fusion *fusion = sw_plugins_fusion(plugins, name_of(object), error);
+    const struct sw_fusion *fusion =
+        sw_plugins_find(plugins, SW_KIND_FUSION, name_of(object), error);
     if (!fusion)
         return NULL;
     struct sw_fusion_use **uses = grown(c->uses, c->use_count, sizeof *uses);
@@ -120,46 +139,162 @@ static struct sw_value *values_of(struct sw_composition *c, const struct sw_plug
     return values;
 }
 
+/* "NAME", and from its second use in a list on "NAME_2" ..; or what the object says. */
+static const char *prefix_of(struct sw_composition *c, const char *base, const char *name,
+                             const json_t *list, size_t index, struct sw_error *error)
+{
+    const char *given = json_string_value(json_object_get(json_array_get(list, index), "prefix"));
+    if (given)
+        return given;
+    size_t uses = 1, length = strlen(base) + 24;
+    for (size_t i = 0; i < index; i++)
+        uses += strcmp(name_of(json_array_get(list, i)), name) == 0;
+    char *prefix = kept(c, length, error);
+    if (prefix)
+        snprintf(prefix, length, uses > 1 ? "%s_%zu" : "%s", base, uses);
+    return prefix;
+}
+
+/* The blocks of a model that names none: those whose descriptors give them a place. */
+static json_t *usual_blocks(const struct sw_plugins *plugins, enum sw_side side)
+{
+    json_t *list = json_array();
+    for (int place = 1; place <= SW_MOST_BLOCKS; place++)
+        for (int p = 0; p < sw_plugins_count(plugins); p++) {
+            const struct sw_plugin *plugin = sw_plugins_at(plugins, p)->plugin;
+            const struct sw_block *const *b = plugin ? plugin->blocks : NULL;
+            for (; b && *b; b++)
+                if ((side == SW_REGIONS ? (*b)->usual_image : (*b)->usual_text) == place)
+                    json_array_append_new(list, json_string((*b)->name));
+        }
+    return list;
+}
+
+static const struct sw_loss *usual_loss(const struct sw_plugins *plugins)
+{
+    for (int p = 0; p < sw_plugins_count(plugins); p++) {
+        const struct sw_plugin *plugin = sw_plugins_at(plugins, p)->plugin;
+        for (const struct sw_loss *const *l = plugin ? plugin->losses : NULL; l && *l; l++)
+            if ((*l)->flags & SW_LOSS_IS_USUAL)
+                return *l;
+    }
+    return NULL;
+}
+
+static int plan_blocks(struct sw_composition *c, const struct sw_plugins *plugins,
+                       enum sw_side side, struct sw_error *error)
+{
+    static const char *const key[2] = {"image", "text"};
+    json_t *list = json_incref(json_object_get(c->model, key[side]));
+    if (!list)
+        list = usual_blocks(plugins, side);
+    size_t count = json_array_size(list);
+    struct sw_block_plan *blocks = kept(c, sizeof *blocks * (count + 1), error);
+    for (size_t i = 0; blocks && i < count && error->status == SW_OK; i++) {
+        const json_t *object = json_array_get(list, i);
+        struct sw_block_plan *use = &blocks[i];
+        use->block = sw_plugins_find(plugins, SW_KIND_BLOCK, name_of(object), error);
+        if (!use->block)
+            break;
+        use->prefix = prefix_of(c, key[side], use->block->name, list, i, error);
+        use->options = values_of(c, plugins, use->block->options, object, error);
+    }
+    c->plan.blocks[side] = blocks;
+    c->plan.block_count[side] = (int)count;
+    json_array_append(c->texts, list); /* values point into it */
+    json_decref(list);
+    return error->status == SW_OK;
+}
+
+static int plan_pools(struct sw_composition *c, const struct sw_plugins *plugins,
+                      struct sw_error *error)
+{
+    static const char *const key[2] = {"image", "text"};
+    const json_t *pool = json_object_get(c->model, "pool");
+    for (int side = 0; side < 2 && pool; side++) {
+        const json_t *object = json_object_get(pool, key[side]);
+        struct sw_pool_plan *use = &c->plan.pool[side];
+        use->pool = sw_plugins_find(plugins, SW_KIND_POOL, name_of(object), error);
+        if (!use->pool)
+            return 0;
+        use->options = values_of(c, plugins, use->pool->options, object, error);
+    }
+    return error->status == SW_OK;
+}
+
+static int plan_stages(struct sw_composition *c, const struct sw_plugins *plugins,
+                       struct sw_error *error)
+{
+    const json_t *list = json_object_get(c->model, "stages");
+    size_t count = json_array_size(list);
+    struct sw_stage_plan *stages = kept(c, sizeof *stages * (count + 1), error);
+    for (size_t i = 0; stages && i < count; i++) {
+        const json_t *object = json_array_get(list, i);
+        struct sw_stage_plan *stage = &stages[i];
+        stage->stage = sw_plugins_find(plugins, SW_KIND_STAGE, name_of(object), error);
+        if (!stage->stage)
+            return 0;
+        stage->score = !json_is_false(json_object_get(object, "score"));
+        stage->prefix = prefix_of(c, stage->stage->name, stage->stage->name, list, i, error);
+        stage->options = values_of(c, plugins, stage->stage->options, object, error);
+        if (!stage->options || !stage->prefix)
+            return 0;
+    }
+    c->plan.stages = stages;
+    c->plan.stage_count = (int)count;
+    return stages != NULL;
+}
+
+/* Without any: the usual loss, whose options are those of training that have their names. */
+static int plan_losses(struct sw_composition *c, const struct sw_plugins *plugins,
+                       struct sw_error *error)
+{
+    const json_t *list = json_object_get(c->model, "loss"), *train = json_array_get(c->texts, 0);
+    const struct sw_loss *usual = list ? NULL : usual_loss(plugins);
+    size_t count = list ? json_array_size(list) : usual != NULL;
+    struct sw_loss_plan *losses = kept(c, sizeof *losses * (count + 1), error);
+    for (size_t i = 0; losses && i < count; i++) {
+        const json_t *object = list ? json_array_get(list, i) : train;
+        const json_t *weight = list ? json_object_get(object, "weight") : NULL;
+        struct sw_loss_plan *use = &losses[i];
+        use->loss = usual ? usual : sw_plugins_find(plugins, SW_KIND_LOSS, name_of(object), error);
+        if (!use->loss)
+            return 0;
+        use->weight = weight ? (float)json_number_value(weight) : 1;
+        use->options = values_of(c, plugins, use->loss->options, object, error);
+        if (!use->options)
+            return 0;
+    }
+    c->plan.losses = losses;
+    c->plan.loss_count = (int)count;
+    return losses != NULL;
+}
+
 static int plan(struct sw_composition *c, const struct sw_plugins *plugins, struct sw_error *error)
 {
     const json_t *word = json_object_get(c->model, "embedding");
-    const json_t *stages = json_object_get(c->model, "stages");
     const char *direction = json_string_value(json_object_get(c->model, "direction"));
     int way = choice_index(directions, direction ? direction : "both");
     struct sw_model_plan *p = &c->plan;
     p->dim = (int)json_integer_value(json_object_get(c->model, "dim"));
     p->word_dim = (int)json_integer_value(json_object_get(word, "word_dim"));
-    p->stage_count = (int)json_array_size(stages);
-    if (p->dim < 1 || p->word_dim < 1 || way < 0 || p->stage_count < 1) {
+    if (p->dim < 1 || p->word_dim < 1 || way < 0 ||
+        json_array_size(json_object_get(c->model, "stages")) < 1) {
         sw_fail(error, SW_MISUSE, "a model: expected dim, word_dim, a direction and stages");
         return 0;
     }
     p->direction = (enum sw_direction)way;
-    p->embedding = sw_plugins_embedding(plugins, name_of(word), error);
+    p->embedding = sw_plugins_find(plugins, SW_KIND_EMBEDDING, name_of(word), error);
     if (!p->embedding)
         return 0;
     p->embedding_options = values_of(c, plugins, p->embedding->options, word, error);
-    p->stages = c->stages = calloc((size_t)p->stage_count, sizeof *c->stages);
-    if (!c->stages)
-        sw_fail(error, SW_FAILED, "out of memory for a model's plan");
-    if (!p->embedding_options || !c->stages)
-        return 0;
-    for (int i = 0; i < p->stage_count; i++) {
-        const json_t *object = json_array_get(stages, (size_t)i);
-        struct sw_stage_plan *stage = &c->stages[i];
-        stage->stage = sw_plugins_stage(plugins, name_of(object), error);
-        if (!stage->stage)
-            return 0;
-        stage->score = !json_is_false(json_object_get(object, "score"));
-        stage->options = values_of(c, plugins, stage->stage->options, object, error);
-        if (!stage->options)
-            return 0;
-    }
-    return 1;
+    return p->embedding_options && plan_blocks(c, plugins, SW_REGIONS, error) &&
+           plan_blocks(c, plugins, SW_WORDS, error) && plan_pools(c, plugins, error) &&
+           plan_stages(c, plugins, error) && plan_losses(c, plugins, error);
 }
 
 int sw_compose(struct sw_composition **out, const struct sw_plugins *plugins, const json_t *model,
-               struct sw_error *error)
+               const json_t *train, struct sw_error *error)
 {
     *out = NULL;
     struct sw_composition *c = calloc(1, sizeof *c);
@@ -167,6 +302,8 @@ int sw_compose(struct sw_composition **out, const struct sw_plugins *plugins, co
         return sw_fail(error, SW_FAILED, "out of memory for a model's plan");
     struct sw_error own = {0};
     c->model = json_incref((json_t *)(uintptr_t)model);
+    c->texts = json_array();
+    json_array_append(c->texts, train ? (json_t *)(uintptr_t)train : json_null());
     if (!plan(c, plugins, &own)) {
         sw_composition_free(c);
         return sw_fail(error, own.status ? own.status : SW_FAILED, "%s", own.text);
@@ -190,7 +327,10 @@ void sw_composition_free(struct sw_composition *c)
         free(c->values[i]);
     free(c->uses);
     free(c->values);
-    free(c->stages);
+    for (size_t i = 0; i < c->memory_count; i++)
+        free(c->memory[i]);
+    free(c->memory);
+    json_decref(c->texts);
     json_decref(c->model);
     free(c);
 }

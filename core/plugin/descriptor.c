@@ -1,5 +1,6 @@
 /* descriptor.c -- see descriptor.h. */
 #include "plugin/descriptor.h"
+#include "plugin/plugins.h"
 #include "tensor/tape/graph.h"
 
 #include <ctype.h>
@@ -32,6 +33,18 @@ static int check_head(const struct sw_plugin *p, struct sw_error *error)
         return sw_fail(error, SW_FAILED,
                        "its tiles have %u lanes and %u dimensions, this program's have %d and %d",
                        p->lanes, p->max_dim, SW_LANES, SW_MAX_DIM);
+    const uint32_t given[] = {p->plugin_size, p->stage_size, p->fusion_size, p->embedding_size,
+                              p->block_size,  p->pool_size,  p->loss_size};
+    const uint32_t own[] = {sizeof(struct sw_plugin), sizeof(struct sw_stage),
+                            sizeof(struct sw_fusion), sizeof(struct sw_embedding),
+                            sizeof(struct sw_block),  sizeof(struct sw_pool),
+                            sizeof(struct sw_loss)};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (given[i] != own[i])
+            return sw_fail(error, SW_FAILED,
+                           "its descriptors have other sizes (%u bytes, this program's have %u): "
+                           "build it again",
+                           given[i], own[i]);
     if (!good_name(p->name))
         return sw_fail(error, SW_FAILED,
                        "its name '%s' is not one: expected lower-case letters, digits and '_'",
@@ -68,6 +81,16 @@ static int choice_fits(const struct sw_option *o)
     return 0;
 }
 
+/* Keys that stand beside a plugin's options in a config. */
+static int is_reserved(const char *name)
+{
+    static const char *const reserved[] = {"plugin", "score", "weight", "prefix"};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (strcmp(name, reserved[i]) == 0)
+            return 1;
+    return 0;
+}
+
 static int check_options(const char *kind, const char *owner, const struct sw_option *options,
                          struct sw_error *error)
 {
@@ -76,7 +99,7 @@ static int check_options(const char *kind, const char *owner, const struct sw_op
             return sw_fail(error, SW_FAILED,
                            "%s %s: it has more than %d options, or a NULL name does not end them",
                            kind, owner, SW_MOST_OPTIONS);
-        if (!good_name(o->name) || strcmp(o->name, "plugin") == 0 || strcmp(o->name, "score") == 0)
+        if (!good_name(o->name) || is_reserved(o->name))
             return sw_fail(error, SW_FAILED, "%s: '%s' cannot be an option's name", owner, o->name);
         for (const struct sw_option *before = options; before < o; before++)
             if (strcmp(before->name, o->name) == 0)
@@ -140,42 +163,85 @@ static int check_part(const char *kind, const char *name, const char *doc,
     return check_options(kind, name, options, error);
 }
 
-static size_t larger(size_t a, size_t b)
+/* What each kind must have besides name and doc, and what the host allocates for one use. */
+static int is_complete(enum sw_kind kind, const void *part, size_t *size, struct sw_error *error)
 {
-    return a > b ? a : b;
+    const struct sw_stage *stage = part;
+    const struct sw_fusion *fusion = part;
+    const struct sw_embedding *embedding = part;
+    const struct sw_block *block = part;
+    const struct sw_pool *pool = part;
+    const struct sw_loss *loss = part;
+    size_t prepared = 0;
+    int complete = 0;
+    switch (kind) {
+    case SW_KIND_STAGE:
+        complete = stage->init && !stage->score != !stage->score_all;
+        prepared = stage->prepared_size;
+        break;
+    case SW_KIND_FUSION:
+        complete = fusion->init && fusion->fuse;
+        prepared = fusion->prepared_size;
+        break;
+    case SW_KIND_EMBEDDING:
+        complete = embedding->init && embedding->embed;
+        if (embedding->tables < 1 || embedding->tables > SW_MOST_TABLES)
+            sw_fail(error, SW_FAILED, "embedding %s: expected 1 to %d tables, found %d",
+                    embedding->name, SW_MOST_TABLES, embedding->tables);
+        break;
+    case SW_KIND_BLOCK:
+        complete = block->init && (block->encode || block->augment);
+        break;
+    case SW_KIND_POOL:
+        complete = pool->init && pool->pool;
+        break;
+    case SW_KIND_LOSS:
+        complete = loss->init && loss->loss;
+        break;
+    case SW_KINDS:
+        break;
+    }
+    *size = stage->self_size > prepared ? stage->self_size : prepared;
+    return complete;
+}
+
+static int check_kind(const struct sw_plugin *p, enum sw_kind kind, struct sw_error *error)
+{
+    const char *name = sw_kind_names[kind];
+    const struct sw_descriptor *const *all = sw_plugin_descriptors(p, kind);
+    if (check_length(name, (const void *const *)all, error))
+        return -1;
+    int count = 0;
+    for (; all[count]; count++) {
+        const struct sw_descriptor *d = all[count];
+        size_t size;
+        int complete = is_complete(kind, d, &size, error);
+        if (check_part(name, d->name, d->doc, d->options, complete, size, error) != SW_OK)
+            return -1;
+    }
+    return error->status == SW_OK ? count : -1;
 }
 
 int sw_descriptor_check(const struct sw_plugin *p, struct sw_error *error)
 {
     if (check_head(p, error) != SW_OK)
         return error->status;
-    if (check_length("stage", (const void *const *)p->stages, error) ||
-        check_length("fusion", (const void *const *)p->fusions, error) ||
-        check_length("embedding", (const void *const *)p->embeddings, error) ||
-        check_length("operation", (const void *const *)p->ops, error))
-        return error->status;
     int parts = 0;
-    for (const struct sw_stage *const *s = p->stages; s && *s; s++, parts++)
-        if (check_part("stage", (*s)->name, (*s)->doc, (*s)->options, (*s)->init && (*s)->score,
-                       larger((*s)->self_size, (*s)->prepared_size), error))
+    for (int kind = 0; kind < SW_KINDS; kind++) {
+        int count = check_kind(p, (enum sw_kind)kind, error);
+        if (count < 0)
             return error->status;
-    for (const struct sw_fusion *const *f = p->fusions; f && *f; f++, parts++)
-        if (check_part("fusion", (*f)->name, (*f)->doc, (*f)->options, (*f)->init && (*f)->fuse,
-                       larger((*f)->self_size, (*f)->prepared_size), error))
-            return error->status;
-    for (const struct sw_embedding *const *e = p->embeddings; e && *e; e++, parts++) {
-        if (check_part("embedding", (*e)->name, (*e)->doc, (*e)->options, (*e)->init && (*e)->embed,
-                       (*e)->self_size, error))
-            return error->status;
-        if ((*e)->tables < 1 || (*e)->tables > SW_MOST_TABLES)
-            return sw_fail(error, SW_FAILED, "embedding %s: expected 1 to %d tables, found %d",
-                           (*e)->name, SW_MOST_TABLES, (*e)->tables);
+        parts += count;
     }
+    if (check_length("operation", (const void *const *)p->ops, error))
+        return error->status;
     for (const struct sw_op *const *o = p->ops; o && *o; o++, parts++)
         if (sw_op_check(*o, error))
             return error->status;
     if (parts == 0)
-        return sw_fail(error, SW_FAILED,
-                       "plugin %s brings no stage, fusion, embedding or operation", p->name);
+        return sw_fail(
+            error, SW_FAILED,
+            "plugin %s brings no stage, fusion, embedding, block, pool, loss or operation",
+            p->name);
     return SW_OK;
 }

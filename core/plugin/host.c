@@ -36,6 +36,14 @@ static int vocabulary(const struct sw_model *model)
     return model->plan->vocabulary;
 }
 
+static struct sw_tensor *constant(struct sw_graph *graph, int ndim, const int *dim, float value)
+{
+    struct sw_tensor *x = sw_graph_tensor(graph, ndim, dim, NULL, 0);
+    for (size_t i = 0; x && i < sw_tensor_count(x); i++)
+        x->data[i] = value;
+    return x;
+}
+
 static void gemm(struct sw_compute *compute, int transpose_a, int transpose_b, int M, int N, int K,
                  float alpha, const float *A, int lda, const float *B, int ldb, float beta,
                  float *C, int ldc)
@@ -58,14 +66,23 @@ const struct sw_host *sw_host_table(void)
         .dim = dim,
         .vocabulary = vocabulary,
         .parameter = sw_model_declare,
+        .buffer = sw_model_buffer,
+        .parameter_at = sw_model_parameter_at,
         .apply = sw_graph_apply_named,
         .scratch = sw_graph_scratch,
-        .pair_product = sw_batch_product,
-        .rows = sw_batch_rows,
-        .vectors_input = sw_batch_vectors,
-        .shared = sw_batch_shared,
-        .functional_input = sw_batch_functional,
-        .map_input = sw_batch_map,
+        .constant = constant,
+        .reshape = sw_graph_reshape,
+        .random = sw_graph_random,
+        .update = sw_graph_update,
+        .input_product = sw_batch_product,
+        .input_within = sw_batch_within,
+        .input_rows = sw_batch_rows,
+        .input_vectors = sw_batch_vectors,
+        .input_group = sw_batch_group,
+        .input_shared = sw_batch_shared,
+        .input_functional = sw_batch_functional,
+        .input_map = sw_batch_map,
+        .observed = sw_batch_observe,
         .input = sw_tile_input,
         .fragments = sw_vectors_fragments,
         .over = sw_vectors_over,
@@ -87,6 +104,8 @@ const struct sw_host *sw_host_table(void)
         .fuse = sw_tile_fuse,
         .gemm = gemm,
         .sigmoid = sigmoid,
+        .trained_columns = sw_trained_columns,
+        .observe = sw_tile_observe,
     };
     return &table;
 }

@@ -21,49 +21,30 @@ struct sw_plugins {
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-enum kind { STAGE, FUSION, EMBEDDING };
+const char *const sw_kind_names[SW_KINDS + 1] = {"stage", "fusion", "embedding", "block",
+                                                    "pool",  "loss",   NULL};
 
-static const char *const kind_names[] = {"stage", "fusion", "embedding"};
-
-/* The index-th part of a kind in one plugin, and its name; NULL behind the last. */
-static const void *part(const struct sw_plugin *plugin, enum kind kind, int index,
-                        const char **name)
+const struct sw_descriptor *const *sw_plugin_descriptors(const struct sw_plugin *plugin,
+                                                         enum sw_kind kind)
 {
-    if (kind == STAGE && plugin->stages && plugin->stages[index]) {
-        *name = plugin->stages[index]->name;
-        return plugin->stages[index];
-    }
-    if (kind == FUSION && plugin->fusions && plugin->fusions[index]) {
-        *name = plugin->fusions[index]->name;
-        return plugin->fusions[index];
-    }
-    if (kind == EMBEDDING && plugin->embeddings && plugin->embeddings[index]) {
-        *name = plugin->embeddings[index]->name;
-        return plugin->embeddings[index];
-    }
-    return NULL;
+    static const struct sw_descriptor *const none[] = {NULL};
+    const void *const list[SW_KINDS] = {plugin->stages, plugin->fusions, plugin->embeddings,
+                                        plugin->blocks, plugin->pools,   plugin->losses};
+    return list[kind] ? list[kind] : none;
 }
 
-/* A list ends with NULL, so the walk of one that is absent must end at index 0. */
-#define EACH_PART(plugin, kind, i, found, name) \
-    for (int i = 0; ((found) = part(plugin, kind, i, &(name))); i++)
-
-static const void *find(const struct sw_plugins *plugins, enum kind kind, const char *wanted,
+static const void *find(const struct sw_plugins *plugins, enum sw_kind kind, const char *wanted,
                         const struct sw_loaded_plugin **origin)
 {
     for (int p = 0; p < plugins->count; p++) {
-        const void *found;
-        const char *name;
-        if (!plugins->list[p].plugin)
-            continue;
-        EACH_PART(plugins->list[p].plugin, kind, i, found, name)
-        {
-            if (strcmp(name, wanted) == 0) {
+        const struct sw_plugin *plugin = plugins->list[p].plugin;
+        const struct sw_descriptor *const *at = plugin ? sw_plugin_descriptors(plugin, kind) : NULL;
+        for (; at && *at; at++)
+            if (strcmp((*at)->name, wanted) == 0) {
                 if (origin)
                     *origin = &plugins->list[p];
-                return found;
+                return *at;
             }
-        }
     }
     return NULL;
 }
@@ -90,21 +71,18 @@ static const struct sw_loaded_plugin *refused_file(const struct sw_plugins *plug
 }
 
 /* Behind "no stage 'wanted'": the near miss, and whether files were refused that may hold it. */
-static void explain_absence(const struct sw_plugins *plugins, enum kind kind, const char *wanted,
+static void explain_absence(const struct sw_plugins *plugins, enum sw_kind kind, const char *wanted,
                             char *hint, size_t size)
 {
-    const char *names[256] = {NULL}, *name;
+    const char *names[256] = {NULL};
     size_t count = 0;
     int refused = 0;
-    const void *found;
     for (int p = 0; p < plugins->count; p++) {
         const struct sw_loaded_plugin *entry = &plugins->list[p];
         if (entry->plugin) {
-            EACH_PART(entry->plugin, kind, i, found, name)
-            {
-                if (count < sizeof names / sizeof *names)
-                    names[count++] = name;
-            }
+            const struct sw_descriptor *const *at = sw_plugin_descriptors(entry->plugin, kind);
+            for (; *at && count < sizeof names / sizeof *names; at++)
+                names[count++] = (*at)->name;
         } else {
             refused += !entry->hidden;
         }
@@ -119,14 +97,14 @@ static void explain_absence(const struct sw_plugins *plugins, enum kind kind, co
                  refused, refused == 1 ? " was" : "s were");
 }
 
-static const void *find_or_fail(const struct sw_plugins *plugins, enum kind kind,
-                                const char *wanted, struct sw_error *error)
+const void *sw_plugins_find(const struct sw_plugins *plugins, enum sw_kind kind, const char *wanted,
+                            struct sw_error *error)
 {
     const struct sw_loaded_plugin *origin = NULL;
     const void *found = find(plugins, kind, wanted, &origin);
     const struct sw_loaded_plugin *refused = refused_file(plugins, wanted, origin);
     if (refused) { /* what comes later must not take its place unnoticed */
-        sw_fail(error, SW_MISUSE, "no %s '%s'; %s was refused: %s", kind_names[kind], wanted,
+        sw_fail(error, SW_MISUSE, "no %s '%s'; %s was refused: %s", sw_kind_names[kind], wanted,
                 refused->file, refused->reason);
         return NULL;
     }
@@ -134,33 +112,15 @@ static const void *find_or_fail(const struct sw_plugins *plugins, enum kind kind
         return found;
     char hint[768];
     explain_absence(plugins, kind, wanted, hint, sizeof hint);
-    sw_fail(error, SW_MISUSE, "no %s '%s'%s", kind_names[kind], wanted, hint);
+    sw_fail(error, SW_MISUSE, "no %s '%s'%s", sw_kind_names[kind], wanted, hint);
     return NULL;
-}
-
-const struct sw_stage *sw_plugins_stage(const struct sw_plugins *plugins, const char *name,
-                                        struct sw_error *error)
-{
-    return find_or_fail(plugins, STAGE, name, error);
-}
-
-const struct sw_fusion *sw_plugins_fusion(const struct sw_plugins *plugins, const char *name,
-                                          struct sw_error *error)
-{
-    return find_or_fail(plugins, FUSION, name, error);
-}
-
-const struct sw_embedding *sw_plugins_embedding(const struct sw_plugins *plugins, const char *name,
-                                                struct sw_error *error)
-{
-    return find_or_fail(plugins, EMBEDDING, name, error);
 }
 
 const struct sw_loaded_plugin *sw_plugins_origin(const struct sw_plugins *plugins, const char *name)
 {
     const struct sw_loaded_plugin *origin = NULL;
-    for (int kind = STAGE; kind <= EMBEDDING && !origin; kind++)
-        find(plugins, (enum kind)kind, name, &origin);
+    for (int kind = 0; kind < SW_KINDS && !origin; kind++)
+        find(plugins, (enum sw_kind)kind, name, &origin);
     return origin;
 }
 
@@ -203,21 +163,17 @@ static int remember(struct sw_plugins *plugins, const struct sw_plugin *plugin, 
 static int names_are_free(const struct sw_plugins *plugins, const struct sw_plugin *plugin,
                           struct sw_error *error)
 {
-    for (int kind = STAGE; kind <= EMBEDDING; kind++) {
-        const void *found;
-        const char *name, *earlier;
-        EACH_PART(plugin, (enum kind)kind, i, found, name)
-        {
+    for (int kind = 0; kind < SW_KINDS; kind++) {
+        const struct sw_descriptor *const *all = sw_plugin_descriptors(plugin, (enum sw_kind)kind);
+        for (const struct sw_descriptor *const *at = all; *at; at++) {
             const struct sw_loaded_plugin *origin;
-            if (find(plugins, (enum kind)kind, name, &origin))
-                return sw_fail(error, SW_FAILED, "the %s '%s' is taken by %s", kind_names[kind],
-                               name, origin->file);
-            for (int before = 0; before < i; before++) {
-                part(plugin, (enum kind)kind, before, &earlier);
-                if (strcmp(earlier, name) == 0)
+            if (find(plugins, (enum sw_kind)kind, (*at)->name, &origin))
+                return sw_fail(error, SW_FAILED, "the %s '%s' is taken by %s", sw_kind_names[kind],
+                               (*at)->name, origin->file);
+            for (const struct sw_descriptor *const *before = all; before < at; before++)
+                if (strcmp((*before)->name, (*at)->name) == 0)
                     return sw_fail(error, SW_FAILED, "it declares the %s '%s' twice",
-                                   kind_names[kind], name);
-            }
+                                   sw_kind_names[kind], (*at)->name);
         }
     }
     for (const struct sw_op *const *op = plugin->ops; op && *op; op++) {

@@ -1,4 +1,4 @@
-/* plugins.h -- loads plugins and finds stages, fusions and embeddings by name.
+/* plugins.h -- loads plugins and finds what they bring by kind and name.
  *
  * Loading a plugin runs its code: only folders of the plugin path are read, never the current one,
  * and files that others may write are refused. Accepted libraries stay loaded; refused ones are
@@ -13,6 +13,23 @@
 #include <jansson.h>
 
 struct sw_plugins;
+
+enum sw_kind {
+    SW_KIND_STAGE,
+    SW_KIND_FUSION,
+    SW_KIND_EMBEDDING,
+    SW_KIND_BLOCK,
+    SW_KIND_POOL,
+    SW_KIND_LOSS,
+    SW_KINDS
+};
+/* "stage", "fusion", .. */
+extern const char *const sw_kind_names[SW_KINDS + 1];
+
+/* What all of them begin with. */
+struct sw_descriptor {
+    SW_DESCRIPTOR_HEAD;
+};
 
 /* Loads what is on the plugin path (plugin/search.h): the files and folders of `first`, those of
  * $STEPWISE_PLUGIN_PATH, and the built-in plugins. first: NULL for none, "" for no plugin at all.
@@ -43,13 +60,12 @@ int sw_plugins_count(const struct sw_plugins *plugins); /* with those refused an
 const struct sw_loaded_plugin *sw_plugins_at(const struct sw_plugins *plugins, int index);
 
 /* By name; NULL with an error that gives the near miss, or names the file NAME.so that was refused,
- * even where a later plugin has that name. */
-const struct sw_stage *sw_plugins_stage(const struct sw_plugins *, const char *name,
-                                        struct sw_error *error);
-const struct sw_fusion *sw_plugins_fusion(const struct sw_plugins *, const char *name,
-                                          struct sw_error *error);
-const struct sw_embedding *sw_plugins_embedding(const struct sw_plugins *, const char *name,
-                                                struct sw_error *error);
+ * even where a later plugin has that name. The result is a struct sw_stage, sw_fusion, .. */
+const void *sw_plugins_find(const struct sw_plugins *, enum sw_kind kind, const char *name,
+                            struct sw_error *error);
+/* The descriptors of a kind in one plugin, ended by NULL. */
+const struct sw_descriptor *const *sw_plugin_descriptors(const struct sw_plugin *plugin,
+                                                         enum sw_kind kind);
 /* The plugin file a descriptor came from (for provenance). */
 const struct sw_loaded_plugin *sw_plugins_origin(const struct sw_plugins *, const char *name);
 

@@ -33,10 +33,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Rises when a member of a struct below moves or changes its meaning; a plugin built for another
- * number is refused. Members are appended to descriptors and to the host table without a new
- * number: the plugin says its sizes (SW_PLUGIN_HEAD), and what it does not know of counts as zero.
- */
+/* Rises with any change of a struct below; a plugin built for another number, or whose descriptors
+ * have other sizes (SW_PLUGIN_HEAD says them), is refused. The host table only grows. */
 #define SW_ABI 2u
 #define SW_MAX_DIM 4
 /* Pairs (image, caption) that a tile holds side by side: one 64-byte vector of floats. */
@@ -47,6 +45,7 @@ enum {
     SW_MOST_OPTIONS = 62,   /* of one stage, fusion or embedding */
     SW_MOST_PARTS = 256,    /* of each kind: stages, fusions, embeddings, .., operations */
     SW_MOST_TABLES = 64,    /* of an embedding */
+    SW_MOST_BLOCKS = 16,    /* of an encoder's chain */
     SW_MOST_SELF = 1 << 20, /* bytes of self_size and of prepared_size */
 };
 
@@ -235,22 +234,26 @@ struct sw_map {
     int at;
 };
 
+struct sw_observed {
+    int at;
+};
+
 /* What the rows or columns of shown weights stand for. */
 enum sw_axis { SW_AXIS_REGIONS = 0, SW_AXIS_WORDS = 1, SW_AXIS_ONE = 2 };
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
-/* What every kind of plugin begins with. */
-#define SW_PART                                                                      \
-    const char *name, *doc;                                                          \
-    const struct sw_option                                                           \
-        *options;    /* NULL or ended by a NULL name; `plugin`, `score` are taken */ \
-    size_t self_size /* bytes of `self`; zeroed by the host */
+/* What every descriptor but an operation's begins with. `plugin`, `score`, `weight` and `prefix`
+ * are not free as names of options. */
+#define SW_DESCRIPTOR_HEAD                                              \
+    const char *name, *doc;                                             \
+    const struct sw_option *options; /* NULL or ended by a NULL name */ \
+    size_t self_size                 /* bytes of `self`; zeroed by the host */
 
 /* An encoder block. The image chain begins with the features (N,F), the text chain with the word
  * vectors; what the last block of a side returns is (N,D). */
 struct sw_block {
-    SW_PART;
+    SW_DESCRIPTOR_HEAD;
     /* Declares parameters and keeps options; `width` is that of x, *out that of the result (it
      * starts as `width`). 0 or the status of host->fail_model. */
     int (*init)(const struct sw_host *host, struct sw_model *model, void *self, enum sw_side side,
@@ -261,12 +264,14 @@ struct sw_block {
      * stay (all 1 at first) and may change ids. A group that loses all of its fragments keeps its
      * first. A block that only augments has no `encode`. */
     void (*augment)(struct sw_encode *encode, const void *self, unsigned char *keep);
+    /* The block's place, from 1, in the chain of a model that names no blocks; 0: none. */
+    int usual_image, usual_text;
 };
 
 /* One vector per image or caption: (N,D) -> (G,P). Parameters are named "image.pool." or
  * "text.pool." and their own name. */
 struct sw_pool {
-    SW_PART;
+    SW_DESCRIPTOR_HEAD;
     int (*init)(const struct sw_host *host, struct sw_model *model, void *self, enum sw_side side,
                 int width, int *out, const struct sw_value *options);
     struct sw_tensor *(*pool)(struct sw_encode *encode, const void *self, struct sw_tensor *x);
@@ -281,7 +286,7 @@ enum sw_stage_flags {
 };
 
 struct sw_stage {
-    SW_PART;
+    SW_DESCRIPTOR_HEAD;
     size_t prepared_size; /* bytes of `prepared`, one for each batch; zeroed by the host */
     int (*init)(const struct sw_host *host, struct sw_model *model, void *self,
                 const struct sw_value *options);
@@ -298,7 +303,7 @@ struct sw_stage {
 /* A fusion's prefix is its stage's and the option's name: "g2l.fusion.". Both sides are declared in
  * any direction, as "image.weight" and "text.weight". */
 struct sw_fusion {
-    SW_PART;
+    SW_DESCRIPTOR_HEAD;
     size_t prepared_size;
     int (*init)(const struct sw_host *host, struct sw_model *model, void *self,
                 const struct sw_value *options);
@@ -317,7 +322,7 @@ struct sw_word_ids {
 
 /* A table's parameter is named "embedding.NAME.weight", (V,W). */
 struct sw_embedding {
-    SW_PART;
+    SW_DESCRIPTOR_HEAD;
     int tables; /* the width of a word is word_dim times this */
     /* `word_dim` is W of one table. */
     int (*init)(const struct sw_host *host, struct sw_model *model, void *self, int word_dim,
@@ -327,19 +332,30 @@ struct sw_embedding {
                                const struct sw_word_ids *words);
 };
 
+/* Behind args.p of "hinge" and its like: pair i of the batch is (image[i], its caption). Two pairs
+ * may share an image, since an image has several captions. */
+struct sw_pair_images {
+    int n;
+    const int32_t *image; /* (n) */
+};
+
 /* What a loss is computed from: B pairs, and the scores of each image with each caption. */
 struct sw_loss_batch {
     const struct sw_host *host;
     struct sw_graph *graph;
-    struct sw_tensor *scores;       /* (B,B): image of pair i with caption of pair j */
-    struct sw_tensor *image, *text; /* (G,P) pooled, or NULL */
-    int pairs;                      /* B */
-    const int32_t *image_of;        /* (B): two pairs may share an image */
-    int epoch;                      /* from 0 */
+    struct sw_tensor *scores;           /* (B,B): image of pair i with caption of pair j */
+    struct sw_tensor *image, *text;     /* (G,P) pooled, or NULL */
+    const struct sw_pair_images *pairs; /* B */
+    int epoch;                          /* from 0 */
+};
+
+enum sw_loss_flags {
+    SW_LOSS_NEEDS_POOLED = 1,
+    SW_LOSS_IS_USUAL = 2, /* of a model that names no loss */
 };
 
 struct sw_loss {
-    SW_PART;
+    SW_DESCRIPTOR_HEAD;
     /* The model is complete: host->parameter_at lists it. A loss declares no parameters. */
     int (*init)(const struct sw_host *host, struct sw_model *model, void *self,
                 const struct sw_value *options);
@@ -348,15 +364,11 @@ struct sw_loss {
     unsigned flags; /* of enum sw_loss_flags */
 };
 
-enum sw_loss_flags {
-    SW_LOSS_NEEDS_POOLED = 1,
-};
-
 /* The one exported symbol: SW_EXPORT const struct sw_plugin sw_plugin = { SW_PLUGIN_HEAD, ... }.
  * Lists end with NULL; a NULL list is an empty one. All of it is registered, or nothing. */
 struct sw_plugin {
     uint32_t abi, real_size, lanes, max_dim;
-    uint32_t stage_size, fusion_size, embedding_size, block_size, pool_size, loss_size;
+    uint32_t plugin_size, stage_size, fusion_size, embedding_size, block_size, pool_size, loss_size;
     const char *name, *version, *license, *doc;
     const struct sw_stage *const *stages;
     const struct sw_fusion *const *fusions;
@@ -366,11 +378,12 @@ struct sw_plugin {
     const struct sw_loss *const *losses;
     const struct sw_op *const *ops;
 };
-#define SW_PLUGIN_HEAD                                                                    \
-    .abi = SW_ABI, .real_size = sizeof(float), .lanes = SW_LANES, .max_dim = SW_MAX_DIM,  \
-    .stage_size = sizeof(struct sw_stage), .fusion_size = sizeof(struct sw_fusion),       \
-    .embedding_size = sizeof(struct sw_embedding), .block_size = sizeof(struct sw_block), \
-    .pool_size = sizeof(struct sw_pool), .loss_size = sizeof(struct sw_loss)
+#define SW_PLUGIN_HEAD                                                                      \
+    .abi = SW_ABI, .real_size = sizeof(float), .lanes = SW_LANES, .max_dim = SW_MAX_DIM,    \
+    .plugin_size = sizeof(struct sw_plugin), .stage_size = sizeof(struct sw_stage),         \
+    .fusion_size = sizeof(struct sw_fusion), .embedding_size = sizeof(struct sw_embedding), \
+    .block_size = sizeof(struct sw_block), .pool_size = sizeof(struct sw_pool),             \
+    .loss_size = sizeof(struct sw_loss)
 
 /* ---- host functions ------------------------------------------------------------------------- */
 
@@ -427,6 +440,10 @@ struct sw_host {
     struct sw_functional (*input_functional)(struct sw_batch *, struct sw_tensor *w);
     /* W x for pair vectors over one side's fragments; W is (M,D). */
     struct sw_map (*input_map)(struct sw_batch *, enum sw_side, struct sw_tensor *W);
+    /* A buffer that the tiles of a training step report to (`observe`): once the step is done, the
+     * buffer b becomes (1 - rate) b + rate x for the x of each tile, captions in order, and for
+     * each caption its blocks of images. */
+    struct sw_observed (*observed)(struct sw_batch *, struct sw_tensor *buffer, float rate);
 
     /* The tile's part of an input: product (n,k,L): regions' row . words' row; within (k,k,L) or
      * (n,n,L): row f, column g; rows of (N,m): (k or n, m, L); vectors of (N,m): (k or n, L or 1,
@@ -476,6 +493,11 @@ struct sw_host {
                  float alpha, const float *A, int lda, const float *B, int ldb, float beta,
                  float *C, int ldc);
     void (*sigmoid)(struct sw_compute *, size_t count, const float *x, float *out);
+    /* Columns [range[0], range[0] + range[1]) of joined word vectors take a gradient: those of the
+     * trained tables. */
+    void (*trained_columns)(struct sw_graph *, struct sw_tensor *x, int range[2]);
+    /* In a training step: x has as many numbers as the buffer. */
+    void (*observe)(struct sw_tile *, struct sw_observed, struct sw_tensor *x);
 };
 
 /* ---- short names for stages: they read like the equations ------------------------------------ */

@@ -5,7 +5,7 @@ core_sources += \
 	core/tensor/tape/ops.c core/tensor/tape/ops.h core/tensor/tape/profile.c \
 	core/tensor/tape/profile.h core/tensor/tape/random.c core/tensor/tape/random.h
 core_sources += \
-	core/tensor/ops/fragments.h core/tensor/ops/gemm.c core/tensor/ops/gru_plan.c \
+	core/tensor/ops/gemm.c core/tensor/ops/gru_plan.c \
 	core/tensor/ops/gru_plan.h core/tensor/ops/gru_recurrent.c \
 	core/tensor/ops/gru_recurrent.h core/tensor/ops/loss.h core/tensor/ops/ops_dense.c \
 	core/tensor/ops/ops_elementwise.c core/tensor/ops/ops_gram.c core/tensor/ops/ops_gru.c \

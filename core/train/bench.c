@@ -94,7 +94,7 @@ static int step_failed(struct sw_graph *graph, struct sw_error *error)
 static int step(struct training *t, int kind, double took[TIMES], struct sw_error *error)
 {
     struct sw_bench *b = t->bench;
-    struct sw_hinge_batch pairs = {.n = b->settings.batch, .image = t->data.image};
+    struct sw_pair_images pairs = {.n = b->settings.batch, .image = t->data.image};
     struct sw_args args = {
         .i = {kind == WARMUP ? SW_ALL_NEGATIVES : SW_HARDEST_NEGATIVE, SW_SAME_IMAGE_NEGATIVE},
         .f = {(float)b->settings.margin},

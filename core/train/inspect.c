@@ -170,7 +170,7 @@ static int gather(struct work *w, struct sw_error *error)
 
 static int backward(struct work *w, float *loss, struct sw_error *error)
 {
-    struct sw_hinge_batch pairs = {.n = w->request->batch, .image = w->gather.image};
+    struct sw_pair_images pairs = {.n = w->request->batch, .image = w->gather.image};
     struct sw_args args = {
         .i = {SW_HARDEST_NEGATIVE, SW_SAME_IMAGE_NEGATIVE}, .f = {margin}, .p = &pairs};
     w->graph = sw_graph_new(sw_host_table(), w->session->compute, w->session->ops, error);

@@ -43,7 +43,8 @@ int sw_matcher_new(struct sw_matcher **out, const struct sw_session *session, co
     if (!matcher)
         return sw_fail(error, SW_FAILED, "out of memory for a model");
     int status = sw_compose(&matcher->composition, session->plugins,
-                            json_object_get(config, "model"), error);
+                            json_object_get(config, "model"), json_object_get(config, "train"),
+                            error);
     if (status == SW_OK) {
         struct sw_model_plan *plan = sw_composition_plan(matcher->composition);
         plan->features = inputs->features;

@@ -2,7 +2,6 @@
 #include "train/trainer_parts.h"
 
 #include "data/order.h"
-#include "tensor/ops/loss.h"
 
 #include <math.h>
 #include <string.h>
@@ -65,25 +64,24 @@ static int gather(struct sw_trainer *t, int *count, struct sw_error *error)
 /* S, eq. 17 and the way back; the gradients are those of the summed loss. */
 static int loss_and_gradients(struct sw_trainer *t, int count, double *loss, struct sw_error *error)
 {
-    const struct sw_settings *s = &t->settings;
-    struct sw_hinge_batch pairs = {.n = count, .image = t->gather.image};
-    struct sw_args args = {
-        .i = {t->progress.epoch < s->warmup_epochs ? SW_ALL_NEGATIVES : SW_HARDEST_NEGATIVE,
-              s->exclude_same_image ? SW_SAME_IMAGE_EXCLUDED : SW_SAME_IMAGE_NEGATIVE},
-        .f = {(float)s->margin},
-        .p = &pairs,
-    };
-    static const struct sw_pair_options ordinary;
+    const struct sw_pair_images pairs = {.n = count, .image = t->gather.image};
+    struct sw_examples *examples = &t->gather.examples;
+    struct sw_model *model = t->matcher->model;
+    struct sw_encoding encoding;
+    struct sw_tensor *scores = NULL;
     float *values, *gradients;
     size_t trained;
     sw_model_trained(t->matcher->model, &values, &gradients, &trained);
     sw_clear(t->session->compute, gradients, trained);
     sw_graph_reset(t->graph, 1);
-    struct sw_tensor *scores =
-        sw_model_scores(t->matcher->model, t->graph, &t->gather.examples, &ordinary);
+    examples->training = 1;
+    examples->step = (uint64_t)t->progress.step;
+    if (sw_model_encode(model, t->graph, examples, &encoding) == SW_OK)
+        scores = sw_model_score(model, t->graph, &encoding, NULL);
     if (sw_compute_interrupted(t->session->compute))
         return sw_fail(error, SW_INTERRUPTED, "interrupted");
-    struct sw_tensor *out = sw_graph_apply_named(t->graph, "hinge", &scores, 1, &args);
+    struct sw_tensor *out = sw_model_loss(model, t->graph, &encoding, scores, &pairs,
+                                          (int)t->progress.epoch);
     if (!out || !out->grad)
         return sw_fail(error, SW_FAILED, "%s",
                        sw_graph_error(t->graph)->status ? sw_graph_error(t->graph)->text
@@ -164,7 +162,9 @@ int sw_trainer_step(struct sw_trainer *t, struct sw_event *event, struct sw_erro
     if (status == SW_OK) {
         status = sw_adam_update(t->session->compute, &t->adam, values, gradients, lr,
                                 t->settings.clip, &norm, error);
-        if (status != SW_OK)
+        if (status == SW_OK)
+            sw_graph_commit(t->graph);
+        else
             name_gradient(t, error);
     }
     if (status != SW_OK) {

@@ -24,7 +24,7 @@ struct g2l {
 };
 
 struct prepared {
-    int pool[2];
+    struct sw_functional pool[2];
 };
 
 static int init(const struct sw_host *host, struct sw_model *model, void *self,
@@ -36,8 +36,8 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self,
     s->lambda = (float)values[LAMBDA].number;
     s->mu = (float)values[MU].number;
     s->fusion = values[FUSION].fusion;
-    s->pool[SW_REGIONS] = host->parameter(model, "g2l.pool.image.weight", 2, row, xavier);
-    s->pool[SW_WORDS] = host->parameter(model, "g2l.pool.text.weight", 2, row, xavier);
+    s->pool[SW_REGIONS] = host->parameter(model, "pool.image.weight", 2, row, xavier);
+    s->pool[SW_WORDS] = host->parameter(model, "pool.text.weight", 2, row, xavier);
     return s->pool[SW_REGIONS] && s->pool[SW_WORDS] ? 0 : SW_PLUGIN_FAILED;
 }
 
@@ -46,7 +46,7 @@ static void prepare(struct sw_batch *batch, const void *self, void *prepared)
     const struct g2l *s = self;
     struct prepared *p = prepared;
     for (int side = SW_REGIONS; side <= SW_WORDS; side++)
-        p->pool[side] = batch->host->functional_input(batch, s->pool[side]);
+        p->pool[side] = batch->host->input_functional(batch, s->pool[side]);
 }
 
 /* eq. 8, 9: one row, the side's context vector */
@@ -73,7 +73,7 @@ static struct sw_tensor *score(struct sw_tile *tile, const void *self, const voi
         R_v = sw_cosine(tile, v_c, t_star);
         sw_put(tile, "image_context", v_c);
         sw_put(tile, "attended_text_context", t_star);
-        tile->host->show(tile, "g2l.words", w);
+        tile->host->show(tile, "words", SW_AXIS_ONE, SW_AXIS_WORDS, w);
     }
     if (tile->direction != SW_I2T) {
         struct sw_vectors *t_c = context(tile, s, p, SW_WORDS, "attended_image");
@@ -83,7 +83,7 @@ static struct sw_tensor *score(struct sw_tile *tile, const void *self, const voi
         R_t = sw_cosine(tile, t_c, v_star);
         sw_put(tile, "text_context", t_c);
         sw_put(tile, "attended_image_context", v_star);
-        tile->host->show(tile, "g2l.regions", w);
+        tile->host->show(tile, "regions", SW_AXIS_ONE, SW_AXIS_REGIONS, w);
     }
     if (tile->direction == SW_BOTH)
         return sw_blend(tile, s->mu, R_v, R_t);

@@ -31,7 +31,7 @@ struct l2l {
 };
 
 struct prepared {
-    int affinity;
+    struct sw_input affinity;
 };
 
 static int init(const struct sw_host *host, struct sw_model *model, void *self,
@@ -44,8 +44,8 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self,
     s->mu = (float)values[MU].number;
     s->norm = (int)values[ATTENTION_NORM].number;
     s->reduce = (int)values[REDUCE].number;
-    s->image_key = host->parameter(model, "l2l.image_key.weight", 2, square, xavier);
-    s->text_key = host->parameter(model, "l2l.text_key.weight", 2, square, xavier);
+    s->image_key = host->parameter(model, "image_key.weight", 2, square, xavier);
+    s->text_key = host->parameter(model, "text_key.weight", 2, square, xavier);
     return s->image_key && s->text_key ? 0 : SW_PLUGIN_FAILED;
 }
 
@@ -63,7 +63,7 @@ static void prepare(struct sw_batch *batch, const void *self, void *prepared)
          * regions, for the one over these */
         text = sw_linear_back(batch, text, s->image_key);
     }
-    p->affinity = batch->host->pair_product(batch, image, text);
+    p->affinity = batch->host->input_product(batch, image, text);
 }
 
 /* LeakyReLU(0.1), then l2 over the axis of the side that queries; A and the result (n,k,L). */
@@ -84,7 +84,7 @@ static struct sw_tensor *score(struct sw_tile *tile, const void *self, const voi
 {
     const struct l2l *s = self;
     struct sw_tensor *A =
-        sw_input(tile, ((const struct prepared *)prepared)->affinity); /* (n,k,L) */
+        sw_read(tile, ((const struct prepared *)prepared)->affinity); /* (n,k,L) */
     struct sw_tensor *R_v = NULL, *R_t = NULL;
 
     if (tile->direction != SW_T2I) {
@@ -93,7 +93,7 @@ static struct sw_tensor *score(struct sw_tile *tile, const void *self, const voi
         struct sw_vectors *attended_text = sw_over_words(tile, alpha);
         R_v = reduce(tile, s, sw_cosine(tile, sw_regions(tile), attended_text), SW_REGIONS);
         sw_put(tile, "attended_text", attended_text);
-        tile->host->show(tile, "l2l.alpha", alpha);
+        tile->host->show(tile, "alpha", SW_AXIS_REGIONS, SW_AXIS_WORDS, alpha);
     }
     if (tile->direction != SW_I2T) {
         struct sw_tensor *a = s->norm == CLIPPED_L2NORM ? clipped(tile, A, SW_WORDS) : A;
@@ -101,7 +101,7 @@ static struct sw_tensor *score(struct sw_tile *tile, const void *self, const voi
         struct sw_vectors *attended_image = sw_over_regions(tile, beta);
         R_t = reduce(tile, s, sw_cosine(tile, sw_words_of(tile), attended_image), SW_WORDS);
         sw_put(tile, "attended_image", attended_image);
-        tile->host->show(tile, "l2l.beta", beta);
+        tile->host->show(tile, "beta", SW_AXIS_WORDS, SW_AXIS_REGIONS, beta);
     }
     if (tile->direction == SW_BOTH)
         return sw_blend(tile, s->mu, R_v, R_t);

@@ -11,9 +11,9 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self, 
     (void)values;
     struct embedding *s = self;
     int table[2] = {host->vocabulary(model), word_dim};
-    s->glove = host->parameter(model, "embedding.glove.weight", 2, table,
+    s->glove = host->parameter(model, "glove.weight", 2, table,
                                (struct sw_init){.kind = SW_INIT_GLOVE, .frozen = 1});
-    s->random = host->parameter(model, "embedding.random.weight", 2, table,
+    s->random = host->parameter(model, "random.weight", 2, table,
                                 (struct sw_init){.kind = SW_INIT_UNIFORM, .bound = 0.1f});
     return s->glove && s->random ? 0 : SW_PLUGIN_FAILED;
 }

@@ -11,7 +11,7 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self, 
     (void)values;
     struct embedding *s = self;
     int table[2] = {host->vocabulary(model), word_dim};
-    s->glove = host->parameter(model, "embedding.glove.weight", 2, table,
+    s->glove = host->parameter(model, "glove.weight", 2, table,
                                (struct sw_init){.kind = SW_INIT_GLOVE, .frozen = 0});
     return s->glove ? 0 : SW_PLUGIN_FAILED;
 }

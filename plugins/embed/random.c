@@ -11,7 +11,7 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self, 
     (void)values;
     struct embedding *s = self;
     int table[2] = {host->vocabulary(model), word_dim};
-    s->random = host->parameter(model, "embedding.random.weight", 2, table,
+    s->random = host->parameter(model, "random.weight", 2, table,
                                 (struct sw_init){.kind = SW_INIT_UNIFORM, .bound = 0.1f});
     return s->random ? 0 : SW_PLUGIN_FAILED;
 }

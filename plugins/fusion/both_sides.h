@@ -13,21 +13,22 @@ struct both_sides {
 
 /* Handles of a batch: what to apply to x, what to x*, and b. */
 struct both_prepared {
-    int own[2], attended[2], bias[2];
+    struct sw_map own[2], attended[2];
+    struct sw_input bias[2];
 };
 
-/* Declares "<prefix>.image.weight", ".bias" and the text side's; 0 or SW_PLUGIN_FAILED. */
+/* Declares "image.weight", "image.bias" and the text side's; 0 or SW_PLUGIN_FAILED. */
 static inline int both_declare(const struct sw_host *host, struct sw_model *model,
-                               struct both_sides *s, const char *prefix, int rows)
+                               struct both_sides *s, int rows)
 {
     static const char *const side_name[2] = {"image", "text"};
     int weight[2] = {rows, 2 * host->dim(model)};
     for (int side = 0; side < 2; side++) {
-        char name[160];
-        snprintf(name, sizeof name, "%s.%s.weight", prefix, side_name[side]);
+        char name[32];
+        snprintf(name, sizeof name, "%s.weight", side_name[side]);
         s->weight[side] =
             host->parameter(model, name, 2, weight, (struct sw_init){.kind = SW_INIT_XAVIER});
-        snprintf(name, sizeof name, "%s.%s.bias", prefix, side_name[side]);
+        snprintf(name, sizeof name, "%s.bias", side_name[side]);
         s->bias[side] =
             host->parameter(model, name, 1, &rows, (struct sw_init){.kind = SW_INIT_ZERO});
         if (!s->weight[side] || !s->bias[side])
@@ -46,11 +47,11 @@ static inline void both_prepare_maps(struct sw_batch *batch, const struct both_s
         enum sw_side other = side == SW_REGIONS ? SW_WORDS : SW_REGIONS;
         if (batch->direction == (side == SW_REGIONS ? SW_T2I : SW_I2T))
             continue;
-        p->own[side] = batch->host->map_input(batch, (enum sw_side)side,
+        p->own[side] = batch->host->input_map(batch, (enum sw_side)side,
                                               sw_columns(batch, s->weight[side], 0, D));
         p->attended[side] =
-            batch->host->map_input(batch, other, sw_columns(batch, s->weight[side], D, D));
-        p->bias[side] = batch->host->shared(batch, s->bias[side]);
+            batch->host->input_map(batch, other, sw_columns(batch, s->weight[side], D, D));
+        p->bias[side] = batch->host->input_shared(batch, s->bias[side]);
     }
 }
 

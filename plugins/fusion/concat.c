@@ -3,11 +3,11 @@
  * W [x; x*] = W_1 x + sum_j alpha_j (W_2 t_j): W_1 and W_2 are applied once a fragment. */
 #include "both_sides.h"
 
-static int init(const struct sw_host *host, struct sw_model *model, void *self, const char *prefix,
+static int init(const struct sw_host *host, struct sw_model *model, void *self,
                 const struct sw_value *values)
 {
     (void)values;
-    return both_declare(host, model, self, prefix, host->dim(model));
+    return both_declare(host, model, self, host->dim(model));
 }
 
 static void prepare(struct sw_batch *batch, const void *self, void *prepared)
@@ -26,7 +26,7 @@ static struct sw_vectors *fuse(struct sw_tile *tile, const void *self, const voi
     struct sw_tensor *mapped = sw_apply2(tile, "vec_add", host->mapped(tile, own, p->own[side]),
                                          host->mapped(tile, attended, p->attended[side]), none);
     return host->explicit_vectors(
-        tile, sw_apply2(tile, "vec_bias", mapped, sw_input(tile, p->bias[side]), none));
+        tile, sw_apply2(tile, "vec_bias", mapped, sw_read(tile, p->bias[side]), none));
 }
 
 static const struct sw_fusion concat = {

@@ -126,11 +126,11 @@ static const struct sw_op blend = {
 
 /* ---- the fusion ------------------------------------------------------------------------------ */
 
-static int init(const struct sw_host *host, struct sw_model *model, void *self, const char *prefix,
+static int init(const struct sw_host *host, struct sw_model *model, void *self,
                 const struct sw_value *values)
 {
     (void)values;
-    return both_declare(host, model, self, prefix, host->dim(model));
+    return both_declare(host, model, self, host->dim(model));
 }
 
 static void prepare(struct sw_batch *batch, const void *self, void *prepared)
@@ -148,7 +148,7 @@ static struct sw_vectors *fuse(struct sw_tile *tile, const void *self, const voi
     struct sw_tensor *in[5] = {host->numbers(tile, own), host->numbers(tile, attended),
                                host->mapped(tile, own, p->own[side]),
                                host->mapped(tile, attended, p->attended[side]),
-                               sw_input(tile, p->bias[side])};
+                               sw_read(tile, p->bias[side])};
     struct sw_args none = {{0}, {0}, NULL};
     return host->explicit_vectors(tile, host->apply(tile->graph, "gate_blend", in, 5, &none));
 }

@@ -1,10 +1,10 @@
 /* sum.c -- x = own + attended; no parameters. */
 #include <stepwise/plugin.h>
 
-static int init(const struct sw_host *host, struct sw_model *model, void *self, const char *prefix,
+static int init(const struct sw_host *host, struct sw_model *model, void *self,
                 const struct sw_value *values)
 {
-    (void)host, (void)model, (void)self, (void)prefix, (void)values;
+    (void)host, (void)model, (void)self, (void)values;
     return 0;
 }
 

@@ -22,7 +22,7 @@ struct mean_cosine {
 
 /* What `prepare` hands to `score`: where the tiles find the projected fragments. */
 struct prepared {
-    int projected[2];
+    struct sw_map projected[2];
 };
 
 /* Once a model: keep the options, declare the parameters. */
@@ -33,9 +33,8 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self,
     int square[2] = {host->dim(model), host->dim(model)};
     struct sw_init xavier = {.kind = SW_INIT_XAVIER};
     s->weight = (float)values[WEIGHT].number;
-    s->projection[SW_REGIONS] =
-        host->parameter(model, "mean_cosine.image.weight", 2, square, xavier);
-    s->projection[SW_WORDS] = host->parameter(model, "mean_cosine.text.weight", 2, square, xavier);
+    s->projection[SW_REGIONS] = host->parameter(model, "image.weight", 2, square, xavier);
+    s->projection[SW_WORDS] = host->parameter(model, "text.weight", 2, square, xavier);
     return s->projection[SW_REGIONS] && s->projection[SW_WORDS] ? 0 : SW_PLUGIN_FAILED;
 }
 
@@ -45,7 +44,7 @@ static void prepare(struct sw_batch *batch, const void *self, void *prepared)
     const struct mean_cosine *s = self;
     struct prepared *p = prepared;
     for (int side = SW_REGIONS; side <= SW_WORDS; side++)
-        p->projected[side] = batch->host->map_input(batch, (enum sw_side)side, s->projection[side]);
+        p->projected[side] = batch->host->input_map(batch, (enum sw_side)side, s->projection[side]);
 }
 
 /* W of the mean of a side's fragments */

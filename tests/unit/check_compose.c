@@ -14,9 +14,9 @@ static const struct sw_option blend_options[] = {
 };
 
 static int blend_init(const struct sw_host *host, struct sw_model *model, void *self,
-                      const char *prefix, const struct sw_value *options)
+                      const struct sw_value *options)
 {
-    (void)host, (void)model, (void)self, (void)prefix, (void)options;
+    (void)host, (void)model, (void)self, (void)options;
     return 0;
 }
 
@@ -81,7 +81,7 @@ START_TEST(values_reach_the_plan)
                           "\"loud\": true, \"way\": \"down\"}}]}");
     struct sw_composition *composition;
     struct sw_error error = {0};
-    ck_assert_msg(sw_compose(&composition, session->plugins, model, &error) == SW_OK, "%s",
+    ck_assert_msg(sw_compose(&composition, session->plugins, model, NULL, &error) == SW_OK, "%s",
                   error.text);
     json_decref(model); /* the plan must not hang on it */
     const struct sw_model_plan *plan = sw_composition_plan(composition);

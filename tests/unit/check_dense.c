@@ -2,7 +2,6 @@
  * check: sizes that are cut into chunks, limits, and what is refused. */
 #include "unit.h"
 
-#include "tensor/ops/fragments.h"
 #include "tensor/tape/graph.h"
 #include "tensor/tape/random.h"
 

@@ -1,7 +1,6 @@
 /* check_gru.c -- the bi-directional GRU against a plain one, caption by caption. */
 #include "unit.h"
 
-#include "tensor/ops/fragments.h"
 #include "tensor/tape/graph.h"
 #include "tensor/tape/random.h"
 

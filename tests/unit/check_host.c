@@ -23,7 +23,7 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self,
 {
     int *how = self, shape[] = {host->vocabulary(model), host->dim(model)};
     *how = (int)values[0].number;
-    host->parameter(model, "talks.table", 2, shape, (struct sw_init){.kind = SW_INIT_ZERO});
+    host->parameter(model, "table", 2, shape, (struct sw_init){.kind = SW_INIT_ZERO});
     if (*how == 1)
         return host->fail_model(model, SW_PLUGIN_MISUSE, "expected %d, found '%s'", 3, "four");
     return *how == 2 ? host->fail_model(model, 5, "a status of its own") : 0;

@@ -115,7 +115,7 @@ static double by_definition(const struct hinge *hinge, const int32_t *image, flo
 START_TEST(equals_the_definition)
 {
     static const int32_t image[12] = {5, 9, 5, 1, 0, 7, 9, 5, 2, 3, 3, 8};
-    struct sw_hinge_batch batch = {12, image};
+    struct sw_pair_images batch = {12, image};
     struct hinge hinge = {.n = 12, .args = {{_i / 2, _i % 2}, {0.2f}, &batch}};
     struct sw_random random = sw_random_stream(11, SW_FOR_TESTS, 0, 0);
     for (int j = 0; j < 144; j++)
@@ -148,7 +148,7 @@ END_TEST
 START_TEST(no_negatives_no_loss)
 {
     static const int32_t image[3] = {4, 4, 4};
-    struct sw_hinge_batch batch = {3, image};
+    struct sw_pair_images batch = {3, image};
     const float nothing[9] = {0};
     for (int negatives = 0; negatives < 2; negatives++) {
         struct hinge hinge = {.n = 3,
@@ -182,7 +182,7 @@ END_TEST
 START_TEST(refuses_what_does_not_fit)
 {
     static const int32_t image[3] = {1, 2, 3};
-    struct sw_hinge_batch batch = {3, image};
+    struct sw_pair_images batch = {3, image};
     struct hinge hinge = {.n = 3, .columns = 4};
     ck_assert_ptr_nonnull(strstr(run(&hinge), "hinge: shapes do not match"));
     hinge = (struct hinge){.n = 3, .args = {.i = {0, SW_SAME_IMAGE_EXCLUDED}}};

@@ -52,11 +52,11 @@ START_TEST(the_models_parts_are_found)
     static const char *const fusions[] = {"gate", "gate_vector", "average", "sum", "concat"};
     static const char *const embeddings[] = {"glove", "glove_tuned", "random", "glove_random"};
     for (int i = 0; i < 3; i++)
-        ck_assert_ptr_nonnull(sw_plugins_stage(plugins, stages[i], &error));
+        ck_assert_ptr_nonnull(sw_plugins_find(plugins, SW_KIND_STAGE, stages[i], &error));
     for (int i = 0; i < 5; i++)
-        ck_assert_ptr_nonnull(sw_plugins_fusion(plugins, fusions[i], &error));
+        ck_assert_ptr_nonnull(sw_plugins_find(plugins, SW_KIND_FUSION, fusions[i], &error));
     for (int i = 0; i < 4; i++)
-        ck_assert_ptr_nonnull(sw_plugins_embedding(plugins, embeddings[i], &error));
+        ck_assert_ptr_nonnull(sw_plugins_find(plugins, SW_KIND_EMBEDDING, embeddings[i], &error));
     for (int i = 0; i < sw_plugins_count(plugins); i++)
         ck_assert_msg(sw_plugins_at(plugins, i)->plugin != NULL, "%s was refused: %s",
                       sw_plugins_at(plugins, i)->file, sw_plugins_at(plugins, i)->reason);
@@ -65,7 +65,7 @@ END_TEST
 
 START_TEST(an_unknown_name_is_met_with_the_near_miss)
 {
-    ck_assert_ptr_null(sw_plugins_stage(plugins, "l2k", &error));
+    ck_assert_ptr_null(sw_plugins_find(plugins, SW_KIND_STAGE, "l2k", &error));
     ck_assert_ptr_nonnull(strstr(error.text, "no stage 'l2k'; did you mean 'l2l'?"));
     ck_assert_int_eq(error.status, SW_MISUSE);
 }
@@ -74,7 +74,7 @@ END_TEST
 START_TEST(another_interface_version_is_refused)
 {
     char *file = bad("other_abi");
-    refused(file, "it was built for plugin interface 2, this program has 1");
+    refused(file, "it was built for plugin interface 3, this program has 2");
     free(file);
 }
 END_TEST
@@ -93,7 +93,7 @@ START_TEST(a_taken_name_is_refused_with_all_that_came_along)
     char *file = bad("taken");
     refused(file, "the stage 'l2l' is taken by");
     error.status = SW_OK;
-    ck_assert_ptr_null(sw_plugins_stage(plugins, "first_of_taken", &error));
+    ck_assert_ptr_null(sw_plugins_find(plugins, SW_KIND_STAGE, "first_of_taken", &error));
     free(file);
 }
 END_TEST
@@ -194,7 +194,7 @@ START_TEST(a_descriptor_with_holes_is_refused)
     error.status = SW_OK;
     ck_assert_msg(sw_plugins_register(plugins, &plugin, "memory", &error) == SW_OK, "%s",
                   error.text);
-    ck_assert_ptr_eq(sw_plugins_stage(plugins, "mine", &error), &stage);
+    ck_assert_ptr_eq(sw_plugins_find(plugins, SW_KIND_STAGE, "mine", &error), &stage);
 }
 END_TEST
 

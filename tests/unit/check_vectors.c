@@ -15,7 +15,9 @@ struct odd {
 };
 
 struct prepared {
-    int affinity, functional, map;
+    struct sw_input affinity;
+    struct sw_functional functional;
+    struct sw_map map;
 };
 
 static int init(const struct sw_host *host, struct sw_model *model, void *self,
@@ -25,8 +27,8 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self,
     int row[2] = {1, host->dim(model)}, three[2] = {3, host->dim(model)};
     struct sw_init xavier = {.kind = SW_INIT_XAVIER};
     s->verb = (int)values[0].number;
-    s->functional = host->parameter(model, "odd.functional.weight", 2, row, xavier);
-    s->map = host->parameter(model, "odd.map.weight", 2, three, xavier);
+    s->functional = host->parameter(model, "functional.weight", 2, row, xavier);
+    s->map = host->parameter(model, "map.weight", 2, three, xavier);
     return s->functional && s->map ? 0 : SW_PLUGIN_FAILED;
 }
 
@@ -34,9 +36,9 @@ static void prepare(struct sw_batch *batch, const void *self, void *prepared)
 {
     const struct odd *s = self;
     struct prepared *p = prepared;
-    p->affinity = batch->host->pair_product(batch, batch->regions, batch->words);
-    p->functional = batch->host->functional_input(batch, s->functional);
-    p->map = batch->host->map_input(batch, SW_REGIONS, s->map);
+    p->affinity = batch->host->input_product(batch, batch->regions, batch->words);
+    p->functional = batch->host->input_functional(batch, s->functional);
+    p->map = batch->host->input_map(batch, SW_REGIONS, s->map);
 }
 
 static struct sw_tensor *matmul(struct sw_tile *tile, struct sw_tensor *x, struct sw_tensor *y)
@@ -57,7 +59,7 @@ static struct sw_tensor *score(struct sw_tile *tile, const void *self, const voi
     const struct odd *s = self;
     const struct prepared *p = prepared;
     const struct sw_host *host = tile->host;
-    struct sw_tensor *A = sw_input(tile, p->affinity);
+    struct sw_tensor *A = sw_read(tile, p->affinity);
     struct sw_tensor *alpha = sw_softmax_transposed(tile, A, SW_WORDS, 5);    /* (k,n,L) */
     struct sw_tensor *beta = sw_softmax(tile, A, SW_REGIONS, 5);              /* (n,k,L) */
     struct sw_vectors *words = sw_words_of(tile);                             /* own only */

@@ -81,7 +81,7 @@ static inline struct pairs_unit *pu_new(const char *model, int threads, int vari
                             json_pack("{s:s,s:i}", "plugin", "random", "word_dim", PU_WORDS));
     if (!json_object_get(given, "stages"))
         json_object_set_new(given, "stages", json_pack("[s,s,s]", "l2l", "g2l", "g2g"));
-    ck_assert_msg(sw_compose(&u->composition, u->plugins, given, &error) == SW_OK, "%s",
+    ck_assert_msg(sw_compose(&u->composition, u->plugins, given, NULL, &error) == SW_OK, "%s",
                   error.text);
     json_decref(given);
     struct sw_model_plan *plan = sw_composition_plan(u->composition);

@@ -37,14 +37,17 @@ static void push_options(lua_State *L, const struct sw_option *options)
 }
 
 /* Appends {name, doc, options} to the list on the top. */
-static void append_part(lua_State *L, const char *name, const char *doc,
-                        const struct sw_option *options)
+static void append_part(lua_State *L, enum sw_kind kind, const struct sw_descriptor *part)
 {
-    lua_createtable(L, 0, 3);
-    set_text(L, "name", name);
-    set_text(L, "doc", doc);
-    push_options(L, options);
+    lua_createtable(L, 0, 4);
+    set_text(L, "name", part->name);
+    set_text(L, "doc", part->doc);
+    push_options(L, part->options);
     lua_setfield(L, -2, "options");
+    if (kind == SW_KIND_EMBEDDING) {
+        lua_pushinteger(L, ((const struct sw_embedding *)(const void *)part)->tables);
+        lua_setfield(L, -2, "tables");
+    }
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }
 
@@ -67,23 +70,15 @@ static void push_contents(lua_State *L, const struct sw_plugin *plugin)
     set_text(L, "version", plugin->version);
     set_text(L, "license", plugin->license);
     set_text(L, "doc", plugin->doc);
-    lua_newtable(L);
-    for (const struct sw_stage *const *at = plugin->stages; at && *at; at++)
-        append_part(L, (*at)->name, (*at)->doc, (*at)->options);
-    lua_setfield(L, -2, "stages");
-    lua_newtable(L);
-    for (const struct sw_fusion *const *at = plugin->fusions; at && *at; at++)
-        append_part(L, (*at)->name, (*at)->doc, (*at)->options);
-    lua_setfield(L, -2, "fusions");
-    lua_newtable(L);
-    for (const struct sw_embedding *const *at = plugin->embeddings; at && *at; at++) {
-        append_part(L, (*at)->name, (*at)->doc, (*at)->options);
-        lua_rawgeti(L, -1, (lua_Integer)lua_rawlen(L, -1));
-        lua_pushinteger(L, (*at)->tables);
-        lua_setfield(L, -2, "tables");
-        lua_pop(L, 1);
+    static const char *const lists[SW_KINDS] = {"stages", "fusions", "embeddings",
+                                                "blocks", "pools",   "losses"};
+    for (int kind = 0; kind < SW_KINDS; kind++) {
+        const struct sw_descriptor *const *at = sw_plugin_descriptors(plugin, (enum sw_kind)kind);
+        lua_newtable(L);
+        for (; *at; at++)
+            append_part(L, (enum sw_kind)kind, *at);
+        lua_setfield(L, -2, lists[kind]);
     }
-    lua_setfield(L, -2, "embeddings");
     lua_newtable(L);
     lua_Integer count = 0;
     for (const struct sw_op *const *at = plugin->ops; at && *at; at++) {
@@ -93,27 +88,18 @@ static void push_contents(lua_State *L, const struct sw_plugin *plugin)
     lua_setfield(L, -2, "ops");
 }
 
-/* session:part(kind, name): {name, doc, options} of a stage, a fusion or an embedding; an error has
- * the near miss. */
+/* session:part(kind, name): {name, doc, options} of a stage, fusion, embedding, block, pool or
+ * loss; an error has the near miss. */
 static int part(lua_State *L)
 {
-    static const char *const kinds[] = {"stage", "fusion", "embedding", NULL};
     struct sw_error error = {0};
     const struct sw_plugins *all = sw_lua_session_at(L, 1)->session->plugins;
-    int kind = luaL_checkoption(L, 2, NULL, kinds);
-    const char *name = luaL_checkstring(L, 3);
-    const struct sw_stage *stage = kind == 0 ? sw_plugins_stage(all, name, &error) : NULL;
-    const struct sw_fusion *fusion = kind == 1 ? sw_plugins_fusion(all, name, &error) : NULL;
-    const struct sw_embedding *words = kind == 2 ? sw_plugins_embedding(all, name, &error) : NULL;
-    lua_newtable(L);
-    if (stage)
-        append_part(L, stage->name, stage->doc, stage->options);
-    else if (fusion)
-        append_part(L, fusion->name, fusion->doc, fusion->options);
-    else if (words)
-        append_part(L, words->name, words->doc, words->options);
-    else
+    enum sw_kind kind = (enum sw_kind)luaL_checkoption(L, 2, NULL, sw_kind_names);
+    const struct sw_descriptor *found = sw_plugins_find(all, kind, luaL_checkstring(L, 3), &error);
+    if (!found)
         return sw_lua_raise(L, &error);
+    lua_newtable(L);
+    append_part(L, kind, found);
     lua_rawgeti(L, -1, 1);
     return 1;
 }

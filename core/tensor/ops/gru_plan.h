@@ -10,7 +10,6 @@
 #define SW_TENSOR_GRU_PLAN_H
 
 #include "stepwise/plugin.h"
-#include "tensor/ops/fragments.h"
 
 #include <stddef.h>
 

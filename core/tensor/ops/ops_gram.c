@@ -1,6 +1,5 @@
-/* ops_gram.c -- G = X X^T within each group of rows. */
+/* ops_gram.c -- G = X Y^T within each group of rows. */
 #include "tensor/tape/ops.h"
-#include "tensor/ops/fragments.h"
 #include "tensor/ops/rows.h"
 
 #include <string.h>
@@ -9,6 +8,9 @@ static int gram_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
     const struct sw_tensor *x = call->in[0];
     const struct sw_fragments *groups = call->args->p;
+    if (call->inputs == 2 && (call->in[1]->ndim != 2 || call->in[1]->dim[0] != x->dim[0] ||
+                              call->in[1]->dim[1] != x->dim[1]))
+        return -1;
     if (x->ndim != 2 || !groups || groups->rows != x->dim[0] || groups->groups < 0 ||
         groups->most < 0 || groups->stride < 1)
         return -1;
@@ -55,21 +57,23 @@ static void gram_groups(void *data, int chunk, int worker)
     const struct sw_call *call = data;
     const struct sw_fragments *groups = call->args->p;
     int D = call->in[0]->dim[1], most = groups->most, step = groups->stride;
+    const float *second = call->in[call->inputs - 1]->data;
     for (int g = chunk * GROUPS; g < (chunk + 1) * GROUPS && g < groups->groups; g++) {
         int count = groups->count[g];
         size_t first = (size_t)groups->first[g], line = (size_t)step * (size_t)most;
         const float *x = call->in[0]->data + first * (size_t)D;
+        const float *y = second + first * (size_t)D;
         float *out = call->out->data + first * (size_t)most;
-        sw_gemm_one(call->compute, 0, 1, count, count, D, 1, x, step * D, x, step * D, 0, out,
+        sw_gemm_one(call->compute, 0, 1, count, count, D, 1, x, step * D, y, step * D, 0, out,
                     step * most);
-        for (int i = 1; i < count; i++)
+        for (int i = 1; call->inputs == 1 && i < count; i++)
             for (int j = 0; j < i; j++)
                 out[(size_t)i * line + (size_t)j] = out[(size_t)j * line + (size_t)i];
     }
 }
 
-/* Row f of a group: out_ff' = x_f . x_f', exactly symmetric; zero beyond the group's count and in
- * rows that belong to no group. */
+/* Row f of a group: out_ff' = x_f . y_f', exactly symmetric where y is x; zero beyond the group's
+ * count and in rows that belong to no group. */
 static void gram_forward(const struct sw_call *call)
 {
     const struct sw_fragments *groups = call->args->p;
@@ -98,13 +102,37 @@ static void gram_groups_backward(void *data, int chunk, int worker)
     }
 }
 
-/* dX += (dG + dG^T) X within each group */
+static void add_side(const struct sw_call *call, int side, int g)
+{
+    const struct sw_fragments *groups = call->args->p;
+    const struct sw_tensor *to = call->in[side], *from = call->in[1 - side];
+    int D = to->dim[1], most = groups->most, step = groups->stride, count = groups->count[g];
+    size_t first = (size_t)groups->first[g];
+    if (to->grad)
+        sw_gemm_one(call->compute, side, 0, count, D, count, 1,
+                    call->out->grad + first * (size_t)most, step * most,
+                    from->data + first * (size_t)D, step * D, 1, to->grad + first * (size_t)D,
+                    step * D);
+}
+
+static void gram_groups_of_two(void *data, int chunk, int worker)
+{
+    (void)worker;
+    const struct sw_call *call = data;
+    const struct sw_fragments *groups = call->args->p;
+    for (int g = chunk * GROUPS; g < (chunk + 1) * GROUPS && g < groups->groups; g++) {
+        add_side(call, 0, g);
+        add_side(call, 1, g);
+    }
+}
+
+/* dX += (dG + dG^T) X within each group; of two inputs dX += dG Y, dY += dG^T X */
 static void gram_backward(const struct sw_call *call)
 {
     const struct sw_fragments *groups = call->args->p;
     if (call->in[0]->dim[1] > 0)
-        sw_parallel(call->compute, (groups->groups + GROUPS - 1) / GROUPS, gram_groups_backward,
-                    (void *)call);
+        sw_parallel(call->compute, (groups->groups + GROUPS - 1) / GROUPS,
+                    call->inputs == 2 ? gram_groups_of_two : gram_groups_backward, (void *)call);
 }
 
 /* Three images of up to 3 regions, four rows apart, with two padding rows; captions end to end. */
@@ -116,14 +144,16 @@ static const struct sw_fragments dense = {3, 6, 4, 1, dense_first, dense_count};
 static const struct sw_sample samples[] = {
     {1, {{2, {12, 2}, -1, 1, 0}}, {{0}, {0}, &strided}},
     {1, {{2, {6, 3}, -1, 1, 0}}, {{0}, {0}, &dense}},
+    {2, {{2, {12, 2}, -1, 1, 0}, {2, {12, 2}, -1, 1, 0}}, {{0}, {0}, &strided}},
+    {2, {{2, {6, 3}, -1, 1, 0}, {2, {6, 3}, -1, 1, 0}}, {{0}, {0}, &dense}},
 };
 
 const struct sw_op sw_op_gram = {
     .name = "gram",
-    .shapes = "(N,D)->(N,most)",
-    .doc = "x_f . x_f' for the rows f, f' of each group; p: sw_fragments of N rows",
+    .shapes = "(N,D)[,(N,D)]->(N,most)",
+    .doc = "x_f . y_f' (or x_f . x_f') for the rows f, f' of each group; p: sw_fragments of N rows",
     .least_inputs = 1,
-    .most_inputs = 1,
+    .most_inputs = 2,
     .shape = gram_shape,
     .saved_size = gram_saved_size,
     .forward = gram_forward,

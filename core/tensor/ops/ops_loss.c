@@ -7,7 +7,7 @@
 static int hinge_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
     const struct sw_tensor *s = call->in[0];
-    const struct sw_hinge_batch *batch = call->args->p;
+    const struct sw_pair_images *batch = call->args->p;
     int negatives = call->args->i[0], same_image = call->args->i[1];
     if (s->ndim != 2 || s->dim[0] != s->dim[1] || negatives < 0 || negatives > SW_ALL_NEGATIVES ||
         same_image < 0 || same_image > SW_SAME_IMAGE_EXCLUDED)
@@ -26,7 +26,7 @@ static size_t hinge_saved_size(const struct sw_call *call)
 
 static int is_negative(const struct sw_call *call, int i, int j)
 {
-    const struct sw_hinge_batch *batch = call->args->p;
+    const struct sw_pair_images *batch = call->args->p;
     return i != j &&
            (call->args->i[1] == SW_SAME_IMAGE_NEGATIVE || batch->image[i] != batch->image[j]);
 }
@@ -120,7 +120,7 @@ static void hinge_backward(const struct sw_call *call)
 
 /* Five pairs: with other counts the numbers that the check draws lie too near to a tie. */
 static const int32_t sample_images[] = {4, 7, 4, 9, 1};
-static const struct sw_hinge_batch sample_batch = {5, sample_images};
+static const struct sw_pair_images sample_batch = {5, sample_images};
 
 static const struct sw_sample samples[] = {
     {1, {{2, {5, 5}, -1, 1, 0}}, {{SW_HARDEST_NEGATIVE, 0}, {0.2f}, NULL}},
@@ -133,7 +133,7 @@ const struct sw_op sw_op_hinge = {
     .name = "hinge",
     .shapes = "(I,I)->(1)",
     .doc = "eq. 17; f: margin; i: 0 hardest or 1 all negatives, 1 to leave out pairs of the same "
-           "image; p: sw_hinge_batch of I pairs",
+           "image; p: sw_pair_images of I pairs",
     .least_inputs = 1,
     .most_inputs = 1,
     .shape = hinge_shape,

@@ -1,5 +1,6 @@
 /* graph.c -- the eager tape. */
 #include "tensor/tape/graph.h"
+#include "tensor/tape/random.h"
 
 #include <limits.h>
 #include <stdint.h>
@@ -22,6 +23,12 @@ struct found {
     const struct sw_op *op;
 };
 
+struct update {
+    struct update *next;
+    struct sw_tensor *buffer;
+    const struct sw_tensor *value;
+};
+
 struct sw_graph {
     const struct sw_host *host;
     struct sw_compute *compute;
@@ -29,6 +36,9 @@ struct sw_graph {
     struct sw_arena *arena;
     struct node *last;
     int record;
+    uint64_t seed, step;
+    uint32_t streams; /* asked for since the reset */
+    struct update *updates, **last_update;
     struct sw_error error;
     struct found found[MOST_FOUND];
 };
@@ -47,6 +57,7 @@ struct sw_graph *sw_graph_new(const struct sw_host *host, struct sw_compute *com
     graph->host = host;
     graph->compute = compute;
     graph->ops = ops;
+    sw_graph_reset(graph, 0);
     return graph;
 }
 
@@ -63,8 +74,48 @@ void sw_graph_reset(struct sw_graph *graph, int record)
     sw_arena_reset(graph->arena);
     graph->last = NULL;
     graph->record = record != 0;
+    graph->streams = 0;
+    graph->updates = NULL;
+    graph->last_update = &graph->updates;
     graph->error.status = SW_OK;
     graph->error.text[0] = 0;
+}
+
+void sw_graph_seed(struct sw_graph *graph, uint64_t seed, uint64_t step)
+{
+    graph->seed = seed;
+    graph->step = step;
+}
+
+void sw_graph_random(struct sw_graph *graph, int key[2])
+{
+    struct sw_random random =
+        sw_random_stream(graph->seed, SW_FOR_TRAINING, graph->step, graph->streams++);
+    for (int i = 0; i < 2; i++)
+        key[i] = (int)(sw_random_u32(&random) >> 1);
+}
+
+void sw_graph_update(struct sw_graph *graph, struct sw_tensor *buffer, struct sw_tensor *value)
+{
+    if (!buffer || !value || graph->error.status != SW_OK)
+        return;
+    if (sw_tensor_count(buffer) != sw_tensor_count(value)) {
+        sw_fail(&graph->error, SW_FAILED, "update of a buffer: expected %zu numbers, found %zu",
+                sw_tensor_count(buffer), sw_tensor_count(value));
+        return;
+    }
+    struct update *update = sw_graph_scratch(graph, sizeof *update);
+    if (!update)
+        return;
+    *update = (struct update){.buffer = buffer, .value = value};
+    *graph->last_update = update;
+    graph->last_update = &update->next;
+}
+
+void sw_graph_commit(struct sw_graph *graph)
+{
+    for (const struct update *u = graph->updates; u; u = u->next)
+        memcpy(u->buffer->data, u->value->data, sizeof(float) * sw_tensor_count(u->value));
 }
 
 int sw_graph_records(const struct sw_graph *graph)

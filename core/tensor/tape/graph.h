@@ -48,6 +48,16 @@ struct sw_tensor *sw_graph_apply_named(struct sw_graph *graph, const char *name,
                                        struct sw_tensor *const *in, int inputs,
                                        const struct sw_args *args);
 
+/* The keys of random streams that operations of this pass ask for: (seed, step) and the number of
+ * the call since the reset. */
+void sw_graph_seed(struct sw_graph *graph, uint64_t seed, uint64_t step);
+void sw_graph_random(struct sw_graph *graph, int key[2]);
+
+/* Numbers that get another value when the step is done, and not when it fails: sw_graph_commit
+ * copies them, in the order of the calls. */
+void sw_graph_update(struct sw_graph *graph, struct sw_tensor *buffer, struct sw_tensor *value);
+void sw_graph_commit(struct sw_graph *graph);
+
 /* Walks the tape from the end; the caller has set the gradient of what it starts from. */
 int sw_graph_backward(struct sw_graph *graph);
 

@@ -14,6 +14,7 @@ enum sw_purpose {
     SW_FOR_TESTS = 5,
     SW_FOR_BENCH = 6,
     SW_FOR_BOOTSTRAP = 7,
+    SW_FOR_TRAINING = 8, /* dropout, dropped fragments */
 };
 
 struct sw_random {
