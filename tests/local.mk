@@ -151,6 +151,8 @@ unit_programs += tests/unit/check_products
 tests_unit_check_products_SOURCES = tests/unit/check_products.c tests/unit/pairs_unit.h tests/unit/unit.h
 include $(srcdir)/tests/bench/local.mk
 script_tests += tests/cli/readme.sh tests/cli/results.sh
+unit_programs += tests/unit/check_verify
+tests_unit_check_verify_SOURCES = tests/unit/check_verify.c tests/unit/pairs_unit.h tests/unit/unit.h
 unit_programs += tests/unit/check_vectors
 tests_unit_check_vectors_SOURCES = tests/unit/check_vectors.c tests/unit/pairs_unit.h tests/unit/unit.h
 

@@ -1,6 +1,8 @@
 /* lua_plugins.c -- what the loaded plugins bring, and the check of one plugin file. */
 #include "lua/binding/session.h"
 
+#include "match/verify.h"
+#include "plugin/compose.h"
 #include "plugin/search.h"
 #include "tensor/tape/gradcheck.h"
 
@@ -194,6 +196,60 @@ static int gradcheck(lua_State *L)
     return 1;
 }
 
+/* Sizes of the models that are tried: small, and no two alike. */
+enum { TRIED_FEATURES = 18, TRIED_WORDS = 40, TRIED_SEED = 5 };
+
+static void free_composition(void *value)
+{
+    sw_composition_free(value);
+}
+
+/* session:verify(config): what has to hold of its model (match/verify.h), a list of {what, worst,
+ * most, where}; raises what keeps it from running. */
+static int verify(lua_State *L)
+{
+    struct sw_error error = {0};
+    const struct sw_session *session = sw_lua_session_at(L, 1)->session;
+    const json_t *config = sw_lua_config_json(L, 2, "text");
+    const struct sw_model_plan *plans[2];
+    struct sw_finding findings[SW_MOST_FINDINGS];
+    int count = 0;
+    struct sw_lua_box *glove = sw_lua_box(L, free);
+    for (int i = 0; i < 2; i++) {
+        struct sw_lua_box *box = sw_lua_box(L, free_composition);
+        struct sw_composition *composition;
+        if (sw_compose(&composition, session->plugins, json_object_get(config, "model"),
+                       json_object_get(config, "train"), &error) != SW_OK)
+            return sw_lua_raise(L, &error);
+        box->value = composition;
+        struct sw_model_plan *plan = sw_composition_plan(composition);
+        size_t numbers = (size_t)plan->word_dim * TRIED_WORDS;
+        if (!glove->value)
+            glove->value = calloc(numbers + 1, sizeof(float));
+        for (size_t n = 0; glove->value && n < numbers; n++)
+            ((float *)glove->value)[n] = (float)(n * 37 % 101) / 101 - 0.5f;
+        plan->features = TRIED_FEATURES;
+        plan->vocabulary = TRIED_WORDS;
+        plan->seed = TRIED_SEED;
+        plan->glove = glove->value;
+        plans[i] = plan;
+    }
+    if (sw_model_verify(plans, sw_host_table(), session->ops, findings, &count, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+        lua_createtable(L, 0, 4);
+        set_text(L, "what", findings[i].what);
+        set_text(L, "where", findings[i].where);
+        lua_pushnumber(L, findings[i].worst);
+        lua_setfield(L, -2, "worst");
+        lua_pushnumber(L, findings[i].most);
+        lua_setfield(L, -2, "most");
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+}
+
 /* session:ops(): all operations, the core's and the plugins', sorted by name. */
 static int ops(lua_State *L)
 {
@@ -223,9 +279,8 @@ void sw_lua_open_plugins(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"plugin_path", plugin_path}, {NULL, NULL}};
     static const luaL_Reg methods[] = {
-        {"plugins", plugins}, {"add_plugin", add_plugin}, {"part", part},
-        {"origin", origin},   {"gradcheck", gradcheck},   {"ops", ops},
-        {NULL, NULL}};
+        {"plugins", plugins}, {"add_plugin", add_plugin}, {"part", part}, {"verify", verify},
+        {"origin", origin},   {"gradcheck", gradcheck},   {"ops", ops},   {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     sw_lua_add_methods(L, SW_LUA_SESSION, methods);
 }

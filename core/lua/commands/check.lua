@@ -25,7 +25,20 @@ function M.gradients(session, plugin, say)
   return wrong
 end
 
--- Trains a few steps with a model of this kind.
+-- Says what does not hold of the config's model; how many faults.
+local function verify(session, config, say)
+  local wrong = 0
+  for _, found in ipairs(session:verify(config)) do
+    if not (found.worst <= found.most) then
+      wrong = wrong + 1
+      say(string.format("expected %s%s, found %s off by %.1e (at most %g)", found.what,
+        found.most == 0 and ", bit by bit" or "", found.where, found.worst, found.most))
+    end
+  end
+  return wrong
+end
+
+-- Holds a model of this kind to what every model keeps, then trains it for a few steps.
 local function try(session, folder, number, model, direction)
   local data = folder .. "/scenes"
   local config <close> = session:resolve {
@@ -36,6 +49,10 @@ local function try(session, folder, number, model, direction)
     train = { batch = 8, epochs = 2, max_steps = STEPS, lr = 1e-3, warmup_epochs = 1 },
     data = { dir = data, glove = data .. "/scenes.glove.txt" },
   }
+  local faults = {}
+  if verify(session, config, function(line) faults[#faults + 1] = line end) > 0 then
+    error(table.concat(faults, "; "), 0)
+  end
   local trainer <close> = session:train(config, string.format("%s/run%d", folder, number), {})
   repeat until trainer:next().kind == "done"
 end
