@@ -18,8 +18,7 @@ static void over_rows(const struct sw_call *call, int rows, int columns,
     sw_over_rows(call->compute, rows, columns, work, &data);
 }
 
-/* ---- linear -----------------------------------------------------------------------------------
- */
+/* ---- linear ---- */
 
 static int linear_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
@@ -28,9 +27,7 @@ static int linear_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
         return -1;
     if (call->inputs > 2 && (call->in[2]->ndim != 1 || call->in[2]->dim[0] != w->dim[0]))
         return -1;
-    out_dim[0] = x->dim[0];
-    out_dim[1] = w->dim[0];
-    return 2;
+    return sw_shape_2(out_dim, x->dim[0], w->dim[0]);
 }
 
 /* out = x w^T + b */
@@ -54,62 +51,31 @@ static void linear_backward(const struct sw_call *call)
     struct sw_product_of list[2];
     int count = 0;
     if (w->grad)
-        list[count++] = (struct sw_product_of){.transpose_a = 1,
-                                               .M = D,
-                                               .N = F,
-                                               .K = N,
-                                               .A = dout,
-                                               .lda = D,
-                                               .B = x->data,
-                                               .ldb = F,
-                                               .beta = 1,
-                                               .C = w->grad,
-                                               .ldc = F};
+        list[count++] = sw_product_of(1, 0, D, F, N, dout, D, x->data, F, 1, w->grad, F);
     if (x->grad)
-        list[count++] = (struct sw_product_of){.M = N,
-                                               .N = F,
-                                               .K = D,
-                                               .A = dout,
-                                               .lda = D,
-                                               .B = w->data,
-                                               .ldb = F,
-                                               .beta = 1,
-                                               .C = x->grad,
-                                               .ldc = F};
+        list[count++] = sw_product_of(0, 0, N, F, D, dout, D, w->data, F, 1, x->grad, F);
     sw_gemm_all(call->compute, list, count);
     if (b && b->grad)
         sw_add_column_sums(call->compute, N, D, dout, (size_t)D, b->grad);
 }
 
 static const struct sw_sample linear_samples[] = {
-    {3, {{2, {5, 4}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}, {1, {3}, -1, 1, 0}}, {{0}, {0}, NULL}},
-    {2, {{2, {70, 3}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, {{0}, {0}, NULL}},
+    {3, {{2, {5, 4}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}, {1, {3}, -1, 1, 0}}, SW_NO_ARGS},
+    {2, {{2, {70, 3}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, SW_NO_ARGS},
 };
 
 static const struct sw_op linear = {
-    .name = "linear",
-    .shapes = "(N,F),(D,F)[,(D)]->(N,D)",
-    .doc = "x w^T + b for each row of x",
-    .least_inputs = 2,
-    .most_inputs = 3,
-    .shape = linear_shape,
-    .forward = linear_forward,
-    .backward = linear_backward,
-    .samples = linear_samples,
-    .sample_count = sizeof linear_samples / sizeof *linear_samples,
+    SW_OP(linear, "linear", 2, 3, "(N,F),(D,F)[,(D)]->(N,D)", "x w^T + b for each row of x"),
 };
 
-/* ---- linear_back ------------------------------------------------------------------------------
- */
+/* ---- linear_back ---- */
 
 static int linear_back_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
     const struct sw_tensor *x = call->in[0], *w = call->in[1];
     if (x->ndim != 2 || w->ndim != 2 || x->dim[1] != w->dim[0])
         return -1;
-    out_dim[0] = x->dim[0];
-    out_dim[1] = w->dim[1];
-    return 2;
+    return sw_shape_2(out_dim, x->dim[0], w->dim[1]);
 }
 
 /* out = x w */
@@ -129,52 +95,23 @@ static void linear_back_backward(const struct sw_call *call)
     struct sw_product_of list[2];
     int count = 0;
     if (w->grad)
-        list[count++] = (struct sw_product_of){.transpose_a = 1,
-                                               .M = D,
-                                               .N = F,
-                                               .K = N,
-                                               .A = x->data,
-                                               .lda = D,
-                                               .B = dout,
-                                               .ldb = F,
-                                               .beta = 1,
-                                               .C = w->grad,
-                                               .ldc = F};
+        list[count++] = sw_product_of(1, 0, D, F, N, x->data, D, dout, F, 1, w->grad, F);
     if (x->grad)
-        list[count++] = (struct sw_product_of){.transpose_b = 1,
-                                               .M = N,
-                                               .N = D,
-                                               .K = F,
-                                               .A = dout,
-                                               .lda = F,
-                                               .B = w->data,
-                                               .ldb = F,
-                                               .beta = 1,
-                                               .C = x->grad,
-                                               .ldc = D};
+        list[count++] = sw_product_of(0, 1, N, D, F, dout, F, w->data, F, 1, x->grad, D);
     sw_gemm_all(call->compute, list, count);
 }
 
 static const struct sw_sample linear_back_samples[] = {
-    {2, {{2, {5, 3}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}}, {{0}, {0}, NULL}},
-    {2, {{2, {70, 2}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, {{0}, {0}, NULL}},
+    {2, {{2, {5, 3}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}}, SW_NO_ARGS},
+    {2, {{2, {70, 2}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, SW_NO_ARGS},
 };
 
 static const struct sw_op linear_back = {
-    .name = "linear_back",
-    .shapes = "(N,D),(D,F)->(N,F)",
-    .doc = "x w for each row of x: what linear's weight does from its other side",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = linear_back_shape,
-    .forward = linear_back_forward,
-    .backward = linear_back_backward,
-    .samples = linear_back_samples,
-    .sample_count = sizeof linear_back_samples / sizeof *linear_back_samples,
+    SW_OP(linear_back, "linear_back", 2, 2, "(N,D),(D,F)->(N,F)",
+          "x w for each row of x: what linear's weight does from its other side"),
 };
 
-/* ---- l2norm -----------------------------------------------------------------------------------
- */
+/* ---- l2norm ---- */
 
 static const double epsilon = 1e-8;
 
@@ -182,9 +119,7 @@ static int l2norm_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
     if (call->in[0]->ndim != 2)
         return -1;
-    out_dim[0] = call->in[0]->dim[0];
-    out_dim[1] = call->in[0]->dim[1];
-    return 2;
+    return sw_shape_2(out_dim, call->in[0]->dim[0], call->in[0]->dim[1]);
 }
 
 /* saved: the length of each row */
@@ -237,26 +172,17 @@ static void l2norm_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample l2norm_samples[] = {
-    {1, {{2, {5, 7}, -1, 1, 0}}, {{0}, {0}, NULL}},
-    {1, {{2, {3, 1}, 1, 2, 0}}, {{0}, {0}, NULL}},
+    {1, {{2, {5, 7}, -1, 1, 0}}, SW_NO_ARGS},
+    {1, {{2, {3, 1}, 1, 2, 0}}, SW_NO_ARGS},
 };
 
 static const struct sw_op l2norm = {
-    .name = "l2norm",
-    .shapes = "(N,D)->(N,D)",
-    .doc = "x / (|x| + 1e-8) for each row of x, eq. 1; a row of zeros stays and takes no gradient",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = l2norm_shape,
+    SW_OP(l2norm, "l2norm", 1, 1, "(N,D)->(N,D)",
+          "x / (|x| + 1e-8) for each row of x, eq. 1; a row of zeros stays and takes no gradient"),
     .saved_size = l2norm_saved_size,
-    .forward = l2norm_forward,
-    .backward = l2norm_backward,
-    .samples = l2norm_samples,
-    .sample_count = sizeof l2norm_samples / sizeof *l2norm_samples,
 };
 
-/* ---- embedding --------------------------------------------------------------------------------
- */
+/* ---- embedding ---- */
 
 static int embedding_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
@@ -267,9 +193,7 @@ static int embedding_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     for (int j = 0; j < words->count; j++)
         if (words->id[j] < 0 || words->id[j] >= table->dim[0])
             return -1;
-    out_dim[0] = words->count;
-    out_dim[1] = table->dim[1];
-    return 2;
+    return sw_shape_2(out_dim, words->count, table->dim[1]);
 }
 
 static void look_up_some(const void *data, int from, int to)
@@ -322,20 +246,11 @@ static const struct sw_sample embedding_samples[] = {
 };
 
 static const struct sw_op embedding = {
-    .name = "embedding",
-    .shapes = "(V,W)->(N,W)",
-    .doc = "rows of a table; p: the N words, with ids in [0,V)",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = embedding_shape,
-    .forward = embedding_forward,
-    .backward = embedding_backward,
-    .samples = embedding_samples,
-    .sample_count = sizeof embedding_samples / sizeof *embedding_samples,
+    SW_OP(embedding, "embedding", 1, 1, "(V,W)->(N,W)",
+          "rows of a table; p: the N words, with ids in [0,V)"),
 };
 
-/* ---- concat -----------------------------------------------------------------------------------
- */
+/* ---- concat ---- */
 
 static int concat_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
@@ -388,20 +303,11 @@ static void concat_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample concat_samples[] = {
-    {2, {{2, {3, 2}, -1, 1, 0}, {2, {3, 5}, -1, 1, 0}}, {{0}, {0}, NULL}},
+    {2, {{2, {3, 2}, -1, 1, 0}, {2, {3, 5}, -1, 1, 0}}, SW_NO_ARGS},
 };
 
 static const struct sw_op concat = {
-    .name = "concat",
-    .shapes = "(N,A),(N,B)->(N,A+B)",
-    .doc = "[x; y], row by row",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = concat_shape,
-    .forward = concat_forward,
-    .backward = concat_backward,
-    .samples = concat_samples,
-    .sample_count = sizeof concat_samples / sizeof *concat_samples,
+    SW_OP(concat, "concat", 2, 2, "(N,A),(N,B)->(N,A+B)", "[x; y], row by row"),
 };
 
 const struct sw_op *const sw_ops_dense[] = {

@@ -81,9 +81,9 @@ static const struct sw_sample bent_samples[] = {
 };
 
 static const struct sw_sample two_input_samples[] = {
-    {2, {SW_IN(-1, 1, 5, 7), SW_IN(-1, 1, 5, 7)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 1, 1, 3, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1), SW_IN(-1, 1, 1)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 5, 7), SW_IN(-1, 1, 5, 7)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 1, 1, 3, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1), SW_IN(-1, 1, 1)}, SW_NO_ARGS},
 };
 
 /* name_range is forward's and name_range_backward backward's work on a range. */

@@ -13,9 +13,7 @@ static int columns_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     int first = call->args->i[0], count = call->args->i[1];
     if (x->ndim != 2 || first < 0 || count < 1 || count > x->dim[1] - first)
         return -1;
-    out_dim[0] = x->dim[0];
-    out_dim[1] = count;
-    return 2;
+    return sw_shape_2(out_dim, x->dim[0], count);
 }
 
 static void columns_forward(const struct sw_call *call)
@@ -45,16 +43,7 @@ static const struct sw_sample columns_samples[] = {
 };
 
 static const struct sw_op columns = {
-    .name = "columns",
-    .shapes = "(N,A)->(N,i1)",
-    .doc = "y = x[:, i0 : i0 + i1]",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = columns_shape,
-    .forward = columns_forward,
-    .backward = columns_backward,
-    .samples = columns_samples,
-    .sample_count = 2,
+    SW_OP(columns, "columns", 1, 1, "(N,A)->(N,i1)", "y = x[:, i0 : i0 + i1]"),
 };
 
 /* ---- add_scalar: y = x + b
@@ -96,20 +85,10 @@ static const struct sw_sample add_scalar_samples[] = {
 };
 
 static const struct sw_op add_scalar = {
-    .name = "add_scalar",
-    .shapes = "(...),(1)->(...)",
-    .doc = "y = x + b, one number for all",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = add_scalar_shape,
-    .forward = add_scalar_forward,
-    .backward = add_scalar_backward,
-    .samples = add_scalar_samples,
-    .sample_count = 2,
+    SW_OP(add_scalar, "add_scalar", 2, 2, "(...),(1)->(...)", "y = x + b, one number for all"),
 };
 
-/* ---- vec_bias: y = x + b, b one row for all ----------------------------------------------------
- */
+/* ---- vec_bias: y = x + b, b one row for all ---- */
 
 static int vec_bias_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
@@ -147,16 +126,7 @@ static const struct sw_sample vec_bias_samples[] = {
 };
 
 static const struct sw_op vec_bias = {
-    .name = "vec_bias",
-    .shapes = "(...,D),(D)->(...,D)",
-    .doc = "y = x + b, one row for all",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = vec_bias_shape,
-    .forward = vec_bias_forward,
-    .backward = vec_bias_backward,
-    .samples = vec_bias_samples,
-    .sample_count = 2,
+    SW_OP(vec_bias, "vec_bias", 2, 2, "(...,D),(D)->(...,D)", "y = x + b, one row for all"),
 };
 
 const struct sw_op *const sw_ops_parts[] = {&columns, &add_scalar, &vec_bias, NULL};

@@ -74,6 +74,15 @@ struct sw_product_of {
     const float *A2, *B2;
 };
 
+/* C = op(A) op(B) + beta C, in the order of sw_gemm's arguments. */
+static inline struct sw_product_of sw_product_of(int transpose_a, int transpose_b, int M, int N,
+                                                 int K, const float *A, int lda, const float *B,
+                                                 int ldb, float beta, float *C, int ldc)
+{
+    return (struct sw_product_of){transpose_a, transpose_b, M, N,   K, A,    lda, B,
+                                  ldb,         beta,        C, ldc, 0, NULL, NULL};
+}
+
 /* Products that write to places of their own, as one job: the same numbers as one by one, without
  * the threads waiting for each other in between. At most 16; the largest are best put first. */
 void sw_gemm_all(struct sw_compute *compute, const struct sw_product_of *list, int count);
