@@ -14,7 +14,7 @@ core_sources += \
 	core/data/sentences.c core/data/sentences.h core/data/punkt_table.h \
 	core/data/tokens.c core/data/tokens.h \
 	core/data/treebank.c core/data/treebank.h \
-	core/data/unicode.c core/data/unicode.h core/data/unicode_table.h \
+	core/data/unicode.c core/data/unicode.h \
 	core/data/vocabulary.c core/data/vocabulary.h \
 	core/data/words.c core/data/words.h
-EXTRA_DIST += core/data/README.md core/data/punkt_table.py core/data/unicode_table.py
+EXTRA_DIST += core/data/README.md core/data/punkt_table.py
