@@ -1,6 +1,7 @@
 /* npy.c -- see npy.h. */
 #include "data/npy.h"
 
+#include "base/values.h"
 #include "data/npy_header.h"
 
 #include <errno.h>
@@ -30,15 +31,6 @@ static bool array_bytes(int ndim, const size_t *shape, size_t element, size_t *o
     return true;
 }
 
-static void shape_text(char *out, size_t room, int ndim, const size_t *shape)
-{
-    size_t used = 0;
-    for (int i = 0; i < ndim && used < room; i++)
-        used += (size_t)snprintf(out + used, room - used, "%s%zu", i ? ", " : "", shape[i]);
-    if (ndim == 0)
-        out[0] = 0;
-}
-
 static int check(struct sw_npy *out, const char *path, struct sw_error *error)
 {
     const unsigned char *file = out->mapping.data;
@@ -63,7 +55,7 @@ static int check(struct sw_npy *out, const char *path, struct sw_error *error)
         return status;
 
     char shape[128];
-    shape_text(shape, sizeof shape, out->ndim, out->shape);
+    sw_shape_text(shape, out->ndim, out->shape, ", ");
     size_t found = size - begin - header, expected;
     if (!array_bytes(out->ndim, out->shape, sw_dtype_size(out->dtype), &expected))
         return sw_fail(error, SW_FAILED, "%s: shape (%s) is too large for this machine", path,
@@ -206,7 +198,7 @@ int sw_npy_begin(struct sw_npy_writer *writer, const char *path, enum sw_dtype d
         return sw_fail(error, SW_MISUSE, "cannot write %s: expected 1 to 4 dimensions, found %d",
                        path, ndim);
     char text[128], header[256];
-    shape_text(text, sizeof text, ndim, shape);
+    sw_shape_text(text, ndim, shape, ", ");
     if (!array_bytes(ndim, shape, sw_dtype_size(dtype), &bytes))
         return sw_fail(error, SW_MISUSE, "cannot write %s: shape (%s) is too large", path, text);
     writer->rows = shape[0];

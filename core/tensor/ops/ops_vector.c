@@ -2,14 +2,10 @@
  *
  * (R, L, D): row r of pair l is D numbers end to end. Where all pairs share a row it is (R, 1, D),
  * and Lx below is L or 1. Sums that belong to all pairs are added in the order of the lanes. */
+#include "base/values.h"
 #include "tensor/tape/ops.h"
 
 enum { L = SW_LANES };
-
-static int max_int(int x, int y)
-{
-    return x > y ? x : y;
-}
 
 /* Where row r of pair l lies; single rows and shared lanes repeat. */
 static size_t at(const struct sw_tensor *x, int r, int l)
@@ -252,7 +248,7 @@ static int add_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
     const struct sw_tensor *x = call->in[0], *y = call->in[1];
     if (!sw_is_vectors(x) || !sw_is_vectors(y) || x->dim[2] != y->dim[2])
         return -1;
-    const int R = max_int(x->dim[0], y->dim[0]);
+    const int R = sw_max(x->dim[0], y->dim[0]);
     if ((x->dim[0] != R && x->dim[0] != 1) || (y->dim[0] != R && y->dim[0] != 1))
         return -1;
     return sw_shape_3(dim, R, L, x->dim[2]);
