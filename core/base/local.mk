@@ -1,7 +1,6 @@
 core_sources += \
 	core/base/error.c core/base/error.h \
 	core/base/file.c core/base/file.h \
-	core/base/thread.c core/base/thread.h \
 	core/base/trial.c core/base/trial.h \
 	core/base/places.c core/base/places.h \
 	core/base/values.c core/base/values.h

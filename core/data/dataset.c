@@ -1,8 +1,6 @@
 /* dataset.c -- see dataset.h. */
 #include "data/dataset.h"
 
-#include "data/dataset_captions.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* dataset_captions.c -- see dataset_captions.h. */
-#include "data/dataset_captions.h"
+/* dataset_captions.c -- captions as word ids; see dataset.h. */
+#include "data/dataset.h"
 
 #include <stdlib.h>
 #include <string.h>

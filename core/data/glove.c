@@ -2,7 +2,7 @@
 #include "data/glove.h"
 
 #include "base/file.h"
-#include "data/number.h"
+#include "data/lines.h"
 
 #include <limits.h>
 #include <stdbool.h>

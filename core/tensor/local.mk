@@ -1,7 +1,7 @@
 # Tensors. kernels/ holds what is compiled once for each instruction set, and its choice.
 core_sources += \
 	core/tensor/tape/arena.c core/tensor/tape/arena.h core/tensor/tape/gradcheck.c \
-	core/tensor/tape/gradcheck.h core/tensor/tape/graph.c core/tensor/tape/graph.h \
+	core/tensor/tape/graph.c core/tensor/tape/graph.h \
 	core/tensor/tape/ops.c core/tensor/tape/ops.h core/tensor/tape/profile.c \
 	core/tensor/tape/profile.h core/tensor/tape/random.c core/tensor/tape/random.h
 core_sources += \

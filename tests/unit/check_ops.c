@@ -5,7 +5,6 @@
 #include "unit.h"
 
 #include "plugin/plugins.h"
-#include "tensor/tape/gradcheck.h"
 #include "tensor/tape/graph.h"
 #include "tensor/kernels/kernels.h"
 

@@ -4,7 +4,7 @@
 #include "base/values.h"
 
 #include "plugin/search.h"
-#include "tensor/tape/gradcheck.h"
+#include "tensor/tape/graph.h"
 
 #include <stdio.h>
 #include <stdlib.h>

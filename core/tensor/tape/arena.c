@@ -152,11 +152,6 @@ void sw_arena_reset(struct sw_arena *arena)
     arena->used = 0;
 }
 
-size_t sw_arena_used(const struct sw_arena *arena)
-{
-    return arena->used;
-}
-
 size_t sw_arena_held(const struct sw_arena *arena)
 {
     size_t bytes = 0;

@@ -1,5 +1,5 @@
 /* gradcheck.c -- holds an operation's backward against finite differences of its forward. */
-#include "tensor/tape/gradcheck.h"
+#include "tensor/tape/graph.h"
 #include "tensor/tape/random.h"
 
 #include <math.h>

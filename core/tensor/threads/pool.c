@@ -5,12 +5,21 @@
  * for those who joined. Who wakes late finds the job closed and costs nobody any time. */
 #include "tensor/threads/pool.h"
 
-#include "base/thread.h"
-
-#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+int sw_thread_start(pthread_t *thread, void *(*work)(void *data), void *data)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* a blocked fault ends the process without its handler */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int status = pthread_create(thread, NULL, work, data);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
 
 /* Looks at a flag this often before sleeping: some tens of microseconds, about what waking costs.
  */
