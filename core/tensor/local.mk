@@ -10,7 +10,7 @@ core_sources += \
 	core/tensor/ops/gru_recurrent.h core/tensor/ops/loss.h core/tensor/ops/ops_dense.c \
 	core/tensor/ops/ops_elementwise.c core/tensor/ops/ops_gram.c core/tensor/ops/ops_gru.c \
 	core/tensor/ops/ops_lane.c core/tensor/ops/ops_lane_norm.c core/tensor/ops/ops_loss.c \
-	core/tensor/ops/ops_parts.c core/tensor/ops/ops_row_dots.c core/tensor/ops/ops_vector.c \
+	core/tensor/ops/ops_row_dots.c core/tensor/ops/ops_vector.c \
 	core/tensor/ops/ops_vector_product.c core/tensor/ops/rows.c core/tensor/ops/rows.h
 core_sources += \
 	core/tensor/kernels/kernels.h core/tensor/kernels/kernels_amx.h \

@@ -1,4 +1,4 @@
-/* ops_dense.c -- operations over a batch's rows: linear, l2norm, embedding, concat. */
+/* ops_dense.c -- operations over a batch's rows: linear, l2norm, embedding, concat, columns. */
 #include "tensor/tape/ops.h"
 #include "tensor/ops/rows.h"
 
@@ -310,7 +310,49 @@ static const struct sw_op concat = {
     SW_OP(concat, "concat", 2, 2, "(N,A),(N,B)->(N,A+B)", "[x; y], row by row"),
 };
 
+/* ---- columns: y = x[:, first : first + count]
+ * ------------------------------------------------------ */
+
+static int columns_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
+{
+    const struct sw_tensor *x = call->in[0];
+    int first = call->args->i[0], count = call->args->i[1];
+    if (x->ndim != 2 || first < 0 || count < 1 || count > x->dim[1] - first)
+        return -1;
+    return sw_shape_2(out_dim, x->dim[0], count);
+}
+
+static void columns_forward(const struct sw_call *call)
+{
+    const struct sw_tensor *x = call->in[0], *y = call->out;
+    size_t width = (size_t)x->dim[1], count = (size_t)y->dim[1];
+    for (int r = 0; r < x->dim[0]; r++)
+        memcpy(y->data + (size_t)r * count, x->data + (size_t)r * width + call->args->i[0],
+               count * sizeof(float));
+}
+
+static void columns_backward(const struct sw_call *call)
+{
+    const struct sw_tensor *x = call->in[0], *y = call->out;
+    size_t width = (size_t)x->dim[1], count = (size_t)y->dim[1];
+    for (int r = 0; x->grad && r < x->dim[0]; r++) {
+        float *out = x->grad + (size_t)r * width + call->args->i[0];
+        const float *in = y->grad + (size_t)r * count;
+        for (size_t c = 0; c < count; c++)
+            out[c] += in[c];
+    }
+}
+
+static const struct sw_sample columns_samples[] = {
+    {.inputs = 1, .in = {{2, {3, 5}, -1, 1, 0}}, .args = {.i = {0, 2}}},
+    {.inputs = 1, .in = {{2, {4, 6}, -1, 1, 0}}, .args = {.i = {3, 3}}},
+};
+
+static const struct sw_op columns = {
+    SW_OP(columns, "columns", 1, 1, "(N,A)->(N,i1)", "y = x[:, i0 : i0 + i1]"),
+};
+
 const struct sw_op *const sw_ops_dense[] = {
-    &linear,         &linear_back, &l2norm,      &embedding,   &concat,
+    &linear,         &linear_back, &l2norm,      &embedding,   &concat, &columns,
     &sw_op_row_dots, &sw_op_gram,  &sw_op_bigru, &sw_op_hinge, NULL,
 };

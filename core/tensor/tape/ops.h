@@ -9,12 +9,11 @@
 #include <limits.h>
 #include <stddef.h>
 
-/* One list a family, each ended by NULL. */
+/* One list per family, each ended by NULL. */
 extern const struct sw_op *const sw_ops_lane[];        /* over pairs side by side */
 extern const struct sw_op *const sw_ops_vector[];      /* over explicit vectors of pairs, (R,L,D) */
 extern const struct sw_op *const sw_ops_elementwise[]; /* number by number, any shape */
 extern const struct sw_op *const sw_ops_dense[];       /* over a batch's rows, and the loss */
-extern const struct sw_op *const sw_ops_parts[];       /* pieces of a tensor, one number for all */
 
 /* Operations that stand in a file of their own, for the lists. */
 extern const struct sw_op sw_op_bigru, sw_op_gram, sw_op_hinge, sw_op_row_dots;
