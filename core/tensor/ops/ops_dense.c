@@ -5,17 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-/* What a chunk of rows works on. */
-struct rows_of {
-    const struct sw_call *call;
-    const struct sw_kernels *kernels;
-};
-
-static void over_rows(const struct sw_call *call, int rows, int columns,
-                      void (*work)(const void *data, int from, int to))
+/* Over the rows of the call's output, from the call itself as data. */
+static void over_rows(const struct sw_call *call, void (*work)(const void *data, int from, int to))
 {
-    struct rows_of data = {call, sw_compute_kernels(call->compute)};
-    sw_over_rows(call->compute, rows, columns, work, &data);
+    sw_over_rows(call->compute, call->out->dim[0], call->out->dim[1], work, call);
 }
 
 /* ---- linear ---- */
@@ -130,36 +123,38 @@ static size_t l2norm_saved_size(const struct sw_call *call)
 
 static void normalise_some(const void *data, int from, int to)
 {
-    const struct rows_of *r = data;
-    size_t D = (size_t)r->call->out->dim[1];
-    double *length = r->call->saved;
+    const struct sw_call *call = data;
+    const struct sw_kernels *kernels = sw_kernels_of(call);
+    size_t D = (size_t)call->out->dim[1];
+    double *length = call->saved;
     for (int i = from; i < to; i++) {
-        const float *x = r->call->in[0]->data + (size_t)i * D;
-        length[i] = sqrt(r->kernels->sum_squares(D, x));
-        r->kernels->affine(D, (float)(1 / (length[i] + epsilon)), 0, x,
-                           r->call->out->data + (size_t)i * D);
+        const float *x = call->in[0]->data + (size_t)i * D;
+        length[i] = sqrt(kernels->sum_squares(D, x));
+        kernels->affine(D, (float)(1 / (length[i] + epsilon)), 0, x,
+                        call->out->data + (size_t)i * D);
     }
 }
 
 /* out = x / (|x| + 1e-8), eq. 1 */
 static void l2norm_forward(const struct sw_call *call)
 {
-    over_rows(call, call->out->dim[0], call->out->dim[1], normalise_some);
+    over_rows(call, normalise_some);
 }
 
 static void normalise_some_backward(const void *data, int from, int to)
 {
-    const struct rows_of *r = data;
-    size_t D = (size_t)r->call->out->dim[1];
-    const double *length = r->call->saved;
+    const struct sw_call *call = data;
+    const struct sw_kernels *kernels = sw_kernels_of(call);
+    size_t D = (size_t)call->out->dim[1];
+    const double *length = call->saved;
     for (int i = from; i < to; i++) {
         if (!(length[i] > 0) && !isnan(length[i]))
             continue;
-        const float *y = r->call->out->data + (size_t)i * D;
-        const float *dy = r->call->out->grad + (size_t)i * D;
-        float *dx = r->call->in[0]->grad + (size_t)i * D;
-        r->kernels->axpy(D, (float)(1 / (length[i] + epsilon)), dy, dx);
-        r->kernels->axpy(D, (float)(-(double)r->kernels->dot(D, dy, y) / length[i]), y, dx);
+        const float *y = call->out->data + (size_t)i * D;
+        const float *dy = call->out->grad + (size_t)i * D;
+        float *dx = call->in[0]->grad + (size_t)i * D;
+        kernels->axpy(D, (float)(1 / (length[i] + epsilon)), dy, dx);
+        kernels->axpy(D, (float)(-(double)kernels->dot(D, dy, y) / length[i]), y, dx);
     }
 }
 
@@ -168,7 +163,7 @@ static void normalise_some_backward(const void *data, int from, int to)
  */
 static void l2norm_backward(const struct sw_call *call)
 {
-    over_rows(call, call->out->dim[0], call->out->dim[1], normalise_some_backward);
+    over_rows(call, normalise_some_backward);
 }
 
 static const struct sw_sample l2norm_samples[] = {
@@ -198,18 +193,18 @@ static int embedding_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 
 static void look_up_some(const void *data, int from, int to)
 {
-    const struct rows_of *r = data;
-    const struct sw_word_ids *words = r->call->args->p;
-    size_t W = (size_t)r->call->out->dim[1];
+    const struct sw_call *call = data;
+    const struct sw_word_ids *words = call->args->p;
+    size_t W = (size_t)call->out->dim[1];
     for (int j = from; j < to; j++)
-        memcpy(r->call->out->data + (size_t)j * W, r->call->in[0]->data + (size_t)words->id[j] * W,
+        memcpy(call->out->data + (size_t)j * W, call->in[0]->data + (size_t)words->id[j] * W,
                W * sizeof(float));
 }
 
 /* out_j = table[id_j] */
 static void embedding_forward(const struct sw_call *call)
 {
-    over_rows(call, call->out->dim[0], call->out->dim[1], look_up_some);
+    over_rows(call, look_up_some);
 }
 
 /* Columns of the table that one chunk adds to. A word that comes twice is added in the order of the
@@ -219,13 +214,14 @@ enum { TABLE_COLUMNS = 64 };
 static void add_columns(void *data, int chunk, int worker)
 {
     (void)worker;
-    const struct rows_of *r = data;
-    const struct sw_word_ids *words = r->call->args->p;
-    size_t W = (size_t)r->call->out->dim[1], from = (size_t)chunk * TABLE_COLUMNS;
+    const struct sw_call *call = data;
+    const struct sw_kernels *kernels = sw_kernels_of(call);
+    const struct sw_word_ids *words = call->args->p;
+    size_t W = (size_t)call->out->dim[1], from = (size_t)chunk * TABLE_COLUMNS;
     size_t columns = W - from < TABLE_COLUMNS ? W - from : TABLE_COLUMNS;
     for (int j = 0; j < words->count; j++) {
-        float *row = r->call->in[0]->grad + (size_t)words->id[j] * W + from;
-        r->kernels->add(columns, row, r->call->out->grad + (size_t)j * W + from, row);
+        float *row = call->in[0]->grad + (size_t)words->id[j] * W + from;
+        kernels->add(columns, row, call->out->grad + (size_t)j * W + from, row);
     }
 }
 
@@ -233,9 +229,8 @@ static void add_columns(void *data, int chunk, int worker)
 static void embedding_backward(const struct sw_call *call)
 {
     int W = call->out->dim[1];
-    struct rows_of data = {call, sw_compute_kernels(call->compute)};
     if (W > 0)
-        sw_parallel(call->compute, (W - 1) / TABLE_COLUMNS + 1, add_columns, &data);
+        sw_parallel(call->compute, (W - 1) / TABLE_COLUMNS + 1, add_columns, (void *)call);
 }
 
 static const int32_t sample_ids[] = {3, 0, 3, 2, 3};
@@ -263,13 +258,13 @@ static int concat_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 
 static void join_some(const void *data, int from, int to)
 {
-    const struct rows_of *r = data;
-    size_t both = (size_t)r->call->out->dim[1], at = 0;
+    const struct sw_call *call = data;
+    size_t both = (size_t)call->out->dim[1], at = 0;
     for (int part = 0; part < 2; part++) {
-        const struct sw_tensor *in = r->call->in[part];
+        const struct sw_tensor *in = call->in[part];
         size_t own = (size_t)in->dim[1];
         for (int i = from; i < to; i++)
-            memcpy(r->call->out->data + (size_t)i * both + at, in->data + (size_t)i * own,
+            memcpy(call->out->data + (size_t)i * both + at, in->data + (size_t)i * own,
                    own * sizeof(float));
         at += own;
     }
@@ -278,19 +273,20 @@ static void join_some(const void *data, int from, int to)
 /* out = [x; y], row by row */
 static void concat_forward(const struct sw_call *call)
 {
-    over_rows(call, call->out->dim[0], call->out->dim[1], join_some);
+    over_rows(call, join_some);
 }
 
 static void split_some(const void *data, int from, int to)
 {
-    const struct rows_of *r = data;
-    size_t both = (size_t)r->call->out->dim[1], at = 0;
+    const struct sw_call *call = data;
+    const struct sw_kernels *kernels = sw_kernels_of(call);
+    size_t both = (size_t)call->out->dim[1], at = 0;
     for (int part = 0; part < 2; part++) {
-        const struct sw_tensor *in = r->call->in[part];
+        const struct sw_tensor *in = call->in[part];
         size_t own = (size_t)in->dim[1];
         for (int i = from; in->grad && i < to; i++) {
             float *row = in->grad + (size_t)i * own;
-            r->kernels->add(own, row, r->call->out->grad + (size_t)i * both + at, row);
+            kernels->add(own, row, call->out->grad + (size_t)i * both + at, row);
         }
         at += own;
     }
@@ -299,7 +295,7 @@ static void split_some(const void *data, int from, int to)
 /* dx += the first columns of dout;  dy += the others */
 static void concat_backward(const struct sw_call *call)
 {
-    over_rows(call, call->out->dim[0], call->out->dim[1], split_some);
+    over_rows(call, split_some);
 }
 
 static const struct sw_sample concat_samples[] = {
