@@ -113,7 +113,7 @@ script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lu
 	tests/lua/check_json.lua tests/lua/check_options.lua tests/lua/check_plan.lua \
 	tests/lua/check_program.lua tests/lua/check_statistics.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua
-test_data += tests/lua/unit.lua
+test_data += tests/lua/unit.lua tests/cli/set_up.sh
 script_tests += tests/cli/template.sh tests/cli/install.sh tests/cli/plugins.sh tests/cli/locale.sh
 unit_programs += tests/unit/check_pair_ops
 tests_unit_check_pair_ops_SOURCES = tests/unit/check_pair_ops.c tests/unit/unit.h
