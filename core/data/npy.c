@@ -234,7 +234,8 @@ static int check(struct sw_npy *out, struct sw_error *error)
     const unsigned char *file = out->mapping.data;
     size_t size = out->mapping.size;
     if (size < MAGIC + 2 || memcmp(file, magic, MAGIC))
-        return sw_fail(error, SW_FAILED, "expected a .npy file, found %zu bytes without its mark",
+        return sw_fail(error, SW_FAILED,
+                       "expected a .npy file, found %zu bytes that do not begin with \\x93NUMPY",
                        size);
     int version = file[MAGIC];
     if (version < 1 || version > 3 || file[MAGIC + 1] != 0)

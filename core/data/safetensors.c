@@ -180,7 +180,7 @@ static int read_header(struct sw_safetensors *out, const unsigned char *bytes, s
     json_error_t why;
     out->header = json_loadb(text, *length, JSON_REJECT_DUPLICATES, &why);
     if (!out->header)
-        return sw_fail(error, SW_FAILED, "its header is not sound JSON: %s (byte %d)", why.text,
+        return sw_fail(error, SW_FAILED, "its header is not valid JSON: %s (byte %d)", why.text,
                        why.position);
     out->metadata = json_object_get(out->header, metadata_key);
     return check_metadata(out->metadata, error);

@@ -1,6 +1,6 @@
 /* sentences.c -- the Punkt splitter, step by step as in NLTK 3.8's nltk/tokenize/punkt.py, so that
- * its odd cases come out alike: candidates, a decision on each, then closing marks moved to the
- * sentence that they close. A regular expression above a function is the rule that it stands for.
+ * its odd cases come out the same: candidates, a decision on each, then closing marks moved to the
+ * sentence that they close. A regular expression above a function is its rule.
  *
  * Lower case makes half of the algorithm idle: a sentence starter or an orthographic context can
  * only speak for a break before a capital letter. What the contexts still could do here is left
@@ -52,7 +52,7 @@ static bool is_no_word(uint32_t c)
 
 /* -- tokens ------------------------------------------------------------------------------------ */
 
-/* \-{2,}|\.{2,}|(?:\.\s){2,}\. : how many characters of it stand at i, or 0. */
+/* \-{2,}|\.{2,}|(?:\.\s){2,}\. : how many characters of it there are at i, or 0. */
 static size_t marks_at(const struct text *t, size_t i)
 {
     uint32_t c = character(t, i);
@@ -72,7 +72,7 @@ static size_t marks_at(const struct text *t, size_t i)
     return end - i >= 4 ? end + 1 - i : 0;
 }
 
-/* Whether some of those stand at i; bounded, where marks_at is not. */
+/* Whether there are such marks at i; bounded, where marks_at is not. */
 static bool begins_marks(const struct text *t, size_t i)
 {
     uint32_t c = character(t, i), next = character(t, i + 1);
@@ -247,7 +247,7 @@ struct candidate {
     size_t after; /* the end of what comes after it */
 };
 
-/* Whether a candidate stands at i. */
+/* Whether there is a candidate at i. */
 static bool read_candidate(const struct text *t, size_t i, struct candidate *out)
 {
     size_t next = i + 1;

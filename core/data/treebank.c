@@ -1,8 +1,7 @@
-/* treebank.c -- the Treebank rules, one pass over the sentence a rule, in NLTK's order.
+/* treebank.c -- the Treebank rules, one pass over the sentence per rule, in NLTK's order.
  *
- * The rules put spaces around what shall stand alone. Each pass reads the sentence from `at` and
- * writes its next state through emit(). The regular expression above a pass is the rule that it
- * stands for. */
+ * The rules put spaces around what becomes a token. Each pass reads the sentence from `at` and
+ * writes its next state through emit(). The regular expression above a pass is its rule. */
 #include "data/treebank.h"
 
 #include "data/unicode.h"
@@ -12,7 +11,7 @@
 #include <uchar.h>
 
 enum {
-    NOTHING = 0x110000, /* stands beyond both ends of the line; no rule matches it */
+    NOTHING = 0x110000, /* lies beyond both ends of the line; no rule matches it */
     GUARD = 4,
     GROWTH = 4, /* no pass makes more of one character than this */
 };
@@ -107,7 +106,7 @@ static bool among(uint32_t c, const char32_t *set)
     return false;
 }
 
-/* Each character of the set stands alone. */
+/* Each character of the set becomes a token. */
 static void part_each(struct sw_treebank *t, const char32_t *set)
 {
     if (!has_any(t, set))
@@ -121,7 +120,7 @@ static void part_each(struct sw_treebank *t, const char32_t *set)
     turn(t);
 }
 
-/* Runs of at least `least` and, when most > 0, at most `most` of the character stand alone. */
+/* Runs of at least `least` and, when most > 0, at most `most` of the character become a token. */
 static void part_runs(struct sw_treebank *t, uint32_t c, size_t least, size_t most)
 {
     if (!has(t, c))

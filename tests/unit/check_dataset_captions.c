@@ -31,8 +31,8 @@ START_TEST(no_captions)
     } bad[] = {
         {"a\na\n\na\na\n", "train_caps.txt: line 3: expected a caption, found an empty line"},
         {"a\n0.jpg#0\ta dog\na\na\na\n", "train_caps.txt: line 2: expected a caption, found a "
-                                         "picture's name before it, '0.jpg#0'; bring the lines"},
-        {"a\n0.jpg#0\ta dog\na\na\na\n", "keep the captions with 'cut -f2-'"},
+                                         "picture's name before it, '0.jpg#0'; sort the lines"},
+        {"a\n0.jpg#0\ta dog\na\na\na\n", "keep only the captions with 'cut -f2-'"},
         {"a\na\nX_9.JPEG\ta dog\na\na\n", "line 3: expected a caption, found a picture's name"},
         {"a\na\na\n9.png,a dog\na\n", "found a picture's name before it, '9.png'"},
         {"a\na\na\n9.png,a dog\na\n", "'cut -d, -f2-'"},
@@ -71,7 +71,7 @@ START_TEST(long_caption)
     write_text("train_caps.txt", "a dog\na dog runs\na\n");
     expect_refused_with(
         "train", &short_ones,
-        "line 2: expected a caption of at most 2 words, found 3; is a line end lost? "
+        "line 2: expected a caption of at most 2 words, found 3; is a line break missing? "
         "(data.longest_caption=N sets the limit)");
 }
 END_TEST

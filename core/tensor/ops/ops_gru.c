@@ -1,7 +1,7 @@
 /* ops_gru.c -- a bi-directional GRU over captions, each as if it were alone.
  *
  * The two directions are two chunks of work, or, where there are threads for more, twice the blocks
- * of at most 256 units a step; either way the same products run on the same numbers. */
+ * of at most 256 units per step; either way the same products run on the same numbers. */
 #include "tensor/tape/ops.h"
 #include "tensor/ops/gru_plan.h"
 #include "tensor/ops/gru_recurrent.h"

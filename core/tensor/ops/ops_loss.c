@@ -72,7 +72,7 @@ static double sum_of_all(const struct sw_call *call, int side, int p)
 }
 
 /* out = sum_i max_j [m + S_ij - S_ii]+ + sum_j max_i [m + S_ij - S_jj]+ over the negatives, pairs
- * off the diagonal; with all negatives a sum in the place of max. */
+ * off the diagonal; with all negatives, a sum instead of the max. */
 static void hinge_forward(const struct sw_call *call)
 {
     int n = call->in[0]->dim[0];

@@ -20,7 +20,7 @@ static int lanes_of(const struct sw_tensor *x, const struct sw_tensor *y)
     return x->dim[1] > 1 || y->dim[1] > 1 ? L : 1;
 }
 
-/* The gradient of one number a lane, added up where the lanes share it. */
+/* The gradient of one number per lane, added up where the lanes share it. */
 static float lane_gradient(const float *d, int lanes, int l)
 {
     if (lanes > 1)

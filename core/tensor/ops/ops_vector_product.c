@@ -53,7 +53,7 @@ static void unpack(const struct product *p, float *packed, float *w, int accumul
         }
 }
 
-/* How a product is called: once over R L rows, or once a lane with steps of L D between rows. */
+/* How a product is called: once over R L rows, or once per lane with steps of L D between rows. */
 struct calls {
     int count, rows, step;
 };

@@ -141,9 +141,9 @@ static int check(const struct sw_ops *ops, const struct sw_op *op, struct sw_err
     if (sw_op_check(op, error) != SW_OK)
         return SW_FAILED;
     if (sw_ops_find(ops, op->name))
-        return sw_fail(error, SW_FAILED, "operation '%s' is already there", op->name);
+        return sw_fail(error, SW_FAILED, "operation '%s' is already registered", op->name);
     if (ops->count == MOST_OPS)
-        return sw_fail(error, SW_FAILED, "operation '%s': there are %d already", op->name,
+        return sw_fail(error, SW_FAILED, "operation '%s': expected at most %d operations", op->name,
                        MOST_OPS);
     return SW_OK;
 }

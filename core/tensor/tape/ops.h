@@ -15,7 +15,7 @@ extern const struct sw_op *const sw_ops_vector[];      /* over explicit vectors 
 extern const struct sw_op *const sw_ops_elementwise[]; /* number by number, any shape */
 extern const struct sw_op *const sw_ops_dense[];       /* over a batch's rows, and the loss */
 
-/* Operations that stand in a file of their own, for the lists. */
+/* Operations in files of their own, for the lists. */
 extern const struct sw_op sw_op_bigru, sw_op_gram, sw_op_hinge, sw_op_row_dots;
 extern const struct sw_op sw_op_lane_softmax, sw_op_lane_cosine, sw_op_lane_mean, sw_op_lane_l2norm;
 extern const struct sw_op sw_op_mix, sw_op_vec_dots;

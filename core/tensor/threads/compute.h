@@ -36,7 +36,7 @@ void sw_parallel(struct sw_compute *compute, int chunks,
 void sw_compute_watch(struct sw_compute *compute, int (*interrupted)(void));
 int sw_compute_interrupted(const struct sw_compute *compute);
 
-/* ---- who measures (tensor/tape/profile.h): of use between jobs only ---- */
+/* ---- measuring (tensor/tape/profile.h): to be called between jobs only ---- */
 
 /* profile: of as many threads, or NULL to stop measuring. */
 void sw_compute_measure(struct sw_compute *compute, struct sw_profile *profile);

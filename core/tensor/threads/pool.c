@@ -2,7 +2,7 @@
  *
  * A job is open while chunks are left. A worker that wakes joins an open job, takes chunks from its
  * counter until there are none, and leaves; the caller takes chunks too, closes the job and waits
- * for those who joined. Who wakes late finds the job closed and costs nobody any time. */
+ * for those that joined. A worker that wakes late sees the job closed and sleeps again. */
 #include "tensor/threads/pool.h"
 
 #include <signal.h>
