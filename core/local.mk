@@ -68,7 +68,7 @@ CLEANFILES += core/lua/git_id.c
 git-id:
 core/lua/git_id.c: git-id
 	@$(MKDIR_P) core/lua; id=`git -C $(srcdir) describe --always --dirty --abbrev=12 2>/dev/null || :`; \
-	echo "extern const char sw_git_id[]; const char sw_git_id[] = \"$$id\";" >$@.new; \
+	printf 'extern const char sw_git_id[];\nconst char sw_git_id[] = "%s";\n' "$$id" >$@.new; \
 	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # The program. Only convenience libraries, so ./stepwise is the binary itself, not a wrapper.
