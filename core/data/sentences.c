@@ -13,7 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uchar.h>
 
 struct text {
     const uint32_t *at;
@@ -24,14 +23,6 @@ struct text {
 static uint32_t character(const struct text *t, size_t i)
 {
     return i < t->n ? t->at[i] : 0x110000;
-}
-
-static bool among(uint32_t c, const char32_t *set)
-{
-    for (; *set; set++)
-        if (c == *set)
-            return true;
-    return false;
 }
 
 static bool ends_sentence(uint32_t c)
@@ -47,7 +38,7 @@ static bool is_blank(const struct text *t, size_t i)
 /* (?:[)\";}\]\*:@\'\({\[\?!]) */
 static bool is_no_word(uint32_t c)
 {
-    return among(c, U")\";}]*:@'({[?!");
+    return sw_is_among(c, U")\";}]*:@'({[?!");
 }
 
 /* -- tokens ------------------------------------------------------------------------------------ */
@@ -105,7 +96,7 @@ static bool next_token(const struct text *t, size_t *at, struct token *out)
     size_t length = marks_at(t, i);
     if (!length) {
         length = 1;
-        if (!among(t->at[i], U"(\"`{[:;&#*@)}]-,"))
+        if (!sw_is_among(t->at[i], U"(\"`{[:;&#*@)}]-,"))
             while (!ends_token(t, i + length))
                 length++;
     }
@@ -154,7 +145,7 @@ static bool is_number(const struct text *t, const struct token *token)
     i += i < token->end && (t->at[i] == '.' || t->at[i] == ',');
     if (i >= token->end || !sw_is_digit(t->at[i]))
         return false;
-    while (i < token->end && (sw_is_digit(t->at[i]) || among(t->at[i], U",.-")))
+    while (i < token->end && (sw_is_digit(t->at[i]) || sw_is_among(t->at[i], U",.-")))
         i++;
     return i == token->end;
 }
@@ -215,7 +206,7 @@ static bool breaks_before(const struct text *t, const struct token *token, const
     if (!is_initial(t, token) && strcmp(type, "##number##") != 0)
         return true;
     uint32_t first = t->at[next->begin];
-    bool is_mark = next->end - next->begin == 1 && among(first, U";:,.!?");
+    bool is_mark = next->end - next->begin == 1 && sw_is_among(first, U";:,.!?");
     return !is_mark && !sw_is_cased(first); /* else the sentence goes on */
 }
 
@@ -272,7 +263,7 @@ static bool read_candidate(const struct text *t, size_t i, struct candidate *out
 static size_t word_before(const struct text *t, size_t mark, const struct candidate *previous)
 {
     for (size_t i = mark; i > previous->mark + 1; i--)
-        if (among(t->at[i - 1], U" \t\n\r\v\f"))
+        if (sw_is_among(t->at[i - 1], U" \t\n\r\v\f"))
             return i;
     return previous->word;
 }
@@ -302,7 +293,7 @@ static void realign(struct sw_sentences *out, const struct text *t)
         moved = 0;
         if (i + 1 < out->count) {
             size_t begin = out->at[i + 1].begin, end = out->at[i + 1].end, at = begin;
-            while (at < end && among(t->at[at], U"\"')]}"))
+            while (at < end && sw_is_among(t->at[at], U"\"')]}"))
                 at++;
             if (at > begin && (at == end || is_blank(t, at) ||
                                (at + 1 < end && t->at[at] == '-' && t->at[at + 1] == '-'))) {

@@ -333,9 +333,7 @@ static void columns_backward(const struct sw_call *call)
     size_t width = (size_t)x->dim[1], count = (size_t)y->dim[1];
     for (int r = 0; x->grad && r < x->dim[0]; r++) {
         float *out = x->grad + (size_t)r * width + call->args->i[0];
-        const float *in = y->grad + (size_t)r * count;
-        for (size_t c = 0; c < count; c++)
-            out[c] += in[c];
+        sw_kernels_of(call)->add(count, out, y->grad + (size_t)r * count, out);
     }
 }
 

@@ -254,19 +254,18 @@ static int add_scalar_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 
 static void add_scalar_forward(const struct sw_call *call)
 {
-    size_t count = sw_tensor_count(call->out);
-    float b = call->in[1]->data[0];
-    for (size_t i = 0; i < count; i++)
-        call->out->data[i] = call->in[0]->data[i] + b;
+    sw_kernels_of(call)->affine(sw_tensor_count(call->out), 1, call->in[1]->data[0],
+                                call->in[0]->data, call->out->data);
 }
 
 static void add_scalar_backward(const struct sw_call *call)
 {
     size_t count = sw_tensor_count(call->out);
     const float *dy = call->out->grad;
-    for (size_t i = 0; call->in[0]->grad && i < count; i++)
-        call->in[0]->grad[i] += dy[i];
+    float *dx = call->in[0]->grad;
     double sum = 0;
+    if (dx)
+        sw_kernels_of(call)->add(count, dx, dy, dx);
     for (size_t i = 0; call->in[1]->grad && i < count; i++)
         sum += dy[i];
     if (call->in[1]->grad)
@@ -295,23 +294,21 @@ static int vec_bias_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 
 static void vec_bias_forward(const struct sw_call *call)
 {
-    size_t width = (size_t)call->in[1]->dim[0], rows = sw_tensor_count(call->out) / width;
-    const float *b = call->in[1]->data;
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < width; c++)
-            call->out->data[r * width + c] = call->in[0]->data[r * width + c] + b[c];
+    size_t width = (size_t)call->in[1]->dim[0], count = sw_tensor_count(call->out);
+    for (size_t at = 0; at < count; at += width)
+        sw_kernels_of(call)->add(width, call->in[0]->data + at, call->in[1]->data,
+                                 call->out->data + at);
 }
 
 static void vec_bias_backward(const struct sw_call *call)
 {
-    size_t width = (size_t)call->in[1]->dim[0], rows = sw_tensor_count(call->out) / width;
+    size_t width = (size_t)call->in[1]->dim[0], count = sw_tensor_count(call->out);
     const float *dy = call->out->grad;
     float *dx = call->in[0]->grad, *db = call->in[1]->grad;
-    for (size_t i = 0; dx && i < rows * width; i++)
-        dx[i] += dy[i];
-    for (size_t r = 0; db && r < rows; r++)
-        for (size_t c = 0; c < width; c++)
-            db[c] += dy[r * width + c];
+    if (dx)
+        sw_kernels_of(call)->add(count, dx, dy, dx);
+    for (size_t at = 0; db && at < count; at += width)
+        sw_kernels_of(call)->add(width, db, dy + at, db);
 }
 
 static const struct sw_sample vec_bias_samples[] = {
