@@ -86,7 +86,10 @@ tests_unit_check_npy_SOURCES = tests/unit/check_npy.c tests/unit/unit.h
 tests_unit_check_tokens_SOURCES = tests/unit/check_tokens.c tests/unit/unit.h
 tests_unit_check_vocabulary_SOURCES = tests/unit/check_vocabulary.c tests/unit/unit.h
 tests_unit_check_glove_SOURCES = tests/unit/check_glove.c tests/unit/unit.h
-tests_unit_check_dataset_SOURCES = tests/unit/check_dataset.c tests/unit/unit.h
+tests_unit_check_dataset_SOURCES = tests/unit/check_dataset.c tests/unit/datasets.h tests/unit/unit.h
+unit_programs += tests/unit/check_dataset_values tests/unit/check_dataset_captions
+tests_unit_check_dataset_values_SOURCES = tests/unit/check_dataset_values.c tests/unit/datasets.h tests/unit/unit.h
+tests_unit_check_dataset_captions_SOURCES = tests/unit/check_dataset_captions.c tests/unit/datasets.h tests/unit/unit.h
 tests_unit_check_order_SOURCES = tests/unit/check_order.c tests/unit/unit.h
 test_data += tests/golden/tokens.tsv tests/golden/make_tokens.py
 
@@ -110,7 +113,7 @@ script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lu
 	tests/lua/check_json.lua tests/lua/check_options.lua tests/lua/check_plan.lua \
 	tests/lua/check_program.lua tests/lua/check_statistics.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua
-test_data += tests/lua/unit.lua
+test_data += tests/lua/unit.lua tests/cli/set_up.sh
 script_tests += tests/cli/template.sh tests/cli/install.sh tests/cli/plugins.sh tests/cli/locale.sh
 unit_programs += tests/unit/check_pair_ops
 tests_unit_check_pair_ops_SOURCES = tests/unit/check_pair_ops.c tests/unit/unit.h

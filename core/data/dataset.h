@@ -120,4 +120,13 @@ uint64_t sw_dataset_fingerprint(const struct sw_dataset *data);
  * what sw_dataset_check_values found for it holds as long as it stays. */
 uint64_t sw_dataset_stamp(const struct sw_dataset *data);
 
+/* ---- inside dataset ---- */
+
+/* Fills offsets, ids, words and longest for the first data->captions captions, from data->text by
+ * the tokeniser, or from data->precaps when that has lines. `path` is of the file that is read.
+ * longest: most words of a caption, or 0 for SW_LONGEST_CAPTION. A line of text that is empty, or
+ * that begins with a picture's name, is an error. */
+int sw_dataset_read_captions(struct sw_dataset *data, const struct sw_vocabulary *vocabulary,
+                             size_t longest, const char *path, struct sw_error *error);
+
 #endif

@@ -14,7 +14,7 @@ lua_sources += \
 
 # core/lua/FOLDER/NAME.lua is the module stepwise.FOLDER.NAME.
 lua_modules += core/lua/init.lua
-# the command line and one file a command
+# the command line and one file per command
 lua_modules += \
 	core/lua/commands/ablate.lua core/lua/commands/bench.lua core/lua/commands/check.lua \
 	core/lua/commands/cli.lua core/lua/commands/doctor.lua core/lua/commands/eval.lua \

@@ -15,15 +15,3 @@ core_sources += \
 	core/train/test_sets.c core/train/test_sets.h core/train/trainer.c core/train/trainer.h \
 	core/train/trainer_finish.c core/train/trainer_open.c core/train/trainer_parts.h \
 	core/train/trainer_step.c
-
-# Which commit a build is of, for the provenance of its runs; empty outside a repository. The header
-# changes only when the commit does.
-core/train/provenance.lo: core/train/git_id.h
-CLEANFILES += core/train/git_id.h
-.PHONY: git-id
-git-id:
-core/train/git_id.h: git-id
-	@$(MKDIR_P) core/train; id=`git -C $(srcdir) describe --always --dirty --abbrev=12 2>/dev/null || :`; \
-	echo "#define SW_GIT_ID \"$$id\"" >core/train/git_id.new; \
-	if cmp -s core/train/git_id.new core/train/git_id.h; then rm core/train/git_id.new; \
-	else mv core/train/git_id.new core/train/git_id.h; fi

@@ -1,6 +1,5 @@
 /* provenance.c -- see provenance.h. */
 #include "train/provenance.h"
-#include "train/git_id.h" /* made by make: the commit, or "" */
 
 #include <config.h> /* of configure; in quotes it would be the neighbour of that name */
 
@@ -11,6 +10,9 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* The commit, or "" (core/local.mk): of the program and the Lua module, not of tests of C. */
+extern const char sw_git_id[] __attribute__((weak));
 
 void sw_time_text(char out[32])
 {
@@ -94,14 +96,14 @@ json_t *sw_provenance(const struct sw_session *session, const json_t *config,
     return json_pack(
         "{s:{s:s, s:s, s:s, s:s}, s:o, s:{s:s, s:s}, s:s, s:{s:s, s:b, s:o, s:I, s:o, s:I}, "
         "s:o, s:o, s:I, s:s, s:[]}",
-        "program", "name", PACKAGE_TARNAME, "version", PACKAGE_VERSION, "git", SW_GIT_ID,
-        "compiler", __VERSION__, "plugins", sw_provenance_plugins(session, config), "blas",
-        "config", openblas_get_config(), "core", openblas_get_corename(), "cpu",
-        sw_compute_cpu(session->compute), "data", "dir", s.dir, "generated", in->generated, "train",
-        hex(in->train_fingerprint), "train_captions", (json_int_t)in->train.captions, "dev",
-        in->has_dev ? hex(in->dev_fingerprint) : json_null(), "dev_captions",
-        (json_int_t)in->dev.captions, "vocabulary", vocabulary, "glove", glove, "seed",
-        (json_int_t)s.seed, "key", key, "parts");
+        "program", "name", PACKAGE_TARNAME, "version", PACKAGE_VERSION, "git",
+        sw_git_id ? sw_git_id : "", "compiler", __VERSION__, "plugins",
+        sw_provenance_plugins(session, config), "blas", "config", openblas_get_config(), "core",
+        openblas_get_corename(), "cpu", sw_compute_cpu(session->compute), "data", "dir", s.dir,
+        "generated", in->generated, "train", hex(in->train_fingerprint), "train_captions",
+        (json_int_t)in->train.captions, "dev", in->has_dev ? hex(in->dev_fingerprint) : json_null(),
+        "dev_captions", (json_int_t)in->dev.captions, "vocabulary", vocabulary, "glove", glove,
+        "seed", (json_int_t)s.seed, "key", key, "parts");
 }
 
 json_t *sw_provenance_part(const struct sw_session *session, const char *command,

@@ -1,7 +1,7 @@
 /* trainer_step.c -- one step: batch, scores, loss, gradients, update. */
 #include "train/trainer_parts.h"
 
-#include "data/order.h"
+#include "tensor/tape/random.h"
 
 #include <math.h>
 #include <string.h>

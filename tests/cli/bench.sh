@@ -1,15 +1,7 @@
 #!/bin/sh
 # bench.sh -- stepwise bench on a tiny shape: all results are there and agree with each other. How
 # fast anything is, is not looked at.
-set -eu
-: "${STEPWISE:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
+. "$(dirname "$0")/set_up.sh"
 
 tiny='--dim 16 --batch 16 --regions 24 --region-count 8 --words 10 --steps 2'
 

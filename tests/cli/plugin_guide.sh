@@ -2,16 +2,8 @@
 # plugin_guide.sh -- the example of plugins/README.md: its code compiles against the header alone,
 # passes plugins --check, trains in the script of the page, and, where the numbers that SCAN's own
 # code computed are there, gives the same scores.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
+. "$(dirname "$0")/set_up.sh"
 page=$STEPWISE_SOURCE/plugins/README.md
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
 
 # block LANGUAGE: the page's code of that language
 block() {

@@ -2,7 +2,7 @@
 #include "runs.h"
 
 #include "data/npy.h"
-#include "data/order.h"
+#include "tensor/tape/random.h"
 
 #include <math.h>
 #include <signal.h>

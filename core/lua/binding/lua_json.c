@@ -1,11 +1,10 @@
 /* lua_json.c -- Lua values as JSON and back, over Jansson. */
 #include "lua/binding/binding.h"
 
-#include "data/unicode.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistr.h>
 
 static const char array_name[] = "stepwise.array";
 enum { DEEPEST = 100, NAMED = 8 }; /* levels; those that an error names */
@@ -110,13 +109,10 @@ static json_t *array_from_lua(const struct conversion *to, int index, int depth)
 /* Says why jansson did not take a text. */
 static void refused_text(struct sw_error *error, const char *what, const char *text, size_t length)
 {
-    uint32_t character;
-    for (size_t at = 0, size; at < length; at += size)
-        if ((size = sw_utf8_decode(text + at, length - at, &character)) == 0) {
-            sw_fail(error, SW_MISUSE, "%s is not UTF-8", what);
-            return;
-        }
-    sw_fail(error, SW_FAILED, "out of memory");
+    if (u8_check((const uint8_t *)text, length))
+        sw_fail(error, SW_MISUSE, "%s is not UTF-8", what);
+    else
+        sw_fail(error, SW_FAILED, "out of memory");
 }
 
 static json_t *object_from_lua(const struct conversion *to, int index, int depth)

@@ -66,7 +66,7 @@ function Clock:left(event)
 end
 
 local function step_line(event, left)
-  return string.format("epoch %d/%d  step %d/%d  loss %.4f a pair  lr %s  %.0f pairs/s  %s left",
+  return string.format("epoch %d/%d  step %d/%d  loss %.4f per pair  lr %s  %.0f pairs/s  %s left",
     event.epoch + 1, event.epochs, event.step_in_epoch, event.steps_in_epoch,
     event.loss_per_sample, string.format("%.3g", event.lr), event.samples_per_second,
     text.duration(left))

@@ -2,15 +2,24 @@
  *
  * A job is open while chunks are left. A worker that wakes joins an open job, takes chunks from its
  * counter until there are none, and leaves; the caller takes chunks too, closes the job and waits
- * for those who joined. Who wakes late finds the job closed and costs nobody any time. */
+ * for those that joined. A worker that wakes late sees the job closed and sleeps again. */
 #include "tensor/threads/pool.h"
 
-#include "base/thread.h"
-
-#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+int sw_thread_start(pthread_t *thread, void *(*work)(void *data), void *data)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* a blocked fault ends the process without its handler */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int status = pthread_create(thread, NULL, work, data);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
 
 /* Looks at a flag this often before sleeping: some tens of microseconds, about what waking costs.
  */
