@@ -1,4 +1,4 @@
-/* loss.h -- what the hinge of eq. 17 is told about a batch. */
+/* loss.h -- what the hinge of eq. 17 needs to know of a batch. */
 #ifndef SW_TENSOR_LOSS_H
 #define SW_TENSOR_LOSS_H
 
