@@ -20,11 +20,6 @@ static inline size_t sw_min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static inline size_t sw_max_size(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Sixteen hexadecimal digits of x. */
 const char *sw_hex(char out[17], uint64_t x);
 

@@ -27,7 +27,7 @@ struct sw_tokens {
  * double quotes become `` or '', "don't" is "do" and "n't", "cannot" is "can" and "not", and the
  * last period of each sentence is a token. A line of white space has no tokens. Time and memory
  * grow with the length.
- * Errors: bytes that are not UTF-8 and zero bytes (with their offset), no memory. */
+ * Errors: bytes that are not UTF-8 and zero bytes (with their offset), out of memory. */
 int sw_tokenize(const char *line, size_t length, struct sw_tokens *out, struct sw_error *error);
 
 /* Token i < count, ended by a NUL; its length without it goes to *length. */

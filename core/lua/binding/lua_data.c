@@ -1,7 +1,6 @@
 /* lua_data.c -- data folders: what a split holds, and the generated data set. */
 #include "lua/binding/binding.h"
 
-#include "base/values.h"
 #include "data/dataset.h"
 #include "data/glove.h"
 #include "data/vocabulary.h"
@@ -58,7 +57,8 @@ static int dataset(lua_State *L)
     lua_pushboolean(L, data->has_boxes);
     lua_setfield(L, -2, "has_boxes");
     char hex[17];
-    lua_pushstring(L, sw_hex(hex, sw_dataset_fingerprint(data)));
+    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)sw_dataset_fingerprint(data));
+    lua_pushstring(L, hex);
     lua_setfield(L, -2, "fingerprint");
     if (vocab) {
         set_count(L, "vocabulary", split->vocabulary.words.count);

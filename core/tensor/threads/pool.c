@@ -5,6 +5,8 @@
  * for those that joined. A worker that wakes late sees the job closed and sleeps again. */
 #include "tensor/threads/pool.h"
 
+#include "base/values.h"
+
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -179,7 +181,7 @@ void sw_pool_free(struct sw_pool *pool)
 
 static void open_job(struct sw_pool *pool)
 {
-    int wanted = pool->chunks - 1 < pool->threads - 1 ? pool->chunks - 1 : pool->threads - 1;
+    int wanted = sw_min(pool->chunks, pool->threads) - 1;
     pthread_mutex_lock(&pool->lock);
     pool->open = 1;
     atomic_fetch_add(&pool->jobs, 1);
