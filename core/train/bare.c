@@ -2,6 +2,7 @@
 #include "train/bare.h"
 
 #include "base/clock.h"
+#include "base/values.h"
 #include "tensor/tape/arena.h"
 
 #include <cblas.h>
@@ -29,7 +30,7 @@ static int pieces_of(const struct sw_bare *b, const struct sw_product *p)
 
 static int length_of(const struct sw_product *p, int pieces)
 {
-    return ((p->N > p->M ? p->N : p->M) - 1) / pieces + 1;
+    return (sw_max(p->M, p->N) - 1) / pieces + 1;
 }
 
 static void multiply(const struct sw_bare *b, int index, int piece, int pieces, float *out)
@@ -40,8 +41,7 @@ static void multiply(const struct sw_bare *b, int index, int piece, int pieces, 
     int lda = p->transpose_a ? p->M : p->K, ldb = p->transpose_b ? p->K : p->N;
     if (from >= lines)
         return;
-    if (length > lines - from)
-        length = lines - from;
+    length = sw_min(length, lines - from);
     const float *A = b->operand[0] + (size_t)(index % 2) * b->operand_size[0];
     const float *B = b->operand[1] + (size_t)(index % 2) * b->operand_size[1];
     if (by_columns)
@@ -95,23 +95,19 @@ double sw_bare_run(struct sw_bare *b, int first, int last, int blas)
     return took;
 }
 
-static void raise_to(size_t *most, size_t x)
-{
-    *most = x > *most ? x : *most;
-}
-
 static int make_room(struct sw_bare *b, struct sw_error *error)
 {
     size_t room = 1;
     for (int i = 0; i < b->count; i++) {
         const struct sw_product *p = &b->list[i];
         size_t M = (size_t)p->M, N = (size_t)p->N, K = (size_t)p->K;
-        raise_to(&b->operand_size[0], M * K);
-        raise_to(&b->operand_size[1], N * K);
-        raise_to(&b->result_size, (size_t)length_of(p, pieces_of(b, p)) * (N > M ? M : N));
-        raise_to(&room, M * N);
+        b->operand_size[0] = sw_max_size(b->operand_size[0], M * K);
+        b->operand_size[1] = sw_max_size(b->operand_size[1], N * K);
+        b->result_size =
+            sw_max_size(b->result_size, (size_t)length_of(p, pieces_of(b, p)) * sw_min_size(M, N));
+        room = sw_max_size(room, M * N);
     }
-    raise_to(&room, (size_t)b->threads * b->result_size);
+    room = sw_max_size(room, (size_t)b->threads * b->result_size);
     b->arena = sw_arena_new();
     for (int o = 0; b->arena && o < 2; o++)
         b->operand[o] = sw_arena_alloc(b->arena, 2 * b->operand_size[o] * sizeof(float));

@@ -2,6 +2,7 @@
 #include "train/bench.h"
 
 #include "base/clock.h"
+#include "base/values.h"
 #include "match/products.h"
 #include "tensor/tape/random.h"
 #include "train/config.h"
@@ -29,16 +30,6 @@ struct sw_bench {
     float *scores; /* (CHUNK, captions) */
     int draws;
 };
-
-static int larger(int a, int b)
-{
-    return a > b ? a : b;
-}
-
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
 
 /* ---- data ------------------------------------------------------------------------------------ */
 
@@ -78,7 +69,7 @@ static struct sw_examples draw(struct sw_bench *b, int images, int captions)
 static int make_data(struct sw_bench *b, struct sw_error *error)
 {
     const struct sw_bench_shape *s = &b->shape;
-    int images = larger(b->settings.batch, PART), captions = larger(b->settings.batch, s->captions);
+    int images = sw_max(b->settings.batch, PART), captions = sw_max(b->settings.batch, s->captions);
     int words = s->caption_words, shortest = words > 2 ? 6 * words / 14 : 1;
     int longest = (32 * words + 13) / 14;
     size_t rows = ((size_t)images + SW_LANES - 1) / SW_LANES * SW_LANES * (size_t)s->regions, count;
@@ -99,7 +90,7 @@ static int make_data(struct sw_bench *b, struct sw_error *error)
     struct sw_random random = sw_random_stream(FOR_LENGTHS, SW_FOR_BENCH, 0, 0);
     for (int c = 0; c < captions; c++) {
         int length = (int)lroundf((14 + 4 * sw_random_normal(&random)) * (float)words / 14);
-        b->start[c + 1] = b->start[c] + smaller(larger(length, shortest), longest);
+        b->start[c + 1] = b->start[c] + sw_min(sw_max(length, shortest), longest);
         b->image[c] = c;
     }
     return SW_OK;
@@ -107,7 +98,7 @@ static int make_data(struct sw_bench *b, struct sw_error *error)
 
 int sw_bench_words(const struct sw_bench *b, int captions)
 {
-    return b->start[larger(0, smaller(captions, b->captions))];
+    return b->start[sw_max(0, sw_min(captions, b->captions))];
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -200,8 +191,8 @@ static int encode_images(struct sw_bench *b, int count, struct sw_encoded *out, 
     struct sw_examples part = {0};
     int status = SW_OK;
     for (int at = 0; at < count && status == SW_OK; at += PART) {
-        if (part.images != smaller(PART, count - at))
-            part = draw(b, smaller(PART, count - at), 0);
+        if (part.images != sw_min(PART, count - at))
+            part = draw(b, sw_min(PART, count - at), 0);
         double began = sw_seconds();
         status = sw_encode_images(b->matcher->model, &part, out, error);
         *seconds += sw_seconds() - began;
@@ -217,7 +208,7 @@ int sw_bench_evaluate(struct sw_bench *b, double *encode_s, double *score_s, str
     double began = sw_seconds();
     int status = SW_OK;
     for (int at = 0; at < b->shape.captions && status == SW_OK; at += CHUNK) {
-        part.captions = smaller(CHUNK, b->shape.captions - at);
+        part.captions = sw_min(CHUNK, b->shape.captions - at);
         part.caption_start = b->start + at;
         status = sw_encode_captions(b->matcher->model, &part, &words, error);
     }
@@ -225,7 +216,7 @@ int sw_bench_evaluate(struct sw_bench *b, double *encode_s, double *score_s, str
     *score_s = 0;
     for (int at = 0; at < b->shape.images && status == SW_OK; at += CHUNK) {
         struct sw_encoded regions = {0};
-        int count = smaller(CHUNK, b->shape.images - at);
+        int count = sw_min(CHUNK, b->shape.images - at);
         status = encode_images(b, count, &regions, encode_s, error);
         began = sw_seconds();
         if (status == SW_OK)
