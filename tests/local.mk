@@ -97,11 +97,12 @@ unit_programs += tests/unit/check_pairs
 tests_unit_check_pairs_SOURCES = tests/unit/check_pairs.c tests/unit/pairs_unit.h tests/unit/unit.h
 
 unit_programs += tests/unit/check_dense tests/unit/check_gru tests/unit/check_loss
-unit_programs += tests/unit/check_optimiser
+unit_programs += tests/unit/check_optimiser tests/unit/check_step
 tests_unit_check_dense_SOURCES = tests/unit/check_dense.c tests/unit/unit.h
 tests_unit_check_gru_SOURCES = tests/unit/check_gru.c tests/unit/unit.h
 tests_unit_check_loss_SOURCES = tests/unit/check_loss.c tests/unit/unit.h
 tests_unit_check_optimiser_SOURCES = tests/unit/check_optimiser.c tests/unit/unit.h
+tests_unit_check_step_SOURCES = tests/unit/check_step.c tests/unit/pairs_unit.h tests/unit/unit.h
 test_data += tests/golden/adam.tsv tests/golden/make_adam.py
 
 # Against the plain PyTorch reading of the paper, where that and the real data are there.
@@ -167,7 +168,7 @@ tests_unit_check_test_sets_SOURCES = tests/unit/check_test_sets.c tests/unit/run
 unit_programs += tests/unit/check_bootstrap
 tests_unit_check_bootstrap_SOURCES = tests/unit/check_bootstrap.c tests/unit/unit.h
 script_tests += tests/lua/check_test_sets.lua
-script_tests += tests/lua/check_results.lua tests/cli/latex.sh
+script_tests += tests/lua/check_results.lua tests/lua/check_timings.lua tests/cli/latex.sh
 test_data += tests/golden/bootstrap.tsv tests/golden/statistics.tsv tests/golden/make_statistics.py
 test_data += tests/golden/simulate_differences.py
 # Sweeps: plans, claims, kills, crashes, clusters.

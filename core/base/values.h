@@ -15,6 +15,11 @@ static inline int sw_max(int a, int b)
     return a > b ? a : b;
 }
 
+static inline size_t sw_max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 static inline size_t sw_min_size(size_t a, size_t b)
 {
     return a < b ? a : b;

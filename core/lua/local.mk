@@ -39,7 +39,7 @@ lua_modules += \
 	core/lua/results/compare.lua core/lua/results/coverage.lua core/lua/results/layout.lua \
 	core/lua/results/results.lua core/lua/results/run_folder.lua \
 	core/lua/results/statistics.lua core/lua/results/summary.lua \
-	core/lua/results/test_sets.lua
+	core/lua/results/test_sets.lua core/lua/results/timings.lua
 # pictures, over gnuplot
 lua_modules += \
 	core/lua/figures/attention.lua core/lua/figures/curves.lua core/lua/figures/draw.lua \

@@ -83,6 +83,20 @@ core.extend_session {
   part = part,
   resolve = Config.resolve,
 
+  -- How long steps and an evaluation on random data take, for {features =, regions =, steps =,
+  -- warmup =, profile =, images =, captions =, caption_words =}, beside the floor of their matrix
+  -- products: the members of `stepwise bench --json`. Steps: batch, caption_words, step_s,
+  -- encode_s, score_s, backward_s, update_s (medians; the loss counts to score), floor_s,
+  -- floor_gflop, ratio = step_s / floor_s, gflops = floor_gflop / step_s, peak_rss_mb,
+  -- flickr30k_epoch_h, coco_epoch_h, floor = a list of {part, gflop, s, way}; with warmup
+  -- warmup_step_s, warmup_ratio, warmup_peak_rss_mb; with profile profile_step_s and profile = a
+  -- list of {part, products_s, rest_s, waiting_s, share} that adds up to it, in seconds of all
+  -- threads, divided by their number. An evaluation: eval_images, eval_captions, eval_encode_s,
+  -- eval_score_s, eval_s, eval_floor_s, eval_floor_gflop, eval_ratio, eval_floor.
+  bench = function(session, config, request)
+    return require("stepwise.results.timings").of(session, config, request)
+  end,
+
   -- The resolved config of a checkpoint, as a plain table.
   checkpoint_config = function(session, path) return of_checkpoint(session, path):table() end,
 
@@ -101,7 +115,11 @@ core.extend_session {
 
   explain = with_config(raw.explain),
   find = with_config(raw.find),
-  gradients = with_config(raw.gradients),
+  -- Of the loss at margin 0.2, whatever the run was trained with: comparisons rely on it.
+  gradients = with_config(function(session, request)
+    if request.config then request.config:override("margin=0.2") end
+    return raw.gradients(session, request)
+  end),
 
   -- For the same request, the results of find as a list of { index =, id =, score =, caption = its
   -- text, .. }; id and caption are nil where there is none.
