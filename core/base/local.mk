@@ -1,5 +1,5 @@
 core_sources += \
-	core/base/error.c core/base/error.h \
+	core/base/clock.h core/base/error.c core/base/error.h \
 	core/base/file.c core/base/file.h \
 	core/base/trial.c core/base/trial.h \
 	core/base/places.c core/base/places.h \

@@ -7,7 +7,7 @@
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/gather.h"
-#include "tensor/ops/loss.h"
+#include "train/step.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -115,7 +115,7 @@ json_t *sw_inspect_checkpoint(const struct sw_session *session, const char *path
 
 /* ---- gradients ------------------------------------------------------------------------------- */
 
-static const float margin = 0.2f; /* what the comparison outside the project takes */
+static const double margin = 0.2; /* what the comparison outside the project takes */
 
 struct work {
     const struct sw_session *session;
@@ -168,27 +168,19 @@ static int gather(struct work *w, struct sw_error *error)
     return status;
 }
 
-static int backward(struct work *w, float *loss, struct sw_error *error)
+static int take_step(struct work *w, float *loss, struct sw_error *error)
 {
-    struct sw_hinge_batch pairs = {.n = w->request->batch, .image = w->gather.image};
-    struct sw_args args = {
-        .i = {SW_HARDEST_NEGATIVE, SW_SAME_IMAGE_NEGATIVE}, .f = {margin}, .p = &pairs};
-    w->graph = sw_graph_new(sw_host_table(), w->session->compute, w->session->ops, error);
+    struct sw_step_result result;
+    struct sw_step step = {.compute = w->session->compute,
+                           .model = w->matcher->model,
+                           .margin = margin,
+                           .pairs = w->request->pairs};
+    step.graph = w->graph = sw_graph_new(sw_host_table(), step.compute, w->session->ops, error);
     if (!w->graph)
-        return sw_fail(error, SW_FAILED, "out of memory for a graph");
-    sw_graph_reset(w->graph, 1);
-    struct sw_tensor *scores =
-        sw_model_scores(w->matcher->model, w->graph, &w->gather.examples, &w->request->pairs);
-    struct sw_tensor *out = sw_graph_apply_named(w->graph, "hinge", &scores, 1, &args);
-    if (out && out->grad) {
-        out->grad[0] = 1;
-        *loss = out->data[0];
-    }
-    if (!out || !out->grad || sw_graph_backward(w->graph) != SW_OK)
-        return sw_fail(error, SW_FAILED, "%s",
-                       sw_graph_error(w->graph)->status ? sw_graph_error(w->graph)->text
-                                                        : "the loss has no gradient");
-    return SW_OK;
+        return SW_FAILED;
+    int status = sw_step_run(&step, &w->gather.examples, w->gather.image, &result, error);
+    *loss = (float)result.loss;
+    return status;
 }
 
 static int write_gradients(const struct work *w, const float *loss, struct sw_error *error)
@@ -233,7 +225,7 @@ int sw_inspect_gradients(const struct sw_session *session,
     if (status == SW_OK)
         status = gather(&w, error);
     if (status == SW_OK)
-        status = backward(&w, &found, error);
+        status = take_step(&w, &found, error);
     if (status == SW_OK)
         status = write_gradients(&w, &found, error);
     if (status == SW_OK && loss)

@@ -12,6 +12,7 @@ core_sources += \
 	core/train/provenance.c core/train/provenance.h core/train/query.c core/train/query.h \
 	core/train/ranks.c core/train/ranks.h core/train/search.c core/train/search.h \
 	core/train/session.c core/train/session.h core/train/state.c core/train/state.h \
+	core/train/step.c core/train/step.h \
 	core/train/test_sets.c core/train/test_sets.h core/train/trainer.c core/train/trainer.h \
 	core/train/trainer_finish.c core/train/trainer_open.c core/train/trainer_parts.h \
 	core/train/trainer_step.c

@@ -3,14 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-double sw_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 void sw_trainer_place(const struct sw_trainer *t, struct sw_event *event)
 {

@@ -2,6 +2,7 @@
 #ifndef SW_TRAIN_TRAINER_PARTS_H
 #define SW_TRAIN_TRAINER_PARTS_H
 
+#include "base/clock.h"
 #include "train/folder.h"
 #include "train/gather.h"
 #include "train/inputs.h"
@@ -41,8 +42,6 @@ struct sw_trainer {
     int warn;                /* a warning waits to be told */
     struct sw_event last;    /* DONE, once it is */
 };
-
-double sw_seconds(void); /* a clock that only runs forward */
 
 /* The event's members that all kinds have, for the step that was done last. */
 void sw_trainer_place(const struct sw_trainer *trainer, struct sw_event *event);

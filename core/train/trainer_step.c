@@ -1,8 +1,8 @@
-/* trainer_step.c -- one step: batch, scores, loss, gradients, update. */
+/* trainer_step.c -- a step of a run: its batch, the step itself (train/step.h), and its row. */
 #include "train/trainer_parts.h"
 
 #include "tensor/tape/random.h"
-#include "tensor/ops/loss.h"
+#include "train/step.h"
 
 #include <math.h>
 #include <string.h>
@@ -62,57 +62,6 @@ static int gather(struct sw_trainer *t, int *count, struct sw_error *error)
     return status == SW_OK ? gather_next(t, error) : status;
 }
 
-/* S, eq. 17 and the way back; the gradients are those of the summed loss. */
-static int loss_and_gradients(struct sw_trainer *t, int count, double *loss, struct sw_error *error)
-{
-    const struct sw_settings *s = &t->settings;
-    struct sw_hinge_batch pairs = {.n = count, .image = t->gather.image};
-    struct sw_args args = {
-        .i = {t->progress.epoch < s->warmup_epochs ? SW_ALL_NEGATIVES : SW_HARDEST_NEGATIVE,
-              s->exclude_same_image ? SW_SAME_IMAGE_EXCLUDED : SW_SAME_IMAGE_NEGATIVE},
-        .f = {(float)s->margin},
-        .p = &pairs,
-    };
-    static const struct sw_pair_options ordinary;
-    float *values, *gradients;
-    size_t trained;
-    sw_model_trained(t->matcher->model, &values, &gradients, &trained);
-    sw_clear(t->session->compute, gradients, trained);
-    sw_graph_reset(t->graph, 1);
-    struct sw_tensor *scores =
-        sw_model_scores(t->matcher->model, t->graph, &t->gather.examples, &ordinary);
-    if (sw_compute_interrupted(t->session->compute))
-        return sw_fail(error, SW_INTERRUPTED, "interrupted");
-    struct sw_tensor *out = sw_graph_apply_named(t->graph, "hinge", &scores, 1, &args);
-    if (!out || !out->grad)
-        return sw_fail(error, SW_FAILED, "%s",
-                       sw_graph_error(t->graph)->status ? sw_graph_error(t->graph)->text
-                                                        : "the loss has no gradient");
-    *loss = out->data[0];
-    if (!isfinite(*loss))
-        return sw_fail(error, SW_FAILED, "expected a finite loss, found %g; a lower lr may help",
-                       *loss);
-    out->grad[0] = 1;
-    if (sw_graph_backward(t->graph) != SW_OK)
-        return sw_fail(error, SW_FAILED, "%s", sw_graph_error(t->graph)->text);
-    return SW_OK;
-}
-
-/* Whose gradient it was that the optimiser refused. */
-static void name_gradient(const struct sw_trainer *t, struct sw_error *error)
-{
-    const struct sw_model *model = t->matcher->model;
-    for (int p = 0; p < sw_model_parameters(model); p++) {
-        const struct sw_parameter *parameter = sw_model_parameter(model, p);
-        const struct sw_tensor *x = parameter->tensor;
-        for (size_t i = 0; x->grad && i < sw_tensor_count(x); i++)
-            if (!isfinite(x->grad[i])) {
-                sw_error_within(error, "the gradient of %s", parameter->name);
-                return;
-            }
-    }
-}
-
 /* Counts the steps that the loss has stayed at two margins a sample: with the hardest negatives
  * that is where a model ends which scores all pairs alike. */
 static void watch(struct sw_trainer *t, double loss_per_sample)
@@ -150,28 +99,31 @@ static int log_step(struct sw_trainer *t, const struct sw_event *e, struct sw_er
 
 int sw_trainer_step(struct sw_trainer *t, struct sw_event *event, struct sw_error *error)
 {
-    double began = sw_seconds(), loss = 0, norm = 0;
-    float *values, *gradients;
-    size_t trained;
-    int count = 0;
+    const struct sw_settings *s = &t->settings;
     struct sw_progress *p = &t->progress;
-    double lr = rate(&t->settings, p->epoch);
-    sw_model_trained(t->matcher->model, &values, &gradients, &trained);
+    struct sw_step_result result;
+    struct sw_step step = {
+        .compute = t->session->compute,
+        .model = t->matcher->model,
+        .graph = t->graph,
+        .adam = &t->adam,
+        .margin = s->margin,
+        .rate = rate(s, p->epoch),
+        .clip = s->clip,
+        .all_negatives = p->epoch < s->warmup_epochs,
+        .exclude_same_image = s->exclude_same_image,
+    };
+    int count = 0;
+    double began = sw_seconds();
     int status = gather(t, &count, error);
     double gathered = sw_seconds();
     if (status == SW_OK)
-        status = loss_and_gradients(t, count, &loss, error);
-    if (status == SW_OK) {
-        status = sw_adam_update(t->session->compute, &t->adam, values, gradients, lr,
-                                t->settings.clip, &norm, error);
-        if (status != SW_OK)
-            name_gradient(t, error);
-    }
+        status = sw_step_run(&step, &t->gather.examples, t->gather.image, &result, error);
     if (status != SW_OK) {
         sw_error_within(error, "step %lld", (long long)p->step + 1);
         return status;
     }
-    watch(t, loss / count);
+    watch(t, result.loss / count);
     p->step++;
     if (++p->position == t->steps_in_epoch) {
         p->position = 0;
@@ -180,10 +132,10 @@ int sw_trainer_step(struct sw_trainer *t, struct sw_event *event, struct sw_erro
     sw_trainer_place(t, event);
     event->kind = SW_EVENT_STEP;
     event->samples = count;
-    event->loss = loss;
-    event->loss_per_sample = loss / count;
-    event->grad_norm = norm;
-    event->lr = lr;
+    event->loss = result.loss;
+    event->loss_per_sample = result.loss / count;
+    event->grad_norm = result.norm;
+    event->lr = step.rate;
     event->seconds = sw_seconds() - began;
     event->data_seconds = gathered - began;
     event->samples_per_second = event->seconds > 0 ? count / event->seconds : 0;

@@ -1,11 +1,12 @@
 /* lua_doctor.c -- facts about the machine: libraries, matrix products, instruction sets. */
 #include "lua/binding/session.h"
 
+#include "base/clock.h"
+
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* libraries(): {lua =, jansson =, blas =, blas_core =} */
@@ -114,14 +115,10 @@ static int time_products(lua_State *L)
     fill(room, 2 * count, 3);
     double best = INFINITY;
     for (int turn = 0; turn < 3; turn++) {
-        struct timespec from, to;
-        clock_gettime(CLOCK_MONOTONIC, &from);
+        double began = sw_seconds();
         sw_gemm(session->session->compute, 0, 0, (int)n, (int)n, (int)n, 1, room, (int)n,
                 room + count, (int)n, 0, room + 2 * count, (int)n);
-        clock_gettime(CLOCK_MONOTONIC, &to);
-        double took =
-            (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
-        best = took < best ? took : best;
+        best = fmin(best, sw_seconds() - began);
     }
     lua_pushnumber(L, best);
     return 1;
