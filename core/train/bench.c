@@ -1,8 +1,8 @@
 /* bench.c -- see bench.h. */
 #include "train/bench_parts.h"
 
+#include "base/clock.h"
 #include "train/optimiser.h"
-#include "train/trainer_parts.h"
 #include "tensor/ops/loss.h"
 #include "tensor/tape/random.h"
 

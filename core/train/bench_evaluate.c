@@ -1,7 +1,7 @@
 /* bench_evaluate.c -- an evaluation of random images and captions, as evaluate.c goes about one. */
 #include "train/bench_parts.h"
 
-#include "train/trainer_parts.h"
+#include "base/clock.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* floor.c -- see floor.h. */
 #include "train/floor.h"
 
-#include "train/trainer_parts.h"
+#include "base/clock.h"
 #include "tensor/tape/arena.h"
 #include "tensor/tape/random.h"
 

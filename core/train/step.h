@@ -1,7 +1,7 @@
 /* step.h -- one training step: encoding, scores, loss, gradients, update.
  *
  * Whoever needs a step takes it here: training, the gradients of one batch, the bench. Which batch
- * it is, and what becomes of the loss, is theirs (train/trainer_step.c, train/inspect.c,
+ * it is, and what becomes of the loss, is theirs (train/trainer.c, train/inspect.c,
  * train/bench.c). */
 #ifndef SW_TRAIN_STEP_H
 #define SW_TRAIN_STEP_H
