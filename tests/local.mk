@@ -121,12 +121,11 @@ tests_unit_check_pair_ops_SOURCES = tests/unit/check_pair_ops.c tests/unit/unit.
 script_tests += tests/cli/tokens_nltk.sh
 
 unit_programs += tests/unit/check_compose tests/unit/check_config tests/unit/check_checkpoint
-unit_programs += tests/unit/check_trainer tests/unit/check_evaluate tests/unit/check_run_folder
+unit_programs += tests/unit/check_trainer tests/unit/check_evaluate
 tests_unit_check_compose_SOURCES = tests/unit/check_compose.c tests/unit/unit.h
 tests_unit_check_config_SOURCES = tests/unit/check_config.c tests/unit/configs.h tests/unit/unit.h
 tests_unit_check_checkpoint_SOURCES = tests/unit/check_checkpoint.c tests/unit/configs.h tests/unit/unit.h
 tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
-tests_unit_check_run_folder_SOURCES = tests/unit/check_run_folder.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
 tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
 script_tests += tests/cli/bad_input.sh
 script_tests += tests/cli/signals.sh tests/cli/limits.sh tests/cli/resume.sh \
@@ -161,13 +160,11 @@ unit_programs += tests/unit/check_vectors
 tests_unit_check_vectors_SOURCES = tests/unit/check_vectors.c tests/unit/pairs_unit.h tests/unit/unit.h
 
 # Folds and test sets.
-unit_programs += tests/unit/check_test_sets
-tests_unit_check_test_sets_SOURCES = tests/unit/check_test_sets.c tests/unit/runs.h tests/unit/unit.h
 
 # Statistics and tables, against SciPy and NumPy.
 unit_programs += tests/unit/check_bootstrap
 tests_unit_check_bootstrap_SOURCES = tests/unit/check_bootstrap.c tests/unit/unit.h
-script_tests += tests/lua/check_test_sets.lua
+script_tests += tests/lua/check_run.lua tests/lua/check_test_sets.lua
 script_tests += tests/lua/check_results.lua tests/lua/check_timings.lua tests/cli/latex.sh
 test_data += tests/golden/bootstrap.tsv tests/golden/statistics.tsv tests/golden/make_statistics.py
 test_data += tests/golden/simulate_differences.py

@@ -3,7 +3,6 @@
 
 #include "base/values.h"
 #include "data/vocabulary.h"
-#include "train/config.h"
 
 #include <limits.h>
 #include <math.h>
@@ -180,14 +179,13 @@ int sw_checkpoint_fill(const char *path, const struct sw_model *model, struct sw
 
 static const char fingerprint_name[] = "vocabulary";
 
-int sw_checkpoint_save(const char *path, const struct sw_model *model, const json_t *portable,
+int sw_checkpoint_save(const char *path, const struct sw_model *model, const char *portable,
                        const struct sw_vocabulary *vocabulary, struct sw_error *error)
 {
     int count = sw_model_parameters(model);
     char words[17];
     struct sw_safetensors_entry *entries = calloc((size_t)count + 1, sizeof *entries);
-    char *text = sw_config_text(portable, 0);
-    json_t *metadata = text ? json_pack("{s:s}", "stepwise", text) : NULL;
+    json_t *metadata = json_pack("{s:s}", "stepwise", portable);
     if (metadata && vocabulary) {
         sw_hex(words, sw_vocabulary_fingerprint(vocabulary));
         json_object_set_new(metadata, fingerprint_name, json_string(words));
@@ -207,7 +205,6 @@ int sw_checkpoint_save(const char *path, const struct sw_model *model, const jso
         status = sw_safetensors_write(path, entries, (size_t)count, metadata, error);
     }
     json_decref(metadata);
-    free(text);
     free(entries);
     return status;
 }

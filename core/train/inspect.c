@@ -9,67 +9,6 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* Flickr30K's, where no data say otherwise. */
-enum { ASSUMED_FEATURES = 2048, ASSUMED_VOCABULARY = 8481 };
-
-static json_t *parameter_json(const struct sw_parameter *parameter)
-{
-    const struct sw_tensor *t = parameter->tensor;
-    json_t *shape = json_array();
-    int bad = !shape;
-    for (int i = 0; i < t->ndim && !bad; i++)
-        bad = json_array_append_new(shape, json_integer(t->dim[i]));
-    if (bad) {
-        json_decref(shape);
-        return NULL;
-    }
-    return json_pack("{s:s, s:o, s:I, s:b}", "name", parameter->name, "shape", shape, "count",
-                     (json_int_t)sw_tensor_count(t), "trained", t->grad != NULL);
-}
-
-static json_t *describe(const struct sw_model *model, const json_t *config, int assumed,
-                        struct sw_error *error)
-{
-    const struct sw_model_plan *plan = sw_model_plan_of(model);
-    const json_t *composed = json_object_get(config, "model");
-    json_int_t trained = 0, frozen = 0;
-    json_t *parameters = json_array(), *out = NULL;
-    int bad = !parameters;
-    for (int i = 0; i < sw_model_parameters(model) && !bad; i++) {
-        const struct sw_parameter *parameter = sw_model_parameter(model, i);
-        json_int_t count = (json_int_t)sw_tensor_count(parameter->tensor);
-        *(parameter->tensor->grad ? &trained : &frozen) += count;
-        bad = json_array_append_new(parameters, parameter_json(parameter));
-    }
-    if (!bad)
-        out = json_pack("{s:i, s:O, s:i, s:i, s:b, s:O, s:O, s:O, s:I, s:I, s:I}", "dim", plan->dim,
-                        "direction", json_object_get(composed, "direction"), "features",
-                        plan->features, "vocabulary", plan->vocabulary, "assumed", assumed,
-                        "embedding", json_object_get(composed, "embedding"), "stages",
-                        json_object_get(composed, "stages"), "parameters", parameters, "trained",
-                        trained, "frozen", frozen, "total", trained + frozen);
-    json_decref(parameters);
-    if (!out)
-        sw_fail(error, SW_FAILED, "out of memory for the description of a model");
-    return out;
-}
-
-json_t *sw_inspect_config(const struct sw_session *session, const json_t *config, int features,
-                          int vocabulary, struct sw_error *error)
-{
-    struct sw_matcher_inputs inputs = {
-        .features = features ? features : ASSUMED_FEATURES,
-        .vocabulary = vocabulary ? vocabulary : ASSUMED_VOCABULARY,
-        .values_follow = 1,
-    };
-    struct sw_matcher *matcher;
-    if (sw_matcher_new(&matcher, session, config, &inputs, error) != SW_OK)
-        return NULL;
-    json_t *out = describe(matcher->model, config, !features || !vocabulary, error);
-    sw_matcher_free(matcher);
-    return out;
-}
-
 struct trial {
     const struct sw_session *session;
     const json_t *config;
@@ -96,17 +35,6 @@ int sw_inspect_composition(const struct sw_session *session, const json_t *confi
     if (ran)
         *ran = end == SW_TRIAL_DONE;
     return own.status == SW_OK ? SW_OK : sw_fail(error, own.status, "%s", own.text);
-}
-
-json_t *sw_inspect_checkpoint(const struct sw_session *session, const char *path,
-                              const json_t *config, struct sw_error *error)
-{
-    struct sw_matcher *matcher;
-    if (sw_checkpoint_load(&matcher, session, path, config, error) != SW_OK)
-        return NULL;
-    json_t *out = describe(matcher->model, config, 0, error);
-    sw_matcher_free(matcher);
-    return out;
 }
 
 /* ---- gradients ------------------------------------------------------------------------------- */

@@ -3,15 +3,10 @@ core_sources += \
 	core/train/checkpoint.c core/train/checkpoint.h core/train/claim.c core/train/claim.h \
 	core/train/config.c core/train/config.h core/train/duplicates.c core/train/duplicates.h \
 	core/train/evaluate.c core/train/evaluate.h core/train/explain.c core/train/explain.h \
-	core/train/folder.c core/train/folder.h \
-	core/train/gather.c core/train/gather.h core/train/gather_ahead.c \
-	core/train/gather_ahead.h core/train/identity.c core/train/identity.h core/train/inputs.c \
-	core/train/inputs.h core/train/inspect.c core/train/inspect.h core/train/numbers.c \
-	core/train/numbers.h core/train/optimiser.c core/train/optimiser.h \
-	core/train/provenance.c core/train/provenance.h core/train/query.c core/train/query.h \
-	core/train/ranks.c core/train/ranks.h core/train/search.c core/train/search.h \
-	core/train/session.c core/train/session.h core/train/state.c core/train/state.h \
-	core/train/step.c core/train/step.h \
-	core/train/test_sets.c core/train/test_sets.h core/train/trainer.c core/train/trainer.h \
-	core/train/trainer_finish.c core/train/trainer_open.c core/train/trainer_parts.h \
-	core/train/trainer_step.c
+	core/train/gather.c core/train/gather.h \
+	core/train/gather_ahead.c core/train/gather_ahead.h core/train/inputs.c \
+	core/train/inputs.h core/train/inspect.c core/train/inspect.h core/train/optimiser.c \
+	core/train/optimiser.h core/train/query.c core/train/query.h core/train/ranks.c \
+	core/train/ranks.h core/train/search.c core/train/search.h core/train/session.c \
+	core/train/session.h core/train/state.c core/train/state.h core/train/step.c \
+	core/train/step.h core/train/trainer.c core/train/trainer.h

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* libraries(): {lua =, jansson =, blas =, blas_core =} */
+/* libraries(): {lua =, jansson =, blas =, blas_core =, compiler = its version} */
 static int libraries(lua_State *L)
 {
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
     lua_pushliteral(L, LUA_RELEASE);
     lua_setfield(L, -2, "lua");
     lua_pushstring(L, jansson_version_str());
@@ -21,6 +21,8 @@ static int libraries(lua_State *L)
     lua_setfield(L, -2, "blas");
     lua_pushstring(L, openblas_get_corename());
     lua_setfield(L, -2, "blas_core");
+    lua_pushliteral(L, __VERSION__);
+    lua_setfield(L, -2, "compiler");
     return 1;
 }
 
