@@ -29,7 +29,7 @@ int sw_fail(struct sw_error *error, int status, const char *format, ...)
 
 void sw_error_within(struct sw_error *error, const char *format, ...)
 {
-    if (!error || error->status == SW_OK)
+    if (!error || error->status == SW_OK || error->status == SW_INTERRUPTED)
         return;
     char before[sizeof error->text], whole[2 * sizeof error->text + 2];
     va_list arguments;

@@ -26,7 +26,8 @@ struct sw_error {
 int sw_fail(struct sw_error *error, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts "context: " before the message of a failed *error, once for each caller that knows more. */
+/* Puts "context: " before the message of a failed *error, once for each caller that knows more. An
+ * interrupt, which is nobody's failure, is left as it is. */
 void sw_error_within(struct sw_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

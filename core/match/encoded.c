@@ -88,8 +88,6 @@ static int append(struct sw_encoded *out, const struct sw_side_pass *pass,
 static int encode_side(struct sw_model *model, const struct sw_examples *examples,
                        enum sw_side side, struct sw_encoded *out, struct sw_error *error)
 {
-    if (sw_compute_interrupted(model->compute))
-        return sw_fail(error, SW_INTERRUPTED, "interrupted");
     struct sw_graph *graph = model->encoder;
     struct sw_examples half = *examples;
     struct sw_side_pass *passes[2];
@@ -109,9 +107,8 @@ static int encode_side(struct sw_model *model, const struct sw_examples *example
                 : sw_encode_words(passes[side], examples->ids + examples->caption_start[0]);
         pooled = sw_run_pool(passes[side], x);
     }
-    const struct sw_error *failed = sw_graph_error(graph);
-    if (!x || failed->status != SW_OK)
-        return sw_fail(error, SW_FAILED, "%s", failed->text);
+    if (!x || sw_graph_error(graph)->status != SW_OK)
+        return sw_graph_failure(graph, error);
     return append(out, passes[side], x, pooled, error);
 }
 
@@ -194,8 +191,7 @@ int sw_score_rectangle(struct sw_model *model, const struct sw_encoded *images,
                 encoded_batch(model, images, first_image + i, some_images, captions,
                               first_caption + c, some_captions, options);
             if (!batch)
-                return sw_fail(error, sw_graph_error(model->encoder)->status, "%s",
-                               sw_graph_error(model->encoder)->text);
+                return sw_graph_failure(model->encoder, error);
             int status = sw_pairs_score(batch, out + (size_t)i * stride + c, stride, 1, error);
             if (status != SW_OK)
                 return status;
@@ -227,14 +223,13 @@ int sw_show_pair(struct sw_model *model, const struct sw_encoded *images,
     if (batch && !model->has_tiles)
         return SW_OK;
     if (!batch)
-        return sw_fail(error, sw_graph_error(model->encoder)->status, "%s",
-                       sw_graph_error(model->encoder)->text);
+        return sw_graph_failure(model->encoder, error);
     struct sw_whole_tile tile;
     int in_block = image - first, zero = 0;
     sw_tile_of_pairs(&tile, batch, &model->workers[0], &in_block, &zero, 1);
     tile.seen = seen;
     tile.seen_data = data;
     sw_tile_score(&tile);
-    const struct sw_error *failed = sw_graph_error(model->workers[0].graph);
-    return failed->status ? sw_fail(error, failed->status, "%s", failed->text) : SW_OK;
+    struct sw_graph *graph = model->workers[0].graph;
+    return sw_graph_error(graph)->status == SW_OK ? SW_OK : sw_graph_failure(graph, error);
 }

@@ -45,7 +45,7 @@ static void score_unit(void *data, int chunk, int worker_index)
     const struct scoring *s = data;
     const struct sw_whole_batch *batch = s->batch;
     struct sw_worker *worker = &batch->model->workers[worker_index];
-    if (worker->error.status != SW_OK || sw_compute_interrupted(batch->model->compute))
+    if (worker->error.status != SW_OK)
         return;
     int first = chunk % s->caption_units * UNIT_CAPTIONS;
     int last = first + UNIT_CAPTIONS;
@@ -100,8 +100,6 @@ int sw_pairs_score(const struct sw_whole_batch *batch, float *out, size_t stride
     int blocks = batch->model->has_tiles ? (batch->regions.groups + L - 1) / L : 0;
     sw_parallel(batch->model->compute, blocks * s.caption_units, score_unit, &s);
     int status = sw_workers_failure(batch->model, error);
-    if (status == SW_OK && sw_compute_interrupted(batch->model->compute))
-        status = sw_fail(error, SW_INTERRUPTED, "interrupted");
     if (status == SW_OK && all)
         add_matrices(batch, out, stride);
     return status;

@@ -240,7 +240,7 @@ int sw_bench_products(struct sw_bench *b, int images, int captions, struct sw_pr
         struct sw_examples examples = draw(b, images, captions);
         sw_graph_reset(b->graph, 1);
         if (!sw_model_scores(b->matcher->model, b->graph, &examples, NULL))
-            return sw_fail(error, SW_FAILED, "%s", sw_graph_error(b->graph)->text);
+            return sw_graph_failure(b->graph, error);
     }
     int status = sw_products_of(b->matcher->model, b->graph, out, error), kept = 0;
     for (int i = 0; i < out->count; i++)

@@ -5,14 +5,6 @@
 
 #include <math.h>
 
-static int failed(const struct sw_step *s, struct sw_error *error)
-{
-    if (sw_compute_interrupted(s->compute))
-        return sw_fail(error, SW_INTERRUPTED, "interrupted");
-    const struct sw_error *own = sw_graph_error(s->graph);
-    return sw_fail(error, SW_FAILED, "%s", own->status ? own->text : "the loss has no gradient");
-}
-
 /* S and the loss, eq. 17 */
 static int forward(const struct sw_step *s, const struct sw_examples *batch, const int32_t *image,
                    double when[], struct sw_tensor **loss, struct sw_error *error)
@@ -25,12 +17,14 @@ static int forward(const struct sw_step *s, const struct sw_examples *batch, con
     when[SW_STEP_ENCODE] = sw_seconds();
     sw_graph_reset(s->graph, 1);
     if (sw_model_encode(s->model, s->graph, &examples, &encoding) != SW_OK)
-        return failed(s, error);
+        return sw_graph_failure(s->graph, error);
     when[SW_STEP_SCORE] = sw_seconds();
     struct sw_tensor *scores = sw_model_score(s->model, s->graph, &encoding, &s->pairs);
     *loss = sw_model_loss(s->model, s->graph, &encoding, scores, &pairs, s->epoch);
-    if (!*loss || !(*loss)->grad || sw_compute_interrupted(s->compute))
-        return failed(s, error);
+    if (!*loss)
+        return sw_graph_failure(s->graph, error);
+    if (!(*loss)->grad)
+        return sw_fail(error, SW_FAILED, "the loss has no gradient");
     if (!isfinite((*loss)->data[0]))
         return sw_fail(error, SW_FAILED, "expected a finite loss, found %g%s",
                        (double)(*loss)->data[0], s->adam ? "; a lower lr may help" : "");
@@ -67,7 +61,7 @@ static int run(const struct sw_step *s, const struct sw_examples *batch, const i
     sw_clear(s->compute, gradients, trained);
     loss->grad[0] = 1;
     if (sw_graph_backward(s->graph) != SW_OK)
-        return failed(s, error);
+        return sw_graph_failure(s->graph, error);
     when[SW_STEP_UPDATE] = sw_seconds();
     if (s->adam)
         status = sw_adam_update(s->compute, s->adam, values, gradients, s->rate, s->clip,

@@ -74,6 +74,43 @@ cmp whole/checkpoint.safetensors part/checkpoint.safetensors
 [ "$(sed 's/\t[^\t]*$//' whole/metrics.tsv)" = "$(sed 's/\t[^\t]*$//' part/metrics.tsv)" ] ||
     fail 'the rows of a run that was interrupted in an evaluation differ'
 
+# In a step, which here takes most of the time: it counts as not done, and is done again to the same
+# bits.
+"$STEPWISE" scenes wide --train 80 --dev 4 --test 4 --regions 12 --features 16 >/dev/null
+"$STEPWISE" train tiny.lua --data wide --out wide-whole batch=400 dim=64 max_steps=4 >/dev/null
+"$STEPWISE" train tiny.lua --data wide --out wide-part batch=400 dim=64 max_steps=1000 \
+    >part.out 2>&1 &
+process=$!
+until_so has_steps wide-part
+kill -s TERM $process
+status_of
+[ "$status" = 143 ] || fail "in a step: status $status, $(cat part.out)"
+step=$(sed -n 's/^interrupted at step \([0-9]*\) and saved.*/\1/p' part.out)
+[ "$(tail -n 1 wide-part/metrics.tsv | cut -f 1)" = "$step" ] ||
+    fail "in a step: saved at step $step: $(cat wide-part/metrics.tsv)"
+"$STEPWISE" train wide-part --resume max_steps=4 >part.out 2>&1 || fail "resumed: $(cat part.out)"
+cmp wide-whole/checkpoint-last.safetensors wide-part/checkpoint-last.safetensors
+
+# Similarities that are not whole are removed; after a kill they may stay, and do no harm.
+"$STEPWISE" scenes many --train 4 --dev 1500 --test 4 --regions 12 --features 16 >/dev/null
+is_begun() { [ -n "$(find . -maxdepth 1 -name 'sims.npy.*')" ]; }
+for signal in TERM INT HUP KILL; do
+    env --default-signal=INT,HUP "$STEPWISE" eval whole --data many --split dev \
+        --all-dev-captions --threads 1 --sims sims.npy >sims.out 2>&1 &
+    process=$!
+    until_so is_begun
+    kill -s "$signal" $process
+    status_of
+    [ "$(kill -l "$status")" = "$signal" ] || fail "similarities, $signal: status $status"
+    [ ! -e sims.npy ] || fail "similarities, $signal: the evaluation was not interrupted"
+    [ "$signal" = KILL ] || ! is_begun || fail "similarities, $signal: $(ls)"
+    [ "$signal" = KILL ] || [ "$(cat sims.out)" = 'stepwise: interrupted' ] ||
+        fail "similarities, $signal: $(cat sims.out)"
+done
+"$STEPWISE" eval whole --data many --split dev --images 4 --sims sims.npy >sims.out 2>&1 ||
+    fail "similarities after a kill: $(cat sims.out)"
+[ "$(wc -c <sims.npy)" = $((128 + 4 * 20 * 4)) ] || fail "similarities after a kill: $(wc -c <sims.npy)"
+
 # Features that are cut short under the mapping.
 cp -r data cut
 "$STEPWISE" train tiny.lua --data cut --out bus dev_images=4 >bus.out 2>&1 &

@@ -30,7 +30,9 @@ int sw_lua_raise(lua_State *L, const struct sw_error *error)
     lua_pushstring(L, error->text);
     lua_concat(L, 2);
     lua_setfield(L, -2, "message");
-    lua_pushinteger(L, error->status == SW_MISUSE ? 2 : 1);
+    lua_pushinteger(L, error->status == SW_MISUSE        ? 2
+                       : error->status == SW_INTERRUPTED ? 128 + sw_lua_interrupted()
+                                                         : 1);
     lua_setfield(L, -2, "status");
     luaL_setmetatable(L, error_name);
     return lua_error(L);

@@ -100,7 +100,8 @@ local function dispatch(argv)
   return command.run(given, arguments, argv) or 0
 end
 
--- argv[0] is the program's name. Nothing is raised: errors become one line on stderr.
+-- argv[0] is the program's name. Nothing is raised: errors become one line on stderr, and their
+-- status (1, MISUSE, or that of the signal that interrupted the work) the program's.
 function M.main(argv)
   local fine, result = pcall(dispatch, argv)
   local flushed, why = io.stdout:flush()
@@ -111,7 +112,8 @@ function M.main(argv)
   end
   if fine then return result end
   io.stderr:write("stepwise: ", text.plain(tostring(result)), "\n")
-  return type(result) == "table" and result.status == MISUSE and MISUSE or 1
+  local status = type(result) == "table" and math.tointeger(result.status)
+  return status and status > 0 and status or 1
 end
 
 return M

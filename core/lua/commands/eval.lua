@@ -79,6 +79,8 @@ function M.run(given, arguments)
     core.fail(2, "eval: --sims writes the similarities of one split; give --split")
   end
   local found = core.json_array {}
+  -- A file of similarities that is not whole must not stay.
+  if given.sims then core.catch_interrupts() end
   for i, set in ipairs(sets) do
     found[i] = session:evaluate {
       checkpoints = checkpoints, data = given.data, split = set.split, vocab = given.vocab,
@@ -86,6 +88,7 @@ function M.run(given, arguments)
       all_dev_captions = given["all-dev-captions"] or set.all_dev_captions,
       precaps = given.precaps or set.precaps,
     }
+    if given.sims then core.release_interrupts() end
     for m, covered in ipairs(found[i].coverage) do
       local warning = coverage.warning(covered, "the vocabulary of " .. checkpoints[m],
         "the " .. set.split .. " captions", "are read as <unk>")

@@ -147,6 +147,8 @@ static void run_chunk(void *data, int chunk, int worker)
     (void)worker;
     const struct job *job = data;
     const struct cut *cut = job->cuts;
+    if (sw_compute_interrupted(job->compute))
+        return;
     for (; chunk >= cut->chunks; cut++)
         chunk -= cut->chunks;
     const struct sw_product_of *p = &cut->product;

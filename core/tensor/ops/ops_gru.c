@@ -86,11 +86,16 @@ static int step_at(const struct walk *walk, int count)
     return walk->backwards ? walk->part->steps - 1 - count : count;
 }
 
+static int goes_on(const struct walk *walk)
+{
+    return !sw_compute_interrupted(walk->call->compute);
+}
+
 static void walk_side(void *data, int side, int worker)
 {
     (void)worker;
     const struct walk *walk = data;
-    for (int count = 0; count < walk->part->steps; count++)
+    for (int count = 0; count < walk->part->steps && goes_on(walk); count++)
         for (int block = 0; block < walk->recurrent.blocks; block++)
             walk->step(walk, side, step_at(walk, count), block);
 }
@@ -110,7 +115,7 @@ static void walk_steps(struct walk *walk)
         sw_parallel(compute, SW_GRU_SIDES, walk_side, walk);
         return;
     }
-    for (int count = 0; count < walk->part->steps; count++) {
+    for (int count = 0; count < walk->part->steps && goes_on(walk); count++) {
         walk->t = step_at(walk, count);
         sw_parallel(compute, SW_GRU_SIDES * walk->recurrent.blocks, walk_chunk, walk);
     }

@@ -128,6 +128,13 @@ struct sw_error *sw_graph_error(struct sw_graph *graph)
     return &graph->error;
 }
 
+int sw_graph_failure(const struct sw_graph *graph, struct sw_error *error)
+{
+    const struct sw_error *own = &graph->error;
+    return own->status == SW_OK ? sw_fail(error, SW_FAILED, "expected a tensor, found none")
+                                : sw_fail(error, own->status, "%s", own->text);
+}
+
 size_t sw_graph_bytes(const struct sw_graph *graph)
 {
     return sw_arena_held(graph->arena);
@@ -321,6 +328,13 @@ static int append(struct sw_graph *graph, const struct sw_op *op, const struct s
     return 1;
 }
 
+/* Asked after each operation, since one that saw the interrupt has left numbers out. */
+static void notice_interrupt(struct sw_graph *graph)
+{
+    if (graph->compute && sw_compute_interrupted(graph->compute))
+        sw_fail(&graph->error, SW_INTERRUPTED, "interrupted");
+}
+
 struct sw_tensor *sw_graph_apply(struct sw_graph *graph, const struct sw_op *op,
                                  struct sw_tensor *const *in, int inputs,
                                  const struct sw_args *args)
@@ -350,6 +364,7 @@ struct sw_tensor *sw_graph_apply(struct sw_graph *graph, const struct sw_op *op,
     struct sw_place before = sw_part_begin(graph->compute, op->name, 0);
     op->forward(&call);
     sw_part_end(graph->compute, before);
+    notice_interrupt(graph);
     if (graph->error.status != SW_OK) /* as when a plugin could not score a pair */
         return NULL;
     if (with_grad && !append(graph, op, &call))
@@ -394,14 +409,14 @@ struct sw_tensor *sw_graph_apply_named(struct sw_graph *graph, const char *name,
 
 int sw_graph_backward(struct sw_graph *graph)
 {
-    if (graph->error.status != SW_OK)
-        return graph->error.status;
-    for (const struct node *node = graph->last; node; node = node->before) {
+    const struct node *node = graph->last;
+    for (; node && graph->error.status == SW_OK; node = node->before) {
         struct sw_place before = sw_part_begin(graph->compute, node->op->name, 1);
         node->op->backward(&node->call);
         sw_part_end(graph->compute, before);
+        notice_interrupt(graph);
     }
-    return SW_OK;
+    return graph->error.status;
 }
 
 int sw_graph_before(const struct sw_graph *graph, const void **at, const struct sw_op **op,

@@ -58,15 +58,19 @@ void sw_graph_random(struct sw_graph *graph, int key[2]);
 void sw_graph_update(struct sw_graph *graph, struct sw_tensor *buffer, struct sw_tensor *value);
 void sw_graph_commit(struct sw_graph *graph);
 
-/* Walks the tape from the end; the caller has set the gradient of what it starts from. */
+/* Walks the tape from the end; the caller has set the gradient of what it starts from. The graph's
+ * status: an operation may fail on the way back, too. */
 int sw_graph_backward(struct sw_graph *graph);
 
 /* Iterates over the recorded calls, newest first. Set *at = NULL to start; 0 at the end. */
 int sw_graph_before(const struct sw_graph *graph, const void **at, const struct sw_op **op,
                     const struct sw_call **call);
 
-/* SW_OK, or the first failure. */
+/* SW_OK, or the first failure. SW_INTERRUPTED: the threads were asked to end early
+ * (sw_compute_interrupted) and the graph ended between two operations. */
 struct sw_error *sw_graph_error(struct sw_graph *graph);
+/* Why there is no tensor: the first failure, or that an input was missing. */
+int sw_graph_failure(const struct sw_graph *graph, struct sw_error *error);
 size_t sw_graph_bytes(const struct sw_graph *graph); /* memory held by the graph's arena */
 
 size_t sw_tensor_count(const struct sw_tensor *tensor);

@@ -30,9 +30,10 @@ sw_compute_cpu(const struct sw_compute *compute); /* "baseline", "avx2", "avx512
 void sw_parallel(struct sw_compute *compute, int chunks,
                  void (*work)(void *data, int chunk, int worker), void *data);
 
-/* Long work asks `interrupted` between its blocks, from any of the threads, and ends early with
- * SW_INTERRUPTED once it returns other than 0, which it does from then on. Set while nothing runs;
- * NULL, as at the start: never. */
+/* Long work asks `interrupted` between its blocks, from any of the threads, and ends early once it
+ * returns other than 0, which it does from then on. Graphs then fail with SW_INTERRUPTED behind
+ * the operation at hand, and products leave chunks out: what they write means nothing. Set while
+ * nothing runs; NULL, as at the start: never. */
 void sw_compute_watch(struct sw_compute *compute, int (*interrupted)(void));
 int sw_compute_interrupted(const struct sw_compute *compute);
 
