@@ -323,6 +323,31 @@ START_TEST(shapes_that_do_not_fit_are_named)
 }
 END_TEST
 
+static void fail_backward(const struct sw_call *call)
+{
+    sw_fail(sw_graph_error(call->args->p), SW_FAILED, "no way back");
+}
+
+/* Gradients that were not computed must not pass for gradients that are zero. */
+START_TEST(a_failure_on_the_way_back_is_seen)
+{
+    struct fixture f = begin(1);
+    struct sw_op op = times;
+    op.name = "one_way";
+    op.backward = fail_backward;
+    struct sw_tensor *x = vector(f.graph, 1, 2, 1), *y = multiply(f.graph, x, x, 1);
+    struct sw_args args = {.p = f.graph};
+    struct sw_tensor *z = sw_graph_apply(f.graph, &op, (struct sw_tensor *[]){y, y}, 2, &args);
+    ck_assert_ptr_nonnull(z);
+    ck_assert_int_eq(sw_graph_backward(f.graph), SW_FAILED);
+    check_failed(f, SW_FAILED, "no way back");
+    struct sw_error error = {0};
+    ck_assert_int_eq(sw_graph_failure(f.graph, &error), SW_FAILED);
+    ck_assert_str_eq(error.text, "no way back");
+    end(f);
+}
+END_TEST
+
 /* A stage is a straight run of calls without checks between them: NULL in must be NULL out. */
 START_TEST(a_missing_input_gives_nothing)
 {
@@ -333,6 +358,10 @@ START_TEST(a_missing_input_gives_nothing)
     ck_assert_ptr_null(sw_graph_apply(NULL, &times, &x, 1, NULL));
     ck_assert_ptr_null(sw_graph_apply_named(NULL, "add", &x, 1, NULL));
     ck_assert_int_eq(sw_graph_error(f.graph)->status, SW_OK);
+    /* What needed a result says so, rather than go on without. */
+    struct sw_error error = {0};
+    ck_assert_int_eq(sw_graph_failure(f.graph, &error), SW_FAILED);
+    ck_assert_str_eq(error.text, "expected a tensor, found none");
     end(f);
 }
 END_TEST
@@ -450,6 +479,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, reshape_shares_numbers_and_gradient);
     tcase_add_test(tests, scratch_is_zeroed);
     tcase_add_test(tests, shapes_that_do_not_fit_are_named);
+    tcase_add_test(tests, a_failure_on_the_way_back_is_seen);
     tcase_add_test(tests, a_missing_input_gives_nothing);
     tcase_add_test(tests, wrong_number_of_inputs_is_refused);
     tcase_add_test(tests, an_unknown_operation_has_a_near_miss);
