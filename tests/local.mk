@@ -160,6 +160,8 @@ unit_programs += tests/unit/check_vectors
 tests_unit_check_vectors_SOURCES = tests/unit/check_vectors.c tests/unit/pairs_unit.h tests/unit/unit.h
 
 # Folds and test sets.
+unit_programs += tests/unit/check_trial
+tests_unit_check_trial_SOURCES = tests/unit/check_trial.c tests/unit/unit.h
 unit_programs += tests/unit/check_interrupts
 tests_unit_check_interrupts_SOURCES = tests/unit/check_interrupts.c tests/unit/pairs_unit.h tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
 

@@ -9,29 +9,30 @@
 #include <limits.h>
 #include <stdlib.h>
 
-struct trial {
+struct composition {
     const struct sw_session *session;
     const json_t *config;
 };
 
-static void try_composition(void *data, struct sw_error *error)
+static void try_composition(void *data, volatile int *step, struct sw_error *error)
 {
-    const struct trial *trial = data;
+    (void)step;
+    const struct composition *composition = data;
     struct sw_matcher_inputs least = {.features = 1, .vocabulary = 4, .values_follow = 1};
     struct sw_matcher *matcher;
-    if (sw_matcher_new(&matcher, trial->session, trial->config, &least, error) == SW_OK)
-        sw_matcher_try(matcher, trial->session, error);
+    if (sw_matcher_new(&matcher, composition->session, composition->config, &least, error) == SW_OK)
+        sw_matcher_try(matcher, composition->session, error);
 }
 
 int sw_inspect_composition(const struct sw_session *session, const json_t *config, int *ran,
                            struct sw_error *error)
 {
-    enum { MOST_SECONDS = 20 };
     struct sw_error own = {0};
-    struct trial trial = {session, config};
+    struct composition composition = {session, config};
+    struct sw_trial trial = {.work = try_composition, .data = &composition, .seconds = 20};
     if (sw_compute_threads(session->compute) != 1)
         return sw_fail(error, SW_MISUSE, "a composition is tried by a session of one thread");
-    enum sw_trial_end end = sw_trial(try_composition, &trial, MOST_SECONDS, &own);
+    enum sw_trial_end end = sw_trial(&trial, &own);
     if (ran)
         *ran = end == SW_TRIAL_DONE;
     return own.status == SW_OK ? SW_OK : sw_fail(error, own.status, "%s", own.text);
