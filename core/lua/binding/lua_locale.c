@@ -13,8 +13,8 @@ void sw_lua_keep_decimal_point(void)
         return;
     locale_t copy = duplocale(uselocale((locale_t)0));
     locale_t ours = copy ? newlocale(LC_NUMERIC_MASK, "C", copy) : (locale_t)0;
+    if (!ours && copy)
+        freelocale(copy);
     if (ours)
         uselocale(ours); /* the thread's for good: nothing tells when its last session ends */
-    else if (copy)
-        freelocale(copy);
 }

@@ -15,11 +15,6 @@
 #include <unistd.h>
 #endif
 
-static int named(const char *want, const char *name)
-{
-    return !want || strcmp(want, name) == 0;
-}
-
 #ifdef SW_HAVE_AVX512_KERNELS
 static int has_avx512(void)
 {
@@ -36,25 +31,45 @@ static int has_amx(void)
 {
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18, AMX_BF16 = 22, AMX_TILE = 24 };
     unsigned a, b, c, features;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &features) && features >> AMX_BF16 & 1 &&
-           features >> AMX_TILE & 1 &&
+    return has_avx512() && __get_cpuid_count(7, 0, &a, &b, &c, &features) &&
+           features >> AMX_BF16 & 1 && features >> AMX_TILE & 1 &&
            syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
 #endif
 
-const struct sw_kernels *sw_kernels_select(const char *want)
+#ifdef SW_HAVE_AVX2_KERNELS
+static int has_avx2(void)
 {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+
+static int has_any(void)
+{
+    return 1;
+}
+
+/* The fastest first. */
+static const struct {
+    const struct sw_kernels *kernels;
+    int (*runs)(void); /* whether this CPU has what they take */
+} sets[] = {
 #ifdef SW_HAVE_AMX_KERNELS
-    if (named(want, "amx") && has_amx() && has_avx512())
-        return &sw_kernels_amx;
+    {&sw_kernels_amx, has_amx},
 #endif
 #ifdef SW_HAVE_AVX512_KERNELS
-    if (named(want, "avx512") && has_avx512())
-        return &sw_kernels_avx512;
+    {&sw_kernels_avx512, has_avx512},
 #endif
 #ifdef SW_HAVE_AVX2_KERNELS
-    if (named(want, "avx2") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &sw_kernels_avx2;
+    {&sw_kernels_avx2, has_avx2},
 #endif
-    return named(want, "baseline") ? &sw_kernels_baseline : NULL;
+    {&sw_kernels_baseline, has_any},
+};
+
+const struct sw_kernels *sw_kernels_select(const char *want)
+{
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        if ((!want || strcmp(want, sets[i].kernels->name) == 0) && sets[i].runs())
+            return sets[i].kernels;
+    return NULL;
 }
