@@ -91,19 +91,25 @@ step=$(sed -n 's/^interrupted at step \([0-9]*\) and saved.*/\1/p' part.out)
 "$STEPWISE" train wide-part --resume max_steps=4 >part.out 2>&1 || fail "resumed: $(cat part.out)"
 cmp wide-whole/checkpoint-last.safetensors wide-part/checkpoint-last.safetensors
 
-# Similarities that are not whole are removed; after a kill they may stay, and do no harm.
+# Arrays that are not whole are removed; after a kill they may stay, and do no harm.
+is_begun() { [ -n "$(find . -name "$1.npy.*")" ]; }
+"$STEPWISE" scenes endless --train 100000 >sims.out 2>&1 &
+process=$!
+until_so is_begun train_ims
+kill -s TERM $process
+status_of
+[ "$status" = 143 ] && ! is_begun train_ims || fail "scenes: status $status, $(cat sims.out; ls endless)"
 "$STEPWISE" scenes many --train 4 --dev 1500 --test 4 --regions 12 --features 16 >/dev/null
-is_begun() { [ -n "$(find . -maxdepth 1 -name 'sims.npy.*')" ]; }
 for signal in TERM INT HUP KILL; do
     env --default-signal=INT,HUP "$STEPWISE" eval whole --data many --split dev \
         --all-dev-captions --threads 1 --sims sims.npy >sims.out 2>&1 &
     process=$!
-    until_so is_begun
+    until_so is_begun sims
     kill -s "$signal" $process
     status_of
     [ "$(kill -l "$status")" = "$signal" ] || fail "similarities, $signal: status $status"
     [ ! -e sims.npy ] || fail "similarities, $signal: the evaluation was not interrupted"
-    [ "$signal" = KILL ] || ! is_begun || fail "similarities, $signal: $(ls)"
+    [ "$signal" = KILL ] || ! is_begun sims || fail "similarities, $signal: $(ls)"
     [ "$signal" = KILL ] || [ "$(cat sims.out)" = 'stepwise: interrupted' ] ||
         fail "similarities, $signal: $(cat sims.out)"
 done

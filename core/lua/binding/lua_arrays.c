@@ -162,13 +162,16 @@ static int npy_writer(lua_State *L)
     return 1;
 }
 
-/* writer:append(floats): one row, that is, one step along the first dimension */
+/* writer:append(floats): one row, that is, one step along the first dimension. A signal that was
+ * noted (catch_interrupts) is an error here; what was written is removed with the writer. */
 static int npy_append(lua_State *L)
 {
     struct sw_npy_writer *writer = luaL_checkudata(L, 1, NPY_WRITER);
     const struct floats *row = luaL_checkudata(L, 2, FLOATS);
     struct sw_error error = {0};
     luaL_argcheck(L, row->count * sizeof(float) == writer->row_bytes, 2, "not a row of this array");
+    if (sw_lua_interrupted())
+        return sw_lua_fail(L, SW_INTERRUPTED, "interrupted");
     if (sw_npy_append(writer, row->data, 1, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     return 0;

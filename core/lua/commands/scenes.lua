@@ -45,7 +45,9 @@ function M.run(given, arguments)
   end
   local made, reason = core.make_folders(arguments[1])
   if not made then core.fail(1, reason) end
+  core.catch_interrupts() -- an array that is not whole must not stay
   folder.write(arguments[1], options)
+  core.release_interrupts()
   for name in pairs(defaults) do options[name] = options[name] or defaults[name] end
   text.say("%s: generated scenes, %d train, %d dev, %d test images, five captions each, "
     .. "seed %d", arguments[1], options.train, options.dev, options.test, options.seed)

@@ -142,7 +142,9 @@ function M.ensure_scenes(dir, say)
     if not made then core.fail(1, reason) end
   end
   say("no data given: writing generated scenes to " .. dir)
+  core.catch_interrupts() -- an array that is not whole must not stay
   scenes.write(dir)
+  core.release_interrupts()
 end
 
 local function override_all(config, assignments)
