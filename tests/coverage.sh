@@ -21,9 +21,15 @@ echo 'coverage: testing'
 [ -z "${STEPWISE_SHARED-}" ] || export STEPWISE_SHARED
 # The lines that see a call fail are met within its first calls.
 export STEPWISE_FAULT_CALLS=12 STEPWISE_FAULT_SAMPLES=6
+# A counter file that was damaged, as by a kill while it was written, is told below and not by each
+# process on its standard error.
+export GCOV_ERROR_FILE="$PWD/gcov.log"
+rm -f "$GCOV_ERROR_FILE"
 status=0
 make -s -k -j"$(getconf _NPROCESSORS_ONLN)" check >check.log 2>&1 || status=1
 make -s test-summary || status=1
+damaged=$(grep -hoE '[^:]*[.]gcda:(Not a gcov data file|Merge mismatch)' "$GCOV_ERROR_FILE" 2>/dev/null | sort -u | wc -l)
+[ "$damaged" = 0 ] || echo "coverage: $damaged counter files were damaged, and lines are missing: $GCOV_ERROR_FILE"
 
 # All kernels but the tiles' share kernels_vector.h, which is complete only with AVX-512.
 lacking='kernels_none'

@@ -4,7 +4,8 @@
  * STEPWISE_FAIL="KIND N" fails the N-th call of the KIND, and only that one; "KIND N kill" raises
  * SIGKILL at it. STEPWISE_FAIL_COUNT=FILE writes a line "KIND CALLS" per kind to FILE at the end.
  * Only the program called stepwise takes part, not what it starts. Calls from within OpenBLAS and
- * the dynamic loader are left alone: those end the process by themselves. */
+ * the dynamic loader are left alone: those end the process by themselves; and so are those of
+ * exit(), where a build that counts lines writes its counters. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -42,6 +43,8 @@ static enum kind failing = KINDS;
 static long at;
 static int kills;
 static int takes_part;
+static atomic_int exits; /* whether fail_no_more waits for exit(), and then, that it came */
+enum { WATCHED = 1, BEGUN };
 static uintptr_t spared[8][2]; /* where the code of other libraries is that cannot go on */
 static int spared_count;
 
@@ -92,13 +95,24 @@ __attribute__((destructor)) static void end(void)
         fclose(file);
 }
 
+/* tests/coverage_exit.h calls it, too. */
+__attribute__((visibility("default"))) void fail_no_more(void);
+void fail_no_more(void)
+{
+    atomic_store(&exits, BEGUN);
+}
+
 static int fails(enum kind kind, const void *caller)
 {
-    if (!takes_part)
+    int none = 0;
+    if (!takes_part || atomic_load(&exits) == BEGUN)
         return 0;
     for (int i = 0; i < spared_count; i++)
         if ((uintptr_t)caller >= spared[i][0] && (uintptr_t)caller < spared[i][1])
             return 0;
+    /* main() has begun, so that this is called before the program's destructors. */
+    if (kind != MEMORY && atomic_compare_exchange_strong(&exits, &none, WATCHED))
+        atexit(fail_no_more);
     if (atomic_fetch_add(&calls[kind], 1) + 1 != at || kind != failing)
         return 0;
     if (kills)
