@@ -163,7 +163,7 @@ tests_unit_check_vectors_SOURCES = tests/unit/check_vectors.c tests/unit/pairs_u
 unit_programs += tests/unit/check_trial
 tests_unit_check_trial_SOURCES = tests/unit/check_trial.c tests/unit/unit.h
 unit_programs += tests/unit/check_interrupts
-tests_unit_check_interrupts_SOURCES = tests/unit/check_interrupts.c tests/unit/pairs_unit.h tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
+tests_unit_check_interrupts_SOURCES = tests/unit/check_interrupts.c tests/unit/pairs_unit.h tests/unit/unit.h
 
 # Statistics and tables, against SciPy and NumPy.
 unit_programs += tests/unit/check_bootstrap

@@ -1,12 +1,10 @@
 /* check_interrupts.c -- work that is asked to end: it ends at the tile or operation at hand, and
  * what it had begun leaves no trace. */
 #include "pairs_unit.h"
-#include "runs.h"
 
-#include <limits.h>
 #include <stdatomic.h>
 
-/* ---- within a step: a stage that counts its tiles, and raises the signal in one of them ---- */
+/* ---- a stage that counts its tiles, and asks for the end in one of them ---- */
 
 static atomic_int calls;
 static int raise_at; /* 0: never */
@@ -89,71 +87,9 @@ START_TEST(ends_at_the_tile_at_hand)
 }
 END_TEST
 
-/* ---- within a run ---- */
-
-static atomic_int asked;
-static int interrupt_at; /* the question that is answered by yes, as all after it are */
-
-static int is_interrupted(void)
-{
-    return atomic_fetch_add(&asked, 1) + 1 >= interrupt_at;
-}
-
-/* Trains until it is interrupted, saves, resumes without an interrupt; whether there was one. */
-static int interrupted_and_resumed(struct sw_session *session, const json_t *config,
-                                   const char *path, int at)
-{
-    struct sw_trainer *trainer = runs_open(session, config, path, 0);
-    struct sw_event event = {0};
-    struct sw_error error = {0};
-    int status = SW_OK;
-    atomic_store(&asked, 0);
-    interrupt_at = at;
-    sw_compute_watch(session->compute, is_interrupted);
-    while (status == SW_OK && event.kind != SW_EVENT_DONE)
-        status = sw_trainer_next(trainer, &event, &error);
-    sw_compute_watch(session->compute, NULL);
-    ck_assert_msg(status == SW_OK || status == SW_INTERRUPTED, "%s", error.text);
-    ck_assert_int_eq(sw_trainer_save(trainer, NULL), SW_OK);
-    sw_trainer_close(trainer);
-    trainer = runs_open(session, config, path, 1);
-    ck_assert_int_eq(runs_until(trainer, -1).kind, SW_EVENT_DONE);
-    sw_trainer_close(trainer);
-    return status == SW_INTERRUPTED;
-}
-
-/* Interrupts all through a run: its steps, with all negatives and with the hardest, and its
- * evaluations. A step that was begun and not finished is done again, to the same bits. */
-START_TEST(a_run_is_the_same)
-{
-    enum { PLACES = 40 };
-    char *folder = unit_folder(), *data = runs_data(folder, 10),
-         *whole = unit_path(folder, "whole");
-    struct sw_session *session = runs_session(2);
-    json_t *config = runs_config(data, "warmup_epochs=1");
-    ck_assert(!interrupted_and_resumed(session, config, whole, INT_MAX));
-    int questions = atomic_load(&asked);
-    ck_assert_int_gt(questions, 100 * PLACES);
-    for (int i = 1; i <= PLACES; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "interrupted-%d", i);
-        char *path = unit_path(folder, name);
-        ck_assert(interrupted_and_resumed(session, config, path, questions / PLACES * i));
-        runs_same(whole, path);
-        free(path);
-    }
-    json_decref(config);
-    sw_session_free(session);
-    free(data);
-    free(whole);
-    unit_remove_folder(folder);
-}
-END_TEST
-
 static void add_tests(TCase *tests)
 {
     tcase_add_loop_test(tests, ends_at_the_tile_at_hand, 0, 2);
-    tcase_add_test(tests, a_run_is_the_same);
 }
 
 UNIT_MAIN("interrupts", add_tests)

@@ -4,7 +4,9 @@
 #include "tensor/tape/random.h"
 #include "train/trainer.h"
 
+#include <limits.h>
 #include <math.h>
+#include <stdatomic.h>
 
 static char *folder, *data;
 static struct sw_session *session;
@@ -134,6 +136,69 @@ START_TEST(goes_on_from_a_state)
         ck_assert_int_eq(sw_trainer_seek(t->trainer, 17, NULL), SW_MISUSE);
         ck_assert_int_eq(sw_trainer_seek(t->trainer, step, NULL), SW_OK);
         float *again = at_the_end(t, step, &count);
+        ck_assert_mem_eq(again, whole, count * sizeof(float));
+        free(again);
+        stop(t);
+    }
+    free(whole);
+    free(path);
+}
+END_TEST
+
+static atomic_int asked;
+static int interrupt_at; /* the question that is answered by yes, as all after it are */
+
+static int is_interrupted(void)
+{
+    return atomic_fetch_add(&asked, 1) + 1 >= interrupt_at;
+}
+
+/* Steps until question `at`; the steps that were done. */
+static int64_t interrupted(struct training *t, int at)
+{
+    struct sw_trained_step step;
+    struct sw_error error = {0};
+    int64_t done = 0;
+    int status = SW_OK;
+    atomic_store(&asked, 0);
+    interrupt_at = at;
+    sw_compute_watch(session->compute, is_interrupted);
+    while (status == SW_OK && done < sw_trainer_total_steps(t->trainer)) {
+        status = sw_trainer_step(t->trainer, &step, &error);
+        done += status == SW_OK;
+    }
+    sw_compute_watch(session->compute, NULL);
+    ck_assert_int_eq(status, at == INT_MAX ? SW_OK : SW_INTERRUPTED);
+    ck_assert_str_eq(error.text, at == INT_MAX ? "" : "interrupted");
+    return done;
+}
+
+/* A step that was begun is no step, wherever it is left, with all negatives and with the hardest:
+ * its state is that before it, and it is done again to the same bits. */
+START_TEST(goes_on_from_an_interrupt)
+{
+    enum { PLACES = 40 };
+    static const char *const keys[] = {"mine", NULL};
+    char *path = unit_path(folder, "state.safetensors");
+    struct training *t = start(session, "warmup_epochs=1");
+    ck_assert_int_eq(interrupted(t, INT_MAX), 16);
+    int questions = atomic_load(&asked);
+    ck_assert_int_gt(questions, 100 * PLACES);
+    size_t count;
+    float *whole = numbers_of(t, &count);
+    stop(t);
+    for (int i = 1; i <= PLACES; i++) {
+        char *progress;
+        t = start(session, "warmup_epochs=1");
+        int64_t done = interrupted(t, questions / PLACES * i);
+        ck_assert_int_lt(done, 16);
+        ck_assert_int_eq(sw_trainer_save(t->trainer, path, "", "mine", NULL), SW_OK);
+        stop(t);
+        t = start(session, "warmup_epochs=1");
+        ck_assert_int_eq(sw_trainer_load(t->trainer, path, keys, &progress, NULL), SW_OK);
+        free(progress);
+        ck_assert_int_eq(sw_trainer_seek(t->trainer, done, NULL), SW_OK);
+        float *again = at_the_end(t, done, &count);
         ck_assert_mem_eq(again, whole, count * sizeof(float));
         free(again);
         stop(t);
@@ -330,6 +395,7 @@ static void add_tests(TCase *tests)
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, threads_do_not_matter);
     tcase_add_test(tests, goes_on_from_a_state);
+    tcase_add_test(tests, goes_on_from_an_interrupt);
     tcase_add_test(tests, schedule);
     tcase_add_loop_test(tests, last_batch, 0, sizeof cuts / sizeof *cuts);
     tcase_add_test(tests, captions_of_one_image);

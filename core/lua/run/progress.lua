@@ -1,6 +1,7 @@
 -- progress.lua: how far a run is: the counters and best metrics that its state holds as text.
 local core = require "stepwise.core"
 local json_text = require "stepwise.config.json_text"
+local plain = require("stepwise.util.text").plain
 
 local M = {}
 
@@ -69,7 +70,7 @@ function M.read(text, path, steps_in_epoch)
     fine = fine and math.type(p[name]) == "integer" and p[name] >= -1
   end
   if not fine or p.step < 0 or p.collapse < 0 then
-    core.fail(1, string.format("%s: its progress is malformed: %s", path, text:sub(1, 200)))
+    core.fail(1, string.format("%s: its progress is malformed: %s", path, plain(text:sub(1, 200))))
   elseif p.epoch ~= p.step // steps_in_epoch or p.position ~= p.step % steps_in_epoch
     or p.evaluated > p.step or p.best_step > p.step then
     core.fail(1, string.format("%s: its counters do not fit together: step %d is not step %d of "
