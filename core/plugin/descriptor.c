@@ -85,8 +85,7 @@ static int choice_fits(const struct sw_option *o)
 static int is_reserved(const char *kind, const char *name)
 {
     return strcmp(name, "plugin") == 0 || strcmp(name, "prefix") == 0 ||
-           strcmp(name, "score") == 0 ||
-           (strcmp(name, "weight") == 0 && strcmp(kind, "loss") == 0);
+           strcmp(name, "score") == 0 || (strcmp(name, "weight") == 0 && strcmp(kind, "loss") == 0);
 }
 
 static int check_options(const char *kind, const char *owner, const struct sw_option *options,

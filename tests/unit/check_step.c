@@ -21,8 +21,8 @@ static void begin(void)
     memcpy(before, values, trained * sizeof *before);
     for (int i = 0; i < PU_IMAGES; i++)
         image[i] = i;
-    step = (struct sw_step){
-        .compute = u->compute, .model = u->model, .graph = u->graph, .epoch = 1};
+    step =
+        (struct sw_step){.compute = u->compute, .model = u->model, .graph = u->graph, .epoch = 1};
     error = (struct sw_error){0};
 }
 
