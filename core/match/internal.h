@@ -257,6 +257,8 @@ int sw_pairs_backward(const struct sw_whole_batch *batch, const float *score_gra
                       struct sw_error *error);
 /* S as a tensor of the batch's graph. */
 struct sw_tensor *sw_pairs_scores(struct sw_whole_batch *batch);
+/* The batch whose S was recorded last; NULL: none was. */
+const struct sw_whole_batch *sw_pairs_scored(const struct sw_graph *graph);
 
 /* The failure of the lowest chunk, of all workers; clears them. */
 int sw_workers_failure(struct sw_model *model, struct sw_error *error);
