@@ -183,8 +183,7 @@ struct sw_whole_tile {
     struct sw_state states[MOST_STATES];
     int state_count;
     int stage; /* the one that is running */
-    void (*seen)(void *data, const char *name, int rows, int columns, const float *weights);
-    void *seen_data;
+    struct sw_attention *attention; /* gets what is shown, or NULL */
 };
 
 /* One thread's own. */

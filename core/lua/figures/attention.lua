@@ -1,30 +1,13 @@
 -- attention.lua: where a model looks, for one image and one sentence: weights, pictures, a table.
 --
---   local found = attention.explain(session, { checkpoint =, data =, split =, images =, vocab =,
---     precaps =, image = number or name, caption = 0 .. q - 1 or text = "a sentence" })
+--   local found = session:explain { .. }
 --   attention.draw(found, { pictures = DIR, format = "svg", output = "attention.svg" })
 --   attention.draw_matrix(found, { format = "svg", output = "matrix.svg" })
 --   attention.tsv(found)
-local core = require "stepwise.core"
 local panels = require "stepwise.figures.panels"
 local text = require "stepwise.util.text"
 
 local M = {}
-
--- {image =, id =, caption =, text =, words = {..}, unknown = {..}, regions = k,
---  boxes = {{x1, y1, x2, y2} or false ..} or nil, score =,
---  maps = {{name =, kind =, rows =, columns =, weights = {{..}..}}..}, warnings = {..}}:
--- see core/train/explain.h; what is not there is nil. Raises an error.
-function M.explain(session, request)
-  local found = session:explain(request)
-  for _, key in ipairs { "id", "caption", "text", "boxes" } do
-    if found[key] == core.json_null then found[key] = nil end
-  end
-  for i, box in ipairs(found.boxes or {}) do
-    if box == core.json_null then found.boxes[i] = false end
-  end
-  return found
-end
 
 -- ---- the table ---------------------------------------------------------------------------------
 
