@@ -167,8 +167,8 @@ static int coverage(lua_State *L)
 
 /* ---- sentences ------------------------------------------------------------------------------- */
 
-/* query:marks(): the ids of <start>, <end> and <unk> */
-static int marks(lua_State *L)
+/* query:special_ids(): those of <start>, <end> and <unk> */
+static int special_ids(lua_State *L)
 {
     const struct sw_vocabulary *vocabulary = &query_at(L, 1)->vocabulary;
     lua_pushinteger(L, vocabulary->start);
@@ -351,7 +351,7 @@ void sw_lua_open_query(lua_State *L)
                                        {"boxes", boxes},
                                        {"warnings", warnings},
                                        {"coverage", coverage},
-                                       {"marks", marks},
+                                       {"special_ids", special_ids},
                                        {"id", id},
                                        {"word", word},
                                        {"ids", ids},

@@ -22,9 +22,9 @@ local function place(found, region)
   return string.format("%.9g\t%.9g\t%.9g\t%.9g", table.unpack(box, 1, 4))
 end
 
--- One row per weight: the map, what looks (a word, a region, or one vector, which has no number), at
--- what (a word or a region), the region's box in pixels. Numbers of words and regions begin at 0;
--- word 0 is <start>.
+-- One row per weight: the map, what looks (a word, a region, or one vector, which has no number),
+-- at what (a word or a region), the region's box in pixels. Numbers of words and regions begin at
+-- 0; word 0 is <start>.
 function M.tsv(found)
   local rows = { "name\tkind\tword_index\tword\tregion\tx1\ty1\tx2\ty2\tweight\n" }
   for _, map in ipairs(found.maps) do

@@ -74,7 +74,7 @@ local MOST_WORDS <const> = 1000
 -- Each is {ids = {..}, words = {..}, unknown = {words that count as <unk>, each once}}, all with
 -- <start> and <end>. A word that the vocabulary lacks stays as it was written.
 local function sentence_of_words(query, list)
-  local start, finish, unk = query:marks()
+  local start, finish, unk = query:special_ids()
   local ids, words, unknown, seen = { start }, { query:word(start) }, core.json_array {}, {}
   for i, word in ipairs(list) do
     local id = query:id(word)
