@@ -161,7 +161,10 @@ static int coverage(lua_State *L)
         return sw_lua_raise(L, &error);
     struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
     box->value = sw_coverage_json(&found);
+    if (!box->value)
+        return sw_lua_fail(L, SW_FAILED, "out of memory for a coverage");
     sw_lua_push_json(L, box->value);
+    sw_lua_box_empty(box);
     return 1;
 }
 
