@@ -175,14 +175,14 @@ struct sw_whole_tile {
     struct sw_tile shown;
     const struct sw_whole_batch *batch;
     struct sw_worker *worker;
-    struct sw_image_block *block;                 /* NULL: gathered */
+    struct sw_image_block *block;           /* NULL: gathered */
     int pairs;                              /* lanes in use */
     int image[SW_LANES], caption[SW_LANES]; /* -1: no pair in this lane */
     struct sw_tensor *leaf[MOST_INPUTS];    /* made when first asked for */
     struct sw_vectors *fragments[2];
     struct sw_state states[MOST_STATES];
     int state_count;
-    int stage; /* the one that is running */
+    int stage;                      /* the one that is running */
     struct sw_attention *attention; /* gets what is shown, or NULL */
 };
 
@@ -196,7 +196,8 @@ struct sw_worker {
 
 /* Begins a tile on the worker's graph (reset; recording when asked). */
 void sw_tile_of_block(struct sw_whole_tile *tile, const struct sw_whole_batch *batch,
-                      struct sw_worker *worker, struct sw_image_block *block, int caption, int record);
+                      struct sw_worker *worker, struct sw_image_block *block, int caption,
+                      int record);
 void sw_tile_of_pairs(struct sw_whole_tile *tile, const struct sw_whole_batch *batch,
                       struct sw_worker *worker, const int *images, const int *captions, int pairs);
 

@@ -51,8 +51,8 @@ static struct sw_metrics evaluated(const char *const *models, int count, size_t 
 {
     struct sw_metrics metrics;
     struct sw_error error = {0};
-    ck_assert_msg(configs_evaluate(session, models, count, data, "dev", images, NULL, options, &metrics,
-                                   NULL, &error) == SW_OK,
+    ck_assert_msg(configs_evaluate(session, models, count, data, "dev", images, NULL, options,
+                                   &metrics, NULL, &error) == SW_OK,
                   "%s", error.text);
     return metrics;
 }
@@ -104,7 +104,8 @@ START_TEST(the_same_numbers_everywhere)
     same_metrics(&metrics, &again);
     /* The test numbers of the run are those of the best model, not of the last. */
     ck_assert_int_eq(
-        configs_evaluate(session, models, 1, data, "test", 0, NULL, NULL, &again, NULL, NULL), SW_OK);
+        configs_evaluate(session, models, 1, data, "test", 0, NULL, NULL, &again, NULL, NULL),
+        SW_OK);
     same_as_kept(&again, "test");
     /* The mean of a model and itself is that model. */
     again = evaluated(models, 2, 0, NULL);
@@ -132,8 +133,8 @@ START_TEST(mean_of_two)
     struct sw_metrics metrics;
     float *S[3];
     for (int i = 0; i < 3; i++) {
-        ck_assert_int_eq(configs_evaluate(session, models + (i == 1), i == 2 ? 2 : 1, data, "dev", 0,
-                                          vocab, &options, &metrics, NULL, NULL),
+        ck_assert_int_eq(configs_evaluate(session, models + (i == 1), i == 2 ? 2 : 1, data, "dev",
+                                          0, vocab, &options, &metrics, NULL, NULL),
                          SW_OK);
         S[i] = read_sims(10, 50);
     }

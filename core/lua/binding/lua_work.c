@@ -190,10 +190,8 @@ static int gradients(lua_State *L)
 
 void sw_lua_open_work(lua_State *L)
 {
-    static const luaL_Reg of_session[] = {{"needs_glove", needs_glove},
-                                          {"try", try},
-                                          {"gradients", gradients},
-                                          {NULL, NULL}};
+    static const luaL_Reg of_session[] = {
+        {"needs_glove", needs_glove}, {"try", try}, {"gradients", gradients}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"checkpoint_text", checkpoint_text},
                                          {"model_of", model_of},
                                          {"model_of_checkpoint", model_of_checkpoint},

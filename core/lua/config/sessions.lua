@@ -202,10 +202,9 @@ core.extend_session {
     return query.find(session, configured(session, request))
   end,
 
-  -- Of the loss at margin 0.2, whatever the run was trained with: comparisons rely on it.
   gradients = function(session, request)
     request = configured(session, request)
-    request.config:override("margin=0.2")
+    request.config:override("margin=0.2") -- whatever it was trained with: comparisons rely on it
     return raw_gradients(session, request)
   end,
 
