@@ -179,9 +179,10 @@ check_LTLIBRARIES += tests/bad/crashes.la
 tests_bad_crashes_la_LDFLAGS = $(test_module_ldflags)
 tests_bad_crashes_la_CPPFLAGS = $(plugin_cppflags)
 # stepwise explain and stepwise search
-unit_programs += tests/unit/check_explain
-tests_unit_check_explain_SOURCES = tests/unit/check_explain.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
-script_tests += tests/lua/check_explain.lua
+unit_programs += tests/unit/check_query
+tests_unit_check_query_SOURCES = tests/unit/check_query.c tests/unit/runs.h tests/unit/configs.h \
+	tests/unit/pairs_unit.h tests/unit/unit.h
+script_tests += tests/lua/check_explain.lua tests/lua/check_query.lua
 script_tests += tests/cli/explain.sh
 test_data += tests/cli/explain.py
 # The report, as markup and in a browser.

@@ -2,7 +2,7 @@
 lua_sources += \
 	core/lua/binding/binding.h core/lua/binding/lua_arrays.c core/lua/binding/lua_bench.c \
 	core/lua/binding/lua_claim.c core/lua/binding/lua_class.c core/lua/binding/lua_data.c \
-	core/lua/binding/lua_doctor.c core/lua/binding/lua_error.c core/lua/binding/lua_explain.c \
+	core/lua/binding/lua_doctor.c core/lua/binding/lua_error.c core/lua/binding/lua_query.c \
 	core/lua/binding/lua_files.c core/lua/binding/lua_json.c core/lua/binding/lua_limit.c \
 	core/lua/binding/lua_locale.c core/lua/binding/lua_modules.c \
 	core/lua/binding/lua_plugins.c core/lua/binding/lua_process.c \
@@ -35,7 +35,7 @@ lua_modules += \
 	core/lua/sweep/reuse.lua core/lua/sweep/slurm.lua core/lua/sweep/sweep.lua
 # what runs found
 lua_modules += \
-	core/lua/results/compare.lua core/lua/results/coverage.lua core/lua/results/layout.lua \
+	core/lua/results/compare.lua core/lua/results/coverage.lua core/lua/results/layout.lua core/lua/results/query.lua \
 	core/lua/results/results.lua core/lua/results/statistics.lua core/lua/results/summary.lua \
 	core/lua/results/test_sets.lua core/lua/results/timings.lua
 # one run: what is due, and its files
@@ -47,7 +47,7 @@ lua_modules += \
 	core/lua/figures/attention.lua core/lua/figures/curves.lua core/lua/figures/draw.lua \
 	core/lua/figures/figures.lua core/lua/figures/fonts.lua core/lua/figures/gallery.lua \
 	core/lua/figures/gnuplot.lua core/lua/figures/matrices.lua core/lua/figures/mixtures.lua \
-	core/lua/figures/panels.lua core/lua/figures/pictures.lua core/lua/figures/regions.lua \
+	core/lua/figures/pictures.lua core/lua/figures/regions.lua \
 	core/lua/figures/svg.lua
 # stepwise report
 lua_modules += \

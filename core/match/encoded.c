@@ -209,9 +209,7 @@ int sw_score_block(struct sw_model *model, const struct sw_encoded *images,
 
 int sw_show_pair(struct sw_model *model, const struct sw_encoded *images,
                  const struct sw_encoded *captions, int image, int caption,
-                 void (*seen)(void *data, const char *name, int rows, int columns,
-                              const float *weights),
-                 void *data, struct sw_error *error)
+                 struct sw_attention *out, struct sw_error *error)
 {
     if (image < 0 || image >= images->groups || caption < 0 || caption >= captions->groups)
         return sw_fail(error, SW_FAILED,
@@ -227,8 +225,8 @@ int sw_show_pair(struct sw_model *model, const struct sw_encoded *images,
     struct sw_whole_tile tile;
     int in_block = image - first, zero = 0;
     sw_tile_of_pairs(&tile, batch, &model->workers[0], &in_block, &zero, 1);
-    tile.seen = seen;
-    tile.seen_data = data;
+    out->count = 0;
+    tile.attention = out;
     sw_tile_score(&tile);
     struct sw_graph *graph = model->workers[0].graph;
     return sw_graph_error(graph)->status == SW_OK ? SW_OK : sw_graph_failure(graph, error);

@@ -182,9 +182,8 @@ struct sw_whole_tile {
     struct sw_vectors *fragments[2];
     struct sw_state states[MOST_STATES];
     int state_count;
-    int stage; /* the one that is running */
-    void (*seen)(void *data, const char *name, int rows, int columns, const float *weights);
-    void *seen_data;
+    int stage;                      /* the one that is running */
+    struct sw_attention *attention; /* gets what is shown, or NULL */
 };
 
 /* One thread's own. */
@@ -258,6 +257,8 @@ int sw_pairs_backward(const struct sw_whole_batch *batch, const float *score_gra
                       struct sw_error *error);
 /* S as a tensor of the batch's graph. */
 struct sw_tensor *sw_pairs_scores(struct sw_whole_batch *batch);
+/* The batch whose S was recorded last; NULL: none was. */
+const struct sw_whole_batch *sw_pairs_scored(const struct sw_graph *graph);
 
 /* The failure of the lowest chunk, of all workers; clears them. */
 int sw_workers_failure(struct sw_model *model, struct sw_error *error);

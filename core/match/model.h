@@ -180,12 +180,21 @@ int sw_score_rectangle(struct sw_model *model, const struct sw_encoded *images,
                        int first_caption, int caption_count, float *out, size_t stride,
                        const struct sw_pair_options *options, struct sw_error *error);
 
-/* Attention weights that the stages show (sw_host.show) for one pair: calls seen() for each name
- * with weights (rows, columns), row-major. */
+/* Weights that the stages show (sw_host.show) for one pair, in the order of the stages. Names and
+ * weights stay until the model computes again. */
+enum { SW_MOST_SHOWN = 64 };
+struct sw_shown {
+    const char *name;
+    enum sw_axis row_axis, column_axis;
+    int rows, columns;
+    const float *weights; /* (rows, columns) */
+};
+struct sw_attention {
+    struct sw_shown list[SW_MOST_SHOWN];
+    int count;
+};
 int sw_show_pair(struct sw_model *model, const struct sw_encoded *images,
                  const struct sw_encoded *captions, int image, int caption,
-                 void (*seen)(void *data, const char *name, int rows, int columns,
-                              const float *weights),
-                 void *data, struct sw_error *error);
+                 struct sw_attention *out, struct sw_error *error);
 
 #endif

@@ -133,6 +133,17 @@ static void scores_backward(const struct sw_call *call)
     sw_pairs_backward(batch, call->out->grad, sw_graph_error(batch->shown.graph));
 }
 
+static const struct sw_op scores = {
+    .name = "pair_scores",
+    .shapes = "inputs of the tiles->(I,C)",
+    .doc = "S of every image with every caption, eq. 16",
+    .least_inputs = 1,
+    .most_inputs = 2 * MOST_INPUTS,
+    .shape = scores_shape,
+    .forward = scores_forward,
+    .backward = scores_backward,
+};
+
 /* The same numbers and gradient without the rows that only fill up a block. */
 static struct sw_tensor *first_rows(struct sw_graph *graph, struct sw_tensor *x, int rows)
 {
@@ -144,14 +155,6 @@ static struct sw_tensor *first_rows(struct sw_graph *graph, struct sw_tensor *x,
 
 struct sw_tensor *sw_pairs_scores(struct sw_whole_batch *batch)
 {
-    static const struct sw_op scores = {.name = "pair_scores",
-                                        .shapes = "inputs of the tiles->(I,C)",
-                                        .doc = "S of every image with every caption, eq. 16",
-                                        .least_inputs = 1,
-                                        .most_inputs = 2 * MOST_INPUTS,
-                                        .shape = scores_shape,
-                                        .forward = scores_forward,
-                                        .backward = scores_backward};
     struct sw_tensor *in[2 * MOST_INPUTS], *total = NULL;
     struct sw_args args = {.p = batch};
     int inputs = 0;
@@ -174,4 +177,15 @@ struct sw_tensor *sw_pairs_scores(struct sw_whole_batch *batch)
     }
     sw_batch_observed(batch);
     return total;
+}
+
+const struct sw_whole_batch *sw_pairs_scored(const struct sw_graph *graph)
+{
+    const void *at = NULL;
+    const struct sw_op *op;
+    const struct sw_call *call;
+    while (sw_graph_before(graph, &at, &op, &call))
+        if (op == &scores)
+            return batch_of(call);
+    return NULL;
 }

@@ -2,7 +2,6 @@
 #include "match/products.h"
 
 #include "match/internal.h"
-#include "tensor/ops/gru_plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,16 +9,26 @@
 /* Rows of one product of a mix: its result stays in cache. */
 enum { MIX_ROWS = 512 };
 
+/* Of products that do not name their part; the order in which parts are listed, other names last.
+ */
+static const char *const parts[] = {"image layer",      "text layer", "region projections",
+                                    "word projections", "gru inputs", "gru steps"};
+enum { IMAGE_LAYER, REGION_PROJECTIONS = 2, PARTS = sizeof parts / sizeof *parts };
+
+/* What `add` of the base reads beside the product itself. */
 struct listing {
-    struct sw_model *model;
+    struct sw_product_list base;
     const struct sw_graph *graph;
     const struct sw_whole_batch *batch;
-    int regions, words; /* rows that are no padding */
+    const struct sw_call *call; /* whose products are added */
+    const struct sw_whole_tile *tile;
+    int rows[2]; /* of regions, of words: without padding */
+    int part;    /* the one of `parts` that is listed; PARTS: those that are not there */
     struct sw_products *out;
     struct sw_error *error;
 };
 
-static void add(struct listing *l, struct sw_product product)
+static void append(struct listing *l, struct sw_product product)
 {
     struct sw_products *out = l->out;
     if (product.M < 1 || product.N < 1 || product.K < 1 || l->error->status != SW_OK)
@@ -37,172 +46,53 @@ static void add(struct listing *l, struct sw_product product)
     out->list[out->count++] = product;
 }
 
-static int all_counts(const struct sw_fragments *fragments)
-{
-    int sum = 0;
-    for (int g = 0; g < fragments->groups; g++)
-        sum += fragments->count[g];
-    return sum;
-}
+/* ---- the batch's tape ------------------------------------------------------------------------ */
 
-/* ---- the tape -------------------------------------------------------------------------------- */
-
-static const struct sw_call *last_call(const struct sw_graph *graph, const char *name)
+/* 1 when x is `from`, or was made of it row by row: an operation's rows are its first input's. */
+static int is_made_of(const struct listing *l, const struct sw_tensor *x,
+                      const struct sw_tensor *from)
 {
     const void *at = NULL;
     const struct sw_op *op;
     const struct sw_call *call;
-    while (sw_graph_before(graph, &at, &op, &call))
-        if (strcmp(op->name, name) == 0)
-            return call;
-    return NULL;
+    while (x != from && sw_graph_before(l->graph, &at, &op, &call))
+        if (call->out == x)
+            x = call->in[0];
+    return x == from;
 }
 
-static const char *const linear_parts[] = {"image layer", "region projections", "word projections"};
-enum { IMAGE_LAYER, REGION_PROJECTIONS, WORD_PROJECTIONS, LINEAR_PARTS };
-
-/* The layer whose x takes no gradient stands at the images' features. */
-static int linear_part(const struct listing *l, const struct sw_tensor *x)
+static int part_of(const char *name)
 {
-    if (!x->grad)
-        return IMAGE_LAYER;
-    return x->dim[0] == l->batch->words.rows ? WORD_PROJECTIONS : REGION_PROJECTIONS;
+    int part = 0;
+    while (part < PARTS && strcmp(parts[part], name) != 0)
+        part++;
+    return part;
 }
 
-/* out = x w^T + b */
-static void list_linear(struct listing *l, const struct sw_call *call, int part)
+static void add_of_call(struct sw_product_list *base, struct sw_product product)
 {
-    const struct sw_tensor *x = call->in[0], *w = call->in[1];
-    int of_words = part == WORD_PROJECTIONS, rows = of_words ? l->words : l->regions;
-    int F = x->dim[1], D = w->dim[0];
-    struct sw_product product = {.part = linear_parts[part],
-                                 .per = of_words ? SW_PER_WORD : SW_PER_REGION,
-                                 .transpose_b = 1,
-                                 .M = rows,
-                                 .N = D,
-                                 .K = F};
-    add(l, product);
-    product.backward = 1;
-    product.transpose_b = 0;
-    product.N = F;
-    product.K = D;
-    if (x->grad)
-        add(l, product);
-    product.transpose_a = 1;
-    product.M = D;
-    product.K = rows;
-    if (w->grad)
-        add(l, product);
-}
-
-/* out = x w */
-static void list_linear_back(struct listing *l, const struct sw_call *call, int part)
-{
-    const struct sw_tensor *x = call->in[0], *w = call->in[1];
-    int of_words = part == WORD_PROJECTIONS, rows = of_words ? l->words : l->regions;
-    int D = w->dim[0], F = w->dim[1];
-    struct sw_product product = {.part = linear_parts[part],
-                                 .per = of_words ? SW_PER_WORD : SW_PER_REGION,
-                                 .M = rows,
-                                 .N = F,
-                                 .K = D};
-    add(l, product);
-    product.backward = 1;
-    product.transpose_b = 1;
-    product.N = D;
-    product.K = F;
-    if (x->grad)
-        add(l, product);
-    product.transpose_a = 1;
-    product.transpose_b = 0;
-    product.M = D;
-    product.N = F;
-    product.K = rows;
-    if (w->grad)
-        add(l, product);
-}
-
-static void list_linears(struct listing *l, int part)
-{
-    const void *at = NULL;
-    const struct sw_op *op;
-    const struct sw_call *call;
-    while (sw_graph_before(l->graph, &at, &op, &call))
-        if (strcmp(op->name, "linear") == 0 && call->in[1]->dim[0] > 1 &&
-            linear_part(l, call->in[0]) == part)
-            list_linear(l, call, part);
-        else if (strcmp(op->name, "linear_back") == 0 && linear_part(l, call->in[0]) == part)
-            list_linear_back(l, call, part);
-}
-
-/* Columns of a row of word vectors that a gradient is wanted for: those of the trained tables. */
-static int trained_columns(const struct sw_graph *graph, const struct sw_tensor *x)
-{
-    const void *at = NULL;
-    const struct sw_op *op;
-    const struct sw_call *call;
-    if (!x->grad)
-        return 0;
-    while (sw_graph_before(graph, &at, &op, &call))
-        if (call->out == x && strcmp(op->name, "concat") == 0)
-            return trained_columns(graph, call->in[0]) + trained_columns(graph, call->in[1]);
-    return x->dim[1];
-}
-
-static void list_gru_inputs(struct listing *l, const struct sw_call *call)
-{
-    const struct sw_gru *gru = call->saved;
-    int D3 = 3 * gru->dim, W = gru->width, trained = trained_columns(l->graph, call->in[0]);
-    struct sw_product base = {.part = "gru inputs", .per = SW_PER_WORD};
-    for (int side = 0; side < SW_GRU_SIDES; side++) {
-        struct sw_product forward = base, weight = base, input = base;
-        forward.transpose_b = 1;
-        forward.M = l->words;
-        forward.N = D3;
-        forward.K = W;
-        add(l, forward);
-        weight.backward = weight.transpose_a = 1;
-        weight.M = D3;
-        weight.N = W;
-        weight.K = l->words;
-        add(l, weight);
-        input.backward = 1;
-        input.M = l->words;
-        input.N = trained;
-        input.K = D3;
-        add(l, input);
+    struct listing *l = (struct listing *)base;
+    const struct sw_tensor *x = l->call->in[0], *words = l->batch->shown.words;
+    int of_words = is_made_of(l, x, words), projects = of_words;
+    projects |= is_made_of(l, x, l->batch->shown.regions);
+    of_words |= is_made_of(l, words, l->call->out);
+    if (!product.part) {
+        product.part = parts[(projects ? REGION_PROJECTIONS : IMAGE_LAYER) + of_words];
+        *(product.transpose_a ? &product.K : &product.M) = l->rows[of_words];
     }
+    product.per = of_words ? SW_PER_WORD : SW_PER_REGION;
+    if (part_of(product.part) == l->part)
+        append(l, product);
 }
 
-/* Both directions of one turn: C (M,N) of an inner width K. */
-static void add_sides(struct listing *l, int turn, int backward, int transpose_a, int M, int N,
-                      int K)
+static void list_calls(struct listing *l)
 {
-    for (int side = 0; side < SW_GRU_SIDES; side++)
-        add(l, (struct sw_product){.part = "gru steps",
-                                   .per = SW_PER_WORD,
-                                   .backward = backward,
-                                   .turn = turn,
-                                   .transpose_a = transpose_a,
-                                   .transpose_b = !backward,
-                                   .M = M,
-                                   .N = N,
-                                   .K = K});
-}
-
-/* No step starts from the state before the first: it is zero. */
-static void list_gru_steps(struct listing *l, const struct sw_call *call)
-{
-    const struct sw_gru *gru = call->saved;
-    int D = gru->dim, turn = 0;
-    for (int p = 0; p < gru->parts; p++) {
-        const struct sw_gru_part *part = &gru->part[p];
-        for (int t = 1; t < part->steps; t++)
-            add_sides(l, turn++, 0, 0, part->running[t], 3 * D, D);
-        for (int t = part->steps - 1; t > 0; t--)
-            add_sides(l, turn++, 1, 0, part->running[t], D, 3 * D);
-        add_sides(l, turn++, 1, 1, 3 * D, D, part->rows - part->running[0]);
-    }
+    const void *at = NULL;
+    const struct sw_op *op;
+    l->base.add = add_of_call;
+    while (sw_graph_before(l->graph, &at, &op, &l->call))
+        if (op->products)
+            op->products(l->call, &l->base);
 }
 
 /* ---- pairs ----------------------------------------------------------------------------------- */
@@ -211,12 +101,12 @@ static void list_pair_products(struct listing *l)
 {
     for (int h = 0; h < l->batch->input_count; h++)
         if (l->batch->inputs[h].kind == SW_IN_PRODUCT)
-            add(l, (struct sw_product){.part = "pair products",
-                                       .per = SW_PER_PAIR,
-                                       .transpose_b = 1,
-                                       .M = l->words,
-                                       .N = l->regions,
-                                       .K = l->batch->inputs[h].x->dim[1]});
+            append(l, (struct sw_product){.part = "pair products",
+                                          .per = SW_PER_PAIR,
+                                          .transpose_b = 1,
+                                          .M = l->rows[SW_WORDS],
+                                          .N = l->rows[SW_REGIONS],
+                                          .K = l->batch->inputs[h].x->dim[1]});
 }
 
 /* One mix of every pair: the rows of all pairs of a caption (an image) lie together, since they mix
@@ -224,21 +114,29 @@ static void list_pair_products(struct listing *l)
 static void list_mix(struct listing *l, enum sw_side over, int width)
 {
     const struct sw_fragments *mixed = sw_fragments_of(l->batch, over);
-    int rows = over == SW_WORDS ? l->regions : l->words;
+    int rows = l->rows[over == SW_WORDS ? SW_REGIONS : SW_WORDS];
     int blocks = (rows + MIX_ROWS - 1) / MIX_ROWS;
     for (int g = 0; g < mixed->groups; g++)
         for (int b = 0; b < blocks; b++)
-            add(l, (struct sw_product){.part = "pair mixes",
-                                       .per = SW_PER_PAIR,
-                                       .M = rows / blocks + (b < rows % blocks),
-                                       .N = width,
-                                       .K = mixed->count[g]});
+            append(l, (struct sw_product){.part = "pair mixes",
+                                          .per = SW_PER_PAIR,
+                                          .M = rows / blocks + (b < rows % blocks),
+                                          .N = width,
+                                          .K = mixed->count[g]});
+}
+
+/* Of a call on one pair: vectors that other pairs mix, too, are an input of the tile. */
+static void add_of_pair(struct sw_product_list *base, struct sw_product product)
+{
+    struct listing *l = (struct listing *)base;
+    for (int h = 0; h < l->batch->input_count; h++)
+        if (l->tile->leaf[h] && l->call->in[1] == l->tile->leaf[h])
+            list_mix(l, l->batch->inputs[h].side, product.N);
 }
 
 /* Which mixes a pair needs is up to the stages: one pair is scored to see them. */
-static void list_mixes(struct listing *l)
+static void list_mixes(struct listing *l, struct sw_worker *worker)
 {
-    struct sw_worker *worker = &l->model->workers[0];
     struct sw_whole_tile tile;
     int first = 0;
     sw_tile_of_pairs(&tile, l->batch, worker, &first, &first, 1);
@@ -246,34 +144,39 @@ static void list_mixes(struct listing *l)
     const struct sw_error *failed = sw_graph_error(worker->graph);
     if (failed->status != SW_OK)
         sw_fail(l->error, failed->status, "%s", failed->text);
+    l->tile = &tile;
     const void *at = NULL;
     const struct sw_op *op;
-    const struct sw_call *call;
-    while (sw_graph_before(worker->graph, &at, &op, &call))
-        for (int h = 0; h < l->batch->input_count; h++)
-            if (strcmp(op->name, "mix") == 0 && call->in[1] == tile.leaf[h] &&
-                call->in[0]->dim[0] > 1)
-                list_mix(l, l->batch->inputs[h].side, call->in[1]->dim[2]);
+    l->base.add = add_of_pair;
+    while (sw_graph_before(worker->graph, &at, &op, &l->call))
+        if (op->products && l->call->inputs > 1)
+            op->products(l->call, &l->base);
+}
+
+static int all_counts(const struct sw_fragments *fragments)
+{
+    int sum = 0;
+    for (int g = 0; g < fragments->groups; g++)
+        sum += fragments->count[g];
+    return sum;
 }
 
 int sw_products_of(struct sw_model *model, const struct sw_graph *graph, struct sw_products *out,
                    struct sw_error *error)
 {
     struct sw_error own = {.status = SW_OK};
-    const struct sw_call *scores = last_call(graph, "pair_scores");
-    const struct sw_call *gru = last_call(graph, "bigru");
-    if (!scores || !gru)
+    const struct sw_whole_batch *batch = sw_pairs_scored(graph);
+    if (!batch)
         return sw_fail(error, SW_FAILED, "expected a recorded step to list its products");
-    struct listing l = {
-        .model = model, .graph = graph, .batch = scores->args->p, .out = out, .error = &own};
-    l.regions = all_counts(&l.batch->regions);
-    l.words = all_counts(&l.batch->words);
-    for (int part = 0; part < LINEAR_PARTS; part++)
-        list_linears(&l, part);
-    list_gru_inputs(&l, gru);
-    list_gru_steps(&l, gru);
+    struct listing l = {.graph = graph,
+                        .batch = batch,
+                        .rows = {all_counts(&batch->regions), all_counts(&batch->words)},
+                        .out = out,
+                        .error = &own};
+    for (l.part = 0; l.part <= PARTS; l.part++)
+        list_calls(&l);
     list_pair_products(&l);
-    list_mixes(&l);
+    list_mixes(&l, &model->workers[0]);
     return own.status == SW_OK ? SW_OK : sw_fail(error, own.status, "%s", own.text);
 }
 

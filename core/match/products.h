@@ -1,25 +1,13 @@
-/* products.h -- the matrix products that a step cannot do without, read off its tape.
+/* products.h -- the matrix products that a step cannot do without.
  *
- * Every "linear" (image layer, projections, maps), the bi-GRU's inputs and steps, all pairs'
- * products, and the mixes of explicit vectors, each forward and, where a gradient is asked for,
- * backward. Left out: products with one column (gates, pooling), Gram matrices within a group, and
- * all that the few pairs with a gradient need. Padding rows do not count. */
+ * What the operations on its tape add (sw_op.products), all pairs' products, and what stages do for
+ * every pair with explicit vectors. Left out: Gram matrices within a group, and all that the few
+ * pairs with a gradient need. Padding rows do not count. Products of one part ("image layer",
+ * "gru steps", ..) lie together. */
 #ifndef SW_MATCH_PRODUCTS_H
 #define SW_MATCH_PRODUCTS_H
 
 #include "match/model.h"
-
-/* What the cost of a part grows with. */
-enum sw_product_per { SW_PER_REGION, SW_PER_WORD, SW_PER_PAIR };
-
-/* C (M,N) = op(A) op(B), op(A) (M,K). */
-struct sw_product {
-    const char *part; /* "image layer", "gru steps", ..: those of a part lie together */
-    enum sw_product_per per;
-    int backward;
-    int turn; /* those of one turn may run side by side; a part's turns follow each other */
-    int transpose_a, transpose_b, M, N, K;
-};
 
 struct sw_products {
     struct sw_product *list;

@@ -51,7 +51,7 @@ static void begin(struct sw_whole_tile *tile, const struct sw_whole_batch *batch
     memset(tile->leaf, 0, sizeof tile->leaf);
     memset(tile->fragments, 0, sizeof tile->fragments);
     tile->state_count = 0;
-    tile->seen = NULL;
+    tile->attention = NULL;
     sw_graph_reset(worker->graph, record);
     tile->shown = (struct sw_tile){.host = batch->shown.host,
                                    .graph = worker->graph,
@@ -342,25 +342,36 @@ void sw_tile_observe(struct sw_tile *shown, struct sw_observed observed, struct 
                 sw_tensor_count(x));
 }
 
-void sw_tile_show(struct sw_tile *shown, const char *name, enum sw_axis row_axis,
-                  enum sw_axis column_axis, struct sw_tensor *weights)
+static int length_of(const struct sw_tile *tile, enum sw_axis axis)
+{
+    return axis == SW_AXIS_REGIONS ? tile->k : axis == SW_AXIS_WORDS ? tile->n : 1;
+}
+
+void sw_tile_show(struct sw_tile *shown, const char *name, enum sw_axis rows, enum sw_axis columns,
+                  struct sw_tensor *weights)
 {
     struct sw_whole_tile *tile = (struct sw_whole_tile *)shown;
-    (void)row_axis, (void)column_axis;
-    if (!tile->seen || !name || !weights || weights->ndim != 3)
+    struct sw_attention *out = tile->attention;
+    struct sw_error *error = sw_graph_error(shown->graph);
+    if (!out || !name || !weights)
         return;
+    int R = length_of(shown, rows), K = length_of(shown, columns);
+    if (weights->ndim != 3 || weights->dim[0] != R || weights->dim[1] != K || weights->dim[2] != L)
+        sw_fail(error, SW_FAILED, "shows '%s': expected weights of shape (%d,%d,%d) for its axes",
+                name, R, K, L);
+    else if (out->count == SW_MOST_SHOWN)
+        sw_fail(error, SW_FAILED, "shows '%s': expected at most %d weights of all stages", name,
+                SW_MOST_SHOWN);
     const char *prefix = tile->batch->model->plan->stages[tile->stage].prefix;
     size_t length = strlen(prefix) + strlen(name) + 2;
     char *whole = sw_graph_scratch(shown->graph, length);
-    if (!whole)
+    float *lane = sw_graph_scratch(shown->graph, sizeof(float) * (size_t)R * (size_t)K);
+    if (!whole || !lane)
         return;
     snprintf(whole, length, "%s.%s", prefix, name);
-    int rows = weights->dim[0], columns = weights->dim[1];
-    float *lane = sw_graph_scratch(shown->graph, sizeof(float) * (size_t)rows * columns);
-    for (int i = 0; lane && i < rows * columns; i++)
+    for (int i = 0; i < R * K; i++)
         lane[i] = weights->data[(size_t)i * L];
-    if (lane)
-        tile->seen(tile->seen_data, whole, rows, columns, lane);
+    out->list[out->count++] = (struct sw_shown){whole, rows, columns, R, K, lane};
 }
 
 struct sw_tensor *sw_tile_mean_weights(struct sw_tile *shown, enum sw_side side)

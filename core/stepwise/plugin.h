@@ -101,6 +101,22 @@ struct sw_sample {
     struct sw_args args;
 };
 
+/* What the cost of a product grows with. */
+enum sw_product_per { SW_PER_REGION, SW_PER_WORD, SW_PER_PAIR };
+
+/* A matrix product: C (M,N) = op(A) op(B), op(A) (M,K). */
+struct sw_product {
+    const char *part; /* its kind, as "gru steps"; NULL: rows of the first input times weights */
+    enum sw_product_per per; /* filled in by the host */
+    int backward;
+    int turn; /* those of one turn may run side by side; a part's turns follow each other */
+    int transpose_a, transpose_b, M, N, K;
+};
+
+struct sw_product_list {
+    void (*add)(struct sw_product_list *, struct sw_product);
+};
+
 struct sw_op {
     const char *name;
     const char *shapes; /* for people, as "(R,K,L),(K,K,L)->(1,R,L)" */
@@ -113,6 +129,11 @@ struct sw_op {
     void (*backward)(const struct sw_call *call); /* optional: adds to in[]->grad where not NULL */
     const struct sw_sample *samples;
     int sample_count;
+    /* Optional: adds the matrix products that a call cannot do without, forward and, where an input
+     * takes a gradient, backward; of lane tensors those of one pair. `stepwise bench` measures
+     * against them. A product with a single row or column of weights does not count, nor does one
+     * with a 0 among its sizes. */
+    void (*products)(const struct sw_call *call, struct sw_product_list *out);
 };
 
 /* ---- options --------------------------------------------------------------------------------- */

@@ -3,10 +3,6 @@
 
 #include "data/dataset.h"
 #include "data/npy.h"
-#include "data/vocabulary.h"
-#include "train/checkpoint.h"
-#include "train/duplicates.h"
-#include "train/gather.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -15,7 +11,7 @@
 /* Images are read and encoded in parts of PART, captions of CHUNK; pairs are scored and ranked in
  * chunks of images. What is held: all encoded fragments, a chunk's rows of S, and of each chunk the
  * scores with its own images' captions. */
-enum { PART = 64, CHUNK = 512 };
+enum { PART = SW_SPLIT_IMAGES, CHUNK = SW_SPLIT_CAPTIONS };
 
 struct evaluation {
     const struct sw_session *session;
@@ -48,13 +44,11 @@ static int check_views(struct evaluation *e, struct sw_error *error)
                            first->images, data->images);
         if (data->features != (size_t)features)
             return sw_fail(error, SW_FAILED,
-                           "%s: expected %d features a region as the model has them, found %zu",
+                           "%s: expected %d features per region as the model has them, found %zu",
                            data->path, features, data->features);
     }
     e->per_image = first->captions / first->images;
     e->images = first->images;
-    if (e->options->images && e->options->images < e->images)
-        e->images = e->options->images;
     e->folds = e->options->folds ? e->options->folds : 1;
     e->captions = e->images * e->per_image;
     return sw_check_folds(e->images, e->folds, first->path, error);
@@ -103,32 +97,33 @@ static void release(struct evaluation *e)
     free(e->rows);
 }
 
-static int encode_images(struct sw_model *model, struct sw_gather *gather, size_t first,
-                         size_t count, struct sw_duplicates *duplicates, struct sw_encoded *out,
-                         struct sw_error *error)
+int sw_encode_split_images(struct sw_model *model, struct sw_gather *gather, size_t first,
+                           size_t count, struct sw_duplicates *duplicates, size_t index,
+                           struct sw_encoded *out, struct sw_error *error)
 {
     int status = SW_OK;
-    for (size_t at = 0; at < count && status == SW_OK; at += PART) {
-        int part = (int)(count - at < PART ? count - at : PART);
-        status = sw_gather_images(gather, first + at, part, error);
+    size_t room = (size_t)gather->images;
+    for (size_t at = 0; at < count && status == SW_OK; at += room) {
+        status = sw_gather_images(gather, first + at, (int)least(room, count - at), error);
         if (status == SW_OK)
             status = sw_encode_images(model, &gather->examples, out, error);
-        if (status == SW_OK)
-            sw_duplicates_images(duplicates, at, &gather->examples,
+        if (status == SW_OK && duplicates)
+            sw_duplicates_images(duplicates, index + at, &gather->examples,
                                  sw_model_plan_of(model)->features);
     }
     return status;
 }
 
-static int encode_captions(struct sw_model *model, struct sw_gather *gather, size_t first,
-                           size_t count, struct sw_duplicates *duplicates, struct sw_encoded *out,
-                           struct sw_error *error)
+int sw_encode_split_captions(struct sw_model *model, struct sw_gather *gather, size_t first,
+                             size_t count, struct sw_duplicates *duplicates, size_t index,
+                             struct sw_encoded *out, struct sw_error *error)
 {
     int status = SW_OK;
-    for (size_t at = 0; at < count && status == SW_OK; at += CHUNK) {
-        int part = (int)(count - at < CHUNK ? count - at : CHUNK);
-        sw_gather_captions(gather, first + at, part);
-        sw_duplicates_captions(duplicates, at, &gather->examples);
+    size_t room = (size_t)gather->captions;
+    for (size_t at = 0; at < count && status == SW_OK; at += room) {
+        sw_gather_captions(gather, first + at, (int)least(room, count - at));
+        if (duplicates)
+            sw_duplicates_captions(duplicates, index + at, &gather->examples);
         status = sw_encode_captions(model, &gather->examples, out, error);
     }
     return status;
@@ -153,11 +148,11 @@ static int encode_part(struct evaluation *e, int view, size_t image, size_t imag
                                     (images + SW_LANES - 1) / SW_LANES * SW_LANES * data->regions,
                                     dim, error);
     if (status == SW_OK)
-        status = encode_captions(model, &gather, caption, captions, &e->duplicates, &e->words[view],
-                                 error);
+        status = sw_encode_split_captions(model, &gather, caption, captions, &e->duplicates, 0,
+                                          &e->words[view], error);
     if (status == SW_OK)
-        status =
-            encode_images(model, &gather, image, images, &e->duplicates, &e->regions[view], error);
+        status = sw_encode_split_images(model, &gather, image, images, &e->duplicates, 0,
+                                        &e->regions[view], error);
     sw_gather_free(&gather);
     return status;
 }
@@ -303,92 +298,5 @@ int sw_evaluate(const struct sw_session *session, const struct sw_view *views, i
         *ranks = all;
     else
         sw_ranks_free(&all);
-    return status;
-}
-
-/* ---- from files ------------------------------------------------------------------------------ */
-
-struct opened {
-    struct sw_matcher *matcher;
-    struct sw_vocabulary vocabulary;
-    struct sw_dataset data;
-    int has_vocabulary, has_data;
-};
-
-static int cover(const struct opened *o, const char *checkpoint, const char *dir, const char *split,
-                 const char *vocab, const struct sw_evaluate_options *options,
-                 struct sw_error *error)
-{
-    struct sw_coverage coverage;
-    char what[512], captions[512];
-    snprintf(what, sizeof what, "%s%s", vocab ? "" : "the vocabulary of ",
-             vocab ? vocab : checkpoint);
-    snprintf(captions, sizeof captions, "%s/%s_caps.txt", dir, split);
-    sw_coverage(&o->data.words, &o->vocabulary, NULL, &coverage);
-    int status = sw_coverage_check(&coverage, what, captions, error);
-    if (status == SW_OK && options->coverage &&
-        json_array_append_new(options->coverage, sw_coverage_json(&coverage)) != 0)
-        status = sw_fail(error, SW_FAILED, "out of memory for the coverage of %s", checkpoint);
-    return status;
-}
-
-static int open_one(struct opened *o, const struct sw_session *session,
-                    const struct sw_named_model *model, const char *dir, const char *split,
-                    const char *vocab, const struct sw_evaluate_options *options,
-                    struct sw_error *error)
-{
-    int status = sw_checkpoint_load(&o->matcher, session, model->checkpoint, model->config, error);
-    if (status != SW_OK)
-        return status;
-    int words = sw_model_plan_of(o->matcher->model)->vocabulary;
-    status = sw_checkpoint_vocabulary(&o->vocabulary, model->checkpoint, vocab, words, error);
-    o->has_vocabulary = status == SW_OK;
-    if (status != SW_OK)
-        return status;
-    struct sw_dataset_options how = {
-        .images = options->images,
-        .all_captions = options->all_dev_captions,
-        .precaps = options->precaps,
-        .sequential = true,
-    };
-    status = sw_dataset_open(dir, split, &o->vocabulary, &how, &o->data, error);
-    o->has_data = status == SW_OK;
-    if (status != SW_OK) {
-        sw_dataset_close(&o->data);
-        return status;
-    }
-    return cover(o, model->checkpoint, dir, split, vocab, options, error);
-}
-
-int sw_evaluate_files(const struct sw_session *session, const struct sw_named_model *models,
-                      int count, const char *dir, const char *split, const char *vocab,
-                      const struct sw_evaluate_options *options, struct sw_metrics *out,
-                      struct sw_ranks *ranks, struct sw_error *error)
-{
-    static const struct sw_evaluate_options ordinary;
-    if (!options)
-        options = &ordinary;
-    if (count < 1)
-        return sw_fail(error, SW_MISUSE, "expected a checkpoint to evaluate, found none");
-    struct opened *opened = calloc((size_t)count, sizeof *opened);
-    struct sw_view *views = calloc((size_t)count, sizeof *views);
-    int status =
-        opened && views ? SW_OK : sw_fail(error, SW_FAILED, "out of memory for %d models", count);
-    for (int i = 0; i < count && status == SW_OK; i++) {
-        status = open_one(&opened[i], session, &models[i], dir, split, vocab, options, error);
-        if (status == SW_OK)
-            views[i] = (struct sw_view){opened[i].matcher->model, &opened[i].data};
-    }
-    if (status == SW_OK)
-        status = sw_evaluate(session, views, count, options, out, ranks, error);
-    for (int i = 0; opened && i < count; i++) {
-        if (opened[i].has_data)
-            sw_dataset_close(&opened[i].data);
-        if (opened[i].has_vocabulary)
-            sw_vocabulary_free(&opened[i].vocabulary);
-        sw_matcher_free(opened[i].matcher);
-    }
-    free(opened);
-    free(views);
     return status;
 }

@@ -4,20 +4,14 @@
 
 #include "base/error.h"
 #include "match/metrics.h"
+#include "train/duplicates.h"
+#include "train/gather.h"
 #include "train/session.h"
 
-#include <jansson.h>
-
-struct sw_dataset;
-
 struct sw_evaluate_options {
-    size_t images;        /* only the first N images; 0: all */
-    int all_dev_captions; /* the split "dev" is not held to its first 1000 images */
-    int precaps;          /* word ids from {split}_precaps.txt when that is there */
-    size_t folds;         /* consecutive folds of one size, every metric averaged; 0: 1 */
-    const char *sims;     /* NULL, or where S goes: .npy, float32, (images, captions) */
+    size_t folds;     /* consecutive folds of one size, every metric averaged; 0: 1 */
+    const char *sims; /* NULL, or where S goes: .npy, float32, (images, captions) */
     struct sw_pair_options pairs;
-    json_t *coverage; /* NULL, or an array that gets sw_coverage_json of each checkpoint's words */
 };
 
 /* One model with the data as its vocabulary reads it. */
@@ -36,17 +30,16 @@ int sw_evaluate(const struct sw_session *session, const struct sw_view *views, i
                 const struct sw_evaluate_options *options, struct sw_metrics *out,
                 struct sw_ranks *ranks, struct sw_error *error);
 
-/* A checkpoint and its resolved config. */
-struct sw_named_model {
-    const char *checkpoint;
-    const json_t *config;
-};
+/* How many images and captions of a split are read and encoded at a time. */
+enum { SW_SPLIT_IMAGES = 64, SW_SPLIT_CAPTIONS = 512 };
 
-/* The same from files: each checkpoint with `vocab`, or with the vocab.json beside it when that is
- * NULL; one that knows none of the captions' words is an error. */
-int sw_evaluate_files(const struct sw_session *session, const struct sw_named_model *models,
-                      int count, const char *dir, const char *split, const char *vocab,
-                      const struct sw_evaluate_options *options, struct sw_metrics *out,
-                      struct sw_ranks *ranks, struct sw_error *error);
+/* Encodes images (captions) [first, first + count) of the gather's data set behind what *out holds,
+ * and adds them to the duplicates, from `index` on; NULL: nobody asks which are equal. */
+int sw_encode_split_images(struct sw_model *model, struct sw_gather *gather, size_t first,
+                           size_t count, struct sw_duplicates *duplicates, size_t index,
+                           struct sw_encoded *out, struct sw_error *error);
+int sw_encode_split_captions(struct sw_model *model, struct sw_gather *gather, size_t first,
+                             size_t count, struct sw_duplicates *duplicates, size_t index,
+                             struct sw_encoded *out, struct sw_error *error);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/trial.h"
 #include "train/checkpoint.h"
+#include "train/gather.h"
 #include "train/query.h"
 #include "train/step.h"
 
@@ -41,7 +42,7 @@ int sw_inspect_composition(const struct sw_session *session, const json_t *confi
 /* ---- gradients ------------------------------------------------------------------------------- */
 
 /* The first B images, each with its first caption. */
-static int gather(struct sw_query *q, int B, struct sw_error *error)
+static int gather(const struct sw_query *q, struct sw_gather *out, int B, struct sw_error *error)
 {
     if (q->data.images < (size_t)B)
         return sw_fail(error, SW_FAILED, "%s: expected %d images for a batch, found %zu",
@@ -51,13 +52,13 @@ static int gather(struct sw_query *q, int B, struct sw_error *error)
         return sw_fail(error, SW_FAILED, "out of memory for a batch of %d", B);
     for (int i = 0; i < B; i++)
         caption[i] = (uint32_t)((size_t)i * (q->data.captions / q->data.images));
-    int status = sw_gather_pairs(&q->gather, caption, B, error);
+    int status = sw_gather_pairs(out, caption, B, error);
     free(caption);
     return status;
 }
 
-static int take_step(struct sw_query *q, const struct sw_pair_options *pairs, double *loss,
-                     struct sw_error *error)
+static int take_step(const struct sw_query *q, const struct sw_gather *batch,
+                     const struct sw_pair_options *pairs, double *loss, struct sw_error *error)
 {
     struct sw_step_result result;
     struct sw_compute *compute = q->session->compute;
@@ -69,7 +70,7 @@ static int take_step(struct sw_query *q, const struct sw_pair_options *pairs, do
                            .graph = graph,
                            .epoch = INT_MAX,
                            .pairs = *pairs};
-    int status = sw_step_run(&step, &q->gather.examples, q->gather.image, &result, error);
+    int status = sw_step_run(&step, &batch->examples, batch->image, &result, error);
     *loss = result.loss;
     sw_graph_free(graph);
     return status;
@@ -108,24 +109,29 @@ int sw_inspect_gradients(const struct sw_session *session,
     int B = request->batch;
     double found = 0;
     struct sw_query query;
+    struct sw_gather batch = {0};
     struct sw_query_source source = {.checkpoint = request->checkpoint,
                                      .dir = request->dir,
                                      .split = request->split,
                                      .config = request->config,
                                      .vocab = request->vocab,
-                                     .images = (size_t)B};
+                                     .captions = 1,
+                                     .data = {.all_captions = true, .images = (size_t)B}};
     if (B < 2 || B > 65536)
         return sw_fail(error, SW_MISUSE, "--batch: expected 2 to 65536 images, found %d", B);
-    int status = sw_query_open(&query, session, &source, B, B, error);
+    int status = sw_query_open(&query, session, &source, error);
     if (status != SW_OK)
         return status;
-    status = gather(&query, B, error);
+    status = sw_gather_new(&batch, &query.data, session->compute, B, B, error);
     if (status == SW_OK)
-        status = take_step(&query, &request->pairs, &found, error);
+        status = gather(&query, &batch, B, error);
+    if (status == SW_OK)
+        status = take_step(&query, &batch, &request->pairs, &found, error);
     if (status == SW_OK)
         status = write_gradients(query.matcher->model, (float)found, request->out, error);
     if (status == SW_OK && loss)
         *loss = found;
+    sw_gather_free(&batch);
     sw_query_close(&query);
     return status;
 }

@@ -3,7 +3,6 @@ local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lu
 require "stepwise"
 local core = require "stepwise.core"
 local attention = require "stepwise.figures.attention"
-local panels = require "stepwise.figures.panels"
 local gallery = require "stepwise.figures.gallery"
 local gnuplot = require "stepwise.figures.gnuplot"
 local pictures = require "stepwise.figures.pictures"
@@ -106,7 +105,7 @@ unit.test("the table has every weight once, with its word and box", function()
 end)
 
 unit.test("panels: the image, the words without their marks, then the context", function()
-  local sections = panels.sections(explanation(4, 2))
+  local sections = attention.sections(explanation(4, 2))
   unit.equal(#sections, 2)
   local kinds = {}
   for i, panel in ipairs(sections[1].panels) do kinds[i] = panel.kind .. " " .. panel.title end

@@ -99,6 +99,117 @@ START_TEST(fixed_words_need_no_gradient)
 }
 END_TEST
 
+/* ---- an operation that core does not know ---- */
+
+static int copy_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
+{
+    out_dim[0] = call->in[0]->dim[0];
+    out_dim[1] = call->in[0]->dim[1];
+    return 2;
+}
+
+static void copy_forward(const struct sw_call *call)
+{
+    size_t count = (size_t)call->out->dim[0] * (size_t)call->out->dim[1];
+    memcpy(call->out->data, call->in[0]->data, count * sizeof(float));
+}
+
+static void copy_backward(const struct sw_call *call)
+{
+    size_t count = (size_t)call->out->dim[0] * (size_t)call->out->dim[1];
+    for (size_t i = 0; call->in[0]->grad && i < count; i++)
+        call->in[0]->grad[i] += call->out->grad[i];
+}
+
+static void copy_products(const struct sw_call *call, struct sw_product_list *out)
+{
+    int N = call->in[0]->dim[0];
+    out->add(out, (struct sw_product){.M = N, .N = 3, .K = 5});
+    out->add(out, (struct sw_product){.backward = 1, .transpose_a = 1, .M = 3, .N = 5, .K = N});
+    out->add(out, (struct sw_product){.part = "copies", .M = 2, .N = 3, .K = 4});
+    out->add(out, (struct sw_product){.part = "copies", .M = 2, .N = 0, .K = 4});
+}
+
+static const struct sw_sample copy_samples[] = {
+    {1, {{2, {3, 2}, -1, 1, 1}}, {{0}, {0}, NULL}},
+};
+
+static const struct sw_op copy_op = {
+    .name = "copy",
+    .shapes = "(N,D)->(N,D)",
+    .doc = "x",
+    .least_inputs = 1,
+    .most_inputs = 1,
+    .shape = copy_shape,
+    .forward = copy_forward,
+    .backward = copy_backward,
+    .samples = copy_samples,
+    .sample_count = 1,
+    .products = copy_products,
+};
+
+static int copy_init(const struct sw_host *host, struct sw_model *model, void *self,
+                     const struct sw_value *options)
+{
+    (void)host, (void)model, (void)self, (void)options;
+    return 0;
+}
+
+static void copy_prepare(struct sw_batch *batch, const void *self, void *prepared)
+{
+    (void)self, (void)prepared;
+    batch->host->apply(batch->graph, "copy", &batch->regions, 1, NULL);
+    batch->host->apply(batch->graph, "copy", &batch->words, 1, NULL);
+}
+
+static struct sw_tensor *copy_score(struct sw_tile *tile, const void *self, const void *prepared)
+{
+    (void)self, (void)prepared;
+    struct sw_vectors *image = sw_regions(tile), *text = sw_words_of(tile);
+    return sw_cosine(tile, sw_pool(tile, image, tile->host->mean_weights(tile, SW_REGIONS)),
+                     sw_pool(tile, text, tile->host->mean_weights(tile, SW_WORDS)));
+}
+
+static const struct sw_stage copy_stage = {
+    .name = "copying",
+    .doc = "the cosine of means",
+    .init = copy_init,
+    .prepare = copy_prepare,
+    .score = copy_score,
+};
+
+static const struct sw_plugin copy_plugin = {
+    SW_PLUGIN_HEAD,
+    .name = "copying",
+    .version = "1",
+    .license = "MIT",
+    .doc = "a test's own",
+    .stages = (const struct sw_stage *const[]){&copy_stage, NULL},
+    .ops = (const struct sw_op *const[]){&copy_op, NULL},
+};
+
+START_TEST(a_plugins_operation_says_what_it_multiplies)
+{
+    pu_extra_plugin = &copy_plugin;
+    struct pairs_unit *u = pu_new("{\"stages\":[\"copying\"]}", 1, 1);
+    pu_extra_plugin = NULL;
+    struct sw_products products = products_of(u);
+    double R = regions_of(u), N = u->caption_start[PU_IMAGES];
+    ck_assert_double_eq(size_of(&products, "region projections", 0), 2 * 15 * R);
+    ck_assert_double_eq(size_of(&products, "region projections", 1), 15 * R);
+    ck_assert_double_eq(size_of(&products, "word projections", 0), 2 * 15 * N);
+    ck_assert_double_eq(size_of(&products, "copies", 0), 2 * 24);
+    int copies[2] = {0};
+    for (int i = 0; i < products.count; i++)
+        if (strcmp(products.list[i].part, "copies") == 0)
+            copies[products.list[i].per == SW_PER_WORD]++;
+    ck_assert_int_eq(copies[0], 1);
+    ck_assert_int_eq(copies[1], 1);
+    sw_products_free(&products);
+    pu_free(u);
+}
+END_TEST
+
 /* The two directions of a step of the GRU can run side by side, its steps cannot. */
 START_TEST(a_turn_holds_both_directions)
 {
@@ -163,6 +274,7 @@ static void add_tests(TCase *tests)
     tcase_add_loop_test(tests, the_products_are_those_of_the_equations, 0,
                         (int)(sizeof cases / sizeof *cases));
     tcase_add_test(tests, fixed_words_need_no_gradient);
+    tcase_add_test(tests, a_plugins_operation_says_what_it_multiplies);
     tcase_add_test(tests, a_turn_holds_both_directions);
     tcase_add_loop_test(tests, bare_products_leave_one_blas_thread, 1, 4);
     tcase_add_test(tests, an_empty_tape_is_an_error);

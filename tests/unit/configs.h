@@ -7,6 +7,7 @@
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/evaluate.h"
+#include "train/query.h"
 
 #include <stdlib.h>
 
@@ -155,27 +156,35 @@ static inline int configs_load(struct sw_matcher **out, json_t **config,
     return status == SW_OK ? status : sw_fail(error, own.status, "%s", own.text);
 }
 
-/* Evaluates checkpoints under the configs that they hold. */
+/* Evaluates checkpoints under the configs that they hold; images 0: all. */
 static inline int configs_evaluate(const struct sw_session *session, const char *const *checkpoints,
-                                   int count, const char *dir, const char *split, const char *vocab,
-                                   const struct sw_evaluate_options *options,
+                                   int count, const char *dir, const char *split, size_t images,
+                                   const char *vocab, const struct sw_evaluate_options *options,
                                    struct sw_metrics *out, struct sw_ranks *ranks,
                                    struct sw_error *error)
 {
-    struct sw_named_model models[4];
-    json_t *configs[4] = {NULL};
+    struct sw_query queries[4] = {{0}};
+    struct sw_view views[4];
     struct sw_error own = {0};
     int status = SW_OK;
     for (int i = 0; i < count && status == SW_OK; i++) {
-        configs[i] = configs_of_checkpoint(checkpoints[i], &own);
-        models[i] = (struct sw_named_model){checkpoints[i], configs[i]};
-        status = own.status;
+        json_t *config = configs_of_checkpoint(checkpoints[i], &own);
+        struct sw_query_source source = {.checkpoint = checkpoints[i],
+                                         .dir = dir,
+                                         .split = split,
+                                         .config = config,
+                                         .vocab = vocab,
+                                         .captions = 1,
+                                         .data = {.images = images}};
+        status = config ? sw_query_open(&queries[i], session, &source, &own) : own.status;
+        json_decref(config);
+        views[i] =
+            (struct sw_view){status == SW_OK ? queries[i].matcher->model : NULL, &queries[i].data};
     }
     if (status == SW_OK)
-        status =
-            sw_evaluate_files(session, models, count, dir, split, vocab, options, out, ranks, &own);
+        status = sw_evaluate(session, views, count, options, out, ranks, &own);
     for (int i = 0; i < count; i++)
-        json_decref(configs[i]);
+        sw_query_close(&queries[i]);
     return status == SW_OK ? status : sw_fail(error, own.status, "%s", own.text);
 }
 

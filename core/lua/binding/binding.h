@@ -103,6 +103,6 @@ void sw_lua_open_doctor(lua_State *L);
 void sw_lua_open_bench(lua_State *L);
 void sw_lua_open_statistics(lua_State *L);
 void sw_lua_open_claims(lua_State *L);
-void sw_lua_open_explain(lua_State *L);
+void sw_lua_open_query(lua_State *L);
 
 #endif

@@ -63,6 +63,16 @@ struct floats {
     float data[];
 };
 
+int sw_lua_push_floats(lua_State *L, const float *x, size_t count)
+{
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 0; i < count; i++) {
+        lua_pushnumber(L, (lua_Number)x[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 /* float32(x): the nearest float32 */
 static int float32(lua_State *L)
 {

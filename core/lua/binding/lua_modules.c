@@ -136,7 +136,7 @@ static int open_core(lua_State *L)
     sw_lua_open_bench(L);
     sw_lua_open_statistics(L);
     sw_lua_open_claims(L);
-    sw_lua_open_explain(L);
+    sw_lua_open_query(L);
     return 1;
 }
 

@@ -1,9 +1,8 @@
-/* lua_work.c -- evaluation, inspection and gradients: methods of a session. */
+/* lua_work.c -- inspection and gradients, methods of a session; and metrics as a table. */
 #include "lua/binding/session.h"
 
 #include "lua/binding/results.h"
 #include "train/checkpoint.h"
-#include "train/evaluate.h"
 #include "train/inspect.h"
 
 #include <stdlib.h>
@@ -44,58 +43,6 @@ static const char *needed_text(lua_State *L, int index, const char *name)
     if (!text)
         sw_lua_fail(L, SW_MISUSE, "%s: expected a string, found nothing", name);
     return text;
-}
-
-enum { MOST_CHECKPOINTS = 64 };
-
-/* session:evaluate{checkpoints = {..}, data =, split =, vocab =, images =, folds =, sims =,
- * all_dev_captions =, precaps =}: the metrics, and coverage = a list of each checkpoint's
- * (data/coverage.h). (sessions.lua adds configs =, one per checkpoint.) */
-static int evaluate(lua_State *L)
-{
-    struct sw_error error = {0};
-    struct sw_metrics metrics = {0};
-    struct sw_evaluate_options options = {0};
-    struct sw_lua_session *session = sw_lua_session_at(L, 1);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    const char *dir = needed_text(L, 2, "data"), *split = needed_text(L, 2, "split");
-    const char *vocab = sw_lua_text_field(L, 2, "vocab", NULL);
-    options.images = (size_t)sw_lua_integer_field(L, 2, "images", 0, 0, 1000000000);
-    options.folds = (size_t)sw_lua_integer_field(L, 2, "folds", 1, 1, 1000000);
-    options.all_dev_captions = sw_lua_switch_field(L, 2, "all_dev_captions", 0);
-    options.precaps = sw_lua_switch_field(L, 2, "precaps", 0);
-    options.sims = sw_lua_text_field(L, 2, "sims", NULL);
-    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
-    box->value = options.coverage = json_array();
-
-    struct sw_named_model models[MOST_CHECKPOINTS];
-    if (lua_getfield(L, 2, "checkpoints") != LUA_TTABLE)
-        return sw_lua_fail(L, SW_MISUSE, "checkpoints: expected a list");
-    lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
-    if (count < 1 || count > MOST_CHECKPOINTS)
-        return sw_lua_fail(L, SW_MISUSE, "checkpoints: expected 1 to %d, found %lld",
-                           MOST_CHECKPOINTS, (long long)count);
-    for (lua_Integer i = 0; i < count; i++) {
-        if (lua_rawgeti(L, -1, i + 1) != LUA_TSTRING)
-            return sw_lua_fail(L, SW_MISUSE, "checkpoints: expected file names");
-        models[i].checkpoint = lua_tostring(L, -1); /* the list keeps it */
-        lua_pop(L, 1);
-    }
-    lua_getfield(L, 2, "configs");
-    luaL_checkstack(L, 3 * MOST_CHECKPOINTS, "too many checkpoints");
-    int configs = lua_gettop(L);
-    for (lua_Integer i = 0; i < count; i++) {
-        lua_rawgeti(L, configs, i + 1);
-        models[i].config = sw_lua_config_json(L, -1, "text");
-    }
-    if (sw_evaluate_files(session->session, models, (int)count, dir, split, vocab, &options,
-                          &metrics, NULL, &error) != SW_OK)
-        return sw_lua_raise(L, &error);
-    sw_lua_push_metrics(L, &metrics);
-    sw_lua_push_json(L, options.coverage);
-    lua_setfield(L, -2, "coverage");
-    sw_lua_box_empty(box);
-    return 1;
 }
 
 static void release_matcher(void *value)
@@ -243,11 +190,8 @@ static int gradients(lua_State *L)
 
 void sw_lua_open_work(lua_State *L)
 {
-    static const luaL_Reg of_session[] = {{"evaluate", evaluate},
-                                          {"needs_glove", needs_glove},
-                                          {"try", try},
-                                          {"gradients", gradients},
-                                          {NULL, NULL}};
+    static const luaL_Reg of_session[] = {
+        {"needs_glove", needs_glove}, {"try", try}, {"gradients", gradients}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"checkpoint_text", checkpoint_text},
                                          {"model_of", model_of},
                                          {"model_of_checkpoint", model_of_checkpoint},

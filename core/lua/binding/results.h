@@ -9,4 +9,7 @@
 /* Pushes {i2t_r1 =, .., rsum =, i2t_ties =, t2i_ties =, images =, captions =, folds =}. */
 void sw_lua_push_metrics(lua_State *L, const struct sw_metrics *metrics);
 
+/* Pushes x (count) as a list; returns 1. */
+int sw_lua_push_floats(lua_State *L, const float *x, size_t count);
+
 #endif

@@ -133,7 +133,7 @@ function M.run(given, arguments)
   local session <close> = core.session { threads = given.threads }
   local request = M.source(session, given, arguments[1])
   request.image, request.caption, request.text = given.image, given.caption, given.text
-  local found = attention.explain(session, request)
+  local found = session:explain(request)
   local files, complaints, broken = {}, {}, false
   if given.out or not given.json then files, complaints, broken = write(given, found) end
   table.move(found.warnings, 1, #found.warnings, #complaints + 1, complaints)

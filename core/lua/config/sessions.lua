@@ -5,6 +5,7 @@ local core = require "stepwise.core"
 local identity = require "stepwise.run.identity"
 local json_text = require "stepwise.config.json_text"
 local provenance = require "stepwise.run.provenance"
+local query = require "stepwise.results.query"
 local test_sets = require "stepwise.results.test_sets"
 local trainers = require "stepwise.run.trainer"
 
@@ -35,14 +36,12 @@ local function of_checkpoint(session, path)
   return config
 end
 
--- A function of one checkpoint, and of its config as the field `config` of the request.
-local function with_config(method)
-  return function(session, request)
-    if type(request) ~= "table" or type(request.checkpoint) ~= "string" then
-      return method(session, request) -- which says what is missing
-    end
-    return method(session, copy(request, { config = of_checkpoint(session, request.checkpoint) }))
+-- A request of one checkpoint, with its config.
+local function configured(session, request)
+  if type(request) ~= "table" or type(request.checkpoint) ~= "string" then
+    core.fail(2, "checkpoint: expected a string, found nothing")
   end
+  return copy(request, { config = of_checkpoint(session, request.checkpoint) })
 end
 
 -- A run folder's own config must decide the same numbers as the one that is given, but for where
@@ -59,12 +58,7 @@ local function check_folder(session, config, run)
   end
 end
 
-local raw = {}
-for _, name in ipairs {
-  "evaluate", "explain", "find", "gradients",
-} do
-  raw[name] = core.session_method(name)
-end
+local raw_gradients = core.session_method "gradients"
 
 -- What plugins bring, by kind and name, with choices as lists; found once per session.
 local raw_part, found = core.session_method "part", setmetatable({}, { __mode = "k" })
@@ -169,22 +163,50 @@ core.extend_session {
     return data, provenance.check_values(all, inputs, known)
   end,
 
+  -- The metrics for {checkpoints = {..}, data =, split =, vocab =, images =, folds =, sims =,
+  -- all_dev_captions =, precaps =}, and coverage = a list of each checkpoint's (data/coverage.h).
   evaluate = function(session, request)
-    if type(request) ~= "table" or type(request.checkpoints) ~= "table" then
-      return raw.evaluate(session, request)
-    end
     local configs = {}
-    for i, path in ipairs(request.checkpoints) do configs[i] = of_checkpoint(session, path) end
-    return raw.evaluate(session, copy(request, { configs = configs }))
+    for _, name in ipairs { "data", "split" } do
+      if type(request[name]) ~= "string" then core.fail(2, name .. ": expected a string") end
+    end
+    if type(request.checkpoints) ~= "table" then core.fail(2, "checkpoints: expected a list") end
+    for i, path in ipairs(request.checkpoints) do
+      if type(path) ~= "string" then core.fail(2, "checkpoints: expected file names") end
+      configs[i] = of_checkpoint(session, path)
+    end
+    return query.evaluate(session, request, configs)
   end,
 
-  explain = with_config(raw.explain),
-  find = with_config(raw.find),
-  -- Of the loss at margin 0.2, whatever the run was trained with: comparisons rely on it.
-  gradients = with_config(function(session, request)
-    if request.config then request.config:override("margin=0.2") end
-    return raw.gradients(session, request)
-  end),
+  -- Where it looks, for {checkpoint =, data =, split =, images =, vocab =, precaps =, image =,
+  -- caption = or text =}; image is a name or a number, caption (0 when there is no text) one of its
+  -- own. Gives {image =, id = its name or nil, caption =, text =, words = with <start> and <end>,
+  -- unknown = those that count as <unk>, regions = k, boxes = nil or a list of {x1, y1, x2, y2},
+  -- false for one that is none, score =, maps =, warnings = why names or boxes are not in use}. A
+  -- map is what a stage shows, {name =, kind =, rows =, columns =, weights = rows of numbers}; its
+  -- kind is "word" (n,k): where each word looks; "region" (k,n): which words each region looks at;
+  -- "context" (1,k) or "context_words" (1,n): where one vector looks; or "other".
+  explain = function(session, request)
+    return query.explain(session, configured(session, request))
+  end,
+
+  -- Ranks images for a sentence or captions for an image, for {checkpoint =, data =, split =,
+  -- images =, vocab =, precaps =, text = or image =, top =, first =, count =}; first and count:
+  -- only those images and their captions, as within a fold. Gives {ranks = "images" or "captions",
+  -- among = how many, text =, words =, unknown = (of a sentence), image =, id = (of an image),
+  -- results = the top best, own = what the data hold to belong together, wherever it ranks,
+  -- warnings =}. A result is {rank = from 1, score =, image =, id =, caption = number of the
+  -- image's own, text =, index = of the image or caption in the split, own =}. Of equal scores the
+  -- higher index comes first.
+  find = function(session, request)
+    return query.find(session, configured(session, request))
+  end,
+
+  gradients = function(session, request)
+    request = configured(session, request)
+    request.config:override("margin=0.2") -- whatever it was trained with: comparisons rely on it
+    return raw_gradients(session, request)
+  end,
 
   -- For the same request, the results of find as a list of { index =, id =, score =, caption = its
   -- text, .. }; id and caption are nil where there is none.

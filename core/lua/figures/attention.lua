@@ -1,36 +1,20 @@
--- attention.lua: where a model looks, for one image and one sentence: weights, pictures, a table.
---
---   local found = attention.explain(session, { checkpoint =, data =, split =, images =, vocab =,
---     precaps =, image = number or name, caption = 0 .. q - 1 or text = "a sentence" })
---   attention.draw(found, { pictures = DIR, format = "svg", output = "attention.svg" })
---   attention.draw_matrix(found, { format = "svg", output = "matrix.svg" })
---   attention.tsv(found)
+-- attention.lua: where a model looks, for one image and one sentence (session:explain), as pictures
+-- and as a table.
 local core = require "stepwise.core"
-local panels = require "stepwise.figures.panels"
+local gnuplot = require "stepwise.figures.gnuplot"
+local pictures = require "stepwise.figures.pictures"
+local regions = require "stepwise.figures.regions"
 local text = require "stepwise.util.text"
 
 local M = {}
 
--- {image =, id =, caption =, text =, words = {..}, unknown = {..}, regions = k,
---  boxes = {{x1, y1, x2, y2} or false ..} or nil, score =,
---  maps = {{name =, kind =, rows =, columns =, weights = {{..}..}}..}, warnings = {..}}:
--- see core/train/explain.h; what is not there is nil. Raises an error.
-function M.explain(session, request)
-  local found = session:explain(request)
-  for _, key in ipairs { "id", "caption", "text", "boxes" } do
-    if found[key] == core.json_null then found[key] = nil end
-  end
-  for i, box in ipairs(found.boxes or {}) do
-    if box == core.json_null then found.boxes[i] = false end
-  end
-  return found
+-- What an explanation is of, in one line.
+function M.title(found)
+  local of = found.text or table.concat(found.words, " ", 2, #found.words - 1)
+  return (text.plain(of):match("^%s*(.-)%s*$"))
 end
 
 -- ---- the table ---------------------------------------------------------------------------------
-
-local function cell(s)
-  return text.plain(s)
-end
 
 local function place(found, region)
   local box = found.boxes and found.boxes[region]
@@ -38,9 +22,9 @@ local function place(found, region)
   return string.format("%.9g\t%.9g\t%.9g\t%.9g", table.unpack(box, 1, 4))
 end
 
--- One row a weight: the map, what looks (a word, a region, or one vector, which has no number), at
--- what (a word or a region), the region's box in pixels. Numbers of words and regions begin at 0;
--- word 0 is <start>.
+-- One row per weight: the map, what looks (a word, a region, or one vector, which has no number),
+-- at what (a word or a region), the region's box in pixels. Numbers of words and regions begin at
+-- 0; word 0 is <start>.
 function M.tsv(found)
   local rows = { "name\tkind\tword_index\tword\tregion\tx1\ty1\tx2\ty2\tweight\n" }
   for _, map in ipairs(found.maps) do
@@ -51,8 +35,8 @@ function M.tsv(found)
         local region = (map.kind == "word" and c) or (map.kind == "region" and r)
           or (map.kind == "context" and c)
         if word or region then
-          rows[#rows + 1] = string.format("%s\t%s\t%s\t%s\t%s\t%s\t%.9g\n", cell(map.name),
-            map.kind, word and word - 1 or "NaN", word and cell(found.words[word]) or "",
+          rows[#rows + 1] = string.format("%s\t%s\t%s\t%s\t%s\t%s\t%.9g\n", text.plain(map.name),
+            map.kind, word and word - 1 or "NaN", word and text.plain(found.words[word]) or "",
             region and region - 1 or "NaN",
             region and place(found, region) or "NaN\tNaN\tNaN\tNaN", weight)
         end
@@ -62,19 +46,250 @@ function M.tsv(found)
   return table.concat(rows)
 end
 
+-- ---- panels ------------------------------------------------------------------------------------
+
+local MOST_WORDS <const> = 60
+
+-- The words that get a panel of their own: those between <start> and <end>.
+local function shown_words(found)
+  local list = {}
+  for i = 2, #found.words - 1 do
+    if #list < MOST_WORDS then list[#list + 1] = i end
+  end
+  if #list == 0 then list = { 1, #found.words } end
+  return list
+end
+
+local function label(found, i)
+  local word = gnuplot.shorten(found.words[i], 18)
+  for _, unknown in ipairs(found.unknown) do
+    if unknown == found.words[i] then return word .. " (unk)" end
+  end
+  return word
+end
+
+local function column(map, j)
+  local result = {}
+  for i = 1, map.rows do result[i] = map.weights[i][j] end
+  return result
+end
+
+-- A panel for each word: where it looks, or who looks at it.
+local function section_of(found, map)
+  local panels, words = {}, map.kind == "word"
+  for _, i in ipairs(shown_words(found)) do
+    panels[#panels + 1] = { kind = "regions", title = label(found, i),
+      weights = words and map.weights[i] or column(map, i) }
+  end
+  local title = map.name .. (words and ": where each word looks"
+    or ": which regions look at each word")
+  if #panels < #found.words - 2 then
+    title = string.format("%s (the first %d of %d words)", title, #panels, #found.words - 2)
+  end
+  return { panels = panels, title = title }
+end
+
+-- Sections of panels, each a row or more: {title =, panels = {{kind =, title =, note =,
+-- weights =}..}}. What words do comes first. The first section begins with the image and ends with
+-- the vectors that stand for a whole side.
+function M.sections(found)
+  local sections, alone = {}, {}
+  for _, kind in ipairs { "word", "region" } do
+    for _, map in ipairs(found.maps) do
+      if map.kind == kind then sections[#sections + 1] = section_of(found, map) end
+    end
+  end
+  for _, map in ipairs(found.maps) do
+    if map.kind == "context" then
+      alone[#alone + 1] = { kind = "regions", title = "context", note = map.name,
+        weights = map.weights[1] }
+    elseif map.kind == "context_words" then
+      alone[#alone + 1] = { kind = "words", title = "context, " .. map.name,
+        weights = map.weights[1] }
+    end
+  end
+  if #alone > 0 and #sections == 0 then sections[1] = { title = "", panels = {} } end
+  if #sections > 0 then
+    local panels = sections[1].panels
+    table.insert(panels, 1, { kind = "image", title = "",
+      note = gnuplot.shorten(found.id or "image " .. found.image, 21) })
+    table.move(alone, 1, #alone, #panels + 1, panels)
+  end
+  return sections
+end
+
 -- ---- pictures ----------------------------------------------------------------------------------
 
--- What an explanation is of, in one line.
-M.title = panels.title
+local PANEL <const>, GAP <const>, EDGE <const>, ACROSS <const> = 150, 12, 16, 7
+local HEAD <const>, ABOVE <const>, TITLE <const>, BELOW <const> = 34, 22, 20, 28
+local FINEST <const> = 400 -- pixels of an embedded picture along its longer side
+
+-- A raster as RGBA bytes from the lowest row up: over a picture, what is looked at glows and the
+-- rest is dimmed; without one, paler and stronger blue.
+local function bytes(cells, places, least, largest, over_picture)
+  local rows = {}
+  for y = places.cells[2], 1, -1 do
+    local row = {}
+    for x = 1, places.cells[1] do
+      local w = cells[y][x]
+      local v = w and (largest > least and (w - least) / (largest - least) or 1) or 0
+      local function mix(from, to) return math.floor(from + (to - from) * v + 0.5) end
+      row[x] = over_picture and string.char(mix(0, 255), mix(0, 150), mix(20, 0), mix(178, 46))
+        or w and string.char(mix(240, 0), mix(244, 90), mix(250, 178), 255)
+        or string.char(255, 255, 255, 255)
+    end
+    rows[#rows + 1] = table.concat(row)
+  end
+  return table.concat(rows)
+end
+
+local function number(x)
+  return x >= 0.0995 and string.format("%.2f", x) or string.format("%.3f", x)
+end
+
+-- Where each panel stands, in pixels from the top left, when it is `high` pixels high; and the size
+-- of the whole.
+local function lay_out(sections, high)
+  local y, widest, items = HEAD, 1, {}
+  for _, section in ipairs(sections) do
+    section.y = y + (section == sections[1] and 0 or 10)
+    y = y + (section.title ~= "" and ABOVE or 0) + (section == sections[1] and 0 or 10)
+    local at, row = 0, 0
+    for _, panel in ipairs(section.panels) do
+      local across = panel.kind == "words" and 2 or 1
+      if at + across > ACROSS then at, row = 0, row + 1 end
+      panel.x = EDGE + at * (PANEL + GAP)
+      panel.y = y + row * (TITLE + high + BELOW) + TITLE
+      panel.wide, panel.high = across * PANEL + (across - 1) * GAP, high
+      at = at + across
+      widest = math.max(widest, at)
+      items[#items + 1] = panel
+    end
+    y = y + (row + 1) * (TITLE + high + BELOW) + 4
+  end
+  return items, 2 * EDGE + math.max(3, widest) * (PANEL + GAP) - GAP, y
+end
+
+-- What gnuplot reads of one panel, as the text of a file, and the strongest region's box.
+local function content(panel, places, picture)
+  local rows = {}
+  if panel.kind == "regions" then
+    local least, largest, strongest = regions.range(panel.weights)
+    local cells, over = regions.raster(places, panel.weights), picture and not places.grid
+    if over then cells = regions.soften(cells, places, least) end
+    panel.below = (panel.note and panel.note .. "  " or "")
+      .. number(least) .. " – " .. number(largest)
+    return bytes(cells, places, least, largest, over), places.boxes[strongest]
+  elseif panel.kind == "words" then
+    for i, w in ipairs(panel.weights) do rows[i] = string.format("%d\t%.9g\n", i, w) end
+  else
+    for i, box in ipairs(places.boxes) do
+      if box then
+        rows[#rows + 1] = string.format("%.9g\t%.9g\t%.9g\t%.9g\t%d\n", box[1],
+          places.high - box[4], box[3], places.high - box[2], i - 1)
+      end
+    end
+  end
+  return table.concat(rows)
+end
+
+-- Adds to `set` what attention.gp reads of one panel; files go to `folder`.
+local function describe(set, panel, places, picture, wide, high, folder)
+  local function add(name, value)
+    name = "panel_" .. name
+    set[name] = set[name] or {}
+    table.insert(set[name], value)
+  end
+  local file = string.format("%s/panel%d", folder, #(set.panel_kind or {}) + 1)
+  local written, box = content(panel, places, picture)
+  core.write_file(file, written)
+  add("kind", panel.kind)
+  add("title", panel.title)
+  add("below", panel.below or panel.note or "")
+  add("file", gnuplot.as_file(file))
+  add("left", panel.x / wide)
+  add("right", (panel.x + panel.wide) / wide)
+  add("top", 1 - panel.y / high)
+  add("bottom", 1 - (panel.y + panel.high) / high)
+  for i, name in ipairs { "x1", "y1", "x2", "y2" } do
+    add(name, box and (i % 2 == 0 and places.high - box[i] or box[i]) or 0 / 0)
+  end
+end
+
+local function figure_of(found, sections, places, picture, folder)
+  local frame = picture and { picture.wide, picture.high } or { places.wide, places.high }
+  local items, wide, high = lay_out(sections, math.floor(0.5
+    + math.max(picture and 10 or PANEL * 0.4, math.min(PANEL * 3, PANEL * frame[2] / frame[1]))))
+  local set = {
+    count = #items, edge = EDGE / wide, section_title = {}, section_y = {}, word = {},
+    heading = gnuplot.shorten(M.title(found), wide // 9 - 12),
+    aside = string.format("image %d   score %.3f", found.image, found.score),
+    extent_x = places.wide, extent_y = places.high, cells_x = places.cells[1],
+    cells_y = places.cells[2], places_known = places.grid and 0 or 1, words = #found.words,
+    has_picture = picture and 1 or 0, picture = picture and gnuplot.as_file(picture.path) or "",
+    picture_kind = picture and picture.kind or "jpg", picture_x = picture and picture.wide or 1,
+    picture_y = picture and picture.high or 1,
+    finest = picture and math.ceil(math.max(picture.wide, picture.high) / FINEST) or 1,
+  }
+  for _, panel in ipairs(items) do
+    describe(set, panel, places, picture, wide, high, folder)
+  end
+  for i, section in ipairs(sections) do
+    set.section_title[i] = section.title
+    set.section_y[i] = 1 - (section.y + 0.3 * ABOVE) / high
+  end
+  for i in ipairs(found.words) do set.word[i] = gnuplot.shorten(label(found, i), 11) end
+  return { script = "attention", wide = wide, high = high, set = set }
+end
 
 -- Draws the panels: the picture, each word, the context. how: {pictures = a folder or nil,
 -- format = "svg" or "png", output = a file}. true and, where the folder has no picture that can be
 -- shown, why it is drawn without, or what gnuplot says of it; nil and the reason when nothing is
 -- drawn.
-M.draw = panels.draw
+function M.draw(found, how)
+  local sections = M.sections(found)
+  if #sections == 0 then return nil, "the stages of this model show no attention weights" end
+  local picture, why
+  if how.pictures then picture, why = pictures.find(how.pictures, found.id) end
+  local places = regions.places(found.regions, found.boxes, picture and picture.wide,
+    picture and picture.high)
+  local folder <close> = core.temporary_folder()
+  local figure = figure_of(found, sections, places, picture, folder:path())
+  local drawn, reason = gnuplot.draw(figure, how.format, how.output)
+  if not drawn then return nil, reason end
+  return true, why or reason
+end
 
 -- Draws all weights as matrices, with <start> and <end>. how: {format =, output =}. true, or nil
 -- and the reason.
-M.draw_matrix = panels.draw_matrix
+function M.draw_matrix(found, how)
+  local folder <close> = core.temporary_folder()
+  local files, names, labels = {}, {}, {}
+  local n = #found.words
+  for _, map in ipairs(found.maps) do
+    if map.kind == "word" or map.kind == "region" then
+      local lines = {}
+      for i = 1, n do
+        local row = map.kind == "word" and map.weights[i] or column(map, i)
+        local cells = {}
+        for j, w in ipairs(row) do cells[j] = string.format("%.9g", w) end
+        lines[i] = table.concat(cells, "\t") .. "\n"
+      end
+      local path = string.format("%s/matrix%d.tsv", folder:path(), #files + 1)
+      core.write_file(path, table.concat(lines))
+      files[#files + 1] = gnuplot.as_file(path)
+      names[#names + 1] = map.name .. (map.kind == "word" and ": each word over the regions"
+        or ": each region over the words")
+    end
+  end
+  if #files == 0 then return nil, "the stages of this model show no matrix of weights" end
+  for i = 1, n do labels[i] = label(found, i) end
+  local wide = 2 * EDGE + 150 + math.min(760, math.max(300, 18 * found.regions))
+  local each = 90 + math.min(1200, math.max(80, 18 * n))
+  return gnuplot.draw({ script = "matrix", wide = wide, high = HEAD + each * #files, set = {
+    count = #files, file = files, name = names, word = labels, regions = found.regions, words = n,
+    head = HEAD, heading = gnuplot.shorten(M.title(found), wide // 9),
+  } }, how.format, how.output)
+end
 
 return M

@@ -290,7 +290,7 @@ local function shown_images(look)
 end
 
 local function draw(look, at, number)
-  local explanation = attention.explain(look.session,
+  local explanation = look.session:explain(
     as_evaluated(look, { image = at.image, caption = at.caption }))
   local folder <close> = core.temporary_folder()
   local output = folder:path() .. "/attention.svg"

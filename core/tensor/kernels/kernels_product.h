@@ -94,15 +94,15 @@ typedef sw_v sw_block[6][4]; /* what a block does not reach is never touched */
 /* ---- matrix product ---- */
 
 /* Steps in floats. */
-struct sw_product {
+struct sw_product_steps {
     int M;
     ptrdiff_t x_row, x_mid, y_mid, y_column, out_row;
     int accumulate;
 };
 
 /* sum over m of x[r,m] y[m,k], or with s of s[m] x[r,m] y[m,k]; s or not is a constant */
-SW_INLINE void product_block(int rows, int columns, const struct sw_product *p, const float *s,
-                             const float *x, const float *y, float *out)
+SW_INLINE void product_block(int rows, int columns, const struct sw_product_steps *p,
+                             const float *s, const float *x, const float *y, float *out)
 {
     sw_block sum;
     SW_BY_ROW(rows, SW_BY_COLUMN(columns, sum[r][c] = p->accumulate ? load(out + r * p->out_row +
@@ -120,7 +120,7 @@ SW_INLINE void product_block(int rows, int columns, const struct sw_product *p, 
     SW_BY_ROW(rows, SW_BY_COLUMN(columns, store(out + r * p->out_row + c * SW_LANES, sum[r][c])))
 }
 
-SW_INLINE void plain_block(int rows, int columns, const struct sw_product *p, const float *x,
+SW_INLINE void plain_block(int rows, int columns, const struct sw_product_steps *p, const float *x,
                            const float *y, float *out)
 {
     product_block(rows, columns, p, NULL, x, y, out);
@@ -130,13 +130,13 @@ static void lane_matmul(int R, int K, int M, const float *x, ptrdiff_t x_row, pt
                         const float *y, ptrdiff_t y_mid, ptrdiff_t y_column, float *out,
                         int accumulate)
 {
-    const struct sw_product p = {M,
-                                 x_row * SW_LANES,
-                                 x_mid * SW_LANES,
-                                 y_mid * SW_LANES,
-                                 y_column * SW_LANES,
-                                 (ptrdiff_t)K * SW_LANES,
-                                 accumulate};
+    const struct sw_product_steps p = {M,
+                                       x_row * SW_LANES,
+                                       x_mid * SW_LANES,
+                                       y_mid * SW_LANES,
+                                       y_column * SW_LANES,
+                                       (ptrdiff_t)K * SW_LANES,
+                                       accumulate};
     for (int part = 0; part < SW_LANES; part += SW_WIDTH)
         for (int r = 0, rows; r < R; r += rows) {
             rows = block_rows(R - r);
@@ -217,7 +217,7 @@ static void lane_quadratic(int R, int K, const float *x, const float *g, float *
         }
 }
 
-SW_INLINE void scaled_block(int rows, int columns, const struct sw_product *p, const float *s,
+SW_INLINE void scaled_block(int rows, int columns, const struct sw_product_steps *p, const float *s,
                             const float *x, const float *y, float *out)
 {
     product_block(rows, columns, p, s, x, y, out);
@@ -251,7 +251,7 @@ static void quadratic_dx(int R, int K, const float *x, const float *g, const flo
 static void quadratic_dg(int R, int K, const float *x, const float *d, float *dg)
 {
     const ptrdiff_t row = (ptrdiff_t)K * SW_LANES;
-    const struct sw_product p = {R, SW_LANES, row, row, SW_LANES, row, 1};
+    const struct sw_product_steps p = {R, SW_LANES, row, row, SW_LANES, row, 1};
     for (int part = 0; part < SW_LANES; part += SW_WIDTH)
         for (int k = 0, rows; k < K; k += rows) {
             rows = block_rows(K - k);

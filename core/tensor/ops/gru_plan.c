@@ -132,3 +132,32 @@ struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words,
     }
     return gru;
 }
+
+/* Both directions of one turn; an empty product does not count. */
+static void add_both(struct sw_product_list *out, const char *part, int backward, int turn,
+                     int transpose_a, int M, int N, int K)
+{
+    for (int side = 0; side < SW_GRU_SIDES; side++)
+        out->add(out,
+                 (struct sw_product){part, 0, backward, turn, transpose_a, !backward, M, N, K});
+}
+
+void sw_gru_products(const struct sw_call *call, struct sw_product_list *out)
+{
+    static const char inputs[] = "gru inputs", steps[] = "gru steps";
+    const struct sw_gru *gru = call->saved;
+    int N = call->out->dim[0], D = gru->dim, W = gru->width, turn = 0, back = !!call->out->grad;
+    add_both(out, inputs, 0, 0, 0, N, 3 * D, W);
+    add_both(out, inputs, 1, 0, 1, 3 * D, W, back ? N : 0);
+    add_both(out, inputs, 1, 0, 0, N, back ? gru->dx_columns : 0, 3 * D);
+    /* No step starts from the state before the first: it is zero. */
+    for (int p = 0; p < gru->parts; p++) {
+        const struct sw_gru_part *part = &gru->part[p];
+        for (int t = 1; t < part->steps; t++)
+            add_both(out, steps, 0, turn++, 0, part->running[t], 3 * D, D);
+        for (int t = part->steps - 1; back && t > 0; t--)
+            add_both(out, steps, 1, turn++, 0, part->running[t], D, 3 * D);
+        if (back)
+            add_both(out, steps, 1, turn++, 1, 3 * D, D, part->rows - part->running[0]);
+    }
+}

@@ -65,6 +65,9 @@ size_t sw_gru_bytes(const struct sw_fragments *words, const struct sw_gru_sizes 
 struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words,
                               const struct sw_gru_sizes *sizes);
 
+/* sw_op.products of a call whose `saved` is a plan. */
+void sw_gru_products(const struct sw_call *call, struct sw_product_list *out);
+
 /* Row of x of the word that caption i of a part takes at step t. */
 static inline size_t sw_gru_word(const struct sw_gru *gru, const struct sw_gru_part *part, int side,
                                  int t, int i)

@@ -52,6 +52,19 @@ static void linear_backward(const struct sw_call *call)
         sw_add_column_sums(call->compute, N, D, dout, (size_t)D, b->grad);
 }
 
+static void linear_products(const struct sw_call *call, struct sw_product_list *out)
+{
+    const struct sw_tensor *x = call->in[0], *w = call->in[1];
+    int N = x->dim[0], F = x->dim[1], D = w->dim[0];
+    if (D == 1)
+        return;
+    out->add(out, (struct sw_product){.transpose_b = 1, .M = N, .N = D, .K = F});
+    if (x->grad)
+        out->add(out, (struct sw_product){.backward = 1, .M = N, .N = F, .K = D});
+    if (w->grad)
+        out->add(out, (struct sw_product){.backward = 1, .transpose_a = 1, .M = D, .N = F, .K = N});
+}
+
 static const struct sw_sample linear_samples[] = {
     {3, {{2, {5, 4}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}, {1, {3}, -1, 1, 0}}, SW_NO_ARGS},
     {2, {{2, {70, 3}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, SW_NO_ARGS},
@@ -59,6 +72,7 @@ static const struct sw_sample linear_samples[] = {
 
 static const struct sw_op linear = {
     SW_OP(linear, "linear", 2, 3, "(N,F),(D,F)[,(D)]->(N,D)", "x w^T + b for each row of x"),
+    .products = linear_products,
 };
 
 /* ---- linear_back ---- */
@@ -94,6 +108,17 @@ static void linear_back_backward(const struct sw_call *call)
     sw_gemm_all(call->compute, list, count);
 }
 
+static void linear_back_products(const struct sw_call *call, struct sw_product_list *out)
+{
+    const struct sw_tensor *x = call->in[0], *w = call->in[1];
+    int N = x->dim[0], D = w->dim[0], F = w->dim[1];
+    out->add(out, (struct sw_product){.M = N, .N = F, .K = D});
+    if (x->grad)
+        out->add(out, (struct sw_product){.backward = 1, .transpose_b = 1, .M = N, .N = D, .K = F});
+    if (w->grad)
+        out->add(out, (struct sw_product){.backward = 1, .transpose_a = 1, .M = D, .N = F, .K = N});
+}
+
 static const struct sw_sample linear_back_samples[] = {
     {2, {{2, {5, 3}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}}, SW_NO_ARGS},
     {2, {{2, {70, 2}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, SW_NO_ARGS},
@@ -102,6 +127,7 @@ static const struct sw_sample linear_back_samples[] = {
 static const struct sw_op linear_back = {
     SW_OP(linear_back, "linear_back", 2, 2, "(N,D),(D,F)->(N,F)",
           "x w for each row of x: what linear's weight does from its other side"),
+    .products = linear_back_products,
 };
 
 /* ---- l2norm ---- */

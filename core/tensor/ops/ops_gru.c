@@ -438,4 +438,5 @@ const struct sw_op sw_op_bigru = {
           "mean of a forward and a reverse GRU over captions of N words end to end; p: their "
           "sw_fragments; i1 columns of words from i0 on take a gradient, all when i1 is 0"),
     .saved_size = bigru_saved_size,
+    .products = sw_gru_products,
 };

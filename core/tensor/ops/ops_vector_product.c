@@ -135,6 +135,13 @@ static void mix_backward(const struct sw_call *call)
         add_transposed(&p, weights, call->out->grad, call->in[1]->grad);
 }
 
+static void mix_products(const struct sw_call *call, struct sw_product_list *out)
+{
+    const struct product p = product_of(call, call->in[0], call->in[1]);
+    if (p.R > 1)
+        out->add(out, (struct sw_product){.M = p.R, .N = p.D, .K = p.K});
+}
+
 static const struct sw_sample mix_samples[] = {
     {2, {SW_IN(-1, 1, 3, 4, 16), SW_IN(-1, 1, 4, 1, 5)}, SW_NO_ARGS},
     {2, {SW_IN(-1, 1, 3, 4, 16), SW_IN(-1, 1, 4, 16, 5)}, SW_NO_ARGS},
@@ -145,6 +152,7 @@ static const struct sw_sample mix_samples[] = {
 const struct sw_op sw_op_mix = {
     SW_OP(mix, "mix", 2, 2, "(R,K,L),(K,L or 1,D)->(R,L,D)", "sum_k w_rk y_k for each pair"),
     .saved_size = mix_saved_size,
+    .products = mix_products,
 };
 
 /* ---- vec_dots ---- */
