@@ -117,7 +117,8 @@ end
 
 unit.test("whether a model needs word vectors is known without its memory", function()
   local before = peak()
-  for name, needs in pairs { glove = true, glove_tuned = true, glove_random = true, random = false } do
+  local all <const> = { glove = true, glove_tuned = true, glove_random = true, random = false }
+  for name, needs in pairs(all) do
     local config = session:resolve { model = { dim = 2048, embedding = { plugin = name } } }
     unit.equal(session:needs_glove(config), needs, name)
   end

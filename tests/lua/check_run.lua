@@ -128,8 +128,8 @@ end)
 unit.test("the files of a run are what gnuplot and the tables read", function()
   whole("files", config "eval_every=5 name=mine dev_images=4 test_images=3",
     { command = "a test" })
-  local header = "step\tepoch\tkind\tloss\tloss_per_sample\tgrad_norm\tlr\ti2t_r1\ti2t_r5\ti2t_r10\t"
-    .. "t2i_r1\tt2i_r5\tt2i_r10\trsum\tseconds"
+  local header = "step\tepoch\tkind\tloss\tloss_per_sample\tgrad_norm\tlr\ti2t_r1\ti2t_r5\t"
+    .. "i2t_r10\tt2i_r1\tt2i_r5\tt2i_r10\trsum\tseconds"
   local kinds = { step = 0, dev = 0, test = 0 }
   for line in io.lines(path "files/metrics.tsv") do
     unit.equal(select(2, line:gsub("\t", "")), 14)
@@ -199,7 +199,8 @@ end)
 -- ---- test sets -------------------------------------------------------------------------------
 
 local two <const> = {
-  { name = "COCO 1K", split = "test", folds = 5 }, { name = "dev, again", split = "dev", images = 4 },
+  { name = "COCO 1K", split = "test", folds = 5 },
+  { name = "dev, again", split = "dev", images = 4 },
 }
 
 -- An entry is what an evaluation of the checkpoint and its own file of ranks give.

@@ -123,8 +123,8 @@ core.extend_session {
   checkpoint_config = function(session, path) return of_checkpoint(session, path):table() end,
 
   -- describe(config [, features, vocabulary]): what the model is made of: {dim =, direction =,
-  -- features =, vocabulary =, assumed = whether Flickr30K's stand in for one of these two, embedding
-  -- = {..}, stages = {{..}..}, parameters = {{name =, shape =, count =, trained =}..}, trained =,
+  -- features =, vocabulary =, assumed = whether Flickr30K's stand in for one of these two,
+  -- embedding = {..}, stages = {{..}..}, parameters = {{name =, shape =, count =, trained =}..}, trained =,
   -- frozen =, total =}
   describe = function(session, config, features, vocabulary)
     need_config(config)
@@ -151,8 +151,8 @@ core.extend_session {
     return provenance.words(inputs:facts(), config)
   end,
 
-  -- sources(config [, known]): the fingerprints of the data it reads, all splits of which are opened
-  -- and have to fit. known: a list of stamps; all values of the splits that are not among them are
+  -- sources(config [, known]): the fingerprints of the data it reads, all splits of which are
+  -- opened and have to fit. known: a list of stamps; all values of the splits that are not among them are
   -- read, and the stamps of all are the second result.
   sources = function(_, config, known)
     need_config(config)
@@ -221,8 +221,8 @@ core.extend_session {
   end,
 
   -- train(config, run [, {resume =, keep_state =, command =, id =, known = a list of stamps}]): a
-  -- trainer that writes to the run folder `run`, made by this call unless it resumes one; nothing is
-  -- trained yet. keep_state: the state stays when the run is done, for more epochs. A run that is
+  -- trainer that writes to the run folder `run`, made by this call unless it resumes one; nothing
+  -- is trained yet. keep_state: the state stays when the run is done, for more epochs. A run that is
   -- resumed may end elsewhere than it was to.
   train = function(session, config, run, options)
     need_config(config)

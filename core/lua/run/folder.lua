@@ -1,6 +1,6 @@
 -- folder.lua: the folder of one run: what one that is there means for a run that is to begin in it;
--- who may write to it, its JSON files, and the two files that grow, a line at a time. What the files
--- hold: core/FORMATS.md.
+-- who may write to it, its JSON files, and the two files that grow, a line at a time. What the
+-- files hold: core/FORMATS.md.
 local core = require "stepwise.core"
 local json_text = require "stepwise.config.json_text"
 

@@ -15,7 +15,8 @@ local ABSENT <const> = "0000000000000000"
 function M.data(config, facts)
   local data, null = config.value.data, core.json_null
   local reads_glove = data.glove ~= "" and config.session:needs_glove(config)
-  return json_text.object("train", facts.train, "dev", facts.dev or null, "test", facts.test or null,
+  return json_text.object("train", facts.train, "dev", facts.dev or null,
+    "test", facts.test or null,
     "vocabulary", facts.vocabulary.fingerprint,
     "glove", reads_glove and core.hash_file(data.glove, true) or null,
     -- where there is none, ids are what they were before there could be one
@@ -44,7 +45,8 @@ end
 
 local function read_by_key(data)
   local dev = data.dev ~= core.json_null and data.dev or ABSENT
-  return string.format("train %s dev %s%s", data.train, dev, data.init and " init " .. data.init or "")
+  local init = data.init and " init " .. data.init or ""
+  return string.format("train %s dev %s%s", data.train, dev, init)
 end
 
 -- The id of a run, and the key of config and data alone, which runs before ids have, too.

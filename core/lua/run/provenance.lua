@@ -26,8 +26,8 @@ function M.words(facts, config)
       "words found", glove.found, "rows", glove.rows, "coverage", coverage(glove.coverage)))
 end
 
--- Reads all values of the splits of `inputs` whose stamps are not in the list `known`; the stamps of
--- all. Test sets of one split are read once.
+-- Reads all values of the splits of `inputs` whose stamps are not in the list `known`; the stamps
+-- of all. Test sets of one split are read once.
 function M.check_values(session, inputs, known)
   local listed, stamps = {}, core.json_array {}
   for _, stamp in ipairs(known) do listed[stamp] = true end

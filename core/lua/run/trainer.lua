@@ -44,8 +44,8 @@ local function identify(self, expected)
     "plugins", self.resolved:plugins())
   self.id, self.key = identity.of(self.resolved, self.sources)
   if expected and expected ~= self.id then
-    core.fail(1, string.format("the run was planned with other data, plugins or config: expected id "
-      .. "%s, found %s", expected:sub(1, 40), self.id))
+    core.fail(1, string.format("the run was planned with other data, plugins or config: expected "
+      .. "id %s, found %s", expected:sub(1, 40), self.id))
   end
   self.state_key = identity.state_key(self.resolved, self.sources)
   if self.before then
@@ -77,8 +77,8 @@ local function check_words(self)
   local expected = type(data) == "table" and data.vocabulary
   local found = self.sources.data.vocabulary
   if type(expected) == "string" and expected ~= found then
-    core.fail(1, string.format("%s: its words have other ids than the vocabulary that the run began "
-      .. "with: expected fingerprint %s, found %s", self.folder:file "vocab.json", expected, found))
+    core.fail(1, string.format("%s: its words have other ids than the vocabulary that the run "
+      .. "began with: expected fingerprint %s, found %s", self.folder:file "vocab.json", expected, found))
   end
 end
 
@@ -139,8 +139,8 @@ local function recall(self)
   local folder = self.folder
   local result, path = folder:read_json "result.json", folder:file "result.json"
   if math.type(result.format) == "integer" and result.format > RESULT_FORMAT then
-    core.fail(1, string.format("%s: expected format %d or older, found %d: a newer version wrote it",
-      path, RESULT_FORMAT, result.format))
+    core.fail(1, string.format("%s: expected format %d or older, found %d: a newer version wrote "
+      .. "it", path, RESULT_FORMAT, result.format))
   elseif math.type(result.steps) ~= "integer" then
     core.fail(1, path .. ": expected the result of a run, found something else")
   end
