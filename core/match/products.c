@@ -154,7 +154,7 @@ static void list_gru_inputs(struct listing *l, const struct sw_call *call)
     const struct sw_gru *gru = call->saved;
     int D3 = 3 * gru->dim, W = gru->width, trained = trained_columns(l->graph, call->in[0]);
     struct sw_product base = {.part = "gru inputs", .per = SW_PER_WORD};
-    for (int side = 0; side < SW_GRU_SIDES; side++) {
+    for (int side = 0; side < gru->sides; side++) {
         struct sw_product forward = base, weight = base, input = base;
         forward.transpose_b = 1;
         forward.M = l->words;

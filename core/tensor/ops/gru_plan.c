@@ -54,14 +54,17 @@ static size_t carve_all(char *base, const struct sw_fragments *words,
     size_t rows = sizes->records ? (size_t)words->rows : part_rows;
     size_t W = (size_t)sizes->width * sizeof(float), D = (size_t)sizes->dim * sizeof(float);
     carve(base, &used, 1, sizeof *gru);
-    *gru = (struct sw_gru){
-        .words = words, .width = sizes->width, .dim = sizes->dim, .parts = (int)parts};
+    *gru = (struct sw_gru){.words = words,
+                           .width = sizes->width,
+                           .dim = sizes->dim,
+                           .sides = sizes->sides,
+                           .parts = (int)parts};
     gru->part = carve(base, &used, parts, sizeof *gru->part);
     tables->order = carve(base, &used, (size_t)words->groups, sizeof(int));
     tables->before = carve(base, &used, steps, sizeof(int));
     tables->running = carve(base, &used, parts * steps, sizeof(int));
     tables->start = carve(base, &used, parts * steps, sizeof(int));
-    for (int side = 0; side < SW_GRU_SIDES; side++) {
+    for (int side = 0; side < sizes->sides; side++) {
         gru->x[side] = carve(base, &used, rows, W);
         gru->gates[side] = carve(base, &used, rows, 4 * D);
         gru->h[side] = carve(base, &used, rows, D);

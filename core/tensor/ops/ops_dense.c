@@ -405,6 +405,6 @@ static const struct sw_op concat = {
 };
 
 const struct sw_op *const sw_ops_dense[] = {
-    &linear,         &linear_back, &l2norm,      &embedding,   &concat,
-    &sw_op_row_dots, &sw_op_gram,  &sw_op_bigru, &sw_op_hinge, NULL,
+    &linear,     &linear_back, &l2norm,    &embedding,   &concat, &sw_op_row_dots,
+    &sw_op_gram, &sw_op_bigru, &sw_op_gru, &sw_op_hinge, NULL,
 };

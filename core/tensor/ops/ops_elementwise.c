@@ -241,7 +241,22 @@ static void leaky_relu_range_backward(const struct range *r)
 
 ELEMENTWISE(leaky_relu, 1, "(..)->(..)", "x where x > 0, else f0 x", bent_samples)
 
+static void gelu_range(const struct range *r)
+{
+    r->kernels->gelu(r->count, r->x, r->out);
+}
+
+/* y' = Phi(x) + x Phi'(x) */
+static void gelu_range_backward(const struct range *r)
+{
+    if (r->dx)
+        r->kernels->gelu_backward(r->count, r->x, r->d, r->dx);
+}
+
+ELEMENTWISE(gelu, 1, "(..)->(..)", "x Phi(x), with the normal distribution's Phi",
+            one_input_samples)
+
 const struct sw_op *const sw_ops_elementwise[] = {
-    &add_op,     &sub_op,  &mul_op,  &affine_op,     &square_op,
-    &sigmoid_op, &tanh_op, &relu_op, &leaky_relu_op, NULL,
+    &add_op,  &sub_op,  &mul_op,        &affine_op, &square_op, &sigmoid_op,
+    &tanh_op, &relu_op, &leaky_relu_op, &gelu_op,   NULL,
 };

@@ -14,11 +14,16 @@ extern const struct sw_op *const sw_ops_lane[];        /* over pairs side by sid
 extern const struct sw_op *const sw_ops_vector[];      /* over explicit vectors of pairs, (R,L,D) */
 extern const struct sw_op *const sw_ops_elementwise[]; /* number by number, any shape */
 extern const struct sw_op *const sw_ops_dense[];       /* over a batch's rows, and the loss */
+extern const struct sw_op *const sw_ops_group[];       /* over the fragments of each group */
+extern const struct sw_op *const sw_ops_norm[];        /* norms over rows, dropout */
 extern const struct sw_op *const sw_ops_parts[];       /* pieces of a tensor, one number for all */
 
 /* Operations that stand in a file of their own, for the lists. */
 extern const struct sw_op sw_op_bigru, sw_op_gram, sw_op_hinge, sw_op_row_dots;
 extern const struct sw_op sw_op_lane_softmax, sw_op_lane_cosine, sw_op_lane_mean, sw_op_lane_l2norm;
+extern const struct sw_op sw_op_group_softmax, sw_op_group_sort, sw_op_group_attention;
+extern const struct sw_op sw_op_group_windows, sw_op_batch_norm, sw_op_row_moments;
+extern const struct sw_op sw_op_order_scores, sw_op_gru;
 extern const struct sw_op sw_op_mix, sw_op_vec_dots;
 
 enum { SW_MOST_ROW_DOTS = 9 }; /* vectors of one call of row_dots */

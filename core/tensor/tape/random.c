@@ -30,6 +30,14 @@ struct sw_random sw_random_stream(uint64_t seed, uint32_t purpose, uint64_t step
     };
 }
 
+struct sw_random sw_random_keyed(const int key[2], uint32_t a, uint32_t b)
+{
+    return (struct sw_random){
+        .key = {(uint32_t)key[0], (uint32_t)key[1]},
+        .counter = {0, 0, a, b},
+    };
+}
+
 uint32_t sw_random_u32(struct sw_random *random)
 {
     if (!random->left) {

@@ -23,6 +23,8 @@ struct sw_random {
 };
 
 struct sw_random sw_random_stream(uint64_t seed, uint32_t purpose, uint64_t step, uint32_t index);
+/* The stream of a key that is drawn already, as host->random gives it, and two numbers. */
+struct sw_random sw_random_keyed(const int key[2], uint32_t a, uint32_t b);
 uint32_t sw_random_u32(struct sw_random *random);
 uint32_t sw_random_below(struct sw_random *random, uint32_t bound); /* unbiased; bound > 0 */
 float sw_random_uniform(struct sw_random *random);                  /* [0,1), 24 bits */
