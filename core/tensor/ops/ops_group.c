@@ -154,7 +154,7 @@ static void max_backward(const struct sw_call *call)
 
 static const struct sw_sample max_samples[] = {
     {1, {SW_IN(-9, 9, 48, 3)}, {.p = &regions}},
-    {1, {SW_IN(-9, 9, 6, 3)}, {.p = &words}},
+    {1, {SW_IN(-9, 9, 6, 2)}, {.p = &words}},
     {1, {SW_IN(-9, 9, 6, 3)}, {.i = {2}, .p = &words}},
 };
 
