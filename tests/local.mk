@@ -95,7 +95,9 @@ tests_unit_check_pairs_SOURCES = tests/unit/check_pairs.c tests/unit/pairs_unit.
 
 unit_programs += tests/unit/check_dense tests/unit/check_gru tests/unit/check_loss
 unit_programs += tests/unit/check_optimiser
-tests_unit_check_dense_SOURCES = tests/unit/check_dense.c tests/unit/unit.h
+tests_unit_check_dense_SOURCES = tests/unit/check_dense.c tests/unit/rows_unit.h tests/unit/unit.h
+unit_programs += tests/unit/check_groups
+tests_unit_check_groups_SOURCES = tests/unit/check_groups.c tests/unit/rows_unit.h tests/unit/unit.h
 tests_unit_check_gru_SOURCES = tests/unit/check_gru.c tests/unit/unit.h
 tests_unit_check_loss_SOURCES = tests/unit/check_loss.c tests/unit/unit.h
 tests_unit_check_optimiser_SOURCES = tests/unit/check_optimiser.c tests/unit/unit.h
