@@ -11,10 +11,11 @@ core_sources += \
 	core/tensor/ops/ops_dense.c core/tensor/ops/ops_elementwise.c core/tensor/ops/ops_gram.c \
 	core/tensor/ops/ops_group.c core/tensor/ops/ops_group_attention.c \
 	core/tensor/ops/ops_group_columns.c core/tensor/ops/ops_gru.c \
-	core/tensor/ops/ops_lane.c core/tensor/ops/ops_lane_norm.c core/tensor/ops/ops_loss.c \
+	core/tensor/ops/ops_lane.c core/tensor/ops/ops_lane_norm.c \
+	core/tensor/ops/ops_lane_reduce.c core/tensor/ops/ops_loss.c \
 	core/tensor/ops/ops_norm.c core/tensor/ops/ops_order.c core/tensor/ops/ops_parts.c \
 	core/tensor/ops/ops_row_dots.c core/tensor/ops/ops_vector.c \
-	core/tensor/ops/ops_vector_product.c core/tensor/ops/rows.c core/tensor/ops/rows.h
+	core/tensor/ops/ops_vector_each.c core/tensor/ops/ops_vector_product.c core/tensor/ops/rows.c core/tensor/ops/rows.h
 core_sources += \
 	core/tensor/kernels/kernels.h core/tensor/kernels/kernels_amx.h \
 	core/tensor/kernels/kernels_array.h core/tensor/kernels/kernels_lane.h \

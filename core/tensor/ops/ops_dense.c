@@ -18,19 +18,33 @@ static void over_rows(const struct sw_call *call, int rows, int columns,
     sw_over_rows(call->compute, rows, columns, work, &data);
 }
 
+/* Of tensors whose last dimension is the row, as the explicit vectors of pairs, (R,L,D). */
+static int width_of(const struct sw_tensor *x)
+{
+    return x->dim[x->ndim - 1];
+}
+
+static int rows_in(const struct sw_tensor *x)
+{
+    int rows = 1;
+    for (int d = 0; d < x->ndim - 1; d++)
+        rows *= x->dim[d];
+    return rows;
+}
+
 /* ---- linear -----------------------------------------------------------------------------------
  */
 
 static int linear_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
     const struct sw_tensor *x = call->in[0], *w = call->in[1];
-    if (x->ndim != 2 || w->ndim != 2 || x->dim[1] != w->dim[1])
+    if (x->ndim < 2 || w->ndim != 2 || width_of(x) != w->dim[1])
         return -1;
     if (call->inputs > 2 && (call->in[2]->ndim != 1 || call->in[2]->dim[0] != w->dim[0]))
         return -1;
-    out_dim[0] = x->dim[0];
-    out_dim[1] = w->dim[0];
-    return 2;
+    memcpy(out_dim, x->dim, sizeof x->dim);
+    out_dim[x->ndim - 1] = w->dim[0];
+    return x->ndim;
 }
 
 /* out = x w^T + b */
@@ -38,7 +52,7 @@ static void linear_forward(const struct sw_call *call)
 {
     const struct sw_tensor *x = call->in[0], *w = call->in[1];
     const struct sw_tensor *b = call->inputs > 2 ? call->in[2] : NULL;
-    int N = x->dim[0], F = x->dim[1], D = w->dim[0];
+    int N = rows_in(x), F = width_of(x), D = w->dim[0];
     if (b)
         sw_fill_rows(call->compute, N, D, b->data, call->out->data, (size_t)D);
     sw_gemm(call->compute, 0, 1, N, D, F, 1, x->data, F, w->data, F, b ? 1 : 0, call->out->data, D);
@@ -49,7 +63,7 @@ static void linear_backward(const struct sw_call *call)
 {
     const struct sw_tensor *x = call->in[0], *w = call->in[1];
     const struct sw_tensor *b = call->inputs > 2 ? call->in[2] : NULL;
-    int N = x->dim[0], F = x->dim[1], D = w->dim[0];
+    int N = rows_in(x), F = width_of(x), D = w->dim[0];
     const float *dout = call->out->grad;
     struct sw_product_of list[2];
     int count = 0;
@@ -84,12 +98,13 @@ static void linear_backward(const struct sw_call *call)
 static const struct sw_sample linear_samples[] = {
     {3, {{2, {5, 4}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}, {1, {3}, -1, 1, 0}}, {{0}, {0}, NULL}},
     {2, {{2, {70, 3}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, {{0}, {0}, NULL}},
+    {3, {{3, {2, 3, 4}, -1, 1, 0}, {2, {5, 4}, -1, 1, 0}, {1, {5}, -1, 1, 0}}, {{0}, {0}, NULL}},
 };
 
 static const struct sw_op linear = {
     .name = "linear",
-    .shapes = "(N,F),(D,F)[,(D)]->(N,D)",
-    .doc = "x w^T + b for each row of x",
+    .shapes = "(..,F),(D,F)[,(D)]->(..,D)",
+    .doc = "x w^T + b for each row of x, its last dimension",
     .least_inputs = 2,
     .most_inputs = 3,
     .shape = linear_shape,
@@ -180,23 +195,21 @@ static const double epsilon = 1e-8;
 
 static int l2norm_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
-    if (call->in[0]->ndim != 2)
-        return -1;
-    out_dim[0] = call->in[0]->dim[0];
-    out_dim[1] = call->in[0]->dim[1];
-    return 2;
+    const struct sw_tensor *x = call->in[0];
+    memcpy(out_dim, x->dim, sizeof x->dim);
+    return x->ndim < 2 ? -1 : x->ndim;
 }
 
 /* saved: the length of each row */
 static size_t l2norm_saved_size(const struct sw_call *call)
 {
-    return (size_t)call->in[0]->dim[0] * sizeof(double);
+    return (size_t)rows_in(call->in[0]) * sizeof(double);
 }
 
 static void normalise_some(const void *data, int from, int to)
 {
     const struct rows_of *r = data;
-    size_t D = (size_t)r->call->out->dim[1];
+    size_t D = (size_t)width_of(r->call->out);
     double *length = r->call->saved;
     for (int i = from; i < to; i++) {
         const float *x = r->call->in[0]->data + (size_t)i * D;
@@ -209,13 +222,13 @@ static void normalise_some(const void *data, int from, int to)
 /* out = x / (|x| + 1e-8), eq. 1 */
 static void l2norm_forward(const struct sw_call *call)
 {
-    over_rows(call, call->out->dim[0], call->out->dim[1], normalise_some);
+    over_rows(call, rows_in(call->out), width_of(call->out), normalise_some);
 }
 
 static void normalise_some_backward(const void *data, int from, int to)
 {
     const struct rows_of *r = data;
-    size_t D = (size_t)r->call->out->dim[1];
+    size_t D = (size_t)width_of(r->call->out);
     const double *length = r->call->saved;
     for (int i = from; i < to; i++) {
         if (!(length[i] > 0) && !isnan(length[i]))
@@ -233,18 +246,21 @@ static void normalise_some_backward(const void *data, int from, int to)
  */
 static void l2norm_backward(const struct sw_call *call)
 {
-    over_rows(call, call->out->dim[0], call->out->dim[1], normalise_some_backward);
+    over_rows(call, rows_in(call->out), width_of(call->out), normalise_some_backward);
 }
 
 static const struct sw_sample l2norm_samples[] = {
     {1, {{2, {5, 7}, -1, 1, 0}}, {{0}, {0}, NULL}},
     {1, {{2, {3, 1}, 1, 2, 0}}, {{0}, {0}, NULL}},
+    {1, {{3, {3, 2, 4}, -1, 1, 0}}, {{0}, {0}, NULL}},
 };
 
 static const struct sw_op l2norm = {
     .name = "l2norm",
-    .shapes = "(N,D)->(N,D)",
-    .doc = "x / (|x| + 1e-8) for each row of x, eq. 1; a row of zeros stays and takes no gradient",
+    .shapes = "(..,D)->(..,D)",
+    .doc =
+        "x / (|x| + 1e-8) for each row of x, its last dimension, eq. 1; a row of zeros stays and "
+        "takes no gradient",
     .least_inputs = 1,
     .most_inputs = 1,
     .shape = l2norm_shape,

@@ -255,6 +255,8 @@ const struct sw_op *const sw_ops_lane[] = {
     &scale,
     &sw_op_lane_cosine,
     &sw_op_lane_mean,
+    &sw_op_lane_max,
+    &sw_op_lane_lse,
     &sw_op_lane_l2norm,
     NULL,
 };

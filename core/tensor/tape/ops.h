@@ -24,7 +24,9 @@ extern const struct sw_op sw_op_lane_softmax, sw_op_lane_cosine, sw_op_lane_mean
 extern const struct sw_op sw_op_group_softmax, sw_op_group_sort, sw_op_group_attention;
 extern const struct sw_op sw_op_group_windows, sw_op_batch_norm, sw_op_row_moments;
 extern const struct sw_op sw_op_order_scores, sw_op_gru;
+extern const struct sw_op sw_op_lane_max, sw_op_lane_lse;
 extern const struct sw_op sw_op_mix, sw_op_vec_dots;
+extern const struct sw_op sw_op_vec_add, sw_op_vec_sub, sw_op_vec_mul, sw_op_vec_stack;
 
 enum { SW_MOST_ROW_DOTS = 9 }; /* vectors of one call of row_dots */
 
@@ -70,6 +72,22 @@ static inline int sw_is_vectors(const struct sw_tensor *x)
 {
     return x->ndim == 3 && (x->dim[1] == 1 || x->dim[1] == SW_LANES) && x->dim[0] > 0 &&
            x->dim[2] > 0 && x->dim[0] <= INT_MAX / SW_LANES && x->dim[2] <= INT_MAX / SW_LANES;
+}
+
+/* Sets out_dim to (rows, lanes, D) and returns 3. */
+static inline int sw_vectors_shape(int out_dim[SW_MAX_DIM], int rows, int lanes, int D)
+{
+    out_dim[0] = rows;
+    out_dim[1] = lanes;
+    out_dim[2] = D;
+    return 3;
+}
+
+/* Where row r of pair l lies in explicit vectors; single rows and shared lanes repeat. */
+static inline size_t sw_vector_at(const struct sw_tensor *x, int r, int l)
+{
+    const size_t row = x->dim[0] > 1 ? (size_t)r : 0, lane = x->dim[1] > 1 ? (size_t)l : 0;
+    return (row * (size_t)x->dim[1] + lane) * (size_t)x->dim[2];
 }
 
 /* A sample's input, for the tables of samples. */
