@@ -390,14 +390,15 @@ END_TEST
 static const struct {
     const char *name;
     int inputs;
-} each[] = {{"add", 2},        {"sub", 2},     {"mul", 2},  {"affine", 1},
-            {"square", 1},     {"sigmoid", 1}, {"tanh", 1}, {"relu", 1},
-            {"leaky_relu", 1}, {"exp", 1},     {"log", 1},  {"sqrt", 1}};
+} each[] = {{"add", 2},     {"sub", 2},  {"mul", 2},           {"affine", 1},     {"square", 1},
+            {"sigmoid", 1}, {"tanh", 1}, {"relu", 1},          {"leaky_relu", 1}, {"exp", 1},
+            {"log", 1},     {"sqrt", 1}, {"inverse_length", 1}};
 
 /* Those that are defined above 0 only are tried there. */
 static int is_of_positive(const char *name)
 {
-    return strcmp(name, "log") == 0 || strcmp(name, "sqrt") == 0;
+    return strcmp(name, "log") == 0 || strcmp(name, "sqrt") == 0 ||
+           strcmp(name, "inverse_length") == 0;
 }
 
 /* The value, and the slope by each input, with f0 = 0.125 and f1 = 2. */
@@ -427,6 +428,8 @@ static double value(const char *name, double x, double y, double slope[2])
         return slope[0] = 1 / x, log(x);
     if (strcmp(name, "sqrt") == 0)
         return slope[0] = 0.5 / sqrt(x), sqrt(x);
+    if (strcmp(name, "inverse_length") == 0)
+        return slope[0] = -0.5 / (x * sqrt(x)), 1 / sqrt(x);
     return slope[0] = x > 0 ? 1 : 0.125, x > 0 ? x : 0.125 * x;
 }
 

@@ -307,7 +307,27 @@ static void sqrt_range_backward(const struct range *r)
 
 ELEMENTWISE(sqrt, 1, "(..)->(..)", "the square root of x", positive_samples)
 
+static void inverse_length_range(const struct range *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        r->out[i] = r->x[i] > 0 ? 1 / (sqrtf(r->x[i]) + 1e-8f) : 0;
+}
+
+/* y' = -y^2 / (2 sqrt(x)); none where there is no length, as of a row of padding */
+static void inverse_length_range_backward(const struct range *r)
+{
+    for (size_t i = 0; r->dx && i < r->count; i++)
+        if (r->x[i] > 0)
+            r->dx[i] -= r->d[i] * r->out[i] * r->out[i] / (2 * sqrtf(r->x[i]));
+}
+
+ELEMENTWISE(inverse_length, 1, "(..)->(..)",
+            "1 / (sqrt(x) + 1e-8) of a squared length x, 0 and without gradient where x is not "
+            "above 0",
+            positive_samples)
+
 const struct sw_op *const sw_ops_elementwise[] = {
-    &add_op,  &sub_op,        &mul_op,  &affine_op, &square_op, &sigmoid_op, &tanh_op,
-    &relu_op, &leaky_relu_op, &gelu_op, &exp_op,    &log_op,    &sqrt_op,    NULL,
+    &add_op,     &sub_op,  &mul_op,  &affine_op,         &square_op,
+    &sigmoid_op, &tanh_op, &relu_op, &leaky_relu_op,     &gelu_op,
+    &exp_op,     &log_op,  &sqrt_op, &inverse_length_op, NULL,
 };
