@@ -5,7 +5,7 @@
 #	plugins_align_NAME_la_LDFLAGS = $(plugin_ldflags)
 #
 # Its source is plugins/align/NAME.c, and it is built as plugins/align/.libs/NAME.so.
-EXTRA_DIST += plugins/fusion/both_sides.h
+EXTRA_DIST += plugins/fusion/both_sides.h plugins/align/attention.h plugins/align/joint_layer.h
 plugin_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/core
 plugin_ldflags = -module -avoid-version -shared -no-undefined $(SW_PLUGIN_DEFS) \
 	-export-symbols-regex '^sw_plugin$$'
@@ -37,6 +37,26 @@ plugins_align_g2l_la_LDFLAGS = $(plugin_ldflags)
 pkglib_LTLIBRARIES += plugins/align/g2g.la
 plugins_align_g2g_la_CPPFLAGS = $(plugin_cppflags)
 plugins_align_g2g_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/align/scan.la
+plugins_align_scan_la_CPPFLAGS = $(plugin_cppflags)
+plugins_align_scan_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/align/max_mean.la
+plugins_align_max_mean_la_CPPFLAGS = $(plugin_cppflags)
+plugins_align_max_mean_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/align/bfan.la
+plugins_align_bfan_la_CPPFLAGS = $(plugin_cppflags)
+plugins_align_bfan_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/align/imram.la
+plugins_align_imram_la_CPPFLAGS = $(plugin_cppflags)
+plugins_align_imram_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/align/camp.la
+plugins_align_camp_la_CPPFLAGS = $(plugin_cppflags)
+plugins_align_camp_la_LDFLAGS = $(plugin_ldflags)
 
 pkglib_LTLIBRARIES += plugins/embed/glove.la
 plugins_embed_glove_la_CPPFLAGS = $(plugin_cppflags)

@@ -216,3 +216,8 @@ fuzz:
 fuzz-programs: $(fuzz_programs) $(pkglib_LTLIBRARIES)
 coverage:
 	@$(SHELL) $(srcdir)/tests/coverage.sh
+
+# Other people's published code, where the numbers that it computed are there.
+unit_programs += tests/unit/check_oracle
+tests_unit_check_oracle_SOURCES = tests/unit/check_oracle.c tests/unit/oracle.h \
+	tests/unit/oracle_align.c tests/unit/unit.h

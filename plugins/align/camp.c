@@ -9,7 +9,8 @@
  * sigmoid(w . relu(W' [pool h_i; pool h_j] + b') + b''), new: pools of length 1 pool x_r = mean
  * over heads of sum_r softmax_r(u_head . relu(W'' x_r + b'')) x_r
  *
- * CAMP's encoders leave out the l2 norm of regions and words; its loss is `bce`. */
+ * Both sides always query, whatever the model's direction. CAMP's encoders leave out the l2 norm of
+ * regions and words; its loss is `bce`. */
 #include "attention.h"
 #include "joint_layer.h"
 
@@ -158,11 +159,6 @@ static void prepare(struct sw_batch *batch, const void *self, void *prepared)
     const struct sw_host *host = batch->host;
     struct sw_tensor *const *query = is_new(s) ? s->query : s->key;
     struct sw_tensor *const own[2] = {batch->regions, batch->words};
-    if (batch->direction != SW_BOTH) {
-        host->fail(batch->graph, SW_PLUGIN_MISUSE,
-                   "its score needs both sides: expected direction = \"both\"");
-        return;
-    }
     /* products over the words, which are fewer than the regions */
     p->logits[SW_WORDS] = host->input_product(
         batch, own[SW_REGIONS], turned(batch, own[SW_WORDS], query[SW_WORDS], s->key[SW_REGIONS]));
@@ -331,7 +327,9 @@ static struct sw_tensor *score(struct sw_tile *tile, const void *self, const voi
 
 static const struct sw_stage camp = {
     .name = "camp",
-    .doc = "CAMP: messages between the sides, gated and fused (Wang et al. 2019)",
+    .doc =
+        "CAMP: messages between the sides, gated and fused, in both directions always (Wang et al. "
+        "2019)",
     .options = options,
     .self_size = sizeof(struct camp),
     .prepared_size = sizeof(struct prepared),
