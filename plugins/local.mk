@@ -94,6 +94,78 @@ pkglib_LTLIBRARIES += plugins/fusion/concat.la
 plugins_fusion_concat_la_CPPFLAGS = $(plugin_cppflags)
 plugins_fusion_concat_la_LDFLAGS = $(plugin_ldflags)
 
+pkglib_LTLIBRARIES += plugins/pool/mean.la
+plugins_pool_mean_la_CPPFLAGS = $(plugin_cppflags)
+plugins_pool_mean_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/pool/max.la
+plugins_pool_max_la_CPPFLAGS = $(plugin_cppflags)
+plugins_pool_max_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/pool/last.la
+plugins_pool_last_la_CPPFLAGS = $(plugin_cppflags)
+plugins_pool_last_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/pool/esa.la
+plugins_pool_esa_la_CPPFLAGS = $(plugin_cppflags)
+plugins_pool_esa_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/pool/gpo.la
+plugins_pool_gpo_la_CPPFLAGS = $(plugin_cppflags)
+plugins_pool_gpo_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/pool/word_cnn.la
+plugins_pool_word_cnn_la_CPPFLAGS = $(plugin_cppflags)
+plugins_pool_word_cnn_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/image/residual_mlp.la
+plugins_image_residual_mlp_la_CPPFLAGS = $(plugin_cppflags)
+plugins_image_residual_mlp_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/image/self_attention.la
+plugins_image_self_attention_la_CPPFLAGS = $(plugin_cppflags)
+plugins_image_self_attention_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/image/dropout.la
+plugins_image_dropout_la_CPPFLAGS = $(plugin_cppflags)
+plugins_image_dropout_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/image/drop_regions.la
+plugins_image_drop_regions_la_CPPFLAGS = $(plugin_cppflags)
+plugins_image_drop_regions_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/text/gru.la
+plugins_text_gru_la_CPPFLAGS = $(plugin_cppflags)
+plugins_text_gru_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/text/drop_words.la
+plugins_text_drop_words_la_CPPFLAGS = $(plugin_cppflags)
+plugins_text_drop_words_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/align/dot.la
+plugins_align_dot_la_CPPFLAGS = $(plugin_cppflags)
+plugins_align_dot_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/align/order.la
+plugins_align_order_la_CPPFLAGS = $(plugin_cppflags)
+plugins_align_order_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/loss/bce.la
+plugins_loss_bce_la_CPPFLAGS = $(plugin_cppflags)
+plugins_loss_bce_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/loss/infonce.la
+plugins_loss_infonce_la_CPPFLAGS = $(plugin_cppflags)
+plugins_loss_infonce_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/loss/angular.la
+plugins_loss_angular_la_CPPFLAGS = $(plugin_cppflags)
+plugins_loss_angular_la_LDFLAGS = $(plugin_ldflags)
+
+pkglib_LTLIBRARIES += plugins/loss/weight_norms.la
+plugins_loss_weight_norms_la_CPPFLAGS = $(plugin_cppflags)
+plugins_loss_weight_norms_la_LDFLAGS = $(plugin_ldflags)
+
 # What a stranger copies.
 EXTRA_DIST += plugins/template/stage.c plugins/template/Makefile plugins/template/README.md \
 	plugins/README.md

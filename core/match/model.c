@@ -20,7 +20,8 @@ struct sw_tensor *sw_model_declare(struct sw_model *model, const char *own, int 
     if (error->status != SW_OK)
         return NULL;
     char name[2 * MOST_NAME + 2];
-    if (!own || !*own || strlen(own) + strlen(model->prefix) > MOST_NAME || ndim < 1 || ndim > SW_MAX_DIM) {
+    if (!own || !*own || strlen(own) + strlen(model->prefix) > MOST_NAME || ndim < 1 ||
+        ndim > SW_MAX_DIM) {
         sw_fail(error, SW_FAILED,
                 "parameter '%s': expected a name of 1 to %d letters and 1 to %d dimensions",
                 own ? own : "", MOST_NAME - (int)strlen(model->prefix), SW_MAX_DIM);

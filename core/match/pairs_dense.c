@@ -50,7 +50,8 @@ static int multiply(const struct dense *d, struct sw_worker *worker, struct sw_i
     return SW_OK;
 }
 
-static int set_up_block(const struct dense *d, struct sw_worker *worker, struct sw_image_block *block)
+static int set_up_block(const struct dense *d, struct sw_worker *worker,
+                        struct sw_image_block *block)
 {
     const struct sw_whole_batch *batch = d->batch;
     for (int h = 0; h < batch->input_count; h++) {

@@ -61,7 +61,8 @@ static void begin(struct sw_whole_tile *tile, const struct sw_whole_batch *batch
 }
 
 void sw_tile_of_block(struct sw_whole_tile *tile, const struct sw_whole_batch *batch,
-                      struct sw_worker *worker, struct sw_image_block *block, int caption, int record)
+                      struct sw_worker *worker, struct sw_image_block *block, int caption,
+                      int record)
 {
     begin(tile, batch, worker, record);
     tile->block = block;

@@ -22,7 +22,7 @@ struct sw_plugins {
 /* ---- names ----------------------------------------------------------------------------------- */
 
 const char *const sw_kind_names[SW_KINDS + 1] = {"stage", "fusion", "embedding", "block",
-                                                    "pool",  "loss",   NULL};
+                                                 "pool",  "loss",   NULL};
 
 const struct sw_descriptor *const *sw_plugin_descriptors(const struct sw_plugin *plugin,
                                                          enum sw_kind kind)

@@ -14,8 +14,9 @@ core_sources += \
 	core/tensor/ops/ops_lane.c core/tensor/ops/ops_lane_norm.c \
 	core/tensor/ops/ops_lane_reduce.c core/tensor/ops/ops_loss.c \
 	core/tensor/ops/ops_norm.c core/tensor/ops/ops_order.c core/tensor/ops/ops_parts.c \
-	core/tensor/ops/ops_row_dots.c core/tensor/ops/ops_vector.c \
-	core/tensor/ops/ops_vector_each.c core/tensor/ops/ops_vector_product.c core/tensor/ops/rows.c core/tensor/ops/rows.h
+	core/tensor/ops/ops_random.c core/tensor/ops/ops_row_dots.c core/tensor/ops/ops_vector.c \
+	core/tensor/ops/ops_vector_each.c core/tensor/ops/ops_vector_product.c \
+	core/tensor/ops/rows.c core/tensor/ops/rows.h
 core_sources += \
 	core/tensor/kernels/kernels.h core/tensor/kernels/kernels_amx.h \
 	core/tensor/kernels/kernels_array.h core/tensor/kernels/kernels_lane.h \

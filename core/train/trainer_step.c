@@ -80,8 +80,8 @@ static int loss_and_gradients(struct sw_trainer *t, int count, double *loss, str
         scores = sw_model_score(model, t->graph, &encoding, NULL);
     if (sw_compute_interrupted(t->session->compute))
         return sw_fail(error, SW_INTERRUPTED, "interrupted");
-    struct sw_tensor *out = sw_model_loss(model, t->graph, &encoding, scores, &pairs,
-                                          (int)t->progress.epoch);
+    struct sw_tensor *out =
+        sw_model_loss(model, t->graph, &encoding, scores, &pairs, (int)t->progress.epoch);
     if (!out || !out->grad)
         return sw_fail(error, SW_FAILED, "%s",
                        sw_graph_error(t->graph)->status ? sw_graph_error(t->graph)->text

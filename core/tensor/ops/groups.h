@@ -26,7 +26,7 @@ int sw_group_fragments(const struct sw_fragments *groups);
 void sw_clear_padded(const struct sw_call *call, float *x, int columns);
 
 /* Fragments of group row g: none in a row without an image. */
-static inline int sw_group_count(const struct sw_fragments *groups, int g)
+static inline int sw_group_size(const struct sw_fragments *groups, int g)
 {
     return g < groups->groups ? groups->count[g] : 0;
 }

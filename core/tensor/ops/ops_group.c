@@ -34,7 +34,7 @@ static void mean_some(const void *data, int from, int to)
     size_t D = (size_t)call->out->dim[1];
     for (int g = from; g < to; g++) {
         float *out = call->out->data + (size_t)g * D;
-        int count = sw_group_count(groups, g);
+        int count = sw_group_size(groups, g);
         memset(out, 0, D * sizeof *out);
         for (int f = 0; f < count; f++)
             kernels->add(D, out, call->in[0]->data + sw_group_row(groups, g, f) * D, out);
@@ -55,7 +55,7 @@ static void mean_some_backward(const void *data, int from, int to)
     const struct sw_fragments *groups = call->args->p;
     size_t D = (size_t)call->out->dim[1];
     for (int g = from; g < to; g++) {
-        int count = sw_group_count(groups, g);
+        int count = sw_group_size(groups, g);
         for (int f = 0; f < count; f++)
             sw_kernels_of(call)->axpy(D, 1.0f / (float)count, call->out->grad + (size_t)g * D,
                                       call->in[0]->grad + sw_group_row(groups, g, f) * D);
@@ -116,9 +116,9 @@ static void max_some(const void *data, int from, int to)
     for (int g = from; g < to; g++) {
         float *out = call->out->data + (size_t)g * D;
         int32_t *which = (int32_t *)call->saved + (size_t)g * D;
-        int count = sw_group_count(groups, g) - call->args->i[0];
+        int count = sw_group_size(groups, g) - call->args->i[0];
         memset(which, 0, D * sizeof *which);
-        if (sw_group_count(groups, g) == 0)
+        if (sw_group_size(groups, g) == 0)
             memset(out, 0, D * sizeof *out);
         else
             memcpy(out, call->in[0]->data + sw_group_row(groups, g, 0) * D, D * sizeof *out);
@@ -141,7 +141,7 @@ static void max_some_backward(const void *data, int from, int to)
     for (int g = from; g < to; g++) {
         const int32_t *which = (const int32_t *)call->saved + (size_t)g * D;
         const float *dout = call->out->grad + (size_t)g * D;
-        for (size_t d = 0; d < D && sw_group_count(groups, g); d++)
+        for (size_t d = 0; d < D && sw_group_size(groups, g); d++)
             call->in[0]->grad[sw_group_row(groups, g, which[d]) * D + d] += dout[d];
     }
 }
@@ -231,7 +231,7 @@ static void mix_some(const void *data, int from, int to)
     for (int g = from; g < to; g++) {
         float *out = call->out->data + (size_t)g * D;
         memset(out, 0, D * sizeof *out);
-        for (int f = 0; f < sw_group_count(groups, g); f++) {
+        for (int f = 0; f < sw_group_size(groups, g); f++) {
             size_t row = sw_group_row(groups, g, f);
             const float *x = call->in[1]->data + row * D;
             if (one)
@@ -258,7 +258,7 @@ static void mix_some_backward(const void *data, int from, int to)
     int one = w->dim[1] == 1;
     for (int g = from; g < to; g++) {
         const float *dout = call->out->grad + (size_t)g * D;
-        for (int f = 0; f < sw_group_count(groups, g); f++) {
+        for (int f = 0; f < sw_group_size(groups, g); f++) {
             size_t row = sw_group_row(groups, g, f);
             if (x->grad && one)
                 kernels->axpy(D, w->data[row], dout, x->grad + row * D);

@@ -241,7 +241,7 @@ static void windows_some(const void *data, int from, int to)
     const struct sw_tensor *x = call->in[0];
     size_t W = (size_t)x->dim[1], all = (size_t)call->out->dim[1];
     for (int g = from; g < to; g++)
-        for (int f = 0; f < sw_group_count(groups, g); f++) {
+        for (int f = 0; f < sw_group_size(groups, g); f++) {
             float *out = call->out->data + sw_group_row(groups, g, f) * all;
             for (int j = 0; j < call->args->i[0]; j++, out += W) {
                 int at = f + j - call->args->i[1];
@@ -266,7 +266,7 @@ static void windows_some_backward(const void *data, int from, int to)
     const struct sw_fragments *groups = call->args->p;
     size_t W = (size_t)call->in[0]->dim[1], all = (size_t)call->out->dim[1];
     for (int g = from; g < to; g++)
-        for (int f = 0; f < sw_group_count(groups, g); f++) {
+        for (int f = 0; f < sw_group_size(groups, g); f++) {
             const float *dout = call->out->grad + sw_group_row(groups, g, f) * all;
             for (int j = 0; j < call->args->i[0]; j++, dout += W) {
                 int at = f + j - call->args->i[1];

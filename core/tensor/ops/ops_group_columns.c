@@ -66,7 +66,7 @@ static void softmax_some(const void *data, int from, int to)
     const struct sw_fragments *groups = call->args->p;
     size_t C = (size_t)call->out->dim[1];
     for (int g = from; g < to; g++)
-        for (size_t c = 0; c < C && sw_group_count(groups, g); c += COLUMNS)
+        for (size_t c = 0; c < C && sw_group_size(groups, g); c += COLUMNS)
             softmax_columns(call, g, c, least(COLUMNS, C - c));
 }
 
@@ -87,11 +87,11 @@ static void softmax_some_backward(const void *data, int from, int to)
         for (size_t c = 0; c < C; c += COLUMNS) {
             size_t width = least(COLUMNS, C - c);
             float sum[COLUMNS] = {0}, rest[COLUMNS];
-            for (int f = 0; f < sw_group_count(groups, g); f++) {
+            for (int f = 0; f < sw_group_size(groups, g); f++) {
                 size_t row = sw_group_row(groups, g, f) * C + c;
                 kernels->mul_add(width, 1, call->out->data + row, call->out->grad + row, sum);
             }
-            for (int f = 0; f < sw_group_count(groups, g); f++) {
+            for (int f = 0; f < sw_group_size(groups, g); f++) {
                 size_t row = sw_group_row(groups, g, f) * C + c;
                 kernels->sub(width, call->out->grad + row, sum, rest);
                 kernels->mul_add(width, call->args->f[0], call->out->data + row, rest,
@@ -161,7 +161,7 @@ static void sort_some(const void *data, int from, int to)
     const struct sw_call *call = data;
     size_t D = (size_t)call->out->dim[1];
     for (int g = from; g < to; g++)
-        for (size_t d = 0; d < D && sw_group_count(call->args->p, g); d += COLUMNS)
+        for (size_t d = 0; d < D && sw_group_size(call->args->p, g); d += COLUMNS)
             sort_columns(call, g, d, least(COLUMNS, D - d));
 }
 
@@ -178,7 +178,7 @@ static void sort_some_backward(const void *data, int from, int to)
     const struct sw_fragments *groups = call->args->p;
     size_t D = (size_t)call->out->dim[1], step = (size_t)groups->stride * D;
     for (int g = from; g < to; g++)
-        for (int f = 0; f < sw_group_count(groups, g); f++) {
+        for (int f = 0; f < sw_group_size(groups, g); f++) {
             const float *dout = call->out->grad + (size_t)groups->first[g] * D;
             size_t row = sw_group_row(groups, g, f) * D;
             const int32_t *rank = (const int32_t *)call->saved + row;

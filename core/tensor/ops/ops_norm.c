@@ -1,12 +1,8 @@
-/* ops_norm.c -- layer norm and dropout. Batch norm: ops_batch_norm.c. */
+/* ops_norm.c -- layer norm. Batch norm: ops_batch_norm.c. */
 #include "tensor/tape/ops.h"
 #include "tensor/ops/rows.h"
-#include "tensor/tape/graph.h"
-#include "tensor/tape/random.h"
 
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
 
 /* ---- layer_norm ---- */
 
@@ -142,89 +138,8 @@ static const struct sw_op layer_norm = {
     SW_SAMPLES(layer_samples),
 };
 
-/* ---- dropout ---- */
-
-static int dropout_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
-{
-    const struct sw_tensor *x = call->in[0];
-    if (!(call->args->f[0] >= 0 && call->args->f[0] < 1))
-        return -1;
-    memcpy(out_dim, x->dim, sizeof x->dim);
-    return x->ndim;
-}
-
-/* saved: 1 for each number that stays */
-static size_t dropout_saved_size(const struct sw_call *call)
-{
-    return sw_tensor_count(call->out);
-}
-
-/* Numbers of a chunk, which has a stream of its own. */
-enum { CHUNK = 1 << 14 };
-
-static void drop_chunk(void *data, int chunk, int worker)
-{
-    (void)worker;
-    const struct sw_call *call = data;
-    size_t from = (size_t)chunk * CHUNK, left = sw_tensor_count(call->out) - from;
-    size_t count = left < CHUNK ? left : CHUNK;
-    struct sw_random random = sw_random_keyed(call->args->i, (uint32_t)chunk, 0);
-    uint32_t limit = (uint32_t)((double)call->args->f[0] * 4294967296.0);
-    unsigned char *kept = (unsigned char *)call->saved + from;
-    const float *x = call->in[0]->data + from;
-    float *out = call->out->data + from, scale = 1 / (1 - call->args->f[0]);
-    for (size_t j = 0; j < count; j++) {
-        kept[j] = sw_random_u32(&random) >= limit;
-        out[j] = kept[j] ? x[j] * scale : 0;
-    }
-}
-
-static int chunks_of(const struct sw_call *call)
-{
-    return (int)((sw_tensor_count(call->out) + CHUNK - 1) / CHUNK);
-}
-
-/* out = x / (1 - rate) where it stays, else 0 */
-static void dropout_forward(const struct sw_call *call)
-{
-    sw_parallel(call->compute, chunks_of(call), drop_chunk, (void *)call);
-}
-
-static void drop_chunk_backward(void *data, int chunk, int worker)
-{
-    (void)worker;
-    const struct sw_call *call = data;
-    size_t from = (size_t)chunk * CHUNK, left = sw_tensor_count(call->out) - from;
-    const unsigned char *kept = (const unsigned char *)call->saved + from;
-    const float *dout = call->out->grad + from;
-    float *dx = call->in[0]->grad + from, scale = 1 / (1 - call->args->f[0]);
-    for (size_t j = 0; j < (left < CHUNK ? left : CHUNK); j++)
-        dx[j] += kept[j] ? dout[j] * scale : 0;
-}
-
-static void dropout_backward(const struct sw_call *call)
-{
-    sw_parallel(call->compute, chunks_of(call), drop_chunk_backward, (void *)call);
-}
-
-static const struct sw_sample dropout_samples[] = {
-    {1, {SW_IN(-1, 1, 5, 7)}, {{1, 2}, {0.3f}, NULL}},
-    {1, {SW_IN(-1, 1, 3, 2, 4)}, {{0}, {0}, NULL}},
-};
-
-static const struct sw_op dropout = {
-    .name = "dropout",
-    .shapes = "(..)->(..)",
-    .doc = "x / (1 - f0), or 0 with probability f0; key i0, i1",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = dropout_shape,
-    .saved_size = dropout_saved_size,
-    .forward = dropout_forward,
-    .backward = dropout_backward,
-    SW_SAMPLES(dropout_samples),
-};
-
 const struct sw_op *const sw_ops_norm[] = {
-    &layer_norm, &dropout, &sw_op_batch_norm, &sw_op_row_moments, &sw_op_order_scores, NULL,
+    &layer_norm,    &sw_op_batch_norm, &sw_op_row_moments,
+    &sw_op_dropout, &sw_op_uniform,    &sw_op_order_scores,
+    NULL,
 };
