@@ -218,6 +218,8 @@ coverage:
 	@$(SHELL) $(srcdir)/tests/coverage.sh
 
 # Other people's published code, where the numbers that it computed are there.
-unit_programs += tests/unit/check_oracle
-tests_unit_check_oracle_SOURCES = tests/unit/check_oracle.c tests/unit/oracle.h \
-	tests/unit/oracle_align.c tests/unit/unit.h
+unit_programs += tests/unit/check_oracle tests/unit/check_oracle_folder
+oracle_rows = tests/unit/oracle.h tests/unit/oracle_align.c tests/unit/oracle_pooled.c \
+	tests/unit/oracle_unit.h tests/unit/unit.h
+tests_unit_check_oracle_SOURCES = tests/unit/check_oracle.c $(oracle_rows)
+tests_unit_check_oracle_folder_SOURCES = tests/unit/check_oracle_folder.c $(oracle_rows)

@@ -83,6 +83,29 @@ START_TEST(linear_by_definition)
 }
 END_TEST
 
+/* Products of a batch's vectors with each other: both gradients go to the same matrix, and threads
+ * that add to it at once lose some. Often, since that takes luck. */
+START_TEST(linear_of_a_matrix_with_itself)
+{
+    enum { N = 96, ROUNDS = 1000 };
+    const char *op = _i ? "linear_back" : "linear";
+    open_graph(2);
+    for (int round = 0; round < ROUNDS; round++) {
+        sw_graph_reset(graph, 1);
+        struct sw_tensor *x = matrix(N, N, 1), *in[2] = {x, x}, *out = apply(op, in, 2, NULL);
+        backward(out);
+        const float *g = out->grad, *at = x->data;
+        for (int i = round % 5; i < N; i += 17)
+            for (int d = round % 7; d < N; d += 13) {
+                double one = product(g + i * N, 1, _i ? at + d * N : at + d, _i ? 1 : N, N);
+                double two = _i ? product(at + i, N, g + d, N, N) : product(g + i, N, at + d, N, N);
+                ck_assert_double_eq_tol(x->grad[i * N + d], one + two, 1e-4);
+            }
+    }
+    close_graph();
+}
+END_TEST
+
 /* ---- one by one -------------------------------------------------------------------------------
  */
 
@@ -221,6 +244,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_loop_test(tests, same_bits_at_any_number_of_threads, 0, sizeof names / sizeof *names);
     tcase_add_test(tests, linear_by_definition);
+    tcase_add_loop_test(tests, linear_of_a_matrix_with_itself, 0, 2);
     tcase_add_test(tests, l2norm_of_zeros_takes_no_gradient);
     tcase_add_test(tests, l2norm_of_a_tiny_row);
     tcase_add_test(tests, embedding_refuses_ids_out_of_range);

@@ -2,166 +2,7 @@
  *
  * The numbers lie outside the tree (STEPWISE_SHARED); without them each row is skipped. The tables
  * are in oracle_*.c. */
-#include "oracle.h"
-#include "unit.h"
-
-#include "data/npy.h"
-#include "data/safetensors.h"
-#include "plugin/compose.h"
-
-#include <jansson.h>
-#include <math.h>
-
-enum { D = 64, FEATURES = 80, VOCABULARY = 50, WORD_DIM = 20, TRAINED = 4 };
-
-/* ---- files ---- */
-
-static char *oracle_path(const char *name)
-{
-    char relative[256];
-    snprintf(relative, sizeof relative, "oracle/%s", name);
-    return unit_shared(relative);
-}
-
-/* 0 when the file is not there. */
-static int open_file(struct sw_safetensors *file, const char *name)
-{
-    struct sw_error error = {0};
-    char *path = oracle_path(name);
-    if (path)
-        ck_assert_msg(sw_safetensors_open(file, path, &error) == SW_OK, "%s", error.text);
-    free(path);
-    return path != NULL;
-}
-
-static double number(const struct sw_safetensors_entry *entry, size_t at)
-{
-    double wide;
-    float narrow;
-    int64_t integer;
-    const char *data = entry->data;
-    if (strcmp(entry->dtype, "F64") == 0)
-        return memcpy(&wide, data + at * sizeof wide, sizeof wide), wide;
-    if (strcmp(entry->dtype, "I64") == 0)
-        return memcpy(&integer, data + at * sizeof integer, sizeof integer), (double)integer;
-    ck_assert_str_eq(entry->dtype, "F32");
-    return memcpy(&narrow, data + at * sizeof narrow, sizeof narrow), narrow;
-}
-
-static const struct sw_safetensors_entry *require(const struct sw_safetensors *file,
-                                                  const char *name)
-{
-    const struct sw_safetensors_entry *entry = sw_safetensors_find(file, name);
-    ck_assert_msg(entry != NULL, "%s has no tensor '%s'", file->path, name);
-    return entry;
-}
-
-/* "ours" under its name there; NULL: the list has none. */
-static const char *their_name(const struct oracle_name *names, const char *ours, char room[256])
-{
-    for (; names && names->ours; names++)
-        if (strncmp(ours, names->ours, strlen(names->ours)) == 0) {
-            snprintf(room, 256, "%s%s", names->theirs, ours + strlen(names->ours));
-            return room;
-        }
-    return NULL;
-}
-
-/* ---- a model ---- */
-
-struct trial {
-    struct sw_compute *compute;
-    struct sw_ops *ops;
-    struct sw_plugins *plugins;
-    struct sw_composition *composition;
-    struct sw_model *model;
-    struct sw_graph *graph;
-    struct sw_safetensors given;
-    /* of encoders/inputs */
-    float *features;
-    int caption_start[16];
-    int32_t ids[256];
-};
-
-static json_t *model_of(const char *text)
-{
-    char json[1024];
-    snprintf(json, sizeof json, "%s", text);
-    for (char *c = json; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_error_t where;
-    json_t *model = json_loads(json, 0, &where);
-    ck_assert_msg(model != NULL, "%s: %s", json, where.text);
-    json_object_set_new(model, "dim", json_integer(D));
-    if (!json_object_get(model, "embedding"))
-        json_object_set_new(model, "embedding",
-                            json_pack("{s:s,s:i}", "plugin", "random", "word_dim", WORD_DIM));
-    return model;
-}
-
-/* Fills our parameters and buffers from the files' tensors. 0 when a file is not there. */
-static int load_weights(struct trial *t, const char *const *weights,
-                        const struct oracle_name *names, int encoded)
-{
-    struct sw_safetensors file[ORACLE_FILES] = {{0}};
-    int files = 0;
-    for (; files < ORACLE_FILES && weights[files]; files++)
-        if (!open_file(&file[files], weights[files]))
-            return 0;
-    for (int i = 0; i < sw_model_parameters(t->model); i++) {
-        const struct sw_parameter *ours = sw_model_parameter(t->model, i);
-        const struct sw_safetensors_entry *theirs = NULL;
-        char room[256];
-        const char *name = their_name(names, ours->name, room);
-        for (int f = 0; f < files && name && !theirs; f++)
-            theirs = sw_safetensors_find(&file[f], name);
-        ck_assert_msg(theirs || (!encoded && !name), "no numbers for '%s'", ours->name);
-        if (!theirs)
-            continue;
-        size_t count = sw_tensor_count(ours->tensor);
-        ck_assert_msg(theirs->elements == count, "'%s': expected %zu numbers, found %zu",
-                      ours->name, count, theirs->elements);
-        for (size_t j = 0; j < count; j++)
-            ours->tensor->data[j] = (float)number(theirs, j);
-    }
-    for (int f = 0; f < files; f++)
-        sw_safetensors_close(&file[f]);
-    return 1;
-}
-
-static void build(struct trial *t, const char *model, int threads)
-{
-    struct sw_error error = {0};
-    *t = (struct trial){.compute = sw_compute_new(threads, &error), .ops = sw_ops_new(&error)};
-    ck_assert_msg(t->compute && t->ops, "%s", error.text);
-    ck_assert_msg(sw_plugins_load(&t->plugins, NULL, t->ops, &error) == SW_OK, "%s", error.text);
-    json_t *given = model_of(model);
-    ck_assert_msg(sw_compose(&t->composition, t->plugins, given, NULL, &error) == SW_OK, "%s",
-                  error.text);
-    json_decref(given);
-    struct sw_model_plan *plan = sw_composition_plan(t->composition);
-    plan->features = FEATURES;
-    plan->vocabulary = VOCABULARY;
-    plan->seed = 1;
-    ck_assert_msg(sw_model_new(&t->model, plan, sw_host_table(), t->compute, t->ops, &error) ==
-                      SW_OK,
-                  "%s", error.text);
-    t->graph = sw_graph_new(sw_host_table(), t->compute, t->ops, &error);
-    ck_assert_ptr_nonnull(t->graph);
-}
-
-static void end(struct trial *t)
-{
-    sw_safetensors_close(&t->given);
-    sw_graph_free(t->graph);
-    sw_model_free(t->model);
-    sw_composition_free(t->composition);
-    sw_plugins_free(t->plugins);
-    sw_ops_free(t->ops);
-    sw_compute_free(t->compute);
-    free(t->features);
-}
+#include "oracle_unit.h"
 
 /* ---- what is scored ---- */
 
@@ -214,38 +55,65 @@ static void give(struct trial *t, const struct oracle *row, int captions,
     encoding->words = laid_out(t->graph, w, &encoding->word_rows);
 }
 
-/* Images and captions of encoders/inputs. 0 when the file is not there. */
-static int load_inputs(struct trial *t)
+/* Vectors in the place of words: each is a word of its own. */
+static void number_words(struct trial *t, const struct sw_safetensors_entry *vectors)
 {
-    struct sw_safetensors file = {0};
-    if (!open_file(&file, "encoders/inputs.safetensors"))
-        return 0;
-    const struct sw_safetensors_entry *images = require(&file, "images"),
-                                      *ids = require(&file, "ids"), *lens = require(&file, "lens");
-    int count = (int)images->shape[0], k = (int)images->shape[1];
-    t->features = calloc((size_t)sw_region_rows(count, k) * FEATURES, sizeof *t->features);
-    for (int i = 0; i < count; i++)
-        for (int r = 0; r < k; r++)
-            for (int f = 0; f < FEATURES; f++)
-                t->features[sw_region_row(k, i, r) * FEATURES + f] =
-                    (float)number(images, (size_t)((i * k + r) * FEATURES + f));
-    int start = 0, captions = (int)lens->elements;
-    for (int c = 0; c < captions; c++) {
+    t->captions = (int)vectors->shape[0];
+    for (int c = 0; c < t->captions; c++)
+        t->caption_start[c + 1] = (c + 1) * (int)vectors->shape[1];
+    for (int w = 0; w < t->caption_start[t->captions]; w++)
+        t->ids[w] = w;
+}
+
+static void read_captions(struct trial *t, const struct sw_safetensors *file)
+{
+    const struct sw_safetensors_entry *ids = require(file, "ids"), *lens = require(file, "lens");
+    t->captions = (int)lens->elements;
+    for (int c = 0, start = 0; c < t->captions; c++) {
         int words = (int)number(lens, (size_t)c);
         for (int w = 0; w < words; w++)
             t->ids[start + w] = (int32_t)number(ids, (size_t)c * ids->shape[1] + (size_t)w);
         t->caption_start[c + 1] = start += words;
     }
+}
+
+static const char *inputs_of(const struct oracle *row)
+{
+    return row->inputs ? row->inputs : "encoders/inputs.safetensors";
+}
+
+/* Images and captions that are to be encoded. 0 when the file is not there. */
+static int load_inputs(struct trial *t, const struct oracle *row)
+{
+    struct sw_safetensors file = {0};
+    if (!open_file(&file, inputs_of(row)))
+        return 0;
+    const struct sw_safetensors_entry *images =
+        require(&file, row->images ? row->images : "images");
+    int k = t->k = images->ndim == 3 ? (int)images->shape[1] : 1;
+    t->images = (int)images->shape[0];
+    t->features = calloc((size_t)sw_region_rows(t->images, k) * FEATURES, sizeof *t->features);
+    counts_of(&file, row->image_counts, k, t->region_count, t->images);
+    for (int i = 0; i < t->images; i++)
+        for (int r = 0; r < t->region_count[i]; r++)
+            for (int f = 0; f < FEATURES; f++)
+                t->features[sw_region_row(k, i, r) * FEATURES + f] =
+                    (float)number(images, (size_t)((i * k + r) * FEATURES + f));
+    if (row->word_vectors)
+        number_words(t, require(&file, row->word_vectors));
+    else
+        read_captions(t, &file);
     sw_safetensors_close(&file);
     return 1;
 }
 
 static void encode(struct trial *t, int captions, int training, struct sw_encoding *encoding)
 {
-    struct sw_examples examples = {.images = 4,
-                                   .k = 36,
+    struct sw_examples examples = {.images = t->images,
+                                   .k = t->k,
+                                   .region_count = t->region_count,
                                    .features = t->features,
-                                   .captions = captions ? captions : 6,
+                                   .captions = captions ? captions : t->captions,
                                    .caption_start = t->caption_start,
                                    .ids = t->ids,
                                    .training = training};
@@ -274,8 +142,16 @@ static struct sw_tensor *scores_of(struct trial *t, const struct oracle *row, in
 /* 0 when what it needs is not there. */
 static int start(struct trial *t, const struct oracle *row)
 {
-    build(t, row->model, 2);
-    return (!row->given || open_file(&t->given, row->given)) && (row->given || load_inputs(t)) &&
+    struct sw_safetensors file = {0};
+    int vocabulary = VOCABULARY;
+    if (row->word_vectors && open_file(&file, inputs_of(row))) {
+        const struct sw_safetensors_entry *vectors = require(&file, row->word_vectors);
+        vocabulary = (int)(vectors->shape[0] * vectors->shape[1]);
+    }
+    sw_safetensors_close(&file);
+    build(t, row->model, vocabulary, 2);
+    return (!row->given || open_file(&t->given, row->given)) &&
+           (row->given || load_inputs(t, row)) &&
            load_weights(t, row->weights, row->names, !row->given);
 }
 
@@ -437,93 +313,83 @@ START_TEST(alignment_stages)
 }
 END_TEST
 
-/* ---- from files, by the program ---- */
-
-/* The checkpoint that the row describes, in `path`. */
-static void write_checkpoint(struct trial *t, const struct oracle_folder *row, const char *path)
+/* One side's pooled vectors of a file, with rows that belong to nobody up to `rows`. */
+static struct sw_tensor *pooled(struct sw_graph *graph, const struct sw_safetensors_entry *from,
+                                int rows)
 {
-    struct sw_safetensors_entry entries[64];
-    int count = sw_model_parameters(t->model);
-    ck_assert_int_le(count, 64);
-    for (int i = 0; i < count; i++) {
-        const struct sw_parameter *p = sw_model_parameter(t->model, i);
-        entries[i] = (struct sw_safetensors_entry){
-            .name = p->name, .ndim = p->tensor->ndim, .data = p->tensor->data};
-        for (int d = 0; d < p->tensor->ndim; d++)
-            entries[i].shape[d] = (size_t)p->tensor->dim[d];
-    }
-    json_t *config = json_pack("{s:o}", "model", model_of(row->model));
-    char *text = json_dumps(config, JSON_COMPACT);
-    json_t *metadata = json_pack("{s:s}", "stepwise", text);
-    struct sw_error error = {0};
-    ck_assert_msg(sw_safetensors_write(path, entries, (size_t)count, metadata, &error) == SW_OK,
-                  "%s", error.text);
-    json_decref(config);
-    json_decref(metadata);
-    free(text);
+    struct sw_tensor *x = sw_graph_tensor(graph, 2, (int[]){rows, D}, NULL, 1);
+    for (int i = 0; i < rows * D; i++)
+        x->data[i] = i < TRAINED * D ? (float)number(from, (size_t)i) : 0;
+    return x;
 }
 
-static void check_folder(const struct oracle_folder *row)
+/* Theirs may have a part along the vector, which has no effect: the encoder gives it its length. */
+static struct gap gap_across(const struct sw_tensor *ours,
+                             const struct sw_safetensors_entry *theirs)
 {
-    const char *program = getenv("STEPWISE");
-    char *theirs_path = oracle_path(row->scores), *folder = unit_folder(), command[2048];
-    struct trial t;
-    struct sw_error error = {0};
-    struct sw_npy ours = {0}, theirs = {0};
-    build(&t, row->model, 1);
-    if (theirs_path && load_weights(&t, row->weights, row->names, 1)) {
-        ck_assert_msg(program != NULL, "STEPWISE is not set");
-        char *checkpoint = unit_path(folder, "checkpoint.safetensors"),
-             *sims = unit_path(folder, "sims.npy"), *data = oracle_path("folder/data/vocab.json");
-        write_checkpoint(&t, row, checkpoint);
-        snprintf(command, sizeof command,
-                 "'%s' eval '%s' --data '%.*s' --split test --vocab '%s' --sims '%s' >'%s/log' "
-                 "2>&1 || { cat '%s/log'; exit 1; }",
-                 program, checkpoint, (int)(strlen(data) - strlen("/vocab.json")), data, data, sims,
-                 folder, folder);
-        ck_assert_msg(system(command) == 0, "%s: %s", row->name, command);
-        ck_assert_msg(sw_npy_open(&ours, sims, &error) == SW_OK, "%s", error.text);
-        ck_assert_msg(sw_npy_open(&theirs, theirs_path, &error) == SW_OK, "%s", error.text);
-        ck_assert_uint_eq(ours.shape[0], theirs.shape[0]);
-        ck_assert_uint_eq(ours.shape[1], theirs.shape[1]);
-        double worst = 0;
-        for (size_t r = 0; r < ours.shape[0]; r++) {
-            float a[64], b[64];
-            ck_assert_int_eq(sw_npy_floats(&ours, r, 1, a), SW_OK);
-            ck_assert_int_eq(sw_npy_floats(&theirs, r, 1, b), SW_OK);
-            for (size_t c = 0; c < ours.shape[1]; c++)
-                worst = fabs((double)a[c] - (double)b[c]) <= worst
-                            ? worst
-                            : fabs((double)a[c] - (double)b[c]);
+    struct gap gap = {0, 0};
+    for (int i = 0; i < TRAINED; i++) {
+        const float *x = ours->data + i * D;
+        double along = 0;
+        for (int d = 0; d < D; d++)
+            along += x[d] * number(theirs, (size_t)(i * D + d));
+        for (int d = 0; d < D; d++) {
+            double want = number(theirs, (size_t)(i * D + d)) - along * x[d];
+            gap.most = fmax(gap.most, fabs(want));
+            double off = fabs(ours->grad[i * D + d] - want);
+            gap.worst = off <= gap.worst ? gap.worst : off;
         }
-        printf("%s: scores within %.1e\n", row->name, worst);
-        ck_assert_msg(worst <= 1e-5, "%s: scores differ by %g", row->name, worst);
-        sw_npy_close(&ours);
-        sw_npy_close(&theirs);
-        free(checkpoint);
-        free(sims);
-        free(data);
     }
-    end(&t);
-    unit_remove_folder(folder);
-    free(theirs_path);
+    return gap;
 }
 
-START_TEST(from_files_to_scores)
+/* SAEM: hinge plus half of the angular loss, as gradients of the pooled vectors. */
+START_TEST(losses_of_pooled_vectors)
 {
-    for (int i = 0; oracle_folder_align[i].name; i++)
-        if (i == _i)
-            check_folder(&oracle_folder_align[i]);
+    const struct oracle *row = row_named(oracle_pooled, "SAEM, losses");
+    struct sw_safetensors file = {0};
+    struct trial t;
+    build(&t, row->model, VOCABULARY, 2);
+    if (open_file(&file, row->inputs)) {
+        static const int32_t image_of[TRAINED] = {0, 1, 2, 3};
+        static const int caption_start[TRAINED + 1] = {0, 1, 2, 3, 4};
+        const struct sw_pair_images pairs = {.n = TRAINED, .image = image_of};
+        const char *const names[2] = {"gradient.image", "gradient.text"};
+        struct sw_encoding e = {.training = 1};
+        double worst = 0, theirs = number(require(&file, "loss.hinge"), 0) +
+                                   0.5 * number(require(&file, "loss.angular"), 0);
+        sw_graph_reset(t.graph, 1);
+        ck_assert(!sw_region_fragments(t.graph, TRAINED, 1, NULL, &e.region_rows) &&
+                  !sw_word_fragments(t.graph, TRAINED, caption_start, &e.word_rows));
+        e.image = pooled(t.graph, require(&file, "image"), SW_LANES);
+        e.text = pooled(t.graph, require(&file, "text"), TRAINED);
+        struct sw_tensor *S = sw_model_score(t.model, t.graph, &e, NULL);
+        struct sw_tensor *loss = sw_model_loss(t.model, t.graph, &e, S, &pairs, 0);
+        ck_assert_msg(loss != NULL, "%s", sw_graph_error(t.graph)->text);
+        ck_assert_double_eq_tol(loss->data[0], theirs, 1e-5 * theirs);
+        loss->grad[0] = 1;
+        ck_assert_int_eq(sw_graph_backward(t.graph), SW_OK);
+        for (int side = 0; side < 2; side++)
+            compare(row, names[side],
+                    gap_across(side ? e.text : e.image, require(&file, names[side])), 0, &worst);
+        printf("%s: within %.1e\n", row->name, worst);
+    }
+    sw_safetensors_close(&file);
+    end(&t);
+}
+END_TEST
+
+START_TEST(pooled_vectors)
+{
+    check_row(oracle_pooled, _i);
 }
 END_TEST
 
 static void add_tests(TCase *tests)
 {
-    int folders = 0;
-    while (oracle_folder_align[folders].name)
-        folders++;
     tcase_add_loop_test(tests, alignment_stages, 0, count_of(oracle_align));
-    tcase_add_loop_test(tests, from_files_to_scores, 0, folders);
+    tcase_add_loop_test(tests, pooled_vectors, 0, count_of(oracle_pooled));
+    tcase_add_test(tests, losses_of_pooled_vectors);
 }
 
 UNIT_MAIN("oracle", add_tests)

@@ -17,8 +17,12 @@ struct oracle {
     /* Files below the folder of oracles that hold parameters and buffers, and their names there. */
     const char *weights[ORACLE_FILES];
     const struct oracle_name *names;
+    /* What is encoded: file (NULL: encoders/inputs), its features (I,k,F) or (I,F) (NULL:
+     * "images"), counts of regions (NULL: all), and vectors (C,n,W) in the place of words' ids: our
+     * embedding's table, by `names`. */
+    const char *inputs, *images, *image_counts, *word_vectors;
     /* Fragments that are given: file, and its tensors (I,k,D) and (C,n,D); lengths of captions are
-     * its `lens`. NULL: images and captions of encoders/inputs are encoded. */
+     * its `lens`. NULL: `inputs` are encoded. */
     const char *given, *regions, *words;
     const char *region_counts, *word_counts; /* tensors of `given`; NULL: all regions; `lens` */
     /* What is expected: file and its (I,C) tensor, float64 or float32; or the file's gradients
@@ -39,7 +43,7 @@ struct oracle_folder {
     const char *scores; /* .npy (I,C) */
 };
 
-extern const struct oracle oracle_align[];
-extern const struct oracle_folder oracle_folder_align[];
+extern const struct oracle oracle_align[], oracle_pooled[];
+extern const struct oracle_folder oracle_folder_align[], oracle_folder_pooled[];
 
 #endif

@@ -58,6 +58,15 @@ static void linear_forward(const struct sw_call *call)
     sw_gemm(call->compute, 0, 1, N, D, F, 1, x->data, F, w->data, F, b ? 1 : 0, call->out->data, D);
 }
 
+/* At once, unless both add to one gradient: x x^T has the same input twice. */
+static void multiply(struct sw_compute *compute, const struct sw_product_of *list, int count)
+{
+    int apart = count == 2 && list[0].C == list[1].C;
+    sw_gemm_all(compute, list, apart ? 1 : count);
+    if (apart)
+        sw_gemm_all(compute, list + 1, 1);
+}
+
 /* dx += dout w;  dw += dout^T x;  db += column sums of dout */
 static void linear_backward(const struct sw_call *call)
 {
@@ -90,7 +99,7 @@ static void linear_backward(const struct sw_call *call)
                                                .beta = 1,
                                                .C = x->grad,
                                                .ldc = F};
-    sw_gemm_all(call->compute, list, count);
+    multiply(call->compute, list, count);
     if (b && b->grad)
         sw_add_column_sums(call->compute, N, D, dout, (size_t)D, b->grad);
 }
@@ -167,7 +176,7 @@ static void linear_back_backward(const struct sw_call *call)
                                                .beta = 1,
                                                .C = x->grad,
                                                .ldc = D};
-    sw_gemm_all(call->compute, list, count);
+    multiply(call->compute, list, count);
 }
 
 static const struct sw_sample linear_back_samples[] = {
