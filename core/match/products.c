@@ -14,6 +14,7 @@ struct listing {
     struct sw_model *model;
     const struct sw_graph *graph;
     const struct sw_whole_batch *batch;
+    int region_rows, word_rows;
     int regions, words; /* rows that are no padding */
     struct sw_products *out;
     struct sw_error *error;
@@ -37,14 +38,6 @@ static void add(struct listing *l, struct sw_product product)
     out->list[out->count++] = product;
 }
 
-static int all_counts(const struct sw_fragments *fragments)
-{
-    int sum = 0;
-    for (int g = 0; g < fragments->groups; g++)
-        sum += fragments->count[g];
-    return sum;
-}
-
 /* ---- the tape -------------------------------------------------------------------------------- */
 
 static const struct sw_call *last_call(const struct sw_graph *graph, const char *name)
@@ -58,29 +51,37 @@ static const struct sw_call *last_call(const struct sw_graph *graph, const char 
     return NULL;
 }
 
-static const char *const linear_parts[] = {"image layer", "region projections", "word projections"};
-enum { IMAGE_LAYER, REGION_PROJECTIONS, WORD_PROJECTIONS, LINEAR_PARTS };
+static const char *const linear_parts[] = {"image layer", "region projections", "word projections",
+                                           "pooled vectors"};
+enum { IMAGE_LAYER, REGION_PROJECTIONS, WORD_PROJECTIONS, POOLED, LINEAR_PARTS };
 
-/* The layer whose x takes no gradient stands at the images' features. */
+/* A layer over the regions whose x takes no gradient stands at their features. */
 static int linear_part(const struct listing *l, const struct sw_tensor *x)
 {
-    if (!x->grad)
-        return IMAGE_LAYER;
-    return x->dim[0] == l->batch->words.rows ? WORD_PROJECTIONS : REGION_PROJECTIONS;
+    if (x->dim[0] == l->word_rows)
+        return WORD_PROJECTIONS;
+    return x->dim[0] != l->region_rows ? POOLED : x->grad ? REGION_PROJECTIONS : IMAGE_LAYER;
+}
+
+static struct sw_product linear_base(const struct listing *l, const struct sw_tensor *x, int part)
+{
+    int rows = part == WORD_PROJECTIONS ? l->words : part == POOLED ? x->dim[0] : l->regions;
+    return (struct sw_product){.part = linear_parts[part],
+                               .per = part == WORD_PROJECTIONS ? SW_PER_WORD
+                                      : part == POOLED         ? SW_PER_PAIR
+                                                               : SW_PER_REGION,
+                               .M = rows};
 }
 
 /* out = x w^T + b */
 static void list_linear(struct listing *l, const struct sw_call *call, int part)
 {
     const struct sw_tensor *x = call->in[0], *w = call->in[1];
-    int of_words = part == WORD_PROJECTIONS, rows = of_words ? l->words : l->regions;
-    int F = x->dim[1], D = w->dim[0];
-    struct sw_product product = {.part = linear_parts[part],
-                                 .per = of_words ? SW_PER_WORD : SW_PER_REGION,
-                                 .transpose_b = 1,
-                                 .M = rows,
-                                 .N = D,
-                                 .K = F};
+    struct sw_product product = linear_base(l, x, part);
+    int F = x->dim[1], D = w->dim[0], rows = product.M;
+    product.transpose_b = 1;
+    product.N = D;
+    product.K = F;
     add(l, product);
     product.backward = 1;
     product.transpose_b = 0;
@@ -99,13 +100,10 @@ static void list_linear(struct listing *l, const struct sw_call *call, int part)
 static void list_linear_back(struct listing *l, const struct sw_call *call, int part)
 {
     const struct sw_tensor *x = call->in[0], *w = call->in[1];
-    int of_words = part == WORD_PROJECTIONS, rows = of_words ? l->words : l->regions;
-    int D = w->dim[0], F = w->dim[1];
-    struct sw_product product = {.part = linear_parts[part],
-                                 .per = of_words ? SW_PER_WORD : SW_PER_REGION,
-                                 .M = rows,
-                                 .N = F,
-                                 .K = D};
+    struct sw_product product = linear_base(l, x, part);
+    int D = w->dim[0], F = w->dim[1], rows = product.M;
+    product.N = F;
+    product.K = D;
     add(l, product);
     product.backward = 1;
     product.transpose_b = 1;
@@ -174,11 +172,11 @@ static void list_gru_inputs(struct listing *l, const struct sw_call *call)
     }
 }
 
-/* Both directions of one turn: C (M,N) of an inner width K. */
-static void add_sides(struct listing *l, int turn, int backward, int transpose_a, int M, int N,
-                      int K)
+/* All directions of one turn: C (M,N) of an inner width K. */
+static void add_sides(struct listing *l, int sides, int turn, int backward, int transpose_a, int M,
+                      int N, int K)
 {
-    for (int side = 0; side < SW_GRU_SIDES; side++)
+    for (int side = 0; side < sides; side++)
         add(l, (struct sw_product){.part = "gru steps",
                                    .per = SW_PER_WORD,
                                    .backward = backward,
@@ -198,10 +196,10 @@ static void list_gru_steps(struct listing *l, const struct sw_call *call)
     for (int p = 0; p < gru->parts; p++) {
         const struct sw_gru_part *part = &gru->part[p];
         for (int t = 1; t < part->steps; t++)
-            add_sides(l, turn++, 0, 0, part->running[t], 3 * D, D);
+            add_sides(l, gru->sides, turn++, 0, 0, part->running[t], 3 * D, D);
         for (int t = part->steps - 1; t > 0; t--)
-            add_sides(l, turn++, 1, 0, part->running[t], D, 3 * D);
-        add_sides(l, turn++, 1, 1, 3 * D, D, part->rows - part->running[0]);
+            add_sides(l, gru->sides, turn++, 1, 0, part->running[t], D, 3 * D);
+        add_sides(l, gru->sides, turn++, 1, 1, 3 * D, D, part->rows - part->running[0]);
     }
 }
 
@@ -256,24 +254,49 @@ static void list_mixes(struct listing *l)
                 list_mix(l, l->batch->inputs[h].side, call->in[1]->dim[2]);
 }
 
-int sw_products_of(struct sw_model *model, const struct sw_graph *graph, struct sw_products *out,
+/* The GRU over all words: a pooling may have one of its own. */
+static const struct sw_call *word_gru(const struct listing *l)
+{
+    const void *at = NULL;
+    const struct sw_op *op;
+    const struct sw_call *call;
+    while (sw_graph_before(l->graph, &at, &op, &call))
+        if ((strcmp(op->name, "bigru") == 0 || strcmp(op->name, "gru") == 0) &&
+            call->out->dim[0] == l->word_rows)
+            return call;
+    return NULL;
+}
+
+int sw_products_of(struct sw_model *model, const struct sw_graph *graph,
+                   const struct sw_encoding *encoding, struct sw_products *out,
                    struct sw_error *error)
 {
     struct sw_error own = {.status = SW_OK};
-    const struct sw_call *scores = last_call(graph, "pair_scores");
-    const struct sw_call *gru = last_call(graph, "bigru");
-    if (!scores || !gru)
+    const void *at = NULL;
+    const struct sw_op *op;
+    const struct sw_call *call, *scores = last_call(graph, "pair_scores");
+    if (!sw_graph_before(graph, &at, &op, &call))
         return sw_fail(error, SW_FAILED, "expected a recorded step to list its products");
-    struct listing l = {
-        .model = model, .graph = graph, .batch = scores->args->p, .out = out, .error = &own};
-    l.regions = all_counts(&l.batch->regions);
-    l.words = all_counts(&l.batch->words);
+    struct listing l = {.model = model,
+                        .graph = graph,
+                        .region_rows = encoding->region_rows.rows,
+                        .word_rows = encoding->word_rows.rows,
+                        .regions = sw_group_fragments(&encoding->region_rows),
+                        .words = sw_group_fragments(&encoding->word_rows),
+                        .out = out,
+                        .error = &own};
     for (int part = 0; part < LINEAR_PARTS; part++)
         list_linears(&l, part);
-    list_gru_inputs(&l, gru);
-    list_gru_steps(&l, gru);
-    list_pair_products(&l);
-    list_mixes(&l);
+    const struct sw_call *gru = word_gru(&l);
+    if (gru) {
+        list_gru_inputs(&l, gru);
+        list_gru_steps(&l, gru);
+    }
+    if (scores) {
+        l.batch = scores->args->p;
+        list_pair_products(&l);
+        list_mixes(&l);
+    }
     return own.status == SW_OK ? SW_OK : sw_fail(error, own.status, "%s", own.text);
 }
 

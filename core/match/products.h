@@ -1,9 +1,9 @@
 /* products.h -- the matrix products that a step cannot do without, read off its tape.
  *
- * Every "linear" (image layer, projections, maps), the bi-GRU's inputs and steps, all pairs'
- * products, and the mixes of explicit vectors, each forward and, where a gradient is asked for,
- * backward. Left out: products with one column (gates, pooling), Gram matrices within a group, and
- * all that the few pairs with a gradient need. Padding rows do not count. */
+ * Every "linear" (image layer, projections, maps, pooled vectors), the words' GRU: inputs and
+ * steps, all pairs' products, and the mixes of explicit vectors, each forward and, where a gradient
+ * is asked for, backward. Left out: products with one column (gates, pooling), Gram matrices within
+ * a group, and all that the few pairs with a gradient need. Padding rows do not count. */
 #ifndef SW_MATCH_PRODUCTS_H
 #define SW_MATCH_PRODUCTS_H
 
@@ -26,9 +26,10 @@ struct sw_products {
     int count, room;
 };
 
-/* The products of the step on `graph`, which has recorded sw_model_scores (whether or not it went
- * back since). *out starts zeroed. Runs one pair on the model's first worker. */
-int sw_products_of(struct sw_model *model, const struct sw_graph *graph, struct sw_products *out,
+/* The products of the step on `graph`, which has recorded the scores of `encoding` (whether or not
+ * it went back since). *out starts zeroed. Runs one pair on the model's first worker. */
+int sw_products_of(struct sw_model *model, const struct sw_graph *graph,
+                   const struct sw_encoding *encoding, struct sw_products *out,
                    struct sw_error *error);
 void sw_products_free(struct sw_products *products);
 

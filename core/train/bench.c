@@ -20,6 +20,7 @@ static const char *const time_names[TIMES] = {"encode_s", "score_s", "backward_s
 struct training {
     struct sw_bench *bench;
     struct sw_bench_data data;
+    struct sw_encoding encoding; /* of the last step */
     float *moments;
     struct sw_adam adam;
     struct sw_floor *floor;
@@ -100,7 +101,6 @@ static int step(struct training *t, int kind, double took[TIMES], struct sw_erro
         .f = {(float)b->settings.margin},
         .p = &pairs};
     static const struct sw_pair_options ordinary;
-    struct sw_encoding encoding;
     float *values, *gradients;
     size_t trained;
     double when[TIMES];
@@ -110,10 +110,10 @@ static int step(struct training *t, int kind, double took[TIMES], struct sw_erro
     when[ENCODE] = sw_seconds();
     struct sw_place outside = sw_part_begin(b->session->compute, "between the parts", 0);
     sw_graph_reset(b->graph, 1);
-    if (sw_model_encode(b->model, b->graph, &t->data.examples, &encoding) != SW_OK)
+    if (sw_model_encode(b->model, b->graph, &t->data.examples, &t->encoding) != SW_OK)
         return step_failed(b->graph, error);
     when[SCORE] = sw_seconds();
-    struct sw_tensor *scores = sw_model_score(b->model, b->graph, &encoding, &ordinary);
+    struct sw_tensor *scores = sw_model_score(b->model, b->graph, &t->encoding, &ordinary);
     struct sw_tensor *loss = sw_graph_apply_named(b->graph, "hinge", &scores, 1, &args);
     if (!loss || !loss->grad)
         return step_failed(b->graph, error);
@@ -169,7 +169,7 @@ static int set_up(struct training *t, struct sw_error *error)
 static int set_up_floor(struct training *t, struct sw_error *error)
 {
     struct sw_products products = {0};
-    int status = sw_products_of(t->bench->model, t->bench->graph, &products, error);
+    int status = sw_products_of(t->bench->model, t->bench->graph, &t->encoding, &products, error);
     if (status == SW_OK)
         status = sw_floor_new(&t->floor, t->bench->session->compute, products.list, products.count,
                               t->bench->request->steps, error);

@@ -87,13 +87,15 @@ static int small_floor(struct evaluation *e, struct sw_floor **out, double scale
     struct sw_bench *b = e->bench;
     struct sw_examples some = e->data.examples;
     struct sw_products products = {0};
+    struct sw_encoding encoding;
     some.images = e->data.examples.images = least(PART, e->images);
     some.captions = least(SAMPLE_CAPTIONS, e->captions);
     sw_bench_draw(&e->data, b->session->compute, 0);
     sw_graph_reset(b->graph, 1);
-    if (!sw_model_scores(b->model, b->graph, &some, NULL))
+    if (sw_model_encode(b->model, b->graph, &some, &encoding) != SW_OK ||
+        !sw_model_score(b->model, b->graph, &encoding, NULL))
         return sw_fail(error, SW_FAILED, "%s", sw_graph_error(b->graph)->text);
-    int status = sw_products_of(b->model, b->graph, &products, error);
+    int status = sw_products_of(b->model, b->graph, &encoding, &products, error);
     int forward = 0;
     for (int i = 0; i < products.count; i++)
         if (!products.list[i].backward)
