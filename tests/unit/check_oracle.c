@@ -139,6 +139,36 @@ static struct sw_tensor *scores_of(struct trial *t, const struct oracle *row, in
     return S;
 }
 
+/* All weights are one stream of normal numbers, dealt out by the names' order, 0.1 of each to a
+ * bias and one over the root of its width to a matrix. SGRAF's GRU is called cap_rnn and stands
+ * before `embed`, so that in its training the text encoder has the numbers of encoders/weights in
+ * another order. */
+static void deal_gru_first(const struct trial *t)
+{
+    static const char *const names[] = {"embedding.random.weight",       "text.gru.bias_hh_l0",
+                                        "text.gru.bias_hh_l0_reverse",   "text.gru.bias_ih_l0",
+                                        "text.gru.bias_ih_l0_reverse",   "text.gru.weight_hh_l0",
+                                        "text.gru.weight_hh_l0_reverse", "text.gru.weight_ih_l0",
+                                        "text.gru.weight_ih_l0_reverse"};
+    enum { NAMES = sizeof names / sizeof *names, MOST = 1 << 16 };
+    static double stream[MOST];
+    size_t at = 0;
+    for (int deal = 0; deal < 2; deal++, at = 0)
+        for (int i = 0; i < NAMES; i++) {
+            const struct sw_parameter *p =
+                sw_model_find_parameter(t->model, names[deal ? (i + 1) % NAMES : i]);
+            ck_assert_ptr_nonnull(p);
+            double scale = p->tensor->ndim == 1 ? 0.1 : 1 / sqrt((double)p->tensor->dim[1]);
+            size_t all = sw_tensor_count(p->tensor);
+            ck_assert_uint_le(at + all, MOST);
+            for (size_t j = 0; j < all; j++, at++)
+                if (deal)
+                    p->tensor->data[j] = (float)(stream[at] * scale);
+                else
+                    stream[at] = (double)p->tensor->data[j] / scale;
+        }
+}
+
 /* 0 when what it needs is not there. */
 static int start(struct trial *t, const struct oracle *row)
 {
@@ -150,9 +180,12 @@ static int start(struct trial *t, const struct oracle *row)
     }
     sw_safetensors_close(&file);
     build(t, row->model, vocabulary, 2);
-    return (!row->given || open_file(&t->given, row->given)) &&
-           (row->given || load_inputs(t, row)) &&
-           load_weights(t, row->weights, row->names, !row->given);
+    int there = (!row->given || open_file(&t->given, row->given)) &&
+                (row->given || load_inputs(t, row)) &&
+                load_weights(t, row->weights, row->names, !row->given);
+    if (there && row->gru_first)
+        deal_gru_first(t);
+    return there;
 }
 
 static const struct oracle *row_named(const struct oracle *rows, const char *name)
@@ -180,8 +213,7 @@ static void check_scores(const struct oracle *rows, const struct oracle *row)
         for (int i = 0; i < I; i++)
             for (int c = 0; c < C; c++) {
                 double ours = S->data[i * C + c] + (more ? more->data[i * C + c] : 0);
-                double gap =
-                    fabs(ours - number(theirs, (size_t)(row->transposed ? c * I + i : i * C + c)));
+                double gap = fabs(ours - number(theirs, (size_t)(i * C + c)));
                 worst = gap <= worst ? worst : gap; /* a NaN becomes the worst */
             }
         if (also)
@@ -227,11 +259,12 @@ static struct gap gap_of_rows(const struct sw_tensor *ours, const struct sw_frag
     return gap;
 }
 
-/* A gradient that is zero but for rounding is measured against the largest of all. */
+/* A gradient that is next to nothing, as of a bias before a batch norm, is rounding: it is measured
+ * against a hundredth of the largest of all. */
 static void compare(const struct oracle *row, const char *name, struct gap gap, double largest,
                     double *worst)
 {
-    double scale = gap.most > 1e-3 * largest ? gap.most : 1e-3 * largest;
+    double scale = gap.most > 1e-2 * largest ? gap.most : 1e-2 * largest;
     double bound = row->tolerance > 0 ? row->tolerance : 1e-4, off = gap.worst / scale;
     *worst = off <= *worst ? *worst : off;
     ck_assert_msg(off <= bound, "%s: the gradient of %s differs by %g of its largest, %g",

@@ -33,7 +33,7 @@ struct oracle {
     const char
         *also; /* another row, by name, whose scores are added: of a second set of fragments */
     double tolerance; /* 0: 1e-5 for scores, 1e-4 of the largest for gradients */
-    int transposed;   /* their scores are (C,I) */
+    int gru_first;    /* see deal_gru_first in check_oracle.c */
 };
 
 /* From files to scores by `stepwise eval --sims`, on oracle/folder. */

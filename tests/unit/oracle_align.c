@@ -72,6 +72,52 @@ static const struct oracle_name camp_new[] = {
     {"camp.score", "fc_out.3"},
     {0}};
 
+/* ---- SGRAF ---- */
+
+#define SGRAF(stage, prefix)                                                                      \
+    {stage ".image.local_norm", prefix "v_global_w.embedding_local.1"},                           \
+        {stage ".image.global_norm", prefix "v_global_w.embedding_global.1"},                     \
+        {stage ".image.local", prefix "v_global_w.embedding_local.0"},                            \
+        {stage ".image.global", prefix "v_global_w.embedding_global.0"},                          \
+        {stage ".image.common", prefix "v_global_w.embedding_common.0"},                          \
+        {stage ".text.local", prefix "t_global_w.embedding_local.0"},                             \
+        {stage ".text.global", prefix "t_global_w.embedding_global.0"},                           \
+        {stage ".text.common", prefix "t_global_w.embedding_common.0"},                           \
+        {stage ".local", prefix "sim_tranloc_w"}, {stage ".global", prefix "sim_tranglo_w"},      \
+        {stage ".score", prefix "sim_eval_w"}, {stage ".attention_norm", prefix "SAF_module.bn"}, \
+        {stage ".attention", prefix "SAF_module.attn_sim_w"},                                     \
+        {stage ".step1.query", prefix "SGR_module.0.graph_query_w"},                              \
+        {stage ".step1.key", prefix "SGR_module.0.graph_key_w"},                                  \
+        {stage ".step1.reason", prefix "SGR_module.0.sim_graph_w"},                               \
+        {stage ".step2.query", prefix "SGR_module.1.graph_query_w"},                              \
+        {stage ".step2.key", prefix "SGR_module.1.graph_key_w"},                                  \
+        {stage ".step2.reason", prefix "SGR_module.1.sim_graph_w"},                               \
+        {stage ".step3.query", prefix "SGR_module.2.graph_query_w"},                              \
+        {stage ".step3.key", prefix "SGR_module.2.graph_key_w"},                                  \
+    {                                                                                             \
+        stage ".step3.reason", prefix "SGR_module.2.sim_graph_w"                                  \
+    }
+#define SGRAF_TRAINED                                             \
+    {"image.fc", "image.fc"}, {"embedding.random", "text.embed"}, \
+    {                                                             \
+        "text.gru", "text.cap_rnn"                                \
+    }
+
+static const struct oracle_name saf[] = {SGRAF("saf", ""), SCAN_ENCODERS, {0}};
+static const struct oracle_name sgr[] = {SGRAF("sgr", ""), SCAN_ENCODERS, {0}};
+static const struct oracle_name saf_trained[] = {SGRAF("saf", "similarity."), SGRAF_TRAINED, {0}};
+static const struct oracle_name sgr_trained[] = {SGRAF("sgr", "similarity."), SGRAF_TRAINED, {0}};
+static const struct oracle_name saf_stepwise[] = {SGRAF("saf", ""),
+                                                  {"image.fc", "image.fc"},
+                                                  {"embedding.random", "embedding.random"},
+                                                  {"text.gru", "text.gru"},
+                                                  {0}};
+static const struct oracle_name sgr_stepwise[] = {SGRAF("sgr", ""),
+                                                  {"image.fc", "image.fc"},
+                                                  {"embedding.random", "embedding.random"},
+                                                  {"text.gru", "text.gru"},
+                                                  {0}};
+
 /* Stages alone, on fragments that are given. */
 #define GIVEN(file_) .given = file_, .regions = "regions", .words = "words", .file = file_
 #define SCAN(direction_, options_, scores_)                                                  \
@@ -170,6 +216,32 @@ const struct oracle oracle_align[] = {
     CAMP("gate_fusion_new", camp_new, ""),
     CAMP_GRADIENTS("cross_attention", camp, "", HARDEST, "hinge"),
     CAMP_GRADIENTS("cross_attention_new", camp, ",'padded_words':50", HARDEST, "hinge"),
+    {.name = "saf, in evaluation",
+     .model = "{'stages':[{'plugin':'saf','width':32}]}",
+     .weights = {"sgraf/weights_SAF.safetensors"},
+     .names = saf,
+     GIVEN("sgraf/joint.safetensors"),
+     .scores = "scores64.SAF"},
+    {.name = "sgr, in evaluation",
+     .model = "{'stages':[{'plugin':'sgr','width':32}]}",
+     .weights = {"sgraf/weights_SGR.safetensors"},
+     .names = sgr,
+     GIVEN("sgraf/joint.safetensors"),
+     .scores = "scores64.SGR"},
+    {.name = "saf, in training",
+     .model = "{'stages':[{'plugin':'saf','width':32,'dropout':0}]," HARDEST "}",
+     .weights = {"sgraf/weights_SAF.safetensors", "encoders/weights.safetensors"},
+     .names = saf,
+     .gradients = "sgraf/gradients_SAF.safetensors",
+     .gradient_names = saf_trained,
+     .gru_first = 1},
+    {.name = "sgr, in training",
+     .model = "{'stages':[{'plugin':'sgr','width':32,'dropout':0}]," HARDEST "}",
+     .weights = {"sgraf/weights_SGR.safetensors", "encoders/weights.safetensors"},
+     .names = sgr,
+     .gradients = "sgraf/gradients_SGR.safetensors",
+     .gradient_names = sgr_trained,
+     .gru_first = 1},
     /* SGM scores objects with words and predicates with relations. */
     {.name = "sgm t2i, objects and words",
      .model = "{'direction':'t2i','stages':[{'plugin':'max_mean','slope':1}]}",
@@ -215,4 +287,14 @@ const struct oracle_folder oracle_folder_align[] = {
     FOLDER("imram_text", "t2i", "'imram'"),
     FOLDER("imram_image", "i2t", "'imram'"),
     FOLDER("imram_full", "both", "'imram'"),
+    {.name = "folder: sgraf_saf",
+     .model = "{'stages':[{'plugin':'saf','width':32}]}",
+     .weights = {"folder/encoder_stepwise.safetensors", "sgraf/weights_SAF.safetensors"},
+     .names = saf_stepwise,
+     .scores = "folder/sims_sgraf_saf.npy"},
+    {.name = "folder: sgraf_sgr",
+     .model = "{'stages':[{'plugin':'sgr','width':32}]}",
+     .weights = {"folder/encoder_stepwise.safetensors", "sgraf/weights_SGR.safetensors"},
+     .names = sgr_stepwise,
+     .scores = "folder/sims_sgraf_sgr.npy"},
     {0}};

@@ -304,5 +304,6 @@ const struct sw_op *const sw_ops_group[] = {
     &sw_op_group_sort,
     &sw_op_group_attention,
     &sw_op_group_windows,
+    &sw_op_group_dots,
     NULL,
 };

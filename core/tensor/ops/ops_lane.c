@@ -257,6 +257,8 @@ const struct sw_op *const sw_ops_lane[] = {
     &sw_op_lane_mean,
     &sw_op_lane_max,
     &sw_op_lane_lse,
+    &sw_op_lane_batch_norm,
+    &sw_op_lane_moment,
     &sw_op_lane_l2norm,
     NULL,
 };
