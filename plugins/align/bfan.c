@@ -186,6 +186,7 @@ static const struct sw_stage bfan = {
     .init = init,
     .prepare = prepare,
     .score = score,
+    .flags = SW_JUMPS,
 };
 
 SW_EXPORT const struct sw_plugin sw_plugin = {

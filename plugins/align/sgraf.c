@@ -22,27 +22,33 @@ enum { LAMBDA, WIDTH, REGIONS, DROPOUT, STEPS };
 /* BatchNorm1d's, and the rate at which its running values follow. */
 static const float epsilon = 1e-5f, momentum = 0.1f;
 
-#define SHARED_OPTIONS                                                                             \
-    {"lambda", SW_NUMBER, "9", NULL, 0, 1000, "sharpness of the attention (inverse temperature)"}, \
-        {"width", SW_INTEGER, "256", NULL, 1, 8192, "of a similarity vector"},                     \
-        {"regions",                                                                                \
-         SW_INTEGER,                                                                               \
-         "36",                                                                                     \
-         NULL,                                                                                     \
-         1,                                                                                        \
-         4096,                                                                                     \
-         "of each image, in the same order: the batch norm over regions has numbers of their own " \
-         "for each"},                                                                              \
-    {                                                                                              \
-        "dropout", SW_NUMBER, "0.4", NULL, 0, 0.99, "of what weighs the fragments of the globals"  \
+#define OPTION(name, kind, preset, least, most, doc) \
+    {                                                \
+        name, kind, preset, NULL, least, most, doc   \
     }
+#define LAMBDA_OPTION \
+    OPTION("lambda", SW_NUMBER, "9", 0, 1000, "sharpness of the attention (inverse temperature)")
+#define WIDTH_OPTION OPTION("width", SW_INTEGER, "256", 1, 8192, "of a similarity vector")
+#define REGIONS_OPTION                           \
+    OPTION("regions", SW_INTEGER, "36", 1, 4096, \
+           "that an image may have; each has numbers of its own in a batch norm")
+#define DROPOUT_OPTION \
+    OPTION("dropout", SW_NUMBER, "0.4", 0, 0.99, "of what weighs the fragments of the globals")
 
-static const struct sw_option saf_options[] = {SHARED_OPTIONS,
-                                               {NULL, SW_NUMBER, NULL, NULL, 0, 0, NULL}};
+static const struct sw_option saf_options[] = {
+    LAMBDA_OPTION,
+    WIDTH_OPTION,
+    REGIONS_OPTION,
+    DROPOUT_OPTION,
+    OPTION(NULL, SW_NUMBER, NULL, 0, 0, NULL),
+};
 static const struct sw_option sgr_options[] = {
-    SHARED_OPTIONS,
-    {"steps", SW_INTEGER, "3", NULL, 1, 8, "of reasoning"},
-    {NULL, SW_NUMBER, NULL, NULL, 0, 0, NULL},
+    LAMBDA_OPTION,
+    WIDTH_OPTION,
+    REGIONS_OPTION,
+    DROPOUT_OPTION,
+    OPTION("steps", SW_INTEGER, "3", 1, 8, "of reasoning"),
+    OPTION(NULL, SW_NUMBER, NULL, 0, 0, NULL),
 };
 
 enum { MOST_STEPS = 8 };
@@ -241,6 +247,17 @@ static const struct sw_fragments *one_each(struct sw_batch *batch, int rows)
     return each;
 }
 
+/* The regions, with as many slots as the batch norm has numbers. */
+static const struct sw_fragments *slots(struct sw_batch *batch, const struct sgraf *s)
+{
+    struct sw_fragments *slots = batch->host->scratch(batch->graph, sizeof *slots);
+    if (slots) {
+        *slots = *batch->region_fragments;
+        slots->most = s->regions;
+    }
+    return slots;
+}
+
 /* (G,D), one row per image or caption */
 static struct sw_tensor *global_of(struct sw_batch *batch, const struct sgraf *s, enum sw_side side)
 {
@@ -252,7 +269,7 @@ static struct sw_tensor *global_of(struct sw_batch *batch, const struct sgraf *s
     struct sw_tensor *mean = apply(batch, "group_mean", x, NULL, NULL, grouped);
     struct sw_tensor *global = sw_linear(batch, mean, s->global[side].weight, s->global[side].bias);
     if (image && global) {
-        local = normed(batch, local, &s->local_norm, 1, fragments);
+        local = normed(batch, local, &s->local_norm, 1, slots(batch, s));
         global = normed(batch, global, &s->global_norm, 0, one_each(batch, global->dim[0]));
     }
     local = tanh_dropped(batch, local, s->dropout);
@@ -275,9 +292,9 @@ static void prepare(struct sw_batch *batch, const void *self, void *prepared)
     const struct sgraf *s = self;
     struct prepared *p = prepared;
     const struct sw_host *host = batch->host;
-    if (batch->region_fragments->most != s->regions) {
+    if (batch->region_fragments->most > s->regions) {
         host->fail(batch->graph, SW_PLUGIN_MISUSE,
-                   "option 'regions': expected %d, as many as the images have, found %d",
+                   "option 'regions': expected at least %d, which the images have, found %d",
                    batch->region_fragments->most, s->regions);
         return;
     }

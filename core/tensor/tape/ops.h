@@ -24,7 +24,6 @@ extern const struct sw_op sw_op_lane_softmax, sw_op_lane_cosine, sw_op_lane_mean
 extern const struct sw_op sw_op_group_softmax, sw_op_group_sort, sw_op_group_attention;
 extern const struct sw_op sw_op_group_windows, sw_op_batch_norm, sw_op_row_moments;
 extern const struct sw_op sw_op_order_scores, sw_op_gru, sw_op_dropout, sw_op_uniform;
-extern const struct sw_op sw_op_order_scores, sw_op_gru;
 extern const struct sw_op sw_op_lane_max, sw_op_lane_lse, sw_op_lane_batch_norm, sw_op_lane_moment;
 extern const struct sw_op sw_op_group_dots;
 extern const struct sw_op sw_op_mix, sw_op_vec_dots;
