@@ -28,7 +28,9 @@ static const float epsilon = 1e-5f, momentum = 0.1f;
     }
 #define LAMBDA_OPTION \
     OPTION("lambda", SW_NUMBER, "9", 0, 1000, "sharpness of the attention (inverse temperature)")
-#define WIDTH_OPTION OPTION("width", SW_INTEGER, "256", 1, 8192, "of a similarity vector")
+#define WIDTH_OPTION                          \
+    OPTION("width", SW_INTEGER, "0", 0, 8192, \
+           "of a similarity vector; 0: a quarter of D, as 256 of 1024, and at least 16")
 #define REGIONS_OPTION                           \
     OPTION("regions", SW_INTEGER, "36", 1, 4096, \
            "that an image may have; each has numbers of its own in a batch norm")
@@ -148,7 +150,8 @@ static void declare_global(struct declaring *d, struct sgraf *s, enum sw_side si
 
 static int init_shared(struct declaring *d, struct sgraf *s, const struct sw_value *values)
 {
-    int D = d->host->dim(d->model), S = (int)values[WIDTH].number;
+    int D = d->host->dim(d->model), quarter = D > 64 ? D / 4 : 16;
+    int S = values[WIDTH].number > 0 ? (int)values[WIDTH].number : quarter;
     s->lambda = (float)values[LAMBDA].number;
     s->dropout = (float)values[DROPOUT].number;
     s->regions = (int)values[REGIONS].number;
