@@ -233,8 +233,55 @@ static void list_mix(struct listing *l, enum sw_side over, int width)
                                        .K = mixed->count[g]});
 }
 
-/* Which mixes a pair needs is up to the stages: one pair is scored to see them. */
-static void list_mixes(struct listing *l)
+/* A layer of every pair's own vectors, (R,L,F) times (D,F): R is the words, or the regions. */
+static void list_pair_layer(struct listing *l, const struct sw_whole_tile *tile,
+                            const struct sw_tensor *x, const struct sw_tensor *w)
+{
+    int of_words = x->dim[0] == tile->shown.n;
+    const struct sw_fragments *at = of_words ? &l->batch->regions : &l->batch->words;
+    for (int g = 0; g < at->groups && (of_words || x->dim[0] == tile->shown.k); g++)
+        add(l, (struct sw_product){.part = "pair layers",
+                                   .per = SW_PER_PAIR,
+                                   .transpose_b = 1,
+                                   .M = of_words ? l->words : l->regions,
+                                   .N = w->dim[0],
+                                   .K = w->dim[1]});
+}
+
+/* Every pair's own vectors with the fragments of a side. */
+static void list_pair_dots(struct listing *l, enum sw_side with, int width)
+{
+    const struct sw_fragments *at = sw_fragments_of(l->batch, with);
+    for (int g = 0; g < at->groups; g++)
+        add(l, (struct sw_product){.part = "pair dots",
+                                   .per = SW_PER_PAIR,
+                                   .transpose_b = 1,
+                                   .M = with == SW_WORDS ? l->regions : l->words,
+                                   .N = at->count[g],
+                                   .K = width});
+}
+
+enum { PAIR_MIXES, PAIR_DOTS, PAIR_LAYERS, PAIR_PARTS };
+
+static void list_pair_call(struct listing *l, const struct sw_whole_tile *tile,
+                           const struct sw_op *op, const struct sw_call *call, int part)
+{
+    const struct sw_tensor *x = call->in[0], *y = call->inputs > 1 ? call->in[1] : NULL;
+    for (int h = 0; h < l->batch->input_count; h++) {
+        const struct sw_input_def *input = &l->batch->inputs[h];
+        if (!y || y != tile->leaf[h] || x->dim[0] == 1)
+            continue;
+        if (part == PAIR_MIXES && strcmp(op->name, "mix") == 0)
+            list_mix(l, input->side, y->dim[2]);
+        if (part == PAIR_DOTS && strcmp(op->name, "vec_dots") == 0 && input->kind == SW_IN_VECTORS)
+            list_pair_dots(l, input->side, y->dim[2]);
+        if (part == PAIR_LAYERS && strcmp(op->name, "linear") == 0 && x->ndim == 3)
+            list_pair_layer(l, tile, x, y);
+    }
+}
+
+/* What a pair needs is up to the stages: one pair is scored to see it. */
+static void list_pair_calls(struct listing *l)
 {
     struct sw_worker *worker = &l->model->workers[0];
     struct sw_whole_tile tile;
@@ -244,14 +291,13 @@ static void list_mixes(struct listing *l)
     const struct sw_error *failed = sw_graph_error(worker->graph);
     if (failed->status != SW_OK)
         sw_fail(l->error, failed->status, "%s", failed->text);
-    const void *at = NULL;
-    const struct sw_op *op;
-    const struct sw_call *call;
-    while (sw_graph_before(worker->graph, &at, &op, &call))
-        for (int h = 0; h < l->batch->input_count; h++)
-            if (strcmp(op->name, "mix") == 0 && call->in[1] == tile.leaf[h] &&
-                call->in[0]->dim[0] > 1)
-                list_mix(l, l->batch->inputs[h].side, call->in[1]->dim[2]);
+    for (int part = 0; part < PAIR_PARTS; part++) {
+        const void *at = NULL;
+        const struct sw_op *op;
+        const struct sw_call *call;
+        while (sw_graph_before(worker->graph, &at, &op, &call))
+            list_pair_call(l, &tile, op, call, part);
+    }
 }
 
 /* The GRU over all words: a pooling may have one of its own. */
@@ -295,7 +341,7 @@ int sw_products_of(struct sw_model *model, const struct sw_graph *graph,
     if (scores) {
         l.batch = scores->args->p;
         list_pair_products(&l);
-        list_mixes(&l);
+        list_pair_calls(&l);
     }
     return own.status == SW_OK ? SW_OK : sw_fail(error, own.status, "%s", own.text);
 }

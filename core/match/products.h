@@ -1,9 +1,10 @@
 /* products.h -- the matrix products that a step cannot do without, read off its tape.
  *
  * Every "linear" (image layer, projections, maps, pooled vectors), the words' GRU: inputs and
- * steps, all pairs' products, and the mixes of explicit vectors, each forward and, where a gradient
- * is asked for, backward. Left out: products with one column (gates, pooling), Gram matrices within
- * a group, and all that the few pairs with a gradient need. Padding rows do not count. */
+ * steps, all pairs' products, and the mixes, layers and inner products of explicit vectors, each
+ * forward and, where a gradient is asked for, backward. Left out: products with one column (gates,
+ * pooling), Gram matrices within a group, and all that the few pairs with a gradient need. Padding
+ * rows do not count. */
 #ifndef SW_MATCH_PRODUCTS_H
 #define SW_MATCH_PRODUCTS_H
 

@@ -31,7 +31,7 @@ struct imram {
 
 struct prepared {
     struct sw_input similarity;
-    struct joint_inputs update[2], gate[2];
+    struct joint_inputs memory[2]; /* both layers in one, (2D,2D) */
 };
 
 static int init(const struct sw_host *host, struct sw_model *model, void *self,
@@ -58,16 +58,31 @@ static int asks(enum sw_direction direction, enum sw_side queries)
     return direction == SW_BOTH || (direction == SW_T2I) == (queries == SW_WORDS);
 }
 
+/* The rows of x (D,..), and under them those of y. */
+static struct sw_tensor *stacked(struct sw_batch *batch, struct sw_tensor *x, struct sw_tensor *y,
+                                 int D, int columns)
+{
+    const struct sw_host *host = batch->host;
+    struct sw_args none = {.i = {0}};
+    struct sw_tensor *in[2] = {host->reshape(batch->graph, x, 3, (int[]){D, 1, columns}),
+                               host->reshape(batch->graph, y, 3, (int[]){D, 1, columns})};
+    return host->reshape(batch->graph, host->apply(batch->graph, "vec_stack", in, 2, &none),
+                         columns > 1 ? 2 : 1, (int[]){2 * D, columns});
+}
+
 static void prepare(struct sw_batch *batch, const void *self, void *prepared)
 {
     const struct imram *s = self;
     struct prepared *p = prepared;
+    int D = batch->dim;
     p->similarity = batch->host->input_product(batch, batch->regions, batch->words);
     for (enum sw_side side = SW_REGIONS; side <= SW_WORDS; side++) {
         if (s->steps == 1 || !asks(batch->direction, side))
             continue;
-        joint_prepare(batch, &s->update[side], side, &p->update[side]);
-        joint_prepare(batch, &s->gate[side], side, &p->gate[side]);
+        const struct joint_layer both = {
+            stacked(batch, s->update[side].weight, s->gate[side].weight, D, 2 * D),
+            stacked(batch, s->update[side].bias, s->gate[side].bias, D, 1)};
+        joint_prepare(batch, &both, side, &p->memory[side]);
     }
 }
 
@@ -77,19 +92,12 @@ static struct sw_tensor *remember(struct sw_tile *tile, const struct imram *s,
                                   struct sw_tensor *x, struct sw_vectors *c)
 {
     struct sw_args none = {.i = {0}};
-    const struct joint_inputs *update = &p->update[queries], *gate = &p->gate[queries];
-    struct sw_tensor *h =
-        x ? joint_of_numbers(tile, update, x, c) : joint_of_fragments(tile, update, c);
-    struct sw_tensor *g =
-        x ? joint_of_numbers(tile, gate, x, c) : joint_of_fragments(tile, gate, c);
-    h = sw_apply1(tile, "tanh", h, none);
-    g = sw_sigmoid(tile, g);
+    const struct joint_inputs *memory = &p->memory[queries];
+    struct sw_tensor *both =
+        x ? joint_of_numbers(tile, memory, x, c) : joint_of_fragments(tile, memory, c);
     if (!x)
         x = tile->host->numbers(tile, tile->host->fragments(tile, queries));
-    /* g x + (1 - g) h = h + g (x - h) */
-    struct sw_tensor *kept =
-        sw_apply2(tile, "mul", g, sw_apply2(tile, "vec_sub", x, h, none), none);
-    x = sw_plus(tile, h, kept);
+    x = sw_apply2(tile, "vec_memory", both, x, none);
     return s->normalise ? sw_apply1(tile, "l2norm", x, none) : x;
 }
 

@@ -331,6 +331,26 @@ START_TEST(linear_and_l2norm_of_vectors_by_definition)
 }
 END_TEST
 
+START_TEST(vec_memory_by_definition)
+{
+    struct bench b = start(1);
+    for (int lanes = 1; lanes <= L; lanes += L - 1) {
+        struct sw_tensor *j = random_tensor(&b, 1, R, L, 2 * D),
+                         *x = random_tensor(&b, 2, R, lanes, D);
+        struct sw_tensor *y = run(&b, "vec_memory", j, x, NULL, none);
+        assert_shape(y, R, L, D);
+        for (int r = 0; r < R; r++)
+            for (int l = 0; l < L; l++)
+                for (int d = 0; d < D; d++) {
+                    double h = tanh(at(j, r, l, d)), g = 1 / (1 + exp(-at(j, r, l, D + d)));
+                    assert_near(at(y, r, l, d), g * of_pair(x, r, l, d) + (1 - g) * h,
+                                "vec_memory");
+                }
+    }
+    finish(&b);
+}
+END_TEST
+
 START_TEST(vector_rows_by_definition)
 {
     struct bench b = start(1);
@@ -470,6 +490,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, lane_mean_and_cosine_by_definition);
     tcase_add_test(tests, vector_products_by_definition);
     tcase_add_test(tests, linear_and_l2norm_of_vectors_by_definition);
+    tcase_add_test(tests, vec_memory_by_definition);
     tcase_add_test(tests, vector_rows_by_definition);
     tcase_add_loop_test(tests, elementwise_by_definition, 0, sizeof each / sizeof *each);
 }

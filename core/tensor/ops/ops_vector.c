@@ -272,6 +272,16 @@ static const struct sw_op pool = {
 };
 
 const struct sw_op *const sw_ops_vector[] = {
-    &sw_op_mix,     &sw_op_vec_dots, &rowdot,        &functional,      &scale, &pool,
-    &sw_op_vec_add, &sw_op_vec_sub,  &sw_op_vec_mul, &sw_op_vec_stack, NULL,
+    &sw_op_mix,
+    &sw_op_vec_dots,
+    &rowdot,
+    &functional,
+    &scale,
+    &pool,
+    &sw_op_vec_add,
+    &sw_op_vec_sub,
+    &sw_op_vec_mul,
+    &sw_op_vec_stack,
+    &sw_op_vec_memory,
+    NULL,
 };

@@ -165,3 +165,90 @@ const struct sw_op sw_op_vec_stack = {
     .backward = stack_backward,
     SW_SAMPLES(stack_samples),
 };
+
+/* ---- vec_memory ---- */
+
+/* Inputs: what tanh and sigmoid are taken of, side by side; what is remembered. */
+static int memory_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
+{
+    const struct sw_tensor *j = call->in[0], *x = call->in[1];
+    if (!sw_is_vectors(j) || !sw_is_vectors(x) || j->dim[1] != L || x->dim[0] != j->dim[0] ||
+        j->dim[2] != 2 * x->dim[2])
+        return -1;
+    return sw_vectors_shape(dim, j->dim[0], L, x->dim[2]);
+}
+
+/* Rows of h and g side by side, (R,L,2D) where backward will ask for them, else one; behind them
+ * one more row to work in. */
+static size_t memory_saved_size(const struct sw_call *call)
+{
+    const size_t rows = call->out->grad ? (size_t)call->out->dim[0] * L : 1;
+    return sizeof(float) * 2 * (size_t)call->out->dim[2] * (rows + 1);
+}
+
+static float *memory_row(const struct sw_call *call, int r, int l)
+{
+    const size_t row = call->out->grad ? (size_t)r * L + (size_t)l : 0;
+    return (float *)call->saved + row * 2 * (size_t)call->out->dim[2];
+}
+
+static void memory_forward(const struct sw_call *call)
+{
+    const struct sw_kernels *kernels = sw_kernels_of(call);
+    const struct sw_tensor *j = call->in[0], *x = call->in[1], *out = call->out;
+    const size_t D = (size_t)out->dim[2];
+    for (int r = 0; r < out->dim[0]; r++)
+        for (int l = 0; l < L; l++) {
+            const float *from = j->data + sw_vector_at(j, r, l);
+            float *h = memory_row(call, r, l), *g = h + D;
+            float *to = out->data + sw_vector_at(out, r, l);
+            kernels->tanh(D, from, h);
+            kernels->sigmoid(D, from + D, g);
+            kernels->sub(D, x->data + sw_vector_at(x, r, l), h, to);
+            kernels->mul(D, to, g, to);
+            kernels->add(D, to, h, to);
+        }
+}
+
+/* y = h + g (x - h): dx = g d, dh = (1 - g) d, dg = (x - h) d */
+static void memory_backward(const struct sw_call *call)
+{
+    const struct sw_kernels *kernels = sw_kernels_of(call);
+    const struct sw_tensor *j = call->in[0], *x = call->in[1], *out = call->out;
+    const size_t D = (size_t)out->dim[2];
+    float *one = memory_row(call, out->dim[0], 0), *two = one + D;
+    for (int r = 0; r < out->dim[0]; r++)
+        for (int l = 0; l < L; l++) {
+            const float *d = out->grad + sw_vector_at(out, r, l);
+            const float *h = memory_row(call, r, l), *g = h + D;
+            kernels->mul(D, g, d, one);
+            if (x->grad)
+                kernels->axpy(D, 1, one, x->grad + sw_vector_at(x, r, l));
+            if (!j->grad)
+                continue;
+            float *dj = j->grad + sw_vector_at(j, r, l);
+            kernels->sub(D, d, one, one);
+            kernels->tanh_backward(D, h, one, dj);
+            kernels->sub(D, x->data + sw_vector_at(x, r, l), h, two);
+            kernels->mul(D, two, d, two);
+            kernels->sigmoid_backward(D, g, two, dj + D);
+        }
+}
+
+static const struct sw_sample memory_samples[] = {
+    {2, {SW_IN(-1, 1, 2, 16, 6), SW_IN(-1, 1, 2, 16, 3)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 2, 16, 2), SW_IN(-1, 1, 2, 1, 1)}, {{0}, {0}, NULL}},
+};
+
+const struct sw_op sw_op_vec_memory = {
+    .name = "vec_memory",
+    .shapes = "(R,L,2D),(R,Lx,D)->(R,L,D)",
+    .doc = "h + g (x - h) with h = tanh of the first D numbers and g = sigmoid of the others",
+    .least_inputs = 2,
+    .most_inputs = 2,
+    .shape = memory_shape,
+    .saved_size = memory_saved_size,
+    .forward = memory_forward,
+    .backward = memory_backward,
+    SW_SAMPLES(memory_samples),
+};

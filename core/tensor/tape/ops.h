@@ -28,6 +28,7 @@ extern const struct sw_op sw_op_lane_max, sw_op_lane_lse, sw_op_lane_batch_norm,
 extern const struct sw_op sw_op_group_dots;
 extern const struct sw_op sw_op_mix, sw_op_vec_dots;
 extern const struct sw_op sw_op_vec_add, sw_op_vec_sub, sw_op_vec_mul, sw_op_vec_stack;
+extern const struct sw_op sw_op_vec_memory;
 
 enum { SW_MOST_ROW_DOTS = 9 }; /* vectors of one call of row_dots */
 
