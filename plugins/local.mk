@@ -62,6 +62,10 @@ pkglib_LTLIBRARIES += plugins/align/sgraf.la
 plugins_align_sgraf_la_CPPFLAGS = $(plugin_cppflags)
 plugins_align_sgraf_la_LDFLAGS = $(plugin_ldflags)
 
+pkglib_LTLIBRARIES += plugins/align/caan_like.la
+plugins_align_caan_like_la_CPPFLAGS = $(plugin_cppflags)
+plugins_align_caan_like_la_LDFLAGS = $(plugin_ldflags)
+
 pkglib_LTLIBRARIES += plugins/embed/glove.la
 plugins_embed_glove_la_CPPFLAGS = $(plugin_cppflags)
 plugins_embed_glove_la_LDFLAGS = $(plugin_ldflags)
