@@ -105,7 +105,9 @@ static int step(struct training *t, int kind, double took[TIMES], struct sw_erro
     size_t trained;
     double when[TIMES];
     sw_model_trained(b->model, &values, &gradients, &trained);
-    sw_bench_draw(&t->data, b->session->compute, t->draws++);
+    sw_bench_draw(&t->data, b->session->compute, t->draws);
+    t->data.examples.training = 1;
+    t->data.examples.step = (uint64_t)t->draws++;
 
     when[ENCODE] = sw_seconds();
     struct sw_place outside = sw_part_begin(b->session->compute, "between the parts", 0);
@@ -128,6 +130,7 @@ static int step(struct training *t, int kind, double took[TIMES], struct sw_erro
     when[UPDATE] = sw_seconds();
     int status = sw_adam_update(b->session->compute, &t->adam, values, gradients, b->settings.lr,
                                 b->settings.clip, NULL, error);
+    sw_graph_commit(b->graph);
     sw_part_end(b->session->compute, outside);
     when[TOTAL] = sw_seconds();
     for (int i = 0; i < TOTAL; i++)

@@ -1,6 +1,6 @@
 /* word_cnn.c -- the text side of SAEM (Wu et al., "Learning Fragment Self-Attention Embeddings for
  * Image-Text Matching", ACM MM 2019): convolutions over one, two and three neighbouring words, the
- * largest answer of each, and a linear layer.
+ * largest activation of each, and a linear layer.
  *
  *   c_n = max over positions j of relu(W_n [t_j; ..; t_{j+n-1}] + b_n),  n = 1, 2, 3
  *   out = W dropout([c_1; c_2; c_3]) + b
@@ -15,7 +15,7 @@ enum { WIDEST = 3 };
 
 static const struct sw_option options[] = {
     {"maps", SW_INTEGER, "512", NULL, 1, 65536, "convolutions of each width"},
-    {"dropout", SW_NUMBER, "0.1", NULL, 0, 0.99, "share of answers that a training step drops"},
+    {"dropout", SW_NUMBER, "0.1", NULL, 0, 0.99, "share of activations that a training step drops"},
     {NULL, SW_NUMBER, NULL, NULL, 0, 0, NULL},
 };
 
@@ -82,7 +82,8 @@ static struct sw_tensor *pool(struct sw_encode *e, const void *self, struct sw_t
 
 static const struct sw_pool word_cnn = {
     .name = "word_cnn",
-    .doc = "SAEM: convolutions over one, two and three words, the largest answers, a linear layer",
+    .doc =
+        "SAEM: convolutions over one, two and three words, the largest activations, a linear layer",
     .options = options,
     .self_size = sizeof(struct word_cnn),
     .init = init,

@@ -1,23 +1,23 @@
 /* drop_words.c -- the augmentation of VSE-infinity (Chen et al., CVPR 2021) and ESA: in a training
- * step some of the words are masked, exchanged or left out. The first and the last word of a
+ * step some of the words are masked, replaced or left out. The first and the last word of a
  * caption, which begin and end a sentence, stay.
  *
- * VSE-infinity masks half of them, exchanges a tenth for any word and leaves the others out. */
+ * VSE-infinity masks half of them, replaces a tenth by any word and leaves the others out. */
 #include <stepwise/plugin.h>
 
-enum { RATE, MASKED, EXCHANGED, MASK };
+enum { RATE, MASKED, REPLACED, MASK };
 
 static const struct sw_option options[] = {
     {"rate", SW_NUMBER, "0.2", NULL, 0, 1, "probability of a word to be changed"},
     {"masked", SW_NUMBER, "0.5", NULL, 0, 1, "share of those that become the word `mask`"},
-    {"exchanged", SW_NUMBER, "0.1", NULL, 0, 1, "share of those that become any word"},
+    {"replaced", SW_NUMBER, "0.1", NULL, 0, 1, "share of those that become any word"},
     {"mask", SW_INTEGER, "3", NULL, 0, 1 << 30,
      "id of the mask; 3 is <unk> as vocabularies have it"},
     {NULL, SW_NUMBER, NULL, NULL, 0, 0, NULL},
 };
 
 struct drop_words {
-    float rate, masked, exchanged;
+    float rate, masked, replaced;
     int mask;
 };
 
@@ -28,7 +28,7 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self, 
     (void)width, (void)out;
     s->rate = (float)values[RATE].number;
     s->masked = (float)values[MASKED].number;
-    s->exchanged = (float)values[EXCHANGED].number;
+    s->replaced = (float)values[REPLACED].number;
     s->mask = (int)values[MASK].number;
     if (side != SW_WORDS)
         return host->fail_model(model, SW_PLUGIN_MISUSE,
@@ -56,7 +56,7 @@ static void augment(struct sw_encode *e, const void *self, unsigned char *keep)
                 continue;
             if (what < s->masked)
                 e->ids[row] = s->mask;
-            else if (what < s->masked + s->exchanged)
+            else if (what < s->masked + s->replaced)
                 e->ids[row] = (int32_t)((double)drawn->data[2 * row + 1] * e->vocabulary);
             else
                 keep[row] = 0;
@@ -65,7 +65,7 @@ static void augment(struct sw_encode *e, const void *self, unsigned char *keep)
 
 static const struct sw_block drop_words = {
     .name = "drop_words",
-    .doc = "VSE-infinity: masks words, exchanges them or leaves them out in training steps",
+    .doc = "VSE-infinity: masks words, replaces them or leaves them out in training steps",
     .options = options,
     .self_size = sizeof(struct drop_words),
     .init = init,

@@ -78,8 +78,8 @@ static int word_of(const struct pairs_unit *u, const float *vector)
     return -1;
 }
 
-/* Half masked, a tenth exchanged, the others gone; the words that begin and end a sentence stay. */
-START_TEST(words_are_masked_exchanged_and_dropped)
+/* Half masked, a tenth replaced, the others gone; the words that begin and end a sentence stay. */
+START_TEST(words_are_masked_replaced_and_dropped)
 {
     struct pairs_unit *u =
         new_unit("{'text':[{'plugin':'drop_words','rate':0.4,'mask':2}],'pool':{'image':'mean',"
@@ -325,7 +325,7 @@ static void add_tests(TCase *tests)
 {
     tcase_set_timeout(tests, 600);
     tcase_add_test(tests, regions_are_dropped_at_their_rate);
-    tcase_add_test(tests, words_are_masked_exchanged_and_dropped);
+    tcase_add_test(tests, words_are_masked_replaced_and_dropped);
     tcase_add_test(tests, dropout_is_of_a_step);
     tcase_add_test(tests, running_values_follow_the_batches);
     tcase_add_loop_test(tests, misuse_is_named, 0, sizeof refused / sizeof *refused);

@@ -48,8 +48,8 @@ static inline double number(const struct sw_safetensors_entry *entry, size_t at)
     return memcpy(&narrow, data + at * sizeof narrow, sizeof narrow), narrow;
 }
 
-static const struct sw_safetensors_entry *require(const struct sw_safetensors *file,
-                                                  const char *name)
+static inline const struct sw_safetensors_entry *require(const struct sw_safetensors *file,
+                                                         const char *name)
 {
     const struct sw_safetensors_entry *entry = sw_safetensors_find(file, name);
     ck_assert_msg(entry != NULL, "%s has no tensor '%s'", file->path, name);
@@ -57,7 +57,8 @@ static const struct sw_safetensors_entry *require(const struct sw_safetensors *f
 }
 
 /* "ours" under its name there; NULL: the list has none. */
-static const char *their_name(const struct oracle_name *names, const char *ours, char room[256])
+static inline const char *their_name(const struct oracle_name *names, const char *ours,
+                                     char room[256])
 {
     for (; names && names->ours; names++)
         if (strncmp(ours, names->ours, strlen(names->ours)) == 0) {

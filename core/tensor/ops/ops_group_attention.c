@@ -108,10 +108,11 @@ static void drop(const struct head *h)
 {
     struct sw_random random =
         sw_random_keyed(h->call->args->i + 1, (uint32_t)h->group, (uint32_t)h->index);
-    uint32_t limit = (uint32_t)((double)h->rate * 4294967296.0);
-    for (size_t j = 0; j < (size_t)h->count * (size_t)h->count; j++)
-        if (sw_random_u32(&random) < limit)
-            h->weights[j] = -h->weights[j];
+    size_t count = (size_t)h->count * (size_t)h->count;
+    unsigned char *keep = (unsigned char *)h->room[1];
+    sw_random_keep(&random, h->rate, count, keep);
+    for (size_t j = 0; j < count; j++)
+        h->weights[j] = keep[j] ? h->weights[j] : -h->weights[j];
 }
 
 /* The weights that count: what is kept, larger by what is dropped. */

@@ -22,7 +22,7 @@ static const int word_first[] = {0, 2, 2}, word_count[] = {2, 0, 4};
 static const struct sw_fragments words = {3, 6, 4, 1, word_first, word_count};
 
 /* Columns taken at a time: those of an image's regions stay in cache from step to step. */
-enum { COLUMNS = 128 };
+enum { COLUMNS = 64 };
 
 static size_t least(size_t a, size_t b)
 {
@@ -127,70 +127,105 @@ const struct sw_op sw_op_group_softmax = {
 
 /* ---- group_sort ---- */
 
-/* saved: each number's rank, (N,D) */
+/* Rows of an image's regions lie so far apart, often by a power of two, that a cache holds few of
+ * them at a time: some columns of all rows are brought together first. */
+static size_t room_floats(const struct sw_call *call)
+{
+    const struct sw_fragments *groups = call->args->p;
+    return 2 * (size_t)groups->most * COLUMNS;
+}
+
+/* saved: each number's rank, (N,D); then two times (most,COLUMNS) numbers for each thread */
 static size_t sort_saved_size(const struct sw_call *call)
 {
-    return (size_t)call->out->dim[0] * (size_t)call->out->dim[1] * sizeof(int32_t);
+    size_t ranks = (size_t)call->out->dim[0] * (size_t)call->out->dim[1] * sizeof(int32_t);
+    return ranks + (size_t)sw_compute_threads(call->compute) * room_floats(call) * sizeof(float);
+}
+
+struct columns {
+    const struct sw_call *call;
+    size_t step, width; /* between a group's rows; of the columns */
+    int count;
+    float *near[2];
+};
+
+/* Calls work for the columns of a group in turn; `first` is the place of the group's first number.
+ */
+static void over_columns(const struct sw_call *call, int g, int worker,
+                         void (*work)(const struct columns *columns, size_t first))
+{
+    const struct sw_fragments *groups = call->args->p;
+    size_t D = (size_t)call->out->dim[1];
+    float *room = (float *)((int32_t *)call->saved + (size_t)call->out->dim[0] * D) +
+                  (size_t)worker * room_floats(call);
+    struct columns columns = {.call = call,
+                              .step = (size_t)groups->stride * D,
+                              .count = sw_group_size(groups, g),
+                              .near = {room, room + room_floats(call) / 2}};
+    for (size_t d = 0; d < D && columns.count; d += COLUMNS) {
+        columns.width = least(COLUMNS, D - d);
+        work(&columns, (size_t)groups->first[g] * D + d);
+    }
+}
+
+static void bring_near(const struct columns *c, const float *x, float *near)
+{
+    for (int f = 0; f < c->count; f++)
+        memcpy(near + (size_t)f * COLUMNS, x + (size_t)f * c->step, c->width * sizeof *x);
 }
 
 /* Ranks by counting: with tens of fragments as fast as sorting, and the same work on all columns.
  * Each number then goes to the row of its rank. A NaN has no rank that is its own; the rows that
  * stay without a number become NaN. */
-static void sort_columns(const struct sw_call *call, int g, size_t from, size_t width)
+static void sort_columns(const struct columns *c, size_t first)
 {
-    const struct sw_fragments *groups = call->args->p;
-    size_t D = (size_t)call->out->dim[1], step = (size_t)groups->stride * D;
-    size_t first = (size_t)groups->first[g] * D + from;
-    const float *x = call->in[0]->data + first;
-    float *out = call->out->data + first;
-    int32_t *rank = (int32_t *)call->saved + first;
-    for (int f = 0; f < groups->count[g]; f++) {
-        sw_kernels_of(call)->column_ranks(groups->count[g], f, width, x, step,
-                                          rank + (size_t)f * step);
-        memset(out + (size_t)f * step, 0xff, width * sizeof *out);
+    const float *x = c->near[0];
+    float *sorted = c->near[1], *out = c->call->out->data + first;
+    int32_t *rank = (int32_t *)c->call->saved + first;
+    bring_near(c, c->call->in[0]->data + first, c->near[0]);
+    memset(sorted, 0xff, (size_t)c->count * COLUMNS * sizeof *sorted);
+    for (int f = 0; f < c->count; f++, rank += c->step, x += COLUMNS) {
+        sw_kernels_of(c->call)->column_ranks(c->count, f, c->width, c->near[0], COLUMNS, rank);
+        for (size_t d = 0; d < c->width; d++)
+            sorted[(size_t)rank[d] * COLUMNS + d] = x[d];
     }
-    for (int f = 0; f < groups->count[g]; f++)
-        for (size_t d = 0; d < width; d++) {
-            size_t at = (size_t)f * step + d;
-            out[(size_t)rank[at] * step + d] = x[at];
-        }
+    for (int f = 0; f < c->count; f++)
+        memcpy(out + (size_t)f * c->step, sorted + (size_t)f * COLUMNS, c->width * sizeof *out);
 }
 
-static void sort_some(const void *data, int from, int to)
+static void sort_group(void *data, int group, int worker)
 {
-    const struct sw_call *call = data;
-    size_t D = (size_t)call->out->dim[1];
-    for (int g = from; g < to; g++)
-        for (size_t d = 0; d < D && sw_group_size(call->args->p, g); d += COLUMNS)
-            sort_columns(call, g, d, least(COLUMNS, D - d));
+    over_columns(data, group, worker, sort_columns);
 }
 
 /* Row r of a group: the r-th largest number of each column. */
 static void sort_forward(const struct sw_call *call)
 {
+    const struct sw_fragments *groups = call->args->p;
     sw_clear_padded(call, call->out->data, call->out->dim[1]);
-    sw_over_groups(call, call->out->dim[1], sort_some);
+    sw_parallel(call->compute, groups->groups, sort_group, (void *)call);
 }
 
-static void sort_some_backward(const void *data, int from, int to)
+static void sort_columns_backward(const struct columns *c, size_t first)
 {
-    const struct sw_call *call = data;
-    const struct sw_fragments *groups = call->args->p;
-    size_t D = (size_t)call->out->dim[1], step = (size_t)groups->stride * D;
-    for (int g = from; g < to; g++)
-        for (int f = 0; f < sw_group_size(groups, g); f++) {
-            const float *dout = call->out->grad + (size_t)groups->first[g] * D;
-            size_t row = sw_group_row(groups, g, f) * D;
-            const int32_t *rank = (const int32_t *)call->saved + row;
-            for (size_t d = 0; d < D; d++)
-                call->in[0]->grad[row + d] += dout[(size_t)rank[d] * step + d];
-        }
+    const int32_t *rank = (const int32_t *)c->call->saved + first;
+    float *dx = c->call->in[0]->grad + first;
+    bring_near(c, c->call->out->grad + first, c->near[0]);
+    for (int f = 0; f < c->count; f++, rank += c->step, dx += c->step)
+        for (size_t d = 0; d < c->width; d++)
+            dx[d] += c->near[0][(size_t)rank[d] * COLUMNS + d];
+}
+
+static void sort_group_backward(void *data, int group, int worker)
+{
+    over_columns(data, group, worker, sort_columns_backward);
 }
 
 /* dx takes the gradient of the place it went to. */
 static void sort_backward(const struct sw_call *call)
 {
-    sw_over_groups(call, call->out->dim[1], sort_some_backward);
+    const struct sw_fragments *groups = call->args->p;
+    sw_parallel(call->compute, groups->groups, sort_group_backward, (void *)call);
 }
 
 static const struct sw_sample sort_samples[] = {

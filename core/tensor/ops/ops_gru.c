@@ -476,17 +476,16 @@ static const struct sw_sample one_way_samples[] = {
     {5, {{2, {3, 4}, -1, 1, 0}, PARAMETERS_OF(4, 3)}, {{0}, {0}, &single}},
 };
 
+#define GRU(inputs, table)                                                          \
+    .least_inputs = inputs, .most_inputs = inputs, .shape = gru_shape,              \
+    .saved_size = gru_saved_size, .forward = gru_forward, .backward = gru_backward, \
+    SW_SAMPLES(table)
+
 const struct sw_op sw_op_gru = {
     .name = "gru",
     .shapes = "(N,W),(3D,W),(3D,D),(3D),(3D)->(N,D)",
     .doc = "a forward GRU over captions of N words end to end; arguments as bigru's",
-    .least_inputs = 5,
-    .most_inputs = 5,
-    .shape = gru_shape,
-    .saved_size = gru_saved_size,
-    .forward = gru_forward,
-    .backward = gru_backward,
-    SW_SAMPLES(one_way_samples),
+    GRU(5, one_way_samples),
 };
 
 const struct sw_op sw_op_bigru = {
@@ -494,12 +493,5 @@ const struct sw_op sw_op_bigru = {
     .shapes = "(N,W),(3D,W),(3D,D),(3D),(3D),(3D,W),(3D,D),(3D),(3D)->(N,D)",
     .doc = "mean of a forward and a reverse GRU over captions of N words end to end; p: their "
            "sw_fragments; i1 columns of words from i0 on take a gradient, all when i1 is 0",
-    .least_inputs = 9,
-    .most_inputs = 9,
-    .shape = gru_shape,
-    .saved_size = gru_saved_size,
-    .forward = gru_forward,
-    .backward = gru_backward,
-    .samples = samples,
-    .sample_count = sizeof samples / sizeof *samples,
+    GRU(9, samples),
 };

@@ -42,14 +42,12 @@ static void drop_chunk(void *data, int chunk, int worker)
     size_t from = (size_t)chunk * CHUNK, left = sw_tensor_count(call->out) - from;
     size_t count = left < CHUNK ? left : CHUNK;
     struct sw_random random = sw_random_keyed(call->args->i, (uint32_t)chunk, 0);
-    uint32_t limit = (uint32_t)((double)call->args->f[0] * 4294967296.0);
     unsigned char *kept = (unsigned char *)call->saved + from;
     const float *x = call->in[0]->data + from;
     float *out = call->out->data + from, scale = 1 / (1 - call->args->f[0]);
-    for (size_t j = 0; j < count; j++) {
-        kept[j] = sw_random_u32(&random) >= limit;
+    sw_random_keep(&random, call->args->f[0], count, kept);
+    for (size_t j = 0; j < count; j++)
         out[j] = kept[j] ? x[j] * scale : 0;
-    }
 }
 
 /* out = x / (1 - rate) where it stays, else 0 */
