@@ -17,7 +17,8 @@ include $(srcdir)/core/lua/local.mk
 
 noinst_LTLIBRARIES += libsw_core.la libsw_kernels.la libsw_lua.la
 libsw_core_la_SOURCES = $(core_sources)
-libsw_core_la_LIBADD = libsw_kernels.la $(OPENBLAS_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS)
+libsw_core_la_LIBADD = libsw_kernels.la $(OPENBLAS_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) \
+	$(UNISTRING_LIBS)
 
 # The kernels once more for each instruction set: the names of their tables differ, the source not.
 libsw_kernels_la_SOURCES = $(kernel_sources)
@@ -50,7 +51,7 @@ endif
 
 # The binding, and the Lua files as bytes.
 libsw_lua_la_SOURCES = $(lua_sources) core/lua/binding/modules.h
-nodist_libsw_lua_la_SOURCES = core/lua/modules.c
+nodist_libsw_lua_la_SOURCES = core/lua/modules.c core/lua/git_id.c
 libsw_lua_la_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
 EXTRA_DIST += core/README.md core/FORMATS.md
 EXTRA_DIST += $(lua_modules) core/lua/embed.sh core/lua/stepwise.sym
@@ -58,6 +59,17 @@ CLEANFILES += core/lua/modules.c
 core/lua/modules.c: $(lua_modules) core/lua/embed.sh Makefile
 	$(AM_V_GEN)$(MKDIR_P) core/lua && \
 	$(SHELL) $(srcdir)/core/lua/embed.sh $(srcdir) $(lua_modules) >$@.tmp && mv $@.tmp $@
+
+# Which commit a build is of, for the provenance of its runs; empty outside a repository. A file of
+# its own, which changes only when the commit does, so that a commit relinks the program and the
+# module, but no test of C.
+CLEANFILES += core/lua/git_id.c
+.PHONY: git-id
+git-id:
+core/lua/git_id.c: git-id
+	@$(MKDIR_P) core/lua; id=`git -C $(srcdir) describe --always --dirty --abbrev=12 2>/dev/null || :`; \
+	printf 'extern const char sw_git_id[];\nconst char sw_git_id[] = "%s";\n' "$$id" >$@.new; \
+	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # The program. Only convenience libraries, so ./stepwise is the binary itself, not a wrapper.
 bin_PROGRAMS += stepwise

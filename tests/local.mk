@@ -86,7 +86,10 @@ tests_unit_check_npy_SOURCES = tests/unit/check_npy.c tests/unit/unit.h
 tests_unit_check_tokens_SOURCES = tests/unit/check_tokens.c tests/unit/unit.h
 tests_unit_check_vocabulary_SOURCES = tests/unit/check_vocabulary.c tests/unit/unit.h
 tests_unit_check_glove_SOURCES = tests/unit/check_glove.c tests/unit/unit.h
-tests_unit_check_dataset_SOURCES = tests/unit/check_dataset.c tests/unit/unit.h
+tests_unit_check_dataset_SOURCES = tests/unit/check_dataset.c tests/unit/datasets.h tests/unit/unit.h
+unit_programs += tests/unit/check_dataset_values tests/unit/check_dataset_captions
+tests_unit_check_dataset_values_SOURCES = tests/unit/check_dataset_values.c tests/unit/datasets.h tests/unit/unit.h
+tests_unit_check_dataset_captions_SOURCES = tests/unit/check_dataset_captions.c tests/unit/datasets.h tests/unit/unit.h
 tests_unit_check_order_SOURCES = tests/unit/check_order.c tests/unit/unit.h
 test_data += tests/golden/tokens.tsv tests/golden/make_tokens.py
 
@@ -94,7 +97,7 @@ unit_programs += tests/unit/check_pairs
 tests_unit_check_pairs_SOURCES = tests/unit/check_pairs.c tests/unit/pairs_unit.h tests/unit/unit.h
 
 unit_programs += tests/unit/check_dense tests/unit/check_gru tests/unit/check_loss
-unit_programs += tests/unit/check_optimiser
+unit_programs += tests/unit/check_optimiser tests/unit/check_step
 tests_unit_check_dense_SOURCES = tests/unit/check_dense.c tests/unit/rows_unit.h tests/unit/unit.h
 unit_programs += tests/unit/check_encoders tests/unit/check_groups
 tests_unit_check_encoders_SOURCES = tests/unit/check_encoders.c tests/unit/pairs_unit.h tests/unit/unit.h
@@ -102,6 +105,7 @@ tests_unit_check_groups_SOURCES = tests/unit/check_groups.c tests/unit/rows_unit
 tests_unit_check_gru_SOURCES = tests/unit/check_gru.c tests/unit/unit.h
 tests_unit_check_loss_SOURCES = tests/unit/check_loss.c tests/unit/unit.h
 tests_unit_check_optimiser_SOURCES = tests/unit/check_optimiser.c tests/unit/unit.h
+tests_unit_check_step_SOURCES = tests/unit/check_step.c tests/unit/pairs_unit.h tests/unit/unit.h
 test_data += tests/golden/adam.tsv tests/golden/make_adam.py
 
 # Against the plain PyTorch reading of the paper, where that and the real data are there.
@@ -113,19 +117,18 @@ script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lu
 	tests/lua/check_json.lua tests/lua/check_options.lua tests/lua/check_plan.lua \
 	tests/lua/check_program.lua tests/lua/check_statistics.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua
-test_data += tests/lua/unit.lua
+test_data += tests/lua/unit.lua tests/cli/set_up.sh
 script_tests += tests/cli/template.sh tests/cli/install.sh tests/cli/plugins.sh tests/cli/locale.sh
 unit_programs += tests/unit/check_pair_ops
 tests_unit_check_pair_ops_SOURCES = tests/unit/check_pair_ops.c tests/unit/unit.h
 script_tests += tests/cli/tokens_nltk.sh
 
 unit_programs += tests/unit/check_compose tests/unit/check_config tests/unit/check_checkpoint
-unit_programs += tests/unit/check_trainer tests/unit/check_evaluate tests/unit/check_run_folder
+unit_programs += tests/unit/check_trainer tests/unit/check_evaluate
 tests_unit_check_compose_SOURCES = tests/unit/check_compose.c tests/unit/unit.h
 tests_unit_check_config_SOURCES = tests/unit/check_config.c tests/unit/configs.h tests/unit/unit.h
 tests_unit_check_checkpoint_SOURCES = tests/unit/check_checkpoint.c tests/unit/configs.h tests/unit/unit.h
 tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
-tests_unit_check_run_folder_SOURCES = tests/unit/check_run_folder.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
 tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
 script_tests += tests/cli/bad_input.sh
 script_tests += tests/cli/signals.sh tests/cli/limits.sh tests/cli/resume.sh \
@@ -160,14 +163,12 @@ unit_programs += tests/unit/check_vectors
 tests_unit_check_vectors_SOURCES = tests/unit/check_vectors.c tests/unit/pairs_unit.h tests/unit/unit.h
 
 # Folds and test sets.
-unit_programs += tests/unit/check_test_sets
-tests_unit_check_test_sets_SOURCES = tests/unit/check_test_sets.c tests/unit/runs.h tests/unit/unit.h
 
 # Statistics and tables, against SciPy and NumPy.
 unit_programs += tests/unit/check_bootstrap
 tests_unit_check_bootstrap_SOURCES = tests/unit/check_bootstrap.c tests/unit/unit.h
-script_tests += tests/lua/check_test_sets.lua
-script_tests += tests/lua/check_results.lua tests/cli/latex.sh
+script_tests += tests/lua/check_run.lua tests/lua/check_test_sets.lua
+script_tests += tests/lua/check_results.lua tests/lua/check_timings.lua tests/cli/latex.sh
 test_data += tests/golden/bootstrap.tsv tests/golden/statistics.tsv tests/golden/make_statistics.py
 test_data += tests/golden/simulate_differences.py
 # Sweeps: plans, claims, kills, crashes, clusters.

@@ -31,7 +31,7 @@ void sw_error_within(struct sw_error *error, const char *format, ...)
 {
     if (!error || error->status == SW_OK)
         return;
-    char before[256], whole[sizeof error->text + sizeof before + 2];
+    char before[sizeof error->text], whole[2 * sizeof error->text + 2];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(before, sizeof before, format, arguments);

@@ -9,8 +9,8 @@
 
 enum sw_status {
     SW_OK = 0,
-    SW_FAILED = -1,      /* the world is not as it should be: file, data, number; exit status 1 */
-    SW_MISUSE = -2,      /* the caller asked for what does not exist: option, name; exit status 2 */
+    SW_FAILED = -1,      /* a file, the data or a number is wrong; exit status 1 */
+    SW_MISUSE = -2,      /* no such option, name or value; exit status 2 */
     SW_INTERRUPTED = -3, /* asked to end early (sw_compute_interrupted); nothing is wrong */
 };
 
@@ -31,7 +31,7 @@ void sw_error_within(struct sw_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* The entry of names[0..count) nearest to `name` by edit distance (transpositions count one), or
- * NULL when none is near enough to be a likely slip. */
+ * NULL when none is near enough to be a likely typing error. */
 const char *sw_near_miss(const char *name, const char *const *names, size_t count);
 
 /* Writes "; did you mean 'x'?" or, without a near miss, "; there are a, b, c" into out. */

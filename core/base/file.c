@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What is in the place of a file, when it is none. */
+/* What a path that is not a file is. */
 static const char *kind_of(const struct stat *about)
 {
     return S_ISDIR(about->st_mode) ? "folder" : "device or pipe";

@@ -1,9 +1,9 @@
 core_sources += \
-	core/base/error.c core/base/error.h \
+	core/base/clock.h core/base/error.c core/base/error.h \
 	core/base/file.c core/base/file.h \
-	core/base/thread.c core/base/thread.h \
 	core/base/trial.c core/base/trial.h \
-	core/base/places.c core/base/places.h
+	core/base/places.c core/base/places.h \
+	core/base/values.c core/base/values.h
 
 # The folders that were configured. The Makefile changes with them, so that a build that is configured
 # anew, with another prefix, knows them; the header is written before anything is compiled.

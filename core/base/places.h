@@ -1,4 +1,4 @@
-/* places.h -- where the files are that came with this program.
+/* places.h -- finds the files that belong to this program.
  *
  * They are found from where the program, or the Lua module, itself lies: in its build tree, or in
  * an installed tree however that came to its place (another prefix, DESTDIR, moved). The folders

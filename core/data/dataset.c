@@ -1,8 +1,6 @@
 /* dataset.c -- see dataset.h. */
 #include "data/dataset.h"
 
-#include "data/dataset_captions.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -197,7 +195,7 @@ static int find_repeats(struct opening *o)
         o->data->stride = shared;
         return SW_OK;
     }
-    /* The first image may be the odd one out: look at neighbours all over the file. */
+    /* The first image may be the exception: compare neighbours all over the file. */
     enum { LOOKS = 64, FEW = 2 * FIVE };
     size_t looks = rows <= LOOKS ? rows - 1 : LOOKS, equal = 0, at = 0;
     for (size_t i = looks; i-- > 0;) {

@@ -1,11 +1,11 @@
 /* dataset.h -- one split of a data folder in the field's precomputed layout.
  *
  *   {split}_ims.npy         (rows,k,F) region features: float32, float16 or uint8 (value / 255)
- *   {split}_caps.txt        one caption a line
+ *   {split}_caps.txt        one caption per line
  *   {split}_ids.txt         optional: an image's name per line, for each image, row or caption
  *   {split}_ims_bbx.npy     optional: (rows or images,k,4), x1 y1 x2 y2 in pixels
  *   {split}_ims_counts.npy  optional: (rows) int32 or int64, how many of a row's k regions are real
- *   {split}_precaps.txt     optional: a caption's word ids a line, with commas between
+ *   {split}_precaps.txt     optional: per line a caption's word ids, comma-separated
  *
  * Captions = q x rows: each row is an image, and caption j belongs to image j / q, q any whole
  * number. Captions = rows: where images come in runs of equal rows, all of one length (five, in the
@@ -113,11 +113,20 @@ const char *sw_dataset_name(const struct sw_dataset *data, size_t image, size_t 
 bool sw_dataset_is_generated(const char *dir);
 
 /* XXH3 of what the files hold: sizes, header and evenly spread pages of the features, and captions
- * and region counts whole. It does not depend on the options that choose a part. */
+ * and region counts whole. It does not depend on the options that choose a subset. */
 uint64_t sw_dataset_fingerprint(const struct sw_dataset *data);
 
 /* Another one, which also changes with the features file's time and the number of images in use:
  * what sw_dataset_check_values found for it holds as long as it stays. */
 uint64_t sw_dataset_stamp(const struct sw_dataset *data);
+
+/* ---- inside dataset ---- */
+
+/* Fills offsets, ids, words and longest for the first data->captions captions, from data->text by
+ * the tokeniser, or from data->precaps when that has lines. `path` is of the file that is read.
+ * longest: most words of a caption, or 0 for SW_LONGEST_CAPTION. A line of text that is empty, or
+ * that begins with a picture's name, is an error. */
+int sw_dataset_read_captions(struct sw_dataset *data, const struct sw_vocabulary *vocabulary,
+                             size_t longest, const char *path, struct sw_error *error);
 
 #endif

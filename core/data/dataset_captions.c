@@ -1,5 +1,5 @@
-/* dataset_captions.c -- see dataset_captions.h. */
-#include "data/dataset_captions.h"
+/* dataset_captions.c -- captions as word ids; see dataset.h. */
+#include "data/dataset.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,14 +67,14 @@ static int put_text(struct packer *p, struct sw_tokens *tokens, const char *line
     const char *name = name_end(line, length);
     if (name)
         return sw_fail(p->error, SW_FAILED,
-                       "expected a caption, found a picture's name before it, '%.*s'; bring the "
-                       "lines into the order of the pictures, then keep the captions with '%s'",
+                       "expected a caption, found a picture's name before it, '%.*s'; sort the "
+                       "lines by picture, then keep only the captions with '%s'",
                        name - line > 60 ? 60 : (int)(name - line), line,
                        *name == ',' ? "cut -d, -f2-" : "cut -f2-");
     int status = sw_tokenize(line, length, tokens, p->error);
     if (!status && tokens->count == 0)
         status = sw_fail(p->error, SW_FAILED,
-                         "expected a caption, found an empty line; leave such lines out");
+                         "expected a caption, found an empty line; remove such lines");
     if (!status)
         status = put(p, p->vocabulary->start);
     for (size_t i = 0; !status && i < tokens->count; i++) {
@@ -148,8 +148,8 @@ int sw_dataset_read_captions(struct sw_dataset *data, const struct sw_vocabulary
             data->longest = words;
         if (!status && words > p.longest + 2)
             status = sw_fail(error, SW_FAILED,
-                             "expected a caption of at most %zu words, found %zu; is a line end "
-                             "lost?%s",
+                             "expected a caption of at most %zu words, found %zu; is a line "
+                             "break missing?%s",
                              p.longest, words - 2,
                              longest ? " (data.longest_caption=N sets the limit)" : "");
         if (status)

@@ -9,13 +9,13 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-/* All bits of an exponent set: infinite, or no number. */
-static bool all_finite(const float *x, size_t count)
+/* All bits of an exponent set: infinite, or no number. x: float32, perhaps not aligned. */
+static bool all_finite(const void *x, size_t count)
 {
     uint32_t endless = 0;
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;
-        memcpy(&bits, x + i, sizeof bits);
+        memcpy(&bits, (const unsigned char *)x + i * sizeof bits, sizeof bits);
         endless |= (bits & 0x7f800000u) == 0x7f800000u;
     }
     return !endless;
@@ -52,25 +52,20 @@ struct pass {
     size_t bad[CHUNKS]; /* images that have a value that is not finite; SIZE_MAX: none */
 };
 
-/* The same of a row as it lies in the file, perhaps not aligned. */
+/* The same of a row as it is in the file, of float32 or float16. */
 static bool row_is_finite(const struct sw_dataset *data, size_t row)
 {
     size_t count = sw_dataset_region_count(data, row) * data->features;
     size_t bytes = sw_npy_row(&data->file) * sw_dtype_size(data->file.dtype);
     const unsigned char *at = (const unsigned char *)data->file.data + row * bytes;
     unsigned endless = 0;
-    if (data->file.dtype == SW_FLOAT16)
-        for (size_t i = 0; i < count; i++) {
-            uint16_t bits;
-            memcpy(&bits, at + i * sizeof bits, sizeof bits);
-            endless |= (bits & 0x7c00u) == 0x7c00u;
-        }
-    else
-        for (size_t i = 0; i < count; i++) {
-            uint32_t bits;
-            memcpy(&bits, at + i * sizeof bits, sizeof bits);
-            endless |= (bits & 0x7f800000u) == 0x7f800000u;
-        }
+    if (data->file.dtype == SW_FLOAT32)
+        return all_finite(at, count);
+    for (size_t i = 0; i < count; i++) {
+        uint16_t bits;
+        memcpy(&bits, at + i * sizeof bits, sizeof bits);
+        endless |= (bits & 0x7c00u) == 0x7c00u;
+    }
     return !endless;
 }
 

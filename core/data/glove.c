@@ -2,7 +2,7 @@
 #include "data/glove.h"
 
 #include "base/file.h"
-#include "data/number.h"
+#include "data/lines.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -15,7 +15,7 @@ struct reader {
     const struct sw_vocabulary *vocabulary;
     struct sw_glove *out;
     size_t width;   /* W */
-    double *values; /* (W): of the line at hand */
+    double *values; /* (W): of the current line */
     double *sums;   /* (W): of all lines */
     struct sw_error *error;
 };
@@ -120,7 +120,7 @@ static int find_width(struct reader *r, const struct line *line)
     if (whole && found == 1)
         return sw_fail(r->error, SW_FAILED,
                        "%s: line 1: expected a word and its numbers, found two counts as in "
-                       "word2vec's files; leave that line out",
+                       "word2vec's files; remove that line",
                        r->path);
     if (found == 0 || found > INT_MAX)
         return sw_fail(r->error, SW_FAILED, "%s: line 1: expected a word and its numbers, found %s",

@@ -3,18 +3,15 @@ core_sources += core/data/safetensors.c core/data/safetensors.h
 core_sources += \
 	core/data/coverage.c core/data/coverage.h \
 	core/data/dataset.c core/data/dataset.h \
-	core/data/dataset_captions.c core/data/dataset_captions.h \
+	core/data/dataset_captions.c \
 	core/data/dataset_side.c core/data/dataset_values.c \
 	core/data/glove.c core/data/glove.h \
 	core/data/lines.c core/data/lines.h \
 	core/data/npy.c core/data/npy.h \
-	core/data/npy_header.c core/data/npy_header.h \
-	core/data/number.c core/data/number.h \
-	core/data/order.c core/data/order.h \
 	core/data/sentences.c core/data/sentences.h core/data/punkt_table.h \
 	core/data/tokens.c core/data/tokens.h \
 	core/data/treebank.c core/data/treebank.h \
-	core/data/unicode.c core/data/unicode.h core/data/unicode_table.h \
+	core/data/unicode.c core/data/unicode.h \
 	core/data/vocabulary.c core/data/vocabulary.h \
 	core/data/words.c core/data/words.h
-EXTRA_DIST += core/data/README.md core/data/punkt_table.py core/data/unicode_table.py
+EXTRA_DIST += core/data/README.md core/data/punkt_table.py

@@ -1,8 +1,7 @@
 /* npy.c -- see npy.h. */
 #include "data/npy.h"
 
-#include "data/npy_header.h"
-
+#include "base/values.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -14,6 +13,206 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are read as lit
 
 static const char magic[] = "\x93NUMPY";
 enum { MAGIC = 6 };
+
+/* -- the dictionary at the head of a file -------------------------------------------------------
+ *
+ * {'descr': '<f4', 'fortran_order': False, 'shape': (6000, 36, 768), }
+ * A Python literal, of which only this form is read: three keys in any order, either kind of quote,
+ * spaces and a line end after it. */
+
+static const struct {
+    enum sw_dtype dtype;
+    const char *descr, *name;
+    size_t size;
+} dtypes[] = {
+    {SW_FLOAT32, "<f4", "float32", 4}, {SW_FLOAT16, "<f2", "float16", 2},
+    {SW_UINT8, "|u1", "uint8", 1},     {SW_INT32, "<i4", "int32", 4},
+    {SW_INT64, "<i8", "int64", 8},     {SW_FLOAT64, "<f8", "float64", 8},
+};
+enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };
+
+const char *sw_dtype_name(enum sw_dtype dtype)
+{
+    return dtypes[dtype - SW_FLOAT32].name;
+}
+
+size_t sw_dtype_size(enum sw_dtype dtype)
+{
+    return dtypes[dtype - SW_FLOAT32].size;
+}
+
+struct cursor {
+    const char *at, *end;
+    struct sw_error *error;
+};
+
+static int malformed(const struct cursor *c, const char *expected)
+{
+    size_t left = (size_t)(c->end - c->at);
+    if (left == 0)
+        return sw_fail(c->error, SW_FAILED, "header: expected %s, found its end", expected);
+    return sw_fail(c->error, SW_FAILED, "header: expected %s, found '%.*s'", expected,
+                   left > 24 ? 24 : (int)left, c->at);
+}
+
+static void spaces(struct cursor *c)
+{
+    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n'))
+        c->at++;
+}
+
+/* Whether `sign` comes next, after spaces; then it is behind. */
+static bool take(struct cursor *c, char sign)
+{
+    spaces(c);
+    if (c->at == c->end || *c->at != sign)
+        return false;
+    c->at++;
+    return true;
+}
+
+static bool take_word(struct cursor *c, const char *word)
+{
+    size_t length = strlen(word);
+    spaces(c);
+    if ((size_t)(c->end - c->at) < length || memcmp(c->at, word, length))
+        return false;
+    c->at += length;
+    return true;
+}
+
+/* A string without escapes into out. */
+static int string(struct cursor *c, char *out, size_t room, const char *expected)
+{
+    spaces(c);
+    if (c->at == c->end || (*c->at != '\'' && *c->at != '"'))
+        return malformed(c, expected);
+    const char *begin = c->at + 1;
+    const char *close = memchr(begin, *c->at, (size_t)(c->end - begin));
+    if (!close || (size_t)(close - begin) >= room || memchr(begin, '\\', (size_t)(close - begin)))
+        return malformed(c, expected);
+    memcpy(out, begin, (size_t)(close - begin));
+    out[close - begin] = 0;
+    c->at = close + 1;
+    return SW_OK;
+}
+
+static int read_descr(struct cursor *c, struct sw_npy *out)
+{
+    char descr[32];
+    spaces(c);
+    if (c->at < c->end && *c->at == '[')
+        return sw_fail(c->error, SW_FAILED,
+                       "expected one dtype (<f4, <f8, <f2, |u1, <i4 or <i8), found a record of "
+                       "several fields");
+    if (string(c, descr, sizeof descr, "a dtype's name"))
+        return SW_FAILED;
+    for (int i = 0; i < DTYPES; i++)
+        if (!strcmp(descr, dtypes[i].descr)) {
+            out->dtype = dtypes[i].dtype;
+            return SW_OK;
+        }
+    const char *hint = "";
+    if (descr[0] == '>')
+        hint = " (big-endian)";
+    else if (!strcmp(descr, "|O"))
+        hint = " (Python objects)";
+    return sw_fail(c->error, SW_FAILED, "expected dtype <f4, <f8, <f2, |u1, <i4 or <i8, found %s%s",
+                   descr, hint);
+}
+
+static int read_order(struct cursor *c)
+{
+    if (take_word(c, "False"))
+        return SW_OK;
+    if (take_word(c, "True"))
+        return sw_fail(c->error, SW_FAILED,
+                       "expected C order, found Fortran order; save it through "
+                       "numpy.ascontiguousarray");
+    return malformed(c, "True or False after fortran_order");
+}
+
+static int dimension(struct cursor *c, size_t *out)
+{
+    const char *begin = c->at;
+    size_t n = 0;
+    for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++) {
+        size_t digit = (size_t)(*c->at - '0');
+        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, digit, &n)) {
+            c->at = begin;
+            return malformed(c, "a dimension that fits in memory");
+        }
+    }
+    if (c->at == begin)
+        return malformed(c, "a whole number in shape");
+    if (c->at < c->end && *c->at == 'L') /* long integers of Python 2 */
+        c->at++;
+    *out = n;
+    return SW_OK;
+}
+
+static int read_shape(struct cursor *c, struct sw_npy *out)
+{
+    if (!take(c, '('))
+        return malformed(c, "'(' after shape");
+    out->ndim = 0;
+    bool comma = true;
+    while (!take(c, ')')) {
+        if (!comma)
+            return malformed(c, "',' or ')' in shape");
+        if (out->ndim == SW_NPY_DIMS)
+            return malformed(c, "at most 4 dimensions");
+        if (dimension(c, &out->shape[out->ndim++]))
+            return SW_FAILED;
+        comma = take(c, ',');
+    }
+    if (out->ndim == 1 && !comma)
+        return malformed(c, "',' in a shape of one dimension");
+    return SW_OK;
+}
+
+/* Reads text[0..size), the dictionary, into dtype, ndim and shape. */
+static int read_header(struct sw_npy *out, const char *text, size_t size, struct sw_error *error)
+{
+    static const char *const keys[] = {"descr", "fortran_order", "shape"};
+    struct cursor c = {text, text + size, error};
+    unsigned seen = 0;
+    if (!take(&c, '{'))
+        return malformed(&c, "'{'");
+    bool comma = true;
+    while (!take(&c, '}')) {
+        char key[32];
+        if (!comma)
+            return malformed(&c, "',' or '}'");
+        if (string(&c, key, sizeof key, "a key"))
+            return SW_FAILED;
+        if (!take(&c, ':'))
+            return malformed(&c, "':' after a key");
+        int which = 0;
+        while (which < 3 && strcmp(key, keys[which]))
+            which++;
+        if (which == 3 || seen & 1u << which) {
+            char near[128];
+            sw_suggest(near, sizeof near, key, keys, 3);
+            return sw_fail(error, SW_FAILED, "header: key '%s' %s%s", key,
+                           which == 3 ? "is unknown" : "comes twice", which == 3 ? near : "");
+        }
+        seen |= 1u << which;
+        int status = which == 0   ? read_descr(&c, out)
+                     : which == 1 ? read_order(&c)
+                                  : read_shape(&c, out);
+        if (status)
+            return status;
+        comma = take(&c, ',');
+    }
+    for (int i = 0; i < 3; i++)
+        if (!(seen & 1u << i))
+            return sw_fail(error, SW_FAILED, "header: expected the key '%s', found none", keys[i]);
+    spaces(&c);
+    return c.at == c.end ? SW_OK : malformed(&c, "spaces up to its end");
+}
+
+/* -- reading -- */
 
 /* The bytes of the whole array; false when that overflows, also behind a dimension of 0. */
 static bool array_bytes(int ndim, const size_t *shape, size_t element, size_t *out)
@@ -30,49 +229,40 @@ static bool array_bytes(int ndim, const size_t *shape, size_t element, size_t *o
     return true;
 }
 
-static void shape_text(char *out, size_t room, int ndim, const size_t *shape)
-{
-    size_t used = 0;
-    for (int i = 0; i < ndim && used < room; i++)
-        used += (size_t)snprintf(out + used, room - used, "%s%zu", i ? ", " : "", shape[i]);
-    if (ndim == 0)
-        out[0] = 0;
-}
-
-static int check(struct sw_npy *out, const char *path, struct sw_error *error)
+static int check(struct sw_npy *out, struct sw_error *error)
 {
     const unsigned char *file = out->mapping.data;
     size_t size = out->mapping.size;
     if (size < MAGIC + 2 || memcmp(file, magic, MAGIC))
         return sw_fail(error, SW_FAILED,
-                       "%s: expected a .npy file, found %zu bytes without its mark", path, size);
+                       "expected a .npy file, found %zu bytes that do not begin with \\x93NUMPY",
+                       size);
     int version = file[MAGIC];
     if (version < 1 || version > 3 || file[MAGIC + 1] != 0)
-        return sw_fail(error, SW_FAILED, "%s: expected .npy version 1.0, 2.0 or 3.0, found %d.%d",
-                       path, version, file[MAGIC + 1]);
+        return sw_fail(error, SW_FAILED, "expected .npy version 1.0, 2.0 or 3.0, found %d.%d",
+                       version, file[MAGIC + 1]);
 
     size_t begin = MAGIC + 2 + (version == 1 ? 2 : 4), header = 0;
     if (size >= begin)
         for (size_t i = begin; i-- > MAGIC + 2;)
             header = header << 8 | file[i];
     if (size < begin || size - begin < header)
-        return sw_fail(error, SW_FAILED, "%s: expected a header of %zu bytes, found %zu", path,
-                       header, size < begin ? 0 : size - begin);
-    int status = sw_npy_header(out, (const char *)file + begin, header, path, error);
+        return sw_fail(error, SW_FAILED, "expected a header of %zu bytes, found %zu", header,
+                       size < begin ? 0 : size - begin);
+    int status = read_header(out, (const char *)file + begin, header, error);
     if (status)
         return status;
 
     char shape[128];
-    shape_text(shape, sizeof shape, out->ndim, out->shape);
+    sw_shape_text(shape, out->ndim, out->shape, ", ");
     size_t found = size - begin - header, expected;
     if (!array_bytes(out->ndim, out->shape, sw_dtype_size(out->dtype), &expected))
-        return sw_fail(error, SW_FAILED, "%s: shape (%s) is too large for this machine", path,
-                       shape);
+        return sw_fail(error, SW_FAILED, "shape (%s) is too large for this machine", shape);
     if (found != expected)
         return sw_fail(error, SW_FAILED,
-                       "%s: expected %zu bytes of data for %s of shape (%s), found %zu: the file "
+                       "expected %zu bytes of data for %s of shape (%s), found %zu: the file "
                        "is %s",
-                       path, expected, sw_dtype_name(out->dtype), shape, found,
+                       expected, sw_dtype_name(out->dtype), shape, found,
                        found < expected ? "cut short" : "too long");
     for (int i = out->ndim; i < SW_NPY_DIMS; i++)
         out->shape[i] = 1;
@@ -84,8 +274,8 @@ int sw_npy_open(struct sw_npy *out, const char *path, struct sw_error *error)
 {
     *out = (struct sw_npy){0};
     int status = sw_map(&out->mapping, path, error);
-    if (!status)
-        status = check(out, path, error);
+    if (!status && (status = check(out, error)))
+        sw_error_within(error, "%s", path);
     if (status)
         sw_npy_close(out);
     return status;
@@ -206,7 +396,7 @@ int sw_npy_begin(struct sw_npy_writer *writer, const char *path, enum sw_dtype d
         return sw_fail(error, SW_MISUSE, "cannot write %s: expected 1 to 4 dimensions, found %d",
                        path, ndim);
     char text[128], header[256];
-    shape_text(text, sizeof text, ndim, shape);
+    sw_shape_text(text, ndim, shape, ", ");
     if (!array_bytes(ndim, shape, sw_dtype_size(dtype), &bytes))
         return sw_fail(error, SW_MISUSE, "cannot write %s: shape (%s) is too large", path, text);
     writer->rows = shape[0];
@@ -214,7 +404,7 @@ int sw_npy_begin(struct sw_npy_writer *writer, const char *path, enum sw_dtype d
 
     int length = snprintf(header, sizeof header,
                           "{'descr': '%s', 'fortran_order': False, 'shape': (%s%s), }",
-                          sw_npy_descr(dtype), text, ndim == 1 ? "," : "");
+                          dtypes[dtype - SW_FLOAT32].descr, text, ndim == 1 ? "," : "");
     size_t whole = (MAGIC + 4 + (size_t)length + 1 + 63) / 64 * 64, after = whole - MAGIC - 4;
     memset(header + length, ' ', after - (size_t)length);
     header[after - 1] = '\n';

@@ -19,7 +19,7 @@ enum { SW_SAFETENSORS_DIMS = 4 };
 
 struct sw_safetensors_entry {
     const char *name;
-    const char *dtype; /* "F32", "I64", ...; NULL means "F32" when writing */
+    const char *dtype; /* "F32", "I64", ...; not looked at when writing */
     int ndim;          /* 0 to 4; a scalar has none and one element */
     size_t shape[SW_SAFETENSORS_DIMS];
     const void *data; /* row-major, little-endian, perhaps not aligned when it was read */
@@ -59,13 +59,9 @@ const char *sw_safetensors_string(const struct sw_safetensors *file, const char 
 int sw_safetensors_floats(const struct sw_safetensors *file, const char *name, int ndim,
                           const size_t *shape, float *out, struct sw_error *error);
 
-/* The same for an I64 tensor. */
-int sw_safetensors_integers(const struct sw_safetensors *file, const char *name, int ndim,
-                            const size_t *shape, int64_t *out, struct sw_error *error);
-
-/* Writes F32 and I64 tensors to `path` in the given order, whole or not at all, after a header
+/* Writes F32 tensors to `path` in the given order, whole or not at all, after a header
  * padded with spaces to a multiple of eight bytes. `metadata` is an object of strings or NULL. The
- * same input gives the same bytes. Errors: a name that is empty, taken or not UTF-8, another dtype,
+ * same input gives the same bytes. Errors: a name that is empty, taken or not UTF-8,
  * a shape that the reader would refuse, and the file system's. */
 int sw_safetensors_write(const char *path, const struct sw_safetensors_entry *entries, size_t count,
                          const json_t *metadata, struct sw_error *error);

@@ -1,6 +1,6 @@
 /* sentences.c -- the Punkt splitter, step by step as in NLTK 3.8's nltk/tokenize/punkt.py, so that
- * its odd cases come out alike: candidates, a decision on each, then closing marks moved to the
- * sentence that they close. A regular expression above a function is the rule that it stands for.
+ * its odd cases come out the same: candidates, a decision on each, then closing marks moved to the
+ * sentence that they close. A regular expression above a function is its rule.
  *
  * Lower case makes half of the algorithm idle: a sentence starter or an orthographic context can
  * only speak for a break before a capital letter. What the contexts still could do here is left
@@ -13,7 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uchar.h>
 
 struct text {
     const uint32_t *at;
@@ -24,14 +23,6 @@ struct text {
 static uint32_t character(const struct text *t, size_t i)
 {
     return i < t->n ? t->at[i] : 0x110000;
-}
-
-static bool among(uint32_t c, const char32_t *set)
-{
-    for (; *set; set++)
-        if (c == *set)
-            return true;
-    return false;
 }
 
 static bool ends_sentence(uint32_t c)
@@ -47,12 +38,12 @@ static bool is_blank(const struct text *t, size_t i)
 /* (?:[)\";}\]\*:@\'\({\[\?!]) */
 static bool is_no_word(uint32_t c)
 {
-    return among(c, U")\";}]*:@'({[?!");
+    return sw_is_among(c, U")\";}]*:@'({[?!");
 }
 
 /* -- tokens ------------------------------------------------------------------------------------ */
 
-/* \-{2,}|\.{2,}|(?:\.\s){2,}\. : how many characters of it stand at i, or 0. */
+/* \-{2,}|\.{2,}|(?:\.\s){2,}\. : how many characters of it there are at i, or 0. */
 static size_t marks_at(const struct text *t, size_t i)
 {
     uint32_t c = character(t, i);
@@ -72,7 +63,7 @@ static size_t marks_at(const struct text *t, size_t i)
     return end - i >= 4 ? end + 1 - i : 0;
 }
 
-/* Whether some of those stand at i; bounded, where marks_at is not. */
+/* Whether there are such marks at i; bounded, where marks_at is not. */
 static bool begins_marks(const struct text *t, size_t i)
 {
     uint32_t c = character(t, i), next = character(t, i + 1);
@@ -105,7 +96,7 @@ static bool next_token(const struct text *t, size_t *at, struct token *out)
     size_t length = marks_at(t, i);
     if (!length) {
         length = 1;
-        if (!among(t->at[i], U"(\"`{[:;&#*@)}]-,"))
+        if (!sw_is_among(t->at[i], U"(\"`{[:;&#*@)}]-,"))
             while (!ends_token(t, i + length))
                 length++;
     }
@@ -154,7 +145,7 @@ static bool is_number(const struct text *t, const struct token *token)
     i += i < token->end && (t->at[i] == '.' || t->at[i] == ',');
     if (i >= token->end || !sw_is_digit(t->at[i]))
         return false;
-    while (i < token->end && (sw_is_digit(t->at[i]) || among(t->at[i], U",.-")))
+    while (i < token->end && (sw_is_digit(t->at[i]) || sw_is_among(t->at[i], U",.-")))
         i++;
     return i == token->end;
 }
@@ -215,7 +206,7 @@ static bool breaks_before(const struct text *t, const struct token *token, const
     if (!is_initial(t, token) && strcmp(type, "##number##") != 0)
         return true;
     uint32_t first = t->at[next->begin];
-    bool is_mark = next->end - next->begin == 1 && among(first, U";:,.!?");
+    bool is_mark = next->end - next->begin == 1 && sw_is_among(first, U";:,.!?");
     return !is_mark && !sw_is_cased(first); /* else the sentence goes on */
 }
 
@@ -247,7 +238,7 @@ struct candidate {
     size_t after; /* the end of what comes after it */
 };
 
-/* Whether a candidate stands at i. */
+/* Whether there is a candidate at i. */
 static bool read_candidate(const struct text *t, size_t i, struct candidate *out)
 {
     size_t next = i + 1;
@@ -272,7 +263,7 @@ static bool read_candidate(const struct text *t, size_t i, struct candidate *out
 static size_t word_before(const struct text *t, size_t mark, const struct candidate *previous)
 {
     for (size_t i = mark; i > previous->mark + 1; i--)
-        if (among(t->at[i - 1], U" \t\n\r\v\f"))
+        if (sw_is_among(t->at[i - 1], U" \t\n\r\v\f"))
             return i;
     return previous->word;
 }
@@ -302,7 +293,7 @@ static void realign(struct sw_sentences *out, const struct text *t)
         moved = 0;
         if (i + 1 < out->count) {
             size_t begin = out->at[i + 1].begin, end = out->at[i + 1].end, at = begin;
-            while (at < end && among(t->at[at], U"\"')]}"))
+            while (at < end && sw_is_among(t->at[at], U"\"')]}"))
                 at++;
             if (at > begin && (at == end || is_blank(t, at) ||
                                (at + 1 < end && t->at[at] == '-' && t->at[at + 1] == '-'))) {

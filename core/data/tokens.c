@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistr.h>
 
 static int no_memory(size_t length, struct sw_error *error)
 {
@@ -36,9 +37,10 @@ static int read_line(struct sw_tokens *t, const char *line, size_t length, size_
     if (!make_room(t, length))
         return no_memory(length, error);
     uint32_t *at = t->line[0];
-    for (size_t i = 0, step; i < length; i += step) {
-        step = sw_utf8_decode(line + i, length - i, &at[count]);
-        if (step == 0)
+    int step;
+    for (size_t i = 0; i < length; i += (size_t)step) {
+        step = u8_mbtoucr(&at[count], (const uint8_t *)line + i, length - i);
+        if (step < 1)
             return sw_fail(error, SW_FAILED, "expected UTF-8, found byte 0x%02x at offset %zu",
                            (unsigned char)line[i], i);
         if (at[count] == 0)
@@ -81,7 +83,7 @@ static void put_tokens(struct sw_tokens *out, const uint32_t *text, size_t n)
             continue;
         }
         for (; i < n && !sw_is_space(text[i]); i++)
-            used += sw_utf8_encode(text[i], out->bytes + used);
+            used += (size_t)u8_uctomb((uint8_t *)out->bytes + used, text[i], 4);
         out->bytes[used++] = 0;
         out->at[++out->count] = used;
     }

@@ -25,9 +25,9 @@ struct sw_tokens {
 /* Replaces the content of *out by the tokens of line[0..length), which is UTF-8. The result equals
  * `word_tokenize(line.strip().lower())` of NLTK 3.8 under Python 3.11 (sentences.c says where not):
  * double quotes become `` or '', "don't" is "do" and "n't", "cannot" is "can" and "not", and the
- * last period of each sentence stands alone. A line of white space has no tokens. Time and memory
+ * last period of each sentence is a token. A line of white space has no tokens. Time and memory
  * grow with the length.
- * Errors: bytes that are not UTF-8 and zero bytes (with their offset), no memory. */
+ * Errors: bytes that are not UTF-8 and zero bytes (with their offset), out of memory. */
 int sw_tokenize(const char *line, size_t length, struct sw_tokens *out, struct sw_error *error);
 
 /* Token i < count, ended by a NUL; its length without it goes to *length. */

@@ -1,18 +1,16 @@
-/* treebank.c -- the Treebank rules, one pass over the sentence a rule, in NLTK's order.
+/* treebank.c -- the Treebank rules, one pass over the sentence per rule, in NLTK's order.
  *
- * The rules put spaces around what shall stand alone. Each pass reads the sentence from `at` and
- * writes its next state through emit(). The regular expression above a pass is the rule that it
- * stands for. */
+ * The rules put spaces around what becomes a token. Each pass reads the sentence from `at` and
+ * writes its next state through emit(). The regular expression above a pass is its rule. */
 #include "data/treebank.h"
 
 #include "data/unicode.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uchar.h>
 
 enum {
-    NOTHING = 0x110000, /* stands beyond both ends of the line; no rule matches it */
+    NOTHING = 0x110000, /* lies beyond both ends of the line; no rule matches it */
     GUARD = 4,
     GROWTH = 4, /* no pass makes more of one character than this */
 };
@@ -99,21 +97,13 @@ static bool has_any(const struct sw_treebank *t, const char32_t *set)
     return false;
 }
 
-static bool among(uint32_t c, const char32_t *set)
-{
-    for (; *set; set++)
-        if (c == *set)
-            return true;
-    return false;
-}
-
-/* Each character of the set stands alone. */
+/* Each character of the set becomes a token. */
 static void part_each(struct sw_treebank *t, const char32_t *set)
 {
     if (!has_any(t, set))
         return;
     for (size_t i = 0; i < t->n; i++) {
-        if (among(t->at[i], set))
+        if (sw_is_among(t->at[i], set))
             emit_part(t, i, i + 1);
         else
             emit(t, t->at[i]);
@@ -121,7 +111,7 @@ static void part_each(struct sw_treebank *t, const char32_t *set)
     turn(t);
 }
 
-/* Runs of at least `least` and, when most > 0, at most `most` of the character stand alone. */
+/* Runs of at least `least` and, when most > 0, at most `most` of the character become a token. */
 static void part_runs(struct sw_treebank *t, uint32_t c, size_t least, size_t most)
 {
     if (!has(t, c))
@@ -156,7 +146,7 @@ static void opening_quotes(struct sw_treebank *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         emit(t, t->at[i]);
-        if (!among(t->at[i], U" ([{<"))
+        if (!sw_is_among(t->at[i], U" ([{<"))
             continue;
         bool one = t->at[i + 1] == '"', two = t->at[i + 1] == '\'' && t->at[i + 2] == '\'';
         if (one || two) {
@@ -177,7 +167,7 @@ static void quoted_letters(struct sw_treebank *t)
     for (size_t i = 0; i < t->n; i++) {
         emit(t, t->at[i]);
         if (t->at[i] == '\'' && sw_is_word(t->at[i + 1]) && !sw_is_word(t->at[i + 2]) &&
-            !among(t->at[i + 1], U"mtsdn\u017f"))
+            !sw_is_among(t->at[i + 1], U"mtsdn\u017f"))
             emit(t, ' ');
     }
     turn(t);
@@ -195,7 +185,7 @@ static void final_period(struct sw_treebank *t, const char32_t *closers, bool ap
     if (after < 2 || t->at[after - 2] == '.')
         return;
     size_t closed = after;
-    while (among(t->at[closed], closers))
+    while (sw_is_among(t->at[closed], closers))
         closed++;
     for (size_t i = closed; i < t->n; i++)
         if (!sw_is_space(t->at[i]))
@@ -214,7 +204,7 @@ static void final_period(struct sw_treebank *t, const char32_t *closers, bool ap
 static void inner_commas(struct sw_treebank *t)
 {
     for (size_t i = 0; i < t->n; i++) {
-        if (!among(t->at[i], U":,") || i + 1 == t->n || sw_is_digit(t->at[i + 1])) {
+        if (!sw_is_among(t->at[i], U":,") || i + 1 == t->n || sw_is_digit(t->at[i + 1])) {
             emit(t, t->at[i]);
         } else {
             emit_part(t, i, i + 1);
@@ -227,7 +217,7 @@ static void inner_commas(struct sw_treebank *t)
 /* ([:,])$  is   \1  */
 static void final_comma(struct sw_treebank *t)
 {
-    if (t->n == 0 || !among(t->at[t->n - 1], U":,"))
+    if (t->n == 0 || !sw_is_among(t->at[t->n - 1], U":,"))
         return;
     emit_from(t, 0, t->n - 1);
     emit_part(t, t->n - 1, t->n);
@@ -312,7 +302,7 @@ static void part_contractions(struct sw_treebank *t)
     };
     size_t done = 0;
     for (size_t i = 0; i < t->n; i++) {
-        if (!among(t->at[i], U"cdglmw") || sw_is_word(t->at[i - 1]))
+        if (!sw_is_among(t->at[i], U"cdglmw") || sw_is_word(t->at[i - 1]))
             continue;
         for (size_t j = 0; j < sizeof contractions / sizeof contractions[0]; j++) {
             size_t length = stands(t->at + i, contractions[j].whole);

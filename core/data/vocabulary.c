@@ -50,7 +50,7 @@ static bool is_special(const char *word)
     return false;
 }
 
-static int missing_special(const struct sw_vocabulary *v, const char *special, const char *path,
+static int missing_special(const struct sw_vocabulary *v, const char *special,
                            struct sw_error *error)
 {
     const char *near = NULL;
@@ -68,14 +68,13 @@ static int missing_special(const struct sw_vocabulary *v, const char *special, c
     }
     if (near)
         return sw_fail(error, SW_FAILED,
-                       "%s: word2idx: expected the word '%s', found none; is it there as '%s'?",
-                       path, special, near);
-    return sw_fail(error, SW_FAILED, "%s: word2idx: expected the word '%s', found none", path,
-                   special);
+                       "word2idx: expected the word '%s', found none; is it there as '%s'?",
+                       special, near);
+    return sw_fail(error, SW_FAILED, "word2idx: expected the word '%s', found none", special);
 }
 
 /* The words by their ids, out of `map`; every id 0 .. V-1 exactly once. */
-static int sort_words(json_t *map, const char **by_id, const char *path, struct sw_error *error)
+static int sort_words(json_t *map, const char **by_id, struct sw_error *error)
 {
     size_t count = json_object_size(map);
     const char *word;
@@ -85,20 +84,20 @@ static int sort_words(json_t *map, const char **by_id, const char *path, struct 
         json_int_t n = json_integer_value(id);
         if (!json_is_integer(id)) {
             char *found = json_dumps(id, JSON_ENCODE_ANY);
-            sw_fail(error, SW_FAILED, "%s: word2idx: '%s': expected a whole number, found %.40s",
-                    path, word, found ? found : "something else");
+            sw_fail(error, SW_FAILED, "word2idx: '%s': expected a whole number, found %.40s", word,
+                    found ? found : "something else");
             free(found);
             return SW_FAILED;
         }
         if (n < 0 || (size_t)n >= count)
             return sw_fail(error, SW_FAILED,
-                           "%s: word2idx: '%s': expected an id from 0 to %zu (there are %zu "
+                           "word2idx: '%s': expected an id from 0 to %zu (there are %zu "
                            "words), found %" JSON_INTEGER_FORMAT,
-                           path, word, count - 1, count, n);
+                           word, count - 1, count, n);
         if (by_id[n])
             return sw_fail(error, SW_FAILED,
-                           "%s: word2idx: '%s' and '%s' have the same id %" JSON_INTEGER_FORMAT,
-                           path, by_id[n], word, n);
+                           "word2idx: '%s' and '%s' have the same id %" JSON_INTEGER_FORMAT,
+                           by_id[n], word, n);
         by_id[n] = word;
     }
     return SW_OK;
@@ -115,33 +114,32 @@ static const json_t *entry_of(const json_t *idx2word, size_t id)
 
 /* idx2word and idx, where they are there, say what word2idx says. */
 static int check_others(const json_t *root, const char *const *by_id, size_t count,
-                        const char *path, struct sw_error *error)
+                        struct sw_error *error)
 {
     const json_t *back = json_object_get(root, "idx2word"), *idx = json_object_get(root, "idx");
     if (back && !json_is_object(back) && !json_is_array(back))
-        return sw_fail(error, SW_FAILED, "%s: idx2word: expected an object of words by id", path);
+        return sw_fail(error, SW_FAILED, "idx2word: expected an object of words by id");
     size_t found = json_is_array(back) ? json_array_size(back) : json_object_size(back);
     for (size_t i = 0; back && i < count; i++) {
         const char *word = json_string_value(entry_of(back, i));
         if (!word || strcmp(word, by_id[i]))
             return sw_fail(error, SW_FAILED,
-                           "%s: idx2word: expected '%s' for %zu as in word2idx, found %s%s%s", path,
-                           by_id[i], i, word ? "'" : "", word ? word : "none", word ? "'" : "");
+                           "idx2word: expected '%s' for %zu as in word2idx, found %s%s%s", by_id[i],
+                           i, word ? "'" : "", word ? word : "none", word ? "'" : "");
     }
     if (back && found != count)
-        return sw_fail(error, SW_FAILED,
-                       "%s: idx2word: expected %zu words as in word2idx, found %zu", path, count,
-                       found);
+        return sw_fail(error, SW_FAILED, "idx2word: expected %zu words as in word2idx, found %zu",
+                       count, found);
     if (idx && (!json_is_integer(idx) || json_integer_value(idx) != (json_int_t)count))
         return sw_fail(error, SW_FAILED,
-                       "%s: idx: expected %zu, the number of words in word2idx, found "
+                       "idx: expected %zu, the number of words in word2idx, found "
                        "%" JSON_INTEGER_FORMAT,
-                       path, count, json_integer_value(idx));
+                       count, json_integer_value(idx));
     return SW_OK;
 }
 
 static int keep_words(struct sw_vocabulary *out, const char *const *by_id, size_t count,
-                      const char *path, struct sw_error *error)
+                      struct sw_error *error)
 {
     for (size_t i = 0; i < count; i++)
         if (sw_words_add(&out->words, by_id[i], strlen(by_id[i])) != (int32_t)i)
@@ -149,14 +147,13 @@ static int keep_words(struct sw_vocabulary *out, const char *const *by_id, size_
     for (int i = 0; i < SPECIALS; i++) {
         int32_t id = sw_words_find(&out->words, specials[i], strlen(specials[i]));
         if (id == SW_NO_WORD)
-            return missing_special(out, specials[i], path, error);
+            return missing_special(out, specials[i], error);
         *special_id(out, i) = id;
     }
     return SW_OK;
 }
 
-static int read_root(struct sw_vocabulary *out, json_t *root, const char *path,
-                     struct sw_error *error)
+static int read_root(struct sw_vocabulary *out, json_t *root, struct sw_error *error)
 {
     json_t *map = json_object_get(root, "word2idx");
     if (!json_is_object(map)) {
@@ -166,18 +163,18 @@ static int read_root(struct sw_vocabulary *out, json_t *root, const char *path,
         size_t count = 0;
         json_object_foreach(root, key, value) if (count < 64) names[count++] = key;
         sw_suggest(near, sizeof near, "word2idx", names, count);
-        return sw_fail(error, SW_FAILED, "%s: expected an object with the key 'word2idx'%s", path,
+        return sw_fail(error, SW_FAILED, "expected an object with the key 'word2idx'%s",
                        map ? ", found it with another type" : near);
     }
     size_t count = json_object_size(map);
     const char **by_id = calloc(count + 1, sizeof *by_id);
     if (!by_id)
         return no_memory(error);
-    int status = sort_words(map, by_id, path, error);
+    int status = sort_words(map, by_id, error);
     if (!status)
-        status = check_others(root, by_id, count, path, error);
+        status = check_others(root, by_id, count, error);
     if (!status)
-        status = keep_words(out, by_id, count, path, error);
+        status = keep_words(out, by_id, count, error);
     free(by_id);
     return status;
 }
@@ -197,10 +194,12 @@ int sw_vocabulary_load(struct sw_vocabulary *out, const char *path, struct sw_er
     if (!root)
         return sw_fail(error, SW_FAILED, "%s: line %d: expected a vocabulary in JSON, found: %s",
                        path, why.line, why.text);
-    status = read_root(out, root, path, error);
+    status = read_root(out, root, error);
     json_decref(root);
-    if (status)
+    if (status) {
+        sw_error_within(error, "%s", path);
         sw_vocabulary_free(out);
+    }
     return status;
 }
 

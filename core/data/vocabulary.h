@@ -48,7 +48,7 @@ int sw_word_counts_add_word(struct sw_word_counts *counts, const char *word, siz
                             struct sw_error *error);
 int sw_word_counts_add(struct sw_word_counts *counts, const struct sw_tokens *tokens,
                        struct sw_error *error);
-/* All captions of a file, one a line. Errors name the file and the line. */
+/* All captions of a file, one per line. Errors name the file and the line. */
 int sw_word_counts_add_file(struct sw_word_counts *counts, const char *path,
                             struct sw_error *error);
 void sw_word_counts_free(struct sw_word_counts *counts);

@@ -20,7 +20,7 @@ enum { SW_NO_WORD = -1 };
 /* The number of a word, or SW_NO_WORD. */
 int32_t sw_words_find(const struct sw_words *words, const char *word, size_t length);
 
-/* The number of a word that is there now, or SW_NO_WORD when memory is out. */
+/* The number of a word that is there now, or SW_NO_WORD when out of memory. */
 int32_t sw_words_add(struct sw_words *words, const char *word, size_t length);
 
 /* Word i < count, ended by a NUL. */

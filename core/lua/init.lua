@@ -8,18 +8,18 @@ require "stepwise.config.sessions"
 return {
   version = core.version, -- of this program, "0.1.0"
   -- descriptions, for experiment scripts
-  stage = core.door(describe.stage),
-  embedding = core.door(describe.embedding),
-  fusion = core.door(describe.fusion),
-  experiment = core.door(describe.experiment),
-  table = core.door(describe.table),
-  load = core.door(describe.load),
+  stage = core.wrap(describe.stage),
+  embedding = core.wrap(describe.embedding),
+  fusion = core.wrap(describe.fusion),
+  experiment = core.wrap(describe.experiment),
+  table = core.wrap(describe.table),
+  load = core.wrap(describe.load),
   -- sessions: configs, training, evaluation, inspection
   session = core.session,
   config_keys = function() return keys end, -- every key but the model's: see config_keys.lua
   -- data
   dataset = core.dataset,
-  scenes = core.door(scenes.write),
+  scenes = core.wrap(scenes.write),
   scenes_defaults = scenes.defaults, -- the options of scenes, each with its default
   is_generated = core.is_generated,
   tokenize = core.tokenize,

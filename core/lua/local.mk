@@ -14,7 +14,7 @@ lua_sources += \
 
 # core/lua/FOLDER/NAME.lua is the module stepwise.FOLDER.NAME.
 lua_modules += core/lua/init.lua
-# the command line and one file a command
+# the command line and one file per command
 lua_modules += \
 	core/lua/commands/ablate.lua core/lua/commands/bench.lua core/lua/commands/check.lua \
 	core/lua/commands/cli.lua core/lua/commands/doctor.lua core/lua/commands/eval.lua \
@@ -31,15 +31,17 @@ lua_modules += \
 	core/lua/config/sessions.lua core/lua/config/setup.lua
 # tables of runs
 lua_modules += \
-	core/lua/sweep/claim.lua core/lua/sweep/identity.lua core/lua/sweep/plan.lua \
-	core/lua/sweep/plan_check.lua core/lua/sweep/reuse.lua core/lua/sweep/slurm.lua \
-	core/lua/sweep/sweep.lua
+	core/lua/sweep/claim.lua core/lua/sweep/plan.lua core/lua/sweep/plan_check.lua \
+	core/lua/sweep/reuse.lua core/lua/sweep/slurm.lua core/lua/sweep/sweep.lua
 # what runs found
 lua_modules += \
 	core/lua/results/compare.lua core/lua/results/coverage.lua core/lua/results/layout.lua \
-	core/lua/results/results.lua core/lua/results/run_folder.lua \
-	core/lua/results/statistics.lua core/lua/results/summary.lua \
-	core/lua/results/test_sets.lua
+	core/lua/results/results.lua core/lua/results/statistics.lua core/lua/results/summary.lua \
+	core/lua/results/test_sets.lua core/lua/results/timings.lua
+# one run: what is due, and its files
+lua_modules += \
+	core/lua/run/folder.lua core/lua/run/identity.lua core/lua/run/progress.lua \
+	core/lua/run/provenance.lua core/lua/run/trainer.lua
 # pictures, over gnuplot
 lua_modules += \
 	core/lua/figures/attention.lua core/lua/figures/curves.lua core/lua/figures/draw.lua \

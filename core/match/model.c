@@ -336,18 +336,15 @@ static int start_workers(struct sw_model *model)
     return model->error.status;
 }
 
-int sw_model_new(struct sw_model **out, const struct sw_model_plan *plan,
-                 const struct sw_host *host, struct sw_compute *compute, const struct sw_ops *ops,
-                 struct sw_error *error)
+/* A model whose parameters are declared, or refused with model->error, and have no memory yet; NULL
+ * when out of memory. */
+static struct sw_model *declared(const struct sw_model_plan *plan, const struct sw_host *host)
 {
-    *out = NULL;
     struct sw_model *model = calloc(1, sizeof *model);
     if (!model)
-        return sw_fail(error, SW_FAILED, "out of memory for a model");
+        return NULL;
     model->plan = plan;
     model->host = host;
-    model->compute = compute;
-    model->ops = ops;
     model->arena = sw_arena_new();
     if (!model->arena)
         sw_fail(&model->error, SW_FAILED, "out of memory for a model");
@@ -358,14 +355,48 @@ int sw_model_new(struct sw_model **out, const struct sw_model_plan *plan,
             plan->dim, plan->features, plan->vocabulary, plan->word_dim);
     if (plan->stage_count < 1)
         sw_fail(&model->error, SW_MISUSE, "a model needs at least one stage");
-    if (model->error.status == SW_OK && declare_all(model) == SW_OK && lay_out(model) == SW_OK &&
-        start_workers(model) == SW_OK) {
-        *out = model;
-        return SW_OK;
-    }
-    int status = sw_fail(error, model->error.status, "%s", model->error.text);
+    if (model->error.status == SW_OK)
+        declare_all(model);
+    return model;
+}
+
+static int refused(struct sw_model *model, struct sw_error *error)
+{
+    int status = model ? sw_fail(error, model->error.status, "%s", model->error.text)
+                       : sw_fail(error, SW_FAILED, "out of memory for a model");
     sw_model_free(model);
     return status;
+}
+
+int sw_model_new(struct sw_model **out, const struct sw_model_plan *plan,
+                 const struct sw_host *host, struct sw_compute *compute, const struct sw_ops *ops,
+                 struct sw_error *error)
+{
+    *out = NULL;
+    struct sw_model *model = declared(plan, host);
+    if (!model || model->error.status != SW_OK)
+        return refused(model, error);
+    model->compute = compute;
+    model->ops = ops;
+    if (lay_out(model) != SW_OK || start_workers(model) != SW_OK)
+        return refused(model, error);
+    *out = model;
+    return SW_OK;
+}
+
+int sw_model_needs_glove(const struct sw_model_plan *plan, const struct sw_host *host, int *needs,
+                         struct sw_error *error)
+{
+    struct sw_model_plan least = *plan;
+    least.features = 1, least.vocabulary = 4; /* the special tokens */
+    struct sw_model *model = declared(&least, host);
+    if (!model || model->error.status != SW_OK)
+        return refused(model, error);
+    *needs = 0;
+    for (int p = 0; p < model->parameter_count; p++)
+        *needs |= model->parameters[p].init.kind == SW_INIT_GLOVE;
+    sw_model_free(model);
+    return SW_OK;
 }
 
 void sw_model_free(struct sw_model *model)

@@ -82,13 +82,11 @@ static int choice_fits(const struct sw_option *o)
 }
 
 /* Keys that stand beside a plugin's options in a config. */
-static int is_reserved(const char *name)
+static int is_reserved(const char *kind, const char *name)
 {
-    static const char *const reserved[] = {"plugin", "score", "weight", "prefix"};
-    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-        if (strcmp(name, reserved[i]) == 0)
-            return 1;
-    return 0;
+    return strcmp(name, "plugin") == 0 || strcmp(name, "prefix") == 0 ||
+           strcmp(name, "score") == 0 ||
+           (strcmp(name, "weight") == 0 && strcmp(kind, "loss") == 0);
 }
 
 static int check_options(const char *kind, const char *owner, const struct sw_option *options,
@@ -99,7 +97,7 @@ static int check_options(const char *kind, const char *owner, const struct sw_op
             return sw_fail(error, SW_FAILED,
                            "%s %s: it has more than %d options, or a NULL name does not end them",
                            kind, owner, SW_MOST_OPTIONS);
-        if (!good_name(o->name) || is_reserved(o->name))
+        if (!good_name(o->name) || is_reserved(kind, o->name))
             return sw_fail(error, SW_FAILED, "%s: '%s' cannot be an option's name", owner, o->name);
         for (const struct sw_option *before = options; before < o; before++)
             if (strcmp(before->name, o->name) == 0)

@@ -1,6 +1,8 @@
 /* probe.c -- see probe.h. The child tells its result through a page that both share. It is forked
  * and does not run another program, because the Lua module has none of its own to run. */
 #include "plugin/probe.h"
+
+#include "base/clock.h"
 #include "plugin/descriptor.h"
 
 #include <dlfcn.h>
@@ -15,7 +17,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -116,24 +117,17 @@ static _Noreturn void try_in_child(const char *file, struct report *report)
 
 /* ---- the parent ------------------------------------------------------------------------------ */
 
-static double now(void)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
-}
-
 /* Waits for the child, and ends it after MOST_SECONDS. 0 when that was needed; where the host
  * ignores SIGCHLD there is no status, and *status stays 0. */
 static int wait_for(pid_t child, int *status)
 {
-    double until = now() + MOST_SECONDS;
+    double until = sw_seconds() + MOST_SECONDS;
     struct timespec nap = {0, 100000};
     for (;;) {
         pid_t ended = waitpid(child, status, WNOHANG);
         if (ended == child || (ended < 0 && errno != EINTR))
             return 1;
-        if (now() > until) {
+        if (sw_seconds() > until) {
             kill(-child, SIGKILL);
             kill(child, SIGKILL);
             while (waitpid(child, status, 0) < 0 && errno == EINTR)

@@ -1,7 +1,7 @@
 # Tensors. kernels/ holds what is compiled once for each instruction set, and its choice.
 core_sources += \
 	core/tensor/tape/arena.c core/tensor/tape/arena.h core/tensor/tape/gradcheck.c \
-	core/tensor/tape/gradcheck.h core/tensor/tape/graph.c core/tensor/tape/graph.h \
+	core/tensor/tape/graph.c core/tensor/tape/graph.h \
 	core/tensor/tape/ops.c core/tensor/tape/ops.h core/tensor/tape/profile.c \
 	core/tensor/tape/profile.h core/tensor/tape/random.c core/tensor/tape/random.h
 core_sources += \
@@ -13,7 +13,7 @@ core_sources += \
 	core/tensor/ops/ops_group_columns.c core/tensor/ops/ops_group_dots.c core/tensor/ops/ops_gru.c \
 	core/tensor/ops/ops_lane.c core/tensor/ops/ops_lane_norm.c \
 	core/tensor/ops/ops_lane_batch_norm.c core/tensor/ops/ops_lane_reduce.c core/tensor/ops/ops_loss.c \
-	core/tensor/ops/ops_norm.c core/tensor/ops/ops_order.c core/tensor/ops/ops_parts.c \
+	core/tensor/ops/ops_norm.c core/tensor/ops/ops_order.c \
 	core/tensor/ops/ops_random.c core/tensor/ops/ops_row_dots.c core/tensor/ops/ops_vector.c \
 	core/tensor/ops/ops_vector_each.c core/tensor/ops/ops_vector_product.c \
 	core/tensor/ops/rows.c core/tensor/ops/rows.h

@@ -1,335 +1,256 @@
 /* bench.c -- see bench.h. */
-#include "train/bench_parts.h"
+#include "train/bench.h"
 
-#include "train/optimiser.h"
-#include "train/trainer_parts.h"
-#include "tensor/ops/loss.h"
+#include "base/clock.h"
+#include "base/values.h"
+#include "match/products.h"
 #include "tensor/tape/random.h"
+#include "train/config.h"
 
+#include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENCODE, SCORE, BACKWARD, UPDATE, TOTAL, TIMES };
-enum { ORDINARY, WARMUP, KINDS };
+enum { VOCABULARY = 8481, FIRST_WORD = 4 };                    /* Flickr30K's */
+enum { PART = 64, CHUNK = 512 };                               /* as in evaluate.c */
+enum { FOR_LENGTHS, FOR_IDS, FOR_FEATURES, FOR_WORD_VECTORS }; /* seeds of the streams */
 
-static const char *const time_names[TIMES] = {"encode_s", "score_s", "backward_s", "update_s",
-                                              "step_s"};
-
-struct training {
-    struct sw_bench *bench;
-    struct sw_bench_data data;
+struct sw_bench {
+    const struct sw_session *session;
+    struct sw_bench_shape shape;
+    struct sw_settings settings;
+    struct sw_matcher *matcher;
+    struct sw_graph *graph;
     struct sw_encoding encoding; /* of the last step */
     float *moments;
     struct sw_adam adam;
-    struct sw_floor *floor;
-    double *times[KINDS][TIMES]; /* (steps) */
+    float *features;      /* (region rows, F) */
+    int captions, *start; /* (captions + 1) */
+    int32_t *ids, *image;
+    float *scores; /* (CHUNK, captions) */
     int draws;
 };
 
-/* ---- telling --------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------ */
 
-int sw_bench_tell(struct sw_bench *bench, const char *prefix, const char *name, double number,
-                  struct sw_error *error)
+static void draw_block(void *data, int block, int worker)
 {
-    char key[64];
-    snprintf(key, sizeof key, "%s%s", prefix, name);
-    if (json_object_set_new(bench->out, key, json_real(number)))
-        return sw_fail(error, SW_FAILED, "out of memory for the results of the bench");
+    (void)worker;
+    const struct sw_bench *b = ((void **)data)[0];
+    const struct sw_examples *examples = ((void **)data)[1];
+    int rows = examples->k * SW_LANES, F = b->shape.features;
+    for (int row = block * rows; row < (block + 1) * rows; row++) {
+        float *out = b->features + (size_t)row * (size_t)F;
+        int there = block * SW_LANES + row % SW_LANES < examples->images;
+        struct sw_random random =
+            sw_random_stream(FOR_FEATURES, SW_FOR_BENCH, (uint64_t)b->draws, (uint32_t)row);
+        for (int f = 0; f < F; f++)
+            out[f] = there ? sw_random_uniform(&random) : 0;
+    }
+}
+
+/* Features uniform in [0,1), zero in rows of images that are not there, and words. */
+static struct sw_examples draw(struct sw_bench *b, int images, int captions)
+{
+    struct sw_examples out = {.images = images,
+                              .k = b->shape.regions,
+                              .features = b->features,
+                              .captions = captions,
+                              .caption_start = b->start,
+                              .ids = b->ids};
+    struct sw_random random = sw_random_stream(FOR_IDS, SW_FOR_BENCH, (uint64_t)++b->draws, 0);
+    for (int w = 0; w < b->start[captions]; w++)
+        b->ids[w] = FIRST_WORD + (int32_t)sw_random_below(&random, VOCABULARY - FIRST_WORD);
+    sw_parallel(b->session->compute, (images + SW_LANES - 1) / SW_LANES, draw_block,
+                (void *[]){b, &out});
+    return out;
+}
+
+static int make_data(struct sw_bench *b, struct sw_error *error)
+{
+    const struct sw_bench_shape *s = &b->shape;
+    int images = sw_max(b->settings.batch, PART), captions = sw_max(b->settings.batch, s->captions);
+    int words = s->caption_words, shortest = words > 2 ? 6 * words / 14 : 1;
+    int longest = (32 * words + 13) / 14;
+    size_t rows = ((size_t)images + SW_LANES - 1) / SW_LANES * SW_LANES * (size_t)s->regions, count;
+    if (rows > INT_MAX || __builtin_mul_overflow(rows, (size_t)s->features, &count) ||
+        count > SIZE_MAX / sizeof(float) - 1 || captions > INT_MAX / longest)
+        return sw_fail(error, SW_MISUSE,
+                       "%d images with %d regions of %d features and %d captions are too many",
+                       images, s->regions, s->features, captions);
+    b->features = calloc(count, sizeof *b->features);
+    b->start = calloc((size_t)captions + 1, sizeof *b->start);
+    b->ids = calloc((size_t)captions * (size_t)longest, sizeof *b->ids);
+    b->image = calloc((size_t)captions, sizeof *b->image);
+    b->scores = calloc((size_t)CHUNK * (size_t)s->captions + 1, sizeof *b->scores);
+    if (!b->features || !b->start || !b->ids || !b->image || !b->scores)
+        return sw_fail(error, SW_FAILED, "out of memory for %d images and %d captions", images,
+                       captions);
+    b->captions = captions;
+    struct sw_random random = sw_random_stream(FOR_LENGTHS, SW_FOR_BENCH, 0, 0);
+    for (int c = 0; c < captions; c++) {
+        int length = (int)lroundf((14 + 4 * sw_random_normal(&random)) * (float)words / 14);
+        b->start[c + 1] = b->start[c] + sw_min(sw_max(length, shortest), longest);
+        b->image[c] = c;
+    }
     return SW_OK;
 }
 
-int sw_bench_tell_floor(struct sw_bench *bench, const char *prefix, const struct sw_floor *floor,
-                        const double scale[3], double *seconds, double *gflop,
-                        struct sw_error *error)
+int sw_bench_words(const struct sw_bench *b, int captions)
 {
-    char key[64];
-    json_t *parts = json_array();
-    int bad = !parts;
-    *seconds = *gflop = 0;
-    for (int p = 0; p < sw_floor_parts(floor) && !bad; p++) {
-        struct sw_floor_part part = sw_floor_part(floor, p);
-        double s = part.seconds * scale[part.per], g = part.flop * scale[part.per] * 1e-9;
-        *seconds += s;
-        *gflop += g;
-        bad = json_array_append_new(
-            parts, json_pack("{s:s, s:f, s:f, s:s}", "part", part.name, "gflop", g, "s", s, "way",
-                             part.way == SW_FLOOR_BLAS ? "blas" : "chunks"));
-    }
-    snprintf(key, sizeof key, "%sfloor", prefix);
-    if (bad || json_object_set(bench->out, key, parts)) {
-        json_decref(parts);
-        return sw_fail(error, SW_FAILED, "out of memory for the results of the bench");
-    }
-    json_decref(parts);
-    int status = sw_bench_tell(bench, prefix, "floor_s", *seconds, error);
-    if (status == SW_OK)
-        status = sw_bench_tell(bench, prefix, "floor_gflop", *gflop, error);
-    return status;
+    return b->start[sw_max(0, sw_min(captions, b->captions))];
 }
 
-double sw_bench_peak(void)
-{
-    char line[256];
-    double kilobytes = 0;
-    FILE *file = fopen("/proc/self/status", "re");
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, "VmHWM:", 6) == 0)
-            kilobytes = strtod(line + 6, NULL);
-    if (file)
-        fclose(file);
-    return kilobytes / 1024;
-}
+/* ---- life ------------------------------------------------------------------------------------ */
 
-/* ---- a step ---------------------------------------------------------------------------------- */
-
-static int step_failed(struct sw_graph *graph, struct sw_error *error)
+static int make_model(struct sw_bench *b, const json_t *config, struct sw_error *error)
 {
-    const struct sw_error *own = sw_graph_error(graph);
-    return sw_fail(error, own->status ? own->status : SW_FAILED, "%s",
-                   own->status ? own->text : "the loss has no gradient");
-}
-
-/* As the trainer's (trainer_step.c), on data that were drawn before the clock starts. */
-static int step(struct training *t, int kind, double took[TIMES], struct sw_error *error)
-{
-    struct sw_bench *b = t->bench;
-    struct sw_pair_images pairs = {.n = b->settings.batch, .image = t->data.image};
-    struct sw_args args = {
-        .i = {kind == WARMUP ? SW_ALL_NEGATIVES : SW_HARDEST_NEGATIVE, SW_SAME_IMAGE_NEGATIVE},
-        .f = {(float)b->settings.margin},
-        .p = &pairs};
-    static const struct sw_pair_options ordinary;
+    size_t count = (size_t)VOCABULARY * (size_t)b->settings.word_dim, trained;
     float *values, *gradients;
-    size_t trained;
-    double when[TIMES];
-    sw_model_trained(b->model, &values, &gradients, &trained);
-    sw_bench_draw(&t->data, b->session->compute, t->draws);
-    t->data.examples.training = 1;
-    t->data.examples.step = (uint64_t)t->draws++;
-
-    when[ENCODE] = sw_seconds();
-    struct sw_place outside = sw_part_begin(b->session->compute, "between the parts", 0);
-    sw_graph_reset(b->graph, 1);
-    if (sw_model_encode(b->model, b->graph, &t->data.examples, &t->encoding) != SW_OK)
-        return step_failed(b->graph, error);
-    when[SCORE] = sw_seconds();
-    struct sw_tensor *scores = sw_model_score(b->model, b->graph, &t->encoding, &ordinary);
-    struct sw_tensor *loss = sw_graph_apply_named(b->graph, "hinge", &scores, 1, &args);
-    if (!loss || !loss->grad)
-        return step_failed(b->graph, error);
-    if (!isfinite(loss->data[0]))
-        return sw_fail(error, SW_FAILED, "expected a finite loss, found %g; a lower lr may help",
-                       (double)loss->data[0]);
-    when[BACKWARD] = sw_seconds();
-    sw_clear(b->session->compute, gradients, trained);
-    loss->grad[0] = 1;
-    if (sw_graph_backward(b->graph) != SW_OK)
-        return step_failed(b->graph, error);
-    when[UPDATE] = sw_seconds();
-    int status = sw_adam_update(b->session->compute, &t->adam, values, gradients, b->settings.lr,
-                                b->settings.clip, NULL, error);
-    sw_graph_commit(b->graph);
-    sw_part_end(b->session->compute, outside);
-    when[TOTAL] = sw_seconds();
-    for (int i = 0; i < TOTAL; i++)
-        took[i] = when[i + 1] - when[i];
-    took[TOTAL] = when[TOTAL] - when[ENCODE];
-    return status;
-}
-
-static int timed_step(struct training *t, int kind, int at, struct sw_error *error)
-{
-    double took[TIMES];
-    int status = step(t, kind, took, error);
-    for (int i = 0; i < TIMES && status == SW_OK; i++)
-        t->times[kind][i][at] = took[i];
-    return status;
-}
-
-/* ---- steps ----------------------------------------------------------------------------------- */
-
-static int set_up(struct training *t, struct sw_error *error)
-{
-    struct sw_bench *b = t->bench;
-    size_t steps = (size_t)b->request->steps, trained;
-    float *values, *gradients;
-    sw_model_trained(b->model, &values, &gradients, &trained);
-    t->moments = calloc(2 * trained + 1, sizeof *t->moments);
-    double *times = calloc((size_t)KINDS * TIMES * steps + 1, sizeof *times);
-    t->times[0][0] = times;
-    if (!t->moments || !times)
-        return sw_fail(error, SW_FAILED, "out of memory for %zu moments", 2 * trained);
-    for (int i = 0; i < KINDS * TIMES; i++)
-        t->times[i / TIMES][i % TIMES] = times + (size_t)i * steps;
-    t->adam = sw_adam_new(t->moments, t->moments + trained, trained, 0);
-    return sw_bench_data_new(&t->data, b->settings.batch, b->request->regions, b->request->features,
-                             b->settings.batch, b->request->caption_words, SW_BENCH_VOCABULARY,
-                             error);
-}
-
-static int set_up_floor(struct training *t, struct sw_error *error)
-{
-    struct sw_products products = {0};
-    int status = sw_products_of(t->bench->model, t->bench->graph, &t->encoding, &products, error);
-    if (status == SW_OK)
-        status = sw_floor_new(&t->floor, t->bench->session->compute, products.list, products.count,
-                              t->bench->request->steps, error);
-    sw_products_free(&products);
-    return status;
-}
-
-/* The steps that are not timed meet new memory; what they leave is what a run holds. */
-static int first_steps(struct training *t, struct sw_error *error)
-{
-    double ignored[TIMES];
-    int status = step(t, ORDINARY, ignored, error);
-    if (status == SW_OK)
-        status = sw_bench_tell(t->bench, "", "peak_rss_mb", sw_bench_peak(), error);
-    if (status == SW_OK && t->bench->request->warmup) {
-        status = step(t, WARMUP, ignored, error);
-        if (status == SW_OK)
-            status = sw_bench_tell(t->bench, "warmup_", "peak_rss_mb", sw_bench_peak(), error);
-    }
-    return status == SW_OK ? set_up_floor(t, error) : status;
-}
-
-/* Steps apart from those that are timed: looking at the clock in each part takes its time, too. */
-static int profiled_steps(struct training *t, struct sw_error *error)
-{
-    struct sw_profile *profile;
-    double took[TIMES], seconds = 0;
-    int steps = t->bench->request->steps;
-    int status = sw_bench_profile_begin(t->bench, &profile, error);
-    for (int i = 0; i < steps && status == SW_OK; i++) {
-        status = step(t, ORDINARY, took, error);
-        seconds += took[TOTAL];
-    }
-    int told = sw_bench_profile_end(t->bench, profile, status == SW_OK ? steps : 0, seconds, error);
-    return status == SW_OK ? told : status;
-}
-
-static double hours(int pairs, int batch, double seconds)
-{
-    return ceil((double)pairs / batch) * seconds / 3600;
-}
-
-static int tell_steps(struct training *t, struct sw_error *error)
-{
-    enum { FLICKR30K = 29000 * 5, COCO = 113287 * 5 };
-    static const double as_measured[3] = {1, 1, 1};
-    struct sw_bench *b = t->bench;
-    int steps = b->request->steps, batch = b->settings.batch;
-    double median[TIMES], floor_s = 0, gflop = 0;
-    int status = sw_bench_tell_floor(b, "", t->floor, as_measured, &floor_s, &gflop, error);
-    for (int i = 0; i < TIMES && status == SW_OK; i++) {
-        median[i] = sw_median(t->times[ORDINARY][i], steps);
-        status = sw_bench_tell(b, "", time_names[i], median[i], error);
-    }
+    float *vectors = malloc(count * sizeof *vectors); /* in the place of GloVe's */
+    if (!vectors)
+        return sw_fail(error, SW_FAILED, "out of memory for %d word vectors", VOCABULARY);
+    struct sw_random random = sw_random_stream(FOR_WORD_VECTORS, SW_FOR_BENCH, 0, 0);
+    for (size_t i = 0; i < count; i++)
+        vectors[i] = 0.3f * sw_random_normal(&random);
+    struct sw_matcher_inputs inputs = {.features = b->shape.features,
+                                       .vocabulary = VOCABULARY,
+                                       .seed = b->settings.seed,
+                                       .glove = vectors};
+    int status = sw_matcher_new(&b->matcher, b->session, config, &inputs, error);
+    free(vectors);
     if (status != SW_OK)
         return status;
-    const struct {
-        const char *name;
-        double number;
-    } told[] = {{"ratio", median[TOTAL] / floor_s},
-                {"gflops", gflop / median[TOTAL]},
-                {"flickr30k_epoch_h", hours(FLICKR30K, batch, median[TOTAL])},
-                {"coco_epoch_h", hours(COCO, batch, median[TOTAL])}};
-    for (size_t i = 0; i < sizeof told / sizeof *told && status == SW_OK; i++)
-        status = sw_bench_tell(b, "", told[i].name, told[i].number, error);
-    if (status == SW_OK && b->request->warmup) {
-        double all = sw_median(t->times[WARMUP][TOTAL], steps);
-        status = sw_bench_tell(b, "warmup_", "step_s", all, error);
-        if (status == SW_OK)
-            status = sw_bench_tell(b, "warmup_", "ratio", all / median[TOTAL], error);
+    b->graph = sw_graph_new(sw_host_table(), b->session->compute, b->session->ops, error);
+    if (!b->graph)
+        return SW_FAILED;
+    sw_model_trained(b->matcher->model, &values, &gradients, &trained);
+    b->moments = calloc(2 * trained + 1, sizeof *b->moments);
+    if (!b->moments)
+        return sw_fail(error, SW_FAILED, "out of memory for %zu moments", 2 * trained);
+    b->adam = sw_adam_new(b->moments, b->moments + trained, trained, 0);
+    return SW_OK;
+}
+
+int sw_bench_new(struct sw_bench **out, const struct sw_session *session, const json_t *config,
+                 const struct sw_bench_shape *shape, struct sw_error *error)
+{
+    struct sw_bench *b = *out = calloc(1, sizeof *b);
+    if (!b)
+        return sw_fail(error, SW_FAILED, "out of memory for a bench");
+    b->session = session;
+    b->shape = *shape;
+    sw_config_settings(config, &b->settings);
+    int status = make_model(b, config, error);
+    if (status == SW_OK)
+        status = make_data(b, error);
+    if (status != SW_OK) {
+        sw_bench_free(b);
+        *out = NULL;
     }
-    int words = t->data.start[batch];
-    if (status == SW_OK && (json_object_set_new(b->out, "batch", json_integer(batch)) ||
-                            json_object_set_new(b->out, "caption_words", json_integer(words))))
-        status = sw_fail(error, SW_FAILED, "out of memory for the results of the bench");
     return status;
 }
 
-/* A step as training has it, behind a step: the first one after the floor finds threads that have
- * slept, and on a busy machine both on one core for a while. */
-static int round_of_steps(struct training *t, int at, struct sw_error *error)
+void sw_bench_free(struct sw_bench *b)
 {
-    double ignored[TIMES];
-    int status = step(t, ORDINARY, ignored, error);
-    if (status == SW_OK)
-        status = timed_step(t, ORDINARY, at, error);
-    if (status == SW_OK && t->bench->request->warmup)
-        status = timed_step(t, WARMUP, at, error);
+    if (!b)
+        return;
+    if (b->graph)
+        sw_graph_free(b->graph);
+    sw_matcher_free(b->matcher);
+    free(b->moments);
+    free(b->features);
+    free(b->start);
+    free(b->ids);
+    free(b->image);
+    free(b->scores);
+    free(b);
+}
+
+/* ---- what is timed --------------------------------------------------------------------------- */
+
+int sw_bench_step(struct sw_bench *b, int all_negatives, struct sw_step_result *out,
+                  struct sw_error *error)
+{
+    struct sw_step step = {.compute = b->session->compute,
+                           .model = b->matcher->model,
+                           .graph = b->graph,
+                           .adam = &b->adam,
+                           .rate = b->settings.lr,
+                           .clip = b->settings.clip,
+                           .training = 1,
+                           .number = (uint64_t)b->draws,
+                           .epoch = all_negatives ? 0 : INT_MAX};
+    struct sw_examples examples = draw(b, b->settings.batch, b->settings.batch);
+    int status = sw_step_run(&step, &examples, b->image, out, error);
+    b->encoding = out->encoding;
     return status;
 }
 
-/* Steps and the floor take turns, so that a machine with other work slows both down. */
-static int bench_steps(struct sw_bench *bench, struct sw_error *error)
+/* Drawing the images of a smaller part does not count. */
+static int encode_images(struct sw_bench *b, int count, struct sw_encoded *out, double *seconds,
+                         struct sw_error *error)
 {
-    struct training t = {.bench = bench};
-    int status = set_up(&t, error);
-    if (status == SW_OK)
-        status = first_steps(&t, error);
-    for (int i = 0; i < bench->request->steps && status == SW_OK; i++) {
-        status = round_of_steps(&t, i, error);
-        sw_floor_round(t.floor);
-    }
-    if (status == SW_OK)
-        status = tell_steps(&t, error);
-    if (status == SW_OK && bench->request->profile)
-        status = profiled_steps(&t, error);
-    sw_floor_free(t.floor);
-    sw_bench_data_free(&t.data);
-    free(t.times[0][0]);
-    free(t.moments);
-    return status;
-}
-
-/* ---- the whole ------------------------------------------------------------------------------- */
-
-/* A table in the place of GloVe's. */
-static float *random_words(int dim)
-{
-    size_t count = (size_t)SW_BENCH_VOCABULARY * (size_t)dim;
-    float *table = malloc((count + 1) * sizeof *table);
-    struct sw_random random = sw_random_stream(1, SW_FOR_BENCH, 0, 0);
-    for (size_t i = 0; table && i < count; i++)
-        table[i] = 0.3f * sw_random_normal(&random);
-    return table;
-}
-
-json_t *sw_bench(const struct sw_session *session, const json_t *config,
-                 const struct sw_bench_request *request, struct sw_error *error)
-{
-    struct sw_bench b = {.session = session, .request = request};
-    struct sw_matcher *matcher = NULL;
+    struct sw_examples part = {0};
     int status = SW_OK;
-    sw_config_settings(config, &b.settings);
-    float *glove = random_words(b.settings.word_dim);
-    struct sw_matcher_inputs inputs = {.features = request->features,
-                                       .vocabulary = SW_BENCH_VOCABULARY,
-                                       .seed = b.settings.seed,
-                                       .glove = glove};
-    b.out = json_object();
-    if (!glove || !b.out)
-        status = sw_fail(error, SW_FAILED, "out of memory for a bench");
-    if (status == SW_OK)
-        status = sw_matcher_new(&matcher, session, config, &inputs, error);
-    if (status == SW_OK) {
-        b.model = matcher->model;
-        b.graph = sw_graph_new(sw_host_table(), session->compute, session->ops, error);
-        status = b.graph ? SW_OK : SW_FAILED;
+    for (int at = 0; at < count && status == SW_OK; at += PART) {
+        if (part.images != sw_min(PART, count - at))
+            part = draw(b, sw_min(PART, count - at), 0);
+        double began = sw_seconds();
+        status = sw_encode_images(b->matcher->model, &part, out, error);
+        *seconds += sw_seconds() - began;
     }
-    if (status == SW_OK && request->steps)
-        status = bench_steps(&b, error);
-    if (status == SW_OK && request->images)
-        status = sw_bench_evaluation(&b, error);
-    sw_graph_free(b.graph);
-    sw_matcher_free(matcher);
-    free(glove);
-    if (status == SW_OK)
-        return b.out;
-    json_decref(b.out);
-    return NULL;
+    return status;
+}
+
+int sw_bench_evaluate(struct sw_bench *b, double *encode_s, double *score_s, struct sw_error *error)
+{
+    static const struct sw_pair_options ordinary;
+    struct sw_encoded words = {0};
+    struct sw_examples part = draw(b, 0, b->shape.captions);
+    double began = sw_seconds();
+    int status = SW_OK;
+    for (int at = 0; at < b->shape.captions && status == SW_OK; at += CHUNK) {
+        part.captions = sw_min(CHUNK, b->shape.captions - at);
+        part.caption_start = b->start + at;
+        status = sw_encode_captions(b->matcher->model, &part, &words, error);
+    }
+    *encode_s = sw_seconds() - began;
+    *score_s = 0;
+    for (int at = 0; at < b->shape.images && status == SW_OK; at += CHUNK) {
+        struct sw_encoded regions = {0};
+        int count = sw_min(CHUNK, b->shape.images - at);
+        status = encode_images(b, count, &regions, encode_s, error);
+        began = sw_seconds();
+        if (status == SW_OK)
+            status = sw_score_block(b->matcher->model, &regions, &words, 0, count, b->scores,
+                                    &ordinary, error);
+        *score_s += sw_seconds() - began;
+        sw_encoded_free(&regions);
+    }
+    sw_encoded_free(&words);
+    return status;
+}
+
+int sw_bench_products(struct sw_bench *b, int images, int captions, struct sw_products *out,
+                      struct sw_error *error)
+{
+    if (images < 0 || images > PART || captions < (images > 0) || captions > b->captions)
+        return sw_fail(error, SW_MISUSE,
+                       "products: expected 1 to %d images and 1 to %d captions, found %d and %d",
+                       PART, b->captions, images, captions);
+    if (images) {
+        struct sw_examples examples = draw(b, images, captions);
+        sw_graph_reset(b->graph, 1);
+        if (sw_model_encode(b->matcher->model, b->graph, &examples, &b->encoding) != SW_OK ||
+            !sw_model_score(b->matcher->model, b->graph, &b->encoding, NULL))
+            return sw_fail(error, SW_FAILED, "%s", sw_graph_error(b->graph)->text);
+    }
+    int status = sw_products_of(b->matcher->model, b->graph, &b->encoding, out, error), kept = 0;
+    for (int i = 0; i < out->count; i++)
+        if (!images || !out->list[i].backward)
+            out->list[kept++] = out->list[i];
+    out->count = kept;
+    return status;
 }

@@ -1,37 +1,42 @@
-/* bench.h -- how long a training step or an evaluation of a given shape takes, beside the floor of
- * its matrix products. */
+/* bench.h -- a model on random data of a given shape, for stepwise bench to time: one step, one
+ * evaluation, or the bare products of either. What is told of the times is made in Lua
+ * (core/lua/results/timings.lua). */
 #ifndef SW_TRAIN_BENCH_H
 #define SW_TRAIN_BENCH_H
 
-#include "base/error.h"
 #include "train/session.h"
+#include "train/step.h"
 
-#include <jansson.h>
+struct sw_products;
+struct sw_bench;
 
-struct sw_bench_request {
+struct sw_bench_shape {
     int features, regions; /* F, k */
-    int steps;             /* timed training steps; 0: none */
-    int warmup;            /* beside each, a step with all negatives */
-    int profile;           /* as many steps more, with the time of each part */
     int images, captions;  /* of an evaluation; 0: none */
     int caption_words;     /* n, on average */
 };
 
-/* Random data (train/bench_data.h), the model and train settings of a resolved config; a vocabulary
- * of 8481 words. A new reference or NULL.
- *
- * Steps: {"batch", "caption_words", "step_s", "encode_s", "score_s", "backward_s", "update_s"
- * (medians; the loss counts to score), "floor_s", "floor_gflop", "ratio" = step_s / floor_s,
- * "gflops" = floor_gflop / step_s, "peak_rss_mb" (before the floor's own operands are there),
- * "flickr30k_epoch_h", "coco_epoch_h", "floor": [{"part", "gflop", "s", "way"}]} and with warmup
- * {"warmup_step_s", "warmup_ratio", "warmup_peak_rss_mb"}; with profile {"profile_step_s": the mean
- * of the profiled steps, "profile": [{"part", "products_s", "rest_s", "share"}]}, whose parts add
- * up to it: seconds of all threads, divided by their number; "waiting" is what is in no part.
- *
- * An evaluation encodes all once and scores all pairs: {"eval_images", "eval_captions",
- * "eval_encode_s", "eval_score_s", "eval_s", "eval_floor_s", "eval_floor_gflop", "eval_ratio",
- * "eval_floor": [..]}; its floor is that of at most 64 images and 256 captions, scaled. */
-json_t *sw_bench(const struct sw_session *session, const json_t *config,
-                 const struct sw_bench_request *request, struct sw_error *error);
+/* The model and train settings of a resolved config, with a vocabulary of 8481 words. Caption
+ * lengths are round(normal(14, 4)), 6 to 32, times caption_words / 14. The session outlives it. */
+int sw_bench_new(struct sw_bench **out, const struct sw_session *session, const json_t *config,
+                 const struct sw_bench_shape *shape, struct sw_error *error);
+void sw_bench_free(struct sw_bench *bench); /* NULL is fine */
+
+/* One training step, on features and words that are drawn anew before its clock starts. */
+int sw_bench_step(struct sw_bench *bench, int all_negatives, struct sw_step_result *out,
+                  struct sw_error *error);
+
+/* All images and captions of the shape encoded once and all pairs scored, the way of
+ * train/evaluate.c; of the images, the same 64 again and again. */
+int sw_bench_evaluate(struct sw_bench *bench, double *encode_s, double *score_s,
+                      struct sw_error *error);
+
+/* The products of the last step; or, with 1 to 64 images and captions, those of encoding and
+ * scoring so many. *out starts zeroed. */
+int sw_bench_products(struct sw_bench *bench, int images, int captions, struct sw_products *out,
+                      struct sw_error *error);
+
+/* The words of the first `captions` captions, or of all there are. */
+int sw_bench_words(const struct sw_bench *bench, int captions);
 
 #endif

@@ -1,10 +1,9 @@
 /* checkpoint.c -- see checkpoint.h. */
 #include "train/checkpoint.h"
 
+#include "base/values.h"
 #include "data/vocabulary.h"
-#include "train/config.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -24,16 +23,6 @@ struct checkpoint {
     int dim, features, vocabulary; /* D, F, V, from the tensors */
 };
 
-static void shape_text(char *out, size_t size, int ndim, const size_t *shape)
-{
-    size_t used = 0;
-    *out = 0;
-    for (int i = 0; i < ndim && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%zu", i ? " x " : "", shape[i]);
-    if (ndim == 0)
-        snprintf(out, size, "a scalar");
-}
-
 static const struct sw_safetensors_entry *need(const struct checkpoint *c, const char *name,
                                                struct sw_error *error)
 {
@@ -45,7 +34,7 @@ static const struct sw_safetensors_entry *need(const struct checkpoint *c, const
                 name);
         return NULL;
     }
-    shape_text(shape, sizeof shape, entry->ndim, entry->shape);
+    sw_shape_text(shape, entry->ndim, entry->shape, " x ");
     if (entry->ndim != 2 || entry->shape[0] > INT_MAX / 4 || entry->shape[1] > INT_MAX / 4) {
         sw_fail(error, SW_FAILED, "%s: %s: expected a matrix, found %s", c->file.path, name, shape);
         return NULL;
@@ -65,12 +54,12 @@ static int read_sizes(struct checkpoint *c, struct sw_error *error)
     const json_t *model = json_object_get(c->config, "model");
     size_t dim = (size_t)json_integer_value(json_object_get(model, "dim"));
     char shape[128];
-    shape_text(shape, sizeof shape, 2, image->shape);
+    sw_shape_text(shape, 2, image->shape, " x ");
     if (image->shape[0] != dim)
         return sw_fail(error, SW_FAILED,
                        "%s: %s: expected %zu x F as the config's dim is %zu, found %s", path,
                        image_weight, dim, dim, shape);
-    shape_text(shape, sizeof shape, 2, gru->shape);
+    sw_shape_text(shape, 2, gru->shape, " x ");
     if (gru->shape[0] != 3 * dim || gru->shape[1] != dim)
         return sw_fail(error, SW_FAILED, "%s: %s: expected %zu x %zu, found %s", path,
                        recurrent_weight, 3 * dim, dim, shape);
@@ -188,24 +177,17 @@ int sw_checkpoint_fill(const char *path, const struct sw_model *model, struct sw
     return status;
 }
 
-enum { FINGERPRINT = 17 };
 static const char fingerprint_name[] = "vocabulary";
 
-static void fingerprint_text(const struct sw_vocabulary *vocabulary, char out[FINGERPRINT])
-{
-    snprintf(out, FINGERPRINT, "%016" PRIx64, sw_vocabulary_fingerprint(vocabulary));
-}
-
-int sw_checkpoint_save(const char *path, const struct sw_model *model, const json_t *portable,
+int sw_checkpoint_save(const char *path, const struct sw_model *model, const char *portable,
                        const struct sw_vocabulary *vocabulary, struct sw_error *error)
 {
     int count = sw_model_parameters(model);
-    char words[FINGERPRINT];
+    char words[17];
     struct sw_safetensors_entry *entries = calloc((size_t)count + 1, sizeof *entries);
-    char *text = sw_config_text(portable, 0);
-    json_t *metadata = text ? json_pack("{s:s}", "stepwise", text) : NULL;
+    json_t *metadata = json_pack("{s:s}", "stepwise", portable);
     if (metadata && vocabulary) {
-        fingerprint_text(vocabulary, words);
+        sw_hex(words, sw_vocabulary_fingerprint(vocabulary));
         json_object_set_new(metadata, fingerprint_name, json_string(words));
     }
     int status;
@@ -223,7 +205,6 @@ int sw_checkpoint_save(const char *path, const struct sw_model *model, const jso
         status = sw_safetensors_write(path, entries, (size_t)count, metadata, error);
     }
     json_decref(metadata);
-    free(text);
     free(entries);
     return status;
 }
@@ -238,7 +219,7 @@ static char *beside(const char *path, const char *name)
 }
 
 /* Fingerprint of the vocabulary that the checkpoint was trained with, or "". */
-static int read_fingerprint(const char *checkpoint, char out[FINGERPRINT], struct sw_error *error)
+static int read_fingerprint(const char *checkpoint, char out[17], struct sw_error *error)
 {
     struct sw_safetensors file;
     int status = sw_safetensors_open(&file, checkpoint, error);
@@ -246,7 +227,7 @@ static int read_fingerprint(const char *checkpoint, char out[FINGERPRINT], struc
     if (status != SW_OK)
         return status;
     const char *text = sw_safetensors_string(&file, fingerprint_name);
-    snprintf(out, FINGERPRINT, "%s", text ? text : "");
+    snprintf(out, 17, "%s", text ? text : "");
     sw_safetensors_close(&file);
     return SW_OK;
 }
@@ -268,9 +249,9 @@ static void tell_difference(const struct sw_vocabulary *found, const struct sw_v
 static int check_ids(const struct sw_vocabulary *v, const char *path, const char *checkpoint,
                      struct sw_error *error)
 {
-    char expected[FINGERPRINT], found[FINGERPRINT], own[FINGERPRINT] = "", difference[512] = "";
+    char expected[17], found[17], own[17] = "", difference[512] = "";
     int status = read_fingerprint(checkpoint, expected, error);
-    fingerprint_text(v, found);
+    sw_hex(found, sw_vocabulary_fingerprint(v));
     if (status != SW_OK || !strcmp(found, expected))
         return status;
     struct sw_vocabulary right = {0};
@@ -278,7 +259,7 @@ static int check_ids(const struct sw_vocabulary *v, const char *path, const char
     if (right_path && strcmp(right_path, path) != 0 && access(right_path, F_OK) == 0 &&
         sw_vocabulary_load(&right, right_path, NULL) == SW_OK &&
         right.words.count == v->words.count) {
-        fingerprint_text(&right, own);
+        sw_hex(own, sw_vocabulary_fingerprint(&right));
         if (!*expected)
             snprintf(expected, sizeof expected, "%s", own);
         if (!strcmp(own, expected))

@@ -34,9 +34,9 @@ int sw_checkpoint_fill(const char *path, const struct sw_model *model, struct sw
 int sw_checkpoint_vocabulary(struct sw_vocabulary *out, const char *checkpoint, const char *vocab,
                              int expected, struct sw_error *error);
 
-/* Writes the model, its portable config and the fingerprint of its vocabulary (NULL: not known) to
- * `path`, whole or not at all. */
-int sw_checkpoint_save(const char *path, const struct sw_model *model, const json_t *portable,
+/* Writes the model, the text of its portable config and the fingerprint of its vocabulary (NULL:
+ * not known) to `path`, whole or not at all. */
+int sw_checkpoint_save(const char *path, const struct sw_model *model, const char *portable,
                        const struct sw_vocabulary *vocabulary, struct sw_error *error);
 
 #endif

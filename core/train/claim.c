@@ -2,7 +2,7 @@
 #include "train/claim.h"
 
 #include "base/file.h"
-#include "base/thread.h"
+#include "tensor/threads/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>

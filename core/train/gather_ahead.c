@@ -4,7 +4,7 @@
  * is asked for. Between the two a lock guards `state`; whoever `state` names owns the rest. */
 #include "train/gather_ahead.h"
 
-#include "base/thread.h"
+#include "tensor/threads/pool.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -4,7 +4,6 @@
 #include "data/glove.h"
 #include "match/metrics.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,11 +78,9 @@ static int cover(const struct sw_inputs *in, const struct sw_settings *s, const 
 }
 
 /* Data sets without a test split are common, and no run asks for the default one by its name. */
-static size_t wanted_tests(const struct sw_settings *s)
+static int is_wanted(const struct sw_settings *s, const struct sw_test_set *set)
 {
-    int absent = json_array_size(s->tests) == 0 && strcmp(s->test_split, "test") == 0 &&
-                 sw_dataset_is_absent(s->dir, s->test_split);
-    return absent ? 0 : sw_test_sets(s);
+    return *set->name || strcmp(set->split, "test") != 0 || !sw_dataset_is_absent(s->dir, "test");
 }
 
 static void within_test(const struct sw_test_set *set, int status, struct sw_error *error)
@@ -92,35 +89,38 @@ static void within_test(const struct sw_test_set *set, int status, struct sw_err
         sw_error_within(error, "test set '%s'", set->name);
 }
 
-static int require_splits(const struct sw_settings *s, struct sw_error *error)
+static int require_splits(const struct sw_settings *s, const struct sw_test_set *sets, size_t count,
+                          struct sw_error *error)
 {
     int status = sw_dataset_require(s->dir, s->train_split, error);
     if (status == SW_OK && *s->dev_split)
         status = sw_dataset_require(s->dir, s->dev_split, error);
-    for (size_t i = 0; i < wanted_tests(s) && status == SW_OK; i++) {
-        struct sw_test_set set = sw_test_set_at(s, i);
-        status = sw_dataset_require(s->dir, set.split, error);
-        within_test(&set, status, error);
+    for (size_t i = 0; i < count && status == SW_OK; i++) {
+        if (is_wanted(s, &sets[i]))
+            status = sw_dataset_require(s->dir, sets[i].split, error);
+        within_test(&sets[i], status, error);
     }
     return status;
 }
 
-static int open_tests(struct sw_inputs *out, const struct sw_settings *s, struct sw_error *error)
+static int open_tests(struct sw_inputs *out, const struct sw_settings *s,
+                      const struct sw_test_set *sets, size_t count, struct sw_error *error)
 {
-    size_t count = wanted_tests(s);
     int has, status = SW_OK;
     out->tests = calloc(count + 1, sizeof *out->tests);
     if (!out->tests)
         return sw_fail(error, SW_FAILED, "out of memory for %zu test sets", count);
     for (size_t i = 0; i < count && status == SW_OK; i++) {
+        if (!is_wanted(s, &sets[i]))
+            continue;
         struct sw_test *test = &out->tests[out->test_count++];
         uint64_t one = 0;
-        test->set = sw_test_set_at(s, i);
-        status = open_split(&test->data, &has, &one, out, s, test->set.split, (int)test->set.images,
+        test->folds = sets[i].folds;
+        status = open_split(&test->data, &has, &one, out, s, sets[i].split, (int)sets[i].images,
                             EVALUATE, error);
         if (status == SW_OK)
-            status = sw_check_folds(test->data.images, test->set.folds, test->data.path, error);
-        within_test(&test->set, status, error);
+            status = sw_check_folds(test->data.images, test->folds, test->data.path, error);
+        within_test(&sets[i], status, error);
         out->test_fingerprint =
             i ? XXH3_64bits_withSeed(&one, sizeof one, out->test_fingerprint) : one;
     }
@@ -128,12 +128,12 @@ static int open_tests(struct sw_inputs *out, const struct sw_settings *s, struct
 }
 
 int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, const char *vocab,
-                   struct sw_error *error)
+                   const struct sw_test_set *sets, size_t count, struct sw_error *error)
 {
     *out = (struct sw_inputs){0};
     if (!*settings->dir)
         return sw_fail(error, SW_MISUSE, "no data folder is given: name one with --data DIR");
-    int status = require_splits(settings, error);
+    int status = require_splits(settings, sets, count, error);
     if (status == SW_OK)
         status = open_vocabulary(out, settings, vocab, error);
     if (status == SW_OK)
@@ -149,7 +149,7 @@ int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, co
         status = open_split(&out->dev, &out->has_dev, &out->dev_fingerprint, out, settings,
                             settings->dev_split, settings->dev_images, EVALUATE, error);
     if (status == SW_OK)
-        status = open_tests(out, settings, error);
+        status = open_tests(out, settings, sets, count, error);
     if (status == SW_OK && (out->train.captions < 2 || out->train.captions > INT32_MAX))
         status = sw_fail(error, SW_FAILED, "%s: expected 2 to %d captions to train on, found %zu",
                          out->train.path, INT32_MAX, out->train.captions);
@@ -179,67 +179,14 @@ void sw_inputs_close(struct sw_inputs *inputs)
     *inputs = (struct sw_inputs){0};
 }
 
-static int is_known(const json_t *known, const char *stamp)
+const struct sw_dataset *sw_inputs_split(const struct sw_inputs *in, size_t index)
 {
-    size_t i;
-    json_t *entry;
-    json_array_foreach((json_t *)(size_t)known, i, entry)
-    {
-        const char *text = json_string_value(entry);
-        if (text && strcmp(text, stamp) == 0)
-            return 1;
-    }
-    return 0;
-}
-
-/* Checks a split unless its stamp is known; test sets of one split are read once. */
-static int check_split(const struct sw_dataset *data, struct sw_compute *compute,
-                       const json_t *known, json_t *stamps, struct sw_error *error)
-{
-    char stamp[20];
-    int status = SW_OK;
-    snprintf(stamp, sizeof stamp, "%016" PRIx64, sw_dataset_stamp(data));
-    if (is_known(stamps, stamp))
-        return SW_OK;
-    if (!is_known(known, stamp))
-        status = sw_dataset_check_values(data, compute, error);
-    if (status == SW_OK && json_array_append_new(stamps, json_string(stamp)) != 0)
-        status = sw_fail(error, SW_FAILED, "out of memory for what is known of the data");
-    return status;
-}
-
-int sw_inputs_check(const struct sw_inputs *in, struct sw_compute *compute, const json_t *known,
-                    json_t **stamps, struct sw_error *error)
-{
-    int status = SW_OK;
-    *stamps = json_array();
-    for (size_t i = 0; i < in->test_count && status == SW_OK; i++)
-        status = check_split(&in->tests[i].data, compute, known, *stamps, error);
-    if (status == SW_OK && in->has_dev)
-        status = check_split(&in->dev, compute, known, *stamps, error);
-    if (status == SW_OK)
-        status = check_split(&in->train, compute, known, *stamps, error);
-    if (status != SW_OK) {
-        json_decref(*stamps);
-        *stamps = NULL;
-    }
-    return status;
-}
-
-/* Found out with a model of one feature and four words. */
-int sw_inputs_need_glove(const struct sw_session *session, const json_t *config, int *needs,
-                         struct sw_error *error)
-{
-    struct sw_matcher_inputs least = {.features = 1, .vocabulary = 4, .values_follow = 1};
-    struct sw_matcher *matcher;
-    int status = sw_matcher_new(&matcher, session, config, &least, error);
-    if (status != SW_OK)
-        return status;
-    *needs = 0;
-    for (int i = 0; i < sw_model_parameters(matcher->model); i++)
-        *needs |= sw_model_parameter(matcher->model, i)->init.kind == SW_INIT_GLOVE;
-    sw_matcher_free(matcher);
-    return SW_OK;
+    if (index < in->test_count)
+        return &in->tests[index].data;
+    index -= in->test_count;
+    if (in->has_dev && index-- == 0)
+        return &in->dev;
+    return index == 0 ? &in->train : NULL;
 }
 
 int sw_inputs_read_glove(struct sw_inputs *in, const struct sw_settings *s, int width,
@@ -258,27 +205,6 @@ int sw_inputs_read_glove(struct sw_inputs *in, const struct sw_settings *s, int 
     return status;
 }
 
-static json_t *hex(uint64_t x)
-{
-    char text[20];
-    snprintf(text, sizeof text, "%016" PRIx64, x);
-    return json_string(text);
-}
-
-json_t *sw_inputs_words(const struct sw_inputs *in, const struct sw_settings *s)
-{
-    json_t *glove =
-        in->glove_lines
-            ? json_pack("{s:s, s:I, s:I, s:o, s:o}", "file", s->glove, "vectors",
-                        (json_int_t)in->glove_lines, "words found", (json_int_t)in->glove_found,
-                        "rows", hex(in->glove_hash), "coverage", sw_coverage_json(&in->with_vector))
-            : NULL;
-    return json_pack("{s:{s:s, s:I, s:o, s:o}, s:o*}", "vocabulary", "from", in->vocabulary_from,
-                     "words", (json_int_t)in->vocabulary.words.count, "fingerprint",
-                     hex(sw_vocabulary_fingerprint(&in->vocabulary)), "coverage",
-                     sw_coverage_json(&in->known), "glove", glove);
-}
-
 int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,
                       const struct sw_session *session, const json_t *config, int values_follow,
                       struct sw_error *error)
@@ -289,7 +215,7 @@ int sw_inputs_matcher(struct sw_inputs *inputs, struct sw_matcher **out,
     *out = NULL;
     sw_config_settings(config, &s);
     if (!values_follow)
-        status = sw_inputs_need_glove(session, config, &needs, error);
+        status = sw_matcher_needs_glove(session, config, &needs, error);
     if (status == SW_OK && needs && !*s.glove)
         status = sw_fail(error, SW_MISUSE,
                          "embedding '%s' starts from GloVe vectors, and no file of them is given: "

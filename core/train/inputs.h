@@ -8,10 +8,16 @@
 #include "data/vocabulary.h"
 #include "train/config.h"
 #include "train/session.h"
-#include "train/test_sets.h"
+
+/* What a run's best model is evaluated on at its end. */
+struct sw_test_set {
+    const char *name; /* "": the one of data.test_split */
+    const char *split;
+    size_t images, folds; /* images 0: all */
+};
 
 struct sw_test {
-    struct sw_test_set set;
+    size_t folds;
     struct sw_dataset data;
 };
 
@@ -31,12 +37,12 @@ struct sw_inputs {
 };
 
 /* Opens all splits, so that what is wrong with one is found before the first step: they must be
- * there and have features of one width, and test sets divide into their folds. Only a test split of
- * the default name may be missing. vocab: NULL, or a vocabulary that goes before the settings' own
- * (that of a run that is resumed). Fails when the vocabulary has none of the train captions' words.
- */
+ * there and have features of one width, and the test sets sets[0..count) divide into their folds.
+ * Only a test split of the default name may be missing, without a test set's name. vocab: NULL, or
+ * a vocabulary that goes before the settings' own (that of a run that is resumed). Fails when the
+ * vocabulary has none of the train captions' words. */
 int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, const char *vocab,
-                   struct sw_error *error);
+                   const struct sw_test_set *sets, size_t count, struct sw_error *error);
 void sw_inputs_close(struct sw_inputs *inputs);
 
 /* Reads settings->glove for the vocabulary; width as in sw_glove_read. Fails when it has none of
@@ -44,20 +50,8 @@ void sw_inputs_close(struct sw_inputs *inputs);
 int sw_inputs_read_glove(struct sw_inputs *inputs, const struct sw_settings *settings, int width,
                          struct sw_glove *out, struct sw_error *error);
 
-/* What is known of the words: {"vocabulary": {"from", "words", "fingerprint", "coverage"}, "glove":
- * {"file", "vectors", "words found", "rows", "coverage"}, where one was read}, coverage of the
- * train captions as in sw_coverage_json. A new reference or NULL. */
-json_t *sw_inputs_words(const struct sw_inputs *inputs, const struct sw_settings *settings);
-
-/* Reads all values of all splits once (sw_dataset_check_values), but of those whose stamp is among
- * the strings of `known`, which may be NULL. *stamps: a new array of the splits' stamps, or NULL
- * after an error. */
-int sw_inputs_check(const struct sw_inputs *inputs, struct sw_compute *compute, const json_t *known,
-                    json_t **stamps, struct sw_error *error);
-
-/* *needs: whether a parameter of this config's model starts from a GloVe file. */
-int sw_inputs_need_glove(const struct sw_session *session, const json_t *config, int *needs,
-                         struct sw_error *error);
+/* The splits, test sets first, then dev where there is one, and train; NULL behind the last. */
+const struct sw_dataset *sw_inputs_split(const struct sw_inputs *inputs, size_t index);
 
 /* Builds the model for these inputs; reads the GloVe file when its embedding needs one and the
  * values do not follow from elsewhere. */

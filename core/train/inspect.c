@@ -2,77 +2,12 @@
 #include "train/inspect.h"
 
 #include "base/trial.h"
-#include "data/dataset.h"
-#include "data/vocabulary.h"
 #include "train/checkpoint.h"
-#include "train/config.h"
-#include "train/gather.h"
-#include "tensor/ops/loss.h"
+#include "train/query.h"
+#include "train/step.h"
 
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* Flickr30K's, where no data say otherwise. */
-enum { ASSUMED_FEATURES = 2048, ASSUMED_VOCABULARY = 8481 };
-
-static json_t *parameter_json(const struct sw_parameter *parameter)
-{
-    const struct sw_tensor *t = parameter->tensor;
-    json_t *shape = json_array();
-    int bad = !shape;
-    for (int i = 0; i < t->ndim && !bad; i++)
-        bad = json_array_append_new(shape, json_integer(t->dim[i]));
-    if (bad) {
-        json_decref(shape);
-        return NULL;
-    }
-    return json_pack("{s:s, s:o, s:I, s:b}", "name", parameter->name, "shape", shape, "count",
-                     (json_int_t)sw_tensor_count(t), "trained", t->grad != NULL);
-}
-
-static json_t *describe(const struct sw_model *model, const json_t *config, int assumed,
-                        struct sw_error *error)
-{
-    const struct sw_model_plan *plan = sw_model_plan_of(model);
-    const json_t *composed = json_object_get(config, "model");
-    json_int_t trained = 0, frozen = 0;
-    json_t *parameters = json_array(), *out = NULL;
-    int bad = !parameters;
-    for (int i = 0; i < sw_model_parameters(model) && !bad; i++) {
-        const struct sw_parameter *parameter = sw_model_parameter(model, i);
-        json_int_t count = (json_int_t)sw_tensor_count(parameter->tensor);
-        *(parameter->tensor->grad ? &trained : &frozen) += count;
-        bad = json_array_append_new(parameters, parameter_json(parameter));
-    }
-    if (!bad)
-        out = json_pack("{s:i, s:O, s:i, s:i, s:b, s:O, s:O, s:O, s:I, s:I, s:I}", "dim", plan->dim,
-                        "direction", json_object_get(composed, "direction"), "features",
-                        plan->features, "vocabulary", plan->vocabulary, "assumed", assumed,
-                        "embedding", json_object_get(composed, "embedding"), "stages",
-                        json_object_get(composed, "stages"), "parameters", parameters, "trained",
-                        trained, "frozen", frozen, "total", trained + frozen);
-    json_decref(parameters);
-    if (!out)
-        sw_fail(error, SW_FAILED, "out of memory for the description of a model");
-    return out;
-}
-
-json_t *sw_inspect_config(const struct sw_session *session, const json_t *config, int features,
-                          int vocabulary, struct sw_error *error)
-{
-    struct sw_matcher_inputs inputs = {
-        .features = features ? features : ASSUMED_FEATURES,
-        .vocabulary = vocabulary ? vocabulary : ASSUMED_VOCABULARY,
-        .values_follow = 1,
-    };
-    struct sw_matcher *matcher;
-    if (sw_matcher_new(&matcher, session, config, &inputs, error) != SW_OK)
-        return NULL;
-    json_t *out = describe(matcher->model, config, !features || !vocabulary, error);
-    sw_matcher_free(matcher);
-    return out;
-}
 
 struct trial {
     const struct sw_session *session;
@@ -102,105 +37,53 @@ int sw_inspect_composition(const struct sw_session *session, const json_t *confi
     return own.status == SW_OK ? SW_OK : sw_fail(error, own.status, "%s", own.text);
 }
 
-json_t *sw_inspect_checkpoint(const struct sw_session *session, const char *path,
-                              const json_t *config, struct sw_error *error)
-{
-    struct sw_matcher *matcher;
-    if (sw_checkpoint_load(&matcher, session, path, config, error) != SW_OK)
-        return NULL;
-    json_t *out = describe(matcher->model, config, 0, error);
-    sw_matcher_free(matcher);
-    return out;
-}
-
 /* ---- gradients ------------------------------------------------------------------------------- */
 
-static const float margin = 0.2f; /* what the comparison outside the project takes */
-
-struct work {
-    const struct sw_session *session;
-    const struct sw_gradient_request *request;
-    struct sw_matcher *matcher;
-    struct sw_vocabulary vocabulary;
-    struct sw_dataset data;
-    struct sw_gather gather;
-    struct sw_graph *graph;
-    int has_vocabulary;
-};
-
-static int open_data(struct work *w, struct sw_error *error)
-{
-    const struct sw_gradient_request *r = w->request;
-    const struct sw_model_plan *plan = sw_model_plan_of(w->matcher->model);
-    int status =
-        sw_checkpoint_vocabulary(&w->vocabulary, r->checkpoint, r->vocab, plan->vocabulary, error);
-    if (status != SW_OK)
-        return status;
-    w->has_vocabulary = 1;
-    struct sw_dataset_options options = {.images = (size_t)r->batch, .all_captions = true};
-    status = sw_dataset_open(r->dir, r->split, &w->vocabulary, &options, &w->data, error);
-    if (status != SW_OK)
-        return status;
-    if (w->data.features != (size_t)plan->features)
-        return sw_fail(error, SW_FAILED,
-                       "%s: expected %d features a region as the model has them, "
-                       "found %zu",
-                       w->data.path, plan->features, w->data.features);
-    if (w->data.images < (size_t)r->batch)
-        return sw_fail(error, SW_FAILED, "%s: expected %d images for a batch, found %zu",
-                       w->data.path, r->batch, w->data.images);
-    return SW_OK;
-}
-
 /* The first B images, each with its first caption. */
-static int gather(struct work *w, struct sw_error *error)
+static int gather(struct sw_query *q, int B, struct sw_error *error)
 {
-    int B = w->request->batch;
+    if (q->data.images < (size_t)B)
+        return sw_fail(error, SW_FAILED, "%s: expected %d images for a batch, found %zu",
+                       q->data.path, B, q->data.images);
     uint32_t *caption = calloc((size_t)B, sizeof *caption);
-    size_t each = w->data.captions / w->data.images;
-    int status = caption ? sw_gather_new(&w->gather, &w->data, w->session->compute, B, B, error)
-                         : sw_fail(error, SW_FAILED, "out of memory for a batch of %d", B);
-    for (int i = 0; i < B && status == SW_OK; i++)
-        caption[i] = (uint32_t)((size_t)i * each);
-    if (status == SW_OK)
-        status = sw_gather_pairs(&w->gather, caption, B, error);
+    if (!caption)
+        return sw_fail(error, SW_FAILED, "out of memory for a batch of %d", B);
+    for (int i = 0; i < B; i++)
+        caption[i] = (uint32_t)((size_t)i * (q->data.captions / q->data.images));
+    int status = sw_gather_pairs(&q->gather, caption, B, error);
     free(caption);
     return status;
 }
 
-static int backward(struct work *w, float *loss, struct sw_error *error)
+static int take_step(struct sw_query *q, const struct sw_pair_options *pairs, double *loss,
+                     struct sw_error *error)
 {
-    struct sw_pair_images pairs = {.n = w->request->batch, .image = w->gather.image};
-    struct sw_args args = {
-        .i = {SW_HARDEST_NEGATIVE, SW_SAME_IMAGE_NEGATIVE}, .f = {margin}, .p = &pairs};
-    w->graph = sw_graph_new(sw_host_table(), w->session->compute, w->session->ops, error);
-    if (!w->graph)
-        return sw_fail(error, SW_FAILED, "out of memory for a graph");
-    sw_graph_reset(w->graph, 1);
-    struct sw_tensor *scores =
-        sw_model_scores(w->matcher->model, w->graph, &w->gather.examples, &w->request->pairs);
-    struct sw_tensor *out = sw_graph_apply_named(w->graph, "hinge", &scores, 1, &args);
-    if (out && out->grad) {
-        out->grad[0] = 1;
-        *loss = out->data[0];
-    }
-    if (!out || !out->grad || sw_graph_backward(w->graph) != SW_OK)
-        return sw_fail(error, SW_FAILED, "%s",
-                       sw_graph_error(w->graph)->status ? sw_graph_error(w->graph)->text
-                                                        : "the loss has no gradient");
-    return SW_OK;
+    struct sw_step_result result;
+    struct sw_compute *compute = q->session->compute;
+    struct sw_graph *graph = sw_graph_new(sw_host_table(), compute, q->session->ops, error);
+    if (!graph)
+        return SW_FAILED;
+    struct sw_step step = {.compute = compute,
+                           .model = q->matcher->model,
+                           .graph = graph,
+                           .epoch = INT_MAX,
+                           .pairs = *pairs};
+    int status = sw_step_run(&step, &q->gather.examples, q->gather.image, &result, error);
+    *loss = result.loss;
+    sw_graph_free(graph);
+    return status;
 }
 
-static int write_gradients(const struct work *w, const float *loss, struct sw_error *error)
+static int write_gradients(const struct sw_model *model, float loss, const char *path,
+                           struct sw_error *error)
 {
-    const struct sw_model *model = w->matcher->model;
     int count = sw_model_parameters(model);
     size_t used = 1;
     struct sw_safetensors_entry *entries = calloc((size_t)count + 1, sizeof *entries);
     if (!entries)
         return sw_fail(error, SW_FAILED, "out of memory for %d gradients", count);
     entries[0] =
-        (struct sw_safetensors_entry){.name = "loss", .ndim = 1, .shape = {1}, .data = loss};
+        (struct sw_safetensors_entry){.name = "loss", .ndim = 1, .shape = {1}, .data = &loss};
     for (int i = 0; i < count; i++) {
         const struct sw_parameter *parameter = sw_model_parameter(model, i);
         if (!parameter->tensor->grad)
@@ -212,7 +95,7 @@ static int write_gradients(const struct work *w, const float *loss, struct sw_er
             entry->shape[d] = (size_t)parameter->tensor->dim[d];
         entry->data = parameter->tensor->grad;
     }
-    int status = sw_safetensors_write(w->request->out, entries, used, NULL, error);
+    int status = sw_safetensors_write(path, entries, used, NULL, error);
     free(entries);
     return status;
 }
@@ -221,29 +104,27 @@ int sw_inspect_gradients(const struct sw_session *session,
                          const struct sw_gradient_request *request, double *loss,
                          struct sw_error *error)
 {
-    struct work w = {.session = session, .request = request};
-    float found = 0;
-    if (request->batch < 2 || request->batch > 65536)
-        return sw_fail(error, SW_MISUSE, "--batch: expected 2 to 65536 images, found %d",
-                       request->batch);
-    int status =
-        sw_checkpoint_load(&w.matcher, session, request->checkpoint, request->config, error);
+    int B = request->batch;
+    double found = 0;
+    struct sw_query query;
+    struct sw_query_source source = {.checkpoint = request->checkpoint,
+                                     .dir = request->dir,
+                                     .split = request->split,
+                                     .config = request->config,
+                                     .vocab = request->vocab,
+                                     .images = (size_t)B};
+    if (B < 2 || B > 65536)
+        return sw_fail(error, SW_MISUSE, "--batch: expected 2 to 65536 images, found %d", B);
+    int status = sw_query_open(&query, session, &source, B, B, error);
+    if (status != SW_OK)
+        return status;
+    status = gather(&query, B, error);
     if (status == SW_OK)
-        status = open_data(&w, error);
+        status = take_step(&query, &request->pairs, &found, error);
     if (status == SW_OK)
-        status = gather(&w, error);
-    if (status == SW_OK)
-        status = backward(&w, &found, error);
-    if (status == SW_OK)
-        status = write_gradients(&w, &found, error);
+        status = write_gradients(query.matcher->model, (float)found, request->out, error);
     if (status == SW_OK && loss)
         *loss = found;
-    if (w.graph)
-        sw_graph_free(w.graph);
-    sw_gather_free(&w.gather);
-    sw_dataset_close(&w.data);
-    if (w.has_vocabulary)
-        sw_vocabulary_free(&w.vocabulary);
-    sw_matcher_free(w.matcher);
+    sw_query_close(&query);
     return status;
 }

@@ -1,4 +1,4 @@
-/* inspect.h -- what a model is made of, and the gradients of one batch. */
+/* inspect.h -- whether a model runs, and the gradients of one batch. */
 #ifndef SW_TRAIN_INSPECT_H
 #define SW_TRAIN_INSPECT_H
 
@@ -7,21 +7,11 @@
 
 #include <jansson.h>
 
-/* {"dim", "direction", "features", "vocabulary", "assumed", "embedding": {..}, "stages": [{..}],
- *  "parameters": [{"name", "shape", "count", "trained"}], "trained", "frozen", "total"}: a new
- * reference or NULL. features or vocabulary 0: not known without data; then 2048 and 8481 (region
- * features and words of Flickr30K) stand in, and "assumed" is true. */
-json_t *sw_inspect_config(const struct sw_session *session, const json_t *config, int features,
-                          int vocabulary, struct sw_error *error);
-
 /* Whether the model of a resolved config can be built and its stages run in their order, tried on
  * one pair in another process; the session has one thread. A plugin that crashes there is no error:
  * it fails in the run that uses it. *ran (may be NULL): whether the trial came to its end. */
 int sw_inspect_composition(const struct sw_session *session, const json_t *config, int *ran,
                            struct sw_error *error);
-
-json_t *sw_inspect_checkpoint(const struct sw_session *session, const char *path,
-                              const json_t *config, struct sw_error *error);
 
 struct sw_gradient_request {
     const char *checkpoint, *dir, *split;

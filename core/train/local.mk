@@ -1,29 +1,12 @@
 core_sources += \
-	core/train/bench.c core/train/bench.h core/train/bench_data.c core/train/bench_data.h \
-	core/train/bench_evaluate.c core/train/bench_parts.h core/train/bench_profile.c \
+	core/train/bare.c core/train/bare.h core/train/bench.c core/train/bench.h \
 	core/train/checkpoint.c core/train/checkpoint.h core/train/claim.c core/train/claim.h \
 	core/train/config.c core/train/config.h core/train/duplicates.c core/train/duplicates.h \
 	core/train/evaluate.c core/train/evaluate.h core/train/explain.c core/train/explain.h \
-	core/train/floor.c core/train/floor.h core/train/folder.c core/train/folder.h \
-	core/train/gather.c core/train/gather.h core/train/gather_ahead.c \
-	core/train/gather_ahead.h core/train/identity.c core/train/identity.h core/train/inputs.c \
-	core/train/inputs.h core/train/inspect.c core/train/inspect.h core/train/numbers.c \
-	core/train/numbers.h core/train/optimiser.c core/train/optimiser.h \
-	core/train/provenance.c core/train/provenance.h core/train/query.c core/train/query.h \
-	core/train/ranks.c core/train/ranks.h core/train/search.c core/train/search.h \
-	core/train/session.c core/train/session.h core/train/state.c core/train/state.h \
-	core/train/test_sets.c core/train/test_sets.h core/train/trainer.c core/train/trainer.h \
-	core/train/trainer_finish.c core/train/trainer_open.c core/train/trainer_parts.h \
-	core/train/trainer_step.c
-
-# Which commit a build is of, for the provenance of its runs; empty outside a repository. The header
-# changes only when the commit does.
-core/train/provenance.lo: core/train/git_id.h
-CLEANFILES += core/train/git_id.h
-.PHONY: git-id
-git-id:
-core/train/git_id.h: git-id
-	@$(MKDIR_P) core/train; id=`git -C $(srcdir) describe --always --dirty --abbrev=12 2>/dev/null || :`; \
-	echo "#define SW_GIT_ID \"$$id\"" >core/train/git_id.new; \
-	if cmp -s core/train/git_id.new core/train/git_id.h; then rm core/train/git_id.new; \
-	else mv core/train/git_id.new core/train/git_id.h; fi
+	core/train/gather.c core/train/gather.h \
+	core/train/gather_ahead.c core/train/gather_ahead.h core/train/inputs.c \
+	core/train/inputs.h core/train/inspect.c core/train/inspect.h core/train/optimiser.c \
+	core/train/optimiser.h core/train/query.c core/train/query.h core/train/ranks.c \
+	core/train/ranks.h core/train/search.c core/train/search.h core/train/session.c \
+	core/train/session.h core/train/state.c core/train/state.h core/train/step.c \
+	core/train/step.h core/train/trainer.c core/train/trainer.h

@@ -63,6 +63,19 @@ int sw_matcher_new(struct sw_matcher **out, const struct sw_session *session, co
     return SW_OK;
 }
 
+int sw_matcher_needs_glove(const struct sw_session *session, const json_t *config, int *needs,
+                           struct sw_error *error)
+{
+    struct sw_composition *composition;
+    int status = sw_compose(&composition, session->plugins, json_object_get(config, "model"),
+                            json_object_get(config, "train"), error);
+    if (status == SW_OK)
+        status =
+            sw_model_needs_glove(sw_composition_plan(composition), sw_host_table(), needs, error);
+    sw_composition_free(composition);
+    return status;
+}
+
 int sw_matcher_try(struct sw_matcher *matcher, const struct sw_session *session,
                    struct sw_error *error)
 {

@@ -42,6 +42,9 @@ struct sw_matcher_inputs {
 /* Builds the model of a resolved config (train/config.h). */
 int sw_matcher_new(struct sw_matcher **out, const struct sw_session *session, const json_t *config,
                    const struct sw_matcher_inputs *inputs, struct sw_error *error);
+/* *needs: whether a parameter of this config's model starts from a GloVe file. */
+int sw_matcher_needs_glove(const struct sw_session *session, const json_t *config, int *needs,
+                           struct sw_error *error);
 /* Runs one image and one caption of made-up numbers through all stages: what only shows when they
  * run, such as a stage that lacks what an earlier one has to leave, is an error that names the
  * stage. The model's numbers stay as they are. */

@@ -2,7 +2,6 @@
 #include "train/state.h"
 
 #include "data/safetensors.h"
-#include "train/numbers.h"
 #include "tensor/tape/graph.h"
 
 #include <inttypes.h>
@@ -12,7 +11,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { COUNTERS = 7, KINDS = 3 };
+enum { KINDS = 3 };
 static const char *const kinds[KINDS] = {"model.", "first.", "second."};
 
 /* The tensors of a state: names, shapes and where their numbers are. */
@@ -93,73 +92,22 @@ static int checksum(const struct parts *parts, const char *text, char out[33])
     return 1;
 }
 
-static void counters(struct sw_progress *p, int64_t *out[COUNTERS], const char *names[COUNTERS])
-{
-    int64_t *const at[COUNTERS] = {&p->step,      &p->epoch,      &p->position, &p->evaluated,
-                                   &p->best_step, &p->best_epoch, &p->collapse};
-    static const char *const called[COUNTERS] = {"step",      "epoch",      "position", "evaluated",
-                                                 "best_step", "best_epoch", "collapse"};
-    memcpy(out, at, sizeof at);
-    memcpy(names, called, sizeof called);
-}
-
-static char *progress_text(const struct sw_progress *progress)
-{
-    struct sw_progress copy = *progress;
-    int64_t *at[COUNTERS];
-    const char *names[COUNTERS];
-    counters(&copy, at, names);
-    json_t *object = json_object();
-    int bad = !object;
-    for (int i = 0; i < COUNTERS && !bad; i++)
-        bad = json_object_set_new(object, names[i], json_integer(*at[i]));
-    bad = bad || json_object_set_new(object, "best", sw_metrics_json(&copy.best)) ||
-          json_object_set_new(object, "seconds", json_real(copy.seconds));
-    char *text = bad ? NULL : json_dumps(object, JSON_REAL_PRECISION(17));
-    json_decref(object);
-    return text;
-}
-
-static int read_progress(const char *text, struct sw_progress *out)
-{
-    int64_t *at[COUNTERS];
-    const char *names[COUNTERS];
-    json_t *object = json_loads(text, 0, NULL);
-    *out = (struct sw_progress){0};
-    counters(out, at, names);
-    int ok = json_is_object(object);
-    for (int i = 0; i < COUNTERS && ok; i++) {
-        const json_t *value = json_object_get(object, names[i]);
-        ok = json_is_integer(value) && json_integer_value(value) >= -1;
-        *at[i] = json_integer_value(value);
-    }
-    const json_t *seconds = json_object_get(object, "seconds");
-    ok = ok && json_is_number(seconds) && out->step >= 0 && out->epoch >= 0 && out->position >= 0 &&
-         out->collapse >= 0;
-    ok = ok && sw_metrics_read(json_object_get(object, "best"), &out->best);
-    out->seconds = json_number_value(seconds);
-    json_decref(object);
-    return ok;
-}
-
 int sw_state_save(const char *path, const struct sw_model *model, const float *first,
-                  const float *second, const struct sw_progress *progress, const char *key,
+                  const float *second, const char *progress, const char *key,
                   struct sw_error *error)
 {
     struct parts parts;
     char sum[33];
     /* Only read here; loading writes through the same list. */
     int status = collect(&parts, model, (float *)(size_t)first, (float *)(size_t)second, error);
-    char *text = status == SW_OK ? progress_text(progress) : NULL;
     json_t *metadata = NULL;
-    if (text && checksum(&parts, text, sum))
-        metadata = json_pack("{s:s, s:s, s:s}", "progress", text, "key", key, "checksum", sum);
+    if (status == SW_OK && checksum(&parts, progress, sum))
+        metadata = json_pack("{s:s, s:s, s:s}", "progress", progress, "key", key, "checksum", sum);
     if (status == SW_OK && !metadata)
         status = sw_fail(error, SW_FAILED, "out of memory for saving %s", path);
     if (status == SW_OK)
         status = sw_safetensors_write(path, parts.entries, parts.count, metadata, error);
     json_decref(metadata);
-    free(text);
     parts_free(&parts);
     return status;
 }
@@ -171,8 +119,8 @@ static int is_one_of(const char *key, const char *const *keys)
     return *keys != NULL;
 }
 
-static int load_into(const struct sw_safetensors *file, struct parts *parts,
-                     struct sw_progress *progress, const char *const *keys, struct sw_error *error)
+static int load_into(const struct sw_safetensors *file, struct parts *parts, char **progress,
+                     const char *const *keys, struct sw_error *error)
 {
     const char *text = sw_safetensors_string(file, "progress");
     const char *made_by = sw_safetensors_string(file, "key");
@@ -203,16 +151,17 @@ static int load_into(const struct sw_safetensors *file, struct parts *parts,
     if (strcmp(found, sum) != 0)
         return sw_fail(error, SW_FAILED, "%s: it is damaged: expected checksum %.40s, found %s",
                        file->path, sum, found);
-    if (!read_progress(text, progress))
-        return sw_fail(error, SW_FAILED, "%s: its progress is malformed: %.200s", file->path, text);
-    return SW_OK;
+    *progress = strdup(text);
+    return *progress ? SW_OK
+                     : sw_fail(error, SW_FAILED, "out of memory for reading %s", file->path);
 }
 
 int sw_state_load(const char *path, struct sw_model *model, float *first, float *second,
-                  struct sw_progress *progress, const char *const *keys, struct sw_error *error)
+                  char **progress, const char *const *keys, struct sw_error *error)
 {
     struct sw_safetensors file;
     struct parts parts;
+    *progress = NULL;
     int status = sw_safetensors_open(&file, path, error);
     if (status != SW_OK)
         return status;

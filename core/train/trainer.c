@@ -1,162 +1,326 @@
-/* trainer.c -- see trainer.h: what is due next, and saving. */
-#include "train/trainer_parts.h"
+/* trainer.c -- see trainer.h. */
+#include "train/trainer.h"
+
+#include "base/clock.h"
+#include "tensor/tape/random.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/gather.h"
+#include "train/optimiser.h"
+#include "train/state.h"
+#include "train/step.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
-double sw_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
+struct sw_trainer {
+    struct sw_session *session;
+    json_t *config; /* owns the settings' texts */
+    struct sw_settings settings;
+    struct sw_inputs *inputs;
+    struct sw_matcher *matcher;
+    struct sw_graph *graph;
+    struct sw_gather gather;
+    float *first, *second; /* moments, one for each trained number */
+    struct sw_adam adam;
+    uint32_t *order; /* the captions of epoch `order_epoch` */
+    int64_t order_epoch;
+    int64_t steps_in_epoch, total_steps;
+    int64_t step;    /* steps done */
+    int is_restored; /* the model is a checkpoint's, for evaluation */
+};
 
-void sw_trainer_place(const struct sw_trainer *t, struct sw_event *event)
-{
-    int64_t last = t->progress.step > 0 ? t->progress.step - 1 : 0;
-    event->step = t->progress.step;
-    event->total_steps = t->total_steps;
-    event->epoch = (int)(last / t->steps_in_epoch);
-    event->epochs = t->settings.epochs;
-    event->step_in_epoch = t->progress.step ? last % t->steps_in_epoch + 1 : 0;
-    event->steps_in_epoch = t->steps_in_epoch;
-}
-
-/* This process stood still for so long that another one goes on with the run. */
-static int lost(const struct sw_trainer *t, struct sw_error *error)
-{
-    return sw_fail(error, SW_FAILED, "another process has taken over the run folder %s",
-                   sw_folder_path(t->folder));
-}
-
-static int is_saved(const struct sw_trainer *t)
-{
-    return t->saved == t->progress.step && t->saved_evaluated == t->progress.evaluated;
-}
-
-int sw_trainer_save(struct sw_trainer *t, struct sw_error *error)
-{
-    if (t->done || is_saved(t))
-        return SW_OK;
-    if (t->failed)
-        return sw_fail(error, SW_FAILED,
-                       "a run that has failed is not saved: %s keeps its last state",
-                       sw_folder_path(t->folder));
-    if (sw_folder_lost(t->folder))
-        return lost(t, error);
-    /* First the lines, then the state that says they are there. */
-    int status = sw_folder_sync(t->folder, error);
-    char *path = status == SW_OK ? sw_folder_file(t->folder, "state.safetensors") : NULL;
-    if (status == SW_OK && !path)
-        status = sw_fail(error, SW_FAILED, "out of memory for saving a state");
-    if (status == SW_OK)
-        status = sw_state_save(path, t->matcher->model, t->first, t->second, &t->progress,
-                               t->state_key, error);
-    free(path);
-    if (status == SW_OK && t->saved < 0) /* from now on a missing state is one that was lost */
-        status = sw_folder_log(t->folder, t->progress.step, "saved", NULL, error);
-    if (status == SW_OK) {
-        t->saved = t->progress.step;
-        t->saved_evaluated = t->progress.evaluated;
-        t->saved_when = sw_seconds();
-    }
-    return status;
-}
-
-static int evaluation_is_due(const struct sw_trainer *t)
-{
-    const struct sw_progress *p = &t->progress;
-    if (!t->inputs.has_dev || p->step == 0 || p->evaluated == p->step)
-        return 0;
-    if (p->step == t->total_steps)
-        return 1;
-    return t->settings.eval_every ? p->step % t->settings.eval_every == 0 : p->position == 0;
-}
-
-static int save_is_due(const struct sw_trainer *t)
+/* What a step needs, all of it now: a running step takes no memory from the system. */
+static int make_room(struct sw_trainer *t, struct sw_error *error)
 {
     const struct sw_settings *s = &t->settings;
-    const struct sw_progress *p = &t->progress;
-    if (p->step == 0 || is_saved(t))
-        return 0;
-    if (t->saved == p->step) /* what came since is an evaluation, which a resumed run does again */
-        return p->step == t->total_steps;
-    return p->position == 0 || p->step == t->total_steps || evaluation_is_due(t) ||
-           (s->checkpoint_every && p->step % s->checkpoint_every == 0) ||
-           (s->checkpoint_seconds && sw_seconds() - t->saved_when >= s->checkpoint_seconds);
+    size_t captions = t->inputs->train.captions, trained;
+    float *values, *gradients;
+    int most = (size_t)s->batch < captions ? s->batch : (int)captions;
+    int status =
+        sw_gather_new(&t->gather, &t->inputs->train, t->session->compute, most, most, error);
+    if (status != SW_OK)
+        return status;
+    sw_model_trained(t->matcher->model, &values, &gradients, &trained);
+    t->first = calloc(trained + 1, sizeof *t->first);
+    t->second = calloc(trained + 1, sizeof *t->second);
+    t->order = malloc(captions * sizeof *t->order);
+    t->order_epoch = -1;
+    t->graph = sw_graph_new(sw_host_table(), t->session->compute, t->session->ops, error);
+    if (!t->first || !t->second || !t->order || !t->graph)
+        return sw_fail(error, SW_FAILED, "out of memory for training %zu numbers on %zu captions",
+                       trained, captions);
+    /* The last batch of an epoch may be smaller, but one pair has no negative. */
+    t->steps_in_epoch = (int64_t)(captions / (size_t)s->batch) + (captions % (size_t)s->batch >= 2);
+    t->total_steps = t->steps_in_epoch * s->epochs;
+    if (s->max_steps && s->max_steps < t->total_steps)
+        t->total_steps = s->max_steps;
+    return sw_trainer_seek(t, 0, error);
 }
 
-static int warning(struct sw_trainer *t, struct sw_event *event, struct sw_error *error)
+int sw_trainer_seek(struct sw_trainer *t, int64_t step, struct sw_error *error)
 {
-    t->warn = 0;
-    sw_trainer_place(t, event);
-    event->kind = SW_EVENT_WARNING;
-    snprintf(event->text, sizeof event->text,
-             "the loss has stayed at %.3g a sample, twice the margin, for %lld steps: the model "
-             "scores all pairs alike, and the hardest negatives do not lead out of it; try "
-             "warmup_epochs=%d or more",
-             2 * t->settings.margin, (long long)t->progress.collapse,
-             t->settings.warmup_epochs + 1);
-    return sw_folder_log(t->folder, t->progress.step, "warning",
-                         json_pack("{s:s}", "text", event->text), error);
+    float *values, *gradients;
+    size_t trained;
+    if (step < 0 || step > t->total_steps)
+        return sw_fail(error, SW_MISUSE, "expected a step of 0 to %lld, found %lld",
+                       (long long)t->total_steps, (long long)step);
+    sw_model_trained(t->matcher->model, &values, &gradients, &trained);
+    t->adam = sw_adam_new(t->first, t->second, trained, (uint64_t)step);
+    t->step = step;
+    return SW_OK;
 }
 
-int sw_trainer_next(struct sw_trainer *t, struct sw_event *event, struct sw_error *error)
+int sw_trainer_new(struct sw_trainer **out, struct sw_session *session, const json_t *config,
+                   struct sw_inputs *inputs, int values_follow, struct sw_error *error)
 {
-    *event = (struct sw_event){0};
-    int status = SW_OK;
-    if (t->failed)
-        return sw_fail(error, SW_FAILED,
-                       "the run has failed; it can be resumed from its last state");
-    if (t->interrupted)
-        return sw_fail(error, SW_FAILED, "the run was interrupted; it can be resumed");
-    if (t->done) {
-        *event = t->last;
-        return SW_OK;
-    }
-    if (sw_folder_lost(t->folder)) {
-        status = lost(t, error);
-    } else if (t->warn) {
-        status = warning(t, event, error);
-    } else {
-        if (save_is_due(t)) /* before an evaluation, too: it may take longer than a killer waits */
-            status = sw_trainer_save(t, error);
-        if (status == SW_OK && evaluation_is_due(t)) {
-            status = sw_trainer_evaluate(t, event, error);
-        } else if (status == SW_OK && t->progress.step < t->total_steps) {
-            status = sw_trainer_step(t, event, error);
-        } else if (status == SW_OK) {
-            status = sw_trainer_finish(t, error);
-            *event = t->last;
-        }
-    }
-    t->interrupted = status == SW_INTERRUPTED;
-    t->failed = status != SW_OK && !t->interrupted;
+    *out = NULL;
+    struct sw_trainer *t = calloc(1, sizeof *t);
+    if (!t)
+        return sw_fail(error, SW_FAILED, "out of memory for a run");
+    t->session = session;
+    t->config = json_incref((json_t *)(uintptr_t)config);
+    t->inputs = inputs;
+    sw_config_settings(t->config, &t->settings);
+    int status = sw_inputs_matcher(inputs, &t->matcher, session, config, values_follow, error);
+    if (status == SW_OK)
+        status = make_room(t, error);
+    if (status != SW_OK)
+        sw_trainer_free(t);
+    else
+        *out = t;
     return status;
 }
 
-const char *sw_trainer_path(const struct sw_trainer *trainer)
+void sw_trainer_free(struct sw_trainer *t)
 {
-    return sw_folder_path(trainer->folder);
-}
-
-const json_t *sw_trainer_config(const struct sw_trainer *trainer)
-{
-    return trainer->config;
-}
-
-const struct sw_inputs *sw_trainer_inputs(const struct sw_trainer *trainer)
-{
-    return &trainer->inputs;
-}
-
-double sw_trainer_check_seconds(const struct sw_trainer *trainer)
-{
-    return trainer->check_seconds;
+    if (!t)
+        return;
+    if (t->graph)
+        sw_graph_free(t->graph);
+    sw_gather_free(&t->gather);
+    sw_matcher_free(t->matcher);
+    json_decref(t->config);
+    free(t->first);
+    free(t->second);
+    free(t->order);
+    free(t);
 }
 
 const struct sw_model *sw_trainer_model(const struct sw_trainer *trainer)
 {
-    return trainer->matcher ? trainer->matcher->model : NULL;
+    return trainer->matcher->model;
+}
+
+int64_t sw_trainer_steps_in_epoch(const struct sw_trainer *trainer)
+{
+    return trainer->steps_in_epoch;
+}
+
+int64_t sw_trainer_total_steps(const struct sw_trainer *trainer)
+{
+    return trainer->total_steps;
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+/* A checkpoint's words must be the run's, each with its id: a table of the same size says nothing.
+ */
+static int check_init_words(const struct sw_trainer *t, const char *checkpoint,
+                            struct sw_error *error)
+{
+    const struct sw_vocabulary *ours = &t->inputs->vocabulary;
+    struct sw_vocabulary theirs;
+    size_t count = ours->words.count;
+    int status = sw_checkpoint_vocabulary(&theirs, checkpoint, NULL, (int)count, error);
+    for (size_t i = 0; i < count && status == SW_OK; i++) {
+        const char *here = sw_vocabulary_word(ours, (int32_t)i);
+        const char *there = sw_vocabulary_word(&theirs, (int32_t)i);
+        if (strcmp(here, there) != 0)
+            status =
+                sw_fail(error, SW_FAILED,
+                        "%s: expected the run's vocabulary beside it (--vocab), found '%.60s' as "
+                        "word %zu where the run has '%.60s'",
+                        checkpoint, there, i, here);
+    }
+    sw_vocabulary_free(&theirs);
+    return status;
+}
+
+/* Appends names of one kind of mismatch to `out`, as "; WHAT a, b". */
+static void list_names(char *out, size_t size, const char *what, const char *name, int first)
+{
+    size_t used = strlen(out);
+    if (used < size)
+        snprintf(out + used, size - used, "%s%s%s", first ? "; " : ", ", first ? what : "", name);
+}
+
+/* The parameters of the checkpoint and of the model must be the same, by name. */
+static int check_names(const struct sw_safetensors *file, const struct sw_model *model,
+                       struct sw_error *error)
+{
+    char list[768] = "";
+    int missing = 0, more = 0;
+    for (int i = 0; i < sw_model_parameters(model); i++) {
+        const char *name = sw_model_parameter(model, i)->name;
+        if (!sw_safetensors_find(file, name))
+            list_names(list, sizeof list, "it lacks ", name, missing++ == 0);
+    }
+    for (size_t i = 0; i < file->count; i++)
+        if (!sw_model_find_parameter(model, file->entries[i].name))
+            list_names(list, sizeof list, "the run's model lacks ", file->entries[i].name,
+                       more++ == 0);
+    return missing + more
+               ? sw_fail(error, SW_FAILED, "%s: expected the parameters of the run's model%s",
+                         file->path, list)
+               : SW_OK;
+}
+
+int sw_trainer_start_from(struct sw_trainer *t, const char *checkpoint, struct sw_error *error)
+{
+    struct sw_safetensors file;
+    int status = sw_safetensors_open(&file, checkpoint, error);
+    if (status == SW_OK)
+        status = check_names(&file, t->matcher->model, error);
+    sw_safetensors_close(&file);
+    if (status == SW_OK)
+        status = sw_checkpoint_fill(checkpoint, t->matcher->model, error);
+    return status == SW_OK ? check_init_words(t, checkpoint, error) : status;
+}
+
+static int check_own(const struct sw_trainer *t, struct sw_error *error)
+{
+    return t->is_restored ? sw_fail(error, SW_MISUSE,
+                                    "the run is at its end: its model is the best "
+                                    "checkpoint's")
+                          : SW_OK;
+}
+
+int sw_trainer_save_model(const struct sw_trainer *t, const char *path, const char *portable,
+                          struct sw_error *error)
+{
+    return sw_checkpoint_save(path, t->matcher->model, portable, &t->inputs->vocabulary, error);
+}
+
+int sw_trainer_restore_model(struct sw_trainer *t, const char *checkpoint, struct sw_error *error)
+{
+    t->is_restored = 1;
+    return sw_checkpoint_fill(checkpoint, t->matcher->model, error);
+}
+
+int sw_trainer_save(const struct sw_trainer *t, const char *path, const char *progress,
+                    const char *key, struct sw_error *error)
+{
+    int status = check_own(t, error);
+    return status == SW_OK
+               ? sw_state_save(path, t->matcher->model, t->first, t->second, progress, key, error)
+               : status;
+}
+
+int sw_trainer_load(struct sw_trainer *t, const char *path, const char *const *keys,
+                    char **progress, struct sw_error *error)
+{
+    return sw_state_load(path, t->matcher->model, t->first, t->second, progress, keys, error);
+}
+
+int sw_trainer_evaluate(struct sw_trainer *t, int test, struct sw_metrics *metrics,
+                        struct sw_ranks *ranks, struct sw_error *error)
+{
+    const struct sw_inputs *in = t->inputs;
+    if (test < 0 ? !in->has_dev : (size_t)test >= in->test_count)
+        return sw_fail(error, SW_MISUSE, "the run has no such split to evaluate");
+    struct sw_view view = {t->matcher->model, test < 0 ? &in->dev : &in->tests[test].data};
+    struct sw_evaluate_options options = {.folds = test < 0 ? 1 : in->tests[test].folds};
+    return sw_evaluate(t->session, &view, 1, &options, metrics, ranks, error);
+}
+
+/* ---- a step ---------------------------------------------------------------------------------- */
+
+/* lr * decay^(epoch / decay_epoch) by products, which are the same on every machine. */
+static double rate(const struct sw_settings *s, int64_t epoch)
+{
+    double lr = s->lr;
+    for (int64_t i = s->decay_epoch ? epoch / s->decay_epoch : 0; i > 0 && lr > 0; i--)
+        lr *= s->decay;
+    return lr;
+}
+
+static int64_t epoch_of(const struct sw_trainer *t, int64_t step)
+{
+    return step / t->steps_in_epoch;
+}
+
+/* Captions of a step whose epoch's order is there; their number in *count. */
+static const uint32_t *batch_of(const struct sw_trainer *t, int64_t step, int *count)
+{
+    int64_t first = step % t->steps_in_epoch * t->settings.batch,
+            left = (int64_t)t->inputs->train.captions - first;
+    *count = (int)(left < t->settings.batch ? left : t->settings.batch);
+    return t->order + first;
+}
+
+static void shuffle(struct sw_trainer *t, int64_t epoch)
+{
+    if (t->order_epoch == epoch)
+        return;
+    sw_order(t->settings.seed, (uint64_t)epoch, (uint32_t)t->inputs->train.captions, t->order);
+    t->order_epoch = epoch;
+}
+
+/* The batch of the step after this one is made while this one computes; behind the last step of an
+ * epoch that is the first of the next. */
+static int gather_next(struct sw_trainer *t, struct sw_error *error)
+{
+    int count;
+    if (t->step + 1 >= t->total_steps)
+        return SW_OK;
+    shuffle(t, epoch_of(t, t->step + 1));
+    const uint32_t *captions = batch_of(t, t->step + 1, &count);
+    return sw_gather_ahead(&t->gather, captions, count, error);
+}
+
+static int gather(struct sw_trainer *t, int *count, struct sw_error *error)
+{
+    shuffle(t, epoch_of(t, t->step));
+    const uint32_t *captions = batch_of(t, t->step, count);
+    int status = sw_gather_pairs(&t->gather, captions, *count, error);
+    return status == SW_OK ? gather_next(t, error) : status;
+}
+
+int sw_trainer_step(struct sw_trainer *t, struct sw_trained_step *out, struct sw_error *error)
+{
+    const struct sw_settings *s = &t->settings;
+    struct sw_step_result result;
+    struct sw_step step = {
+        .compute = t->session->compute,
+        .model = t->matcher->model,
+        .graph = t->graph,
+        .adam = &t->adam,
+        .rate = rate(s, epoch_of(t, t->step)),
+        .clip = s->clip,
+        .epoch = epoch_of(t, t->step),
+        .training = 1,
+        .number = (uint64_t)t->step,
+    };
+    int count = 0;
+    double began = sw_seconds();
+    int status = check_own(t, error);
+    if (status == SW_OK)
+        status = gather(t, &count, error);
+    double gathered = sw_seconds();
+    if (status == SW_OK)
+        status = sw_step_run(&step, &t->gather.examples, t->gather.image, &result, error);
+    if (status != SW_OK) {
+        sw_error_within(error, "step %lld", (long long)t->step + 1);
+        return status;
+    }
+    t->step++;
+    *out = (struct sw_trained_step){.samples = count,
+                                    .loss = result.loss,
+                                    .grad_norm = result.norm,
+                                    .lr = step.rate,
+                                    .seconds = sw_seconds() - began,
+                                    .data_seconds = gathered - began};
+    return SW_OK;
 }

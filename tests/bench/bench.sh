@@ -88,7 +88,10 @@ LC_ALL=C awk -v step="$(number warmup_step_s)" -v ratio="$(number warmup_ratio)"
             peak, ratio }'
 spread --batch 128
 reference_s=
-(without_tiles --batch 128 && [ "$(number cpu)" = avx512 ] && spread --batch 128)
+(
+    without_tiles --batch 128
+    if [ "$(number cpu)" = avx512 ]; then spread --batch 128; fi
+)
 "$STEPWISE" bench --images 1000 --captions 5000 --steps 0 --threads "$threads" --json \
     >"$folder/result.json"
 LC_ALL=C awk -v encode="$(number eval_encode_s)" -v score="$(number eval_score_s)" \

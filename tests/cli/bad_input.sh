@@ -1,11 +1,7 @@
 #!/bin/sh
 # bad_input.sh -- whatever comes from outside may be wrong: each wrong thing is one line on stderr that
 # names it, exit status 1 (failed) or 2 (misuse), and leaves no result behind.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
+. "$(dirname "$0")/set_up.sh"
 count=0 failed=0
 
 # refused STATUS PATTERN COMMAND.. : exit status, one line on stderr, and what the line must say

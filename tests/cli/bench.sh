@@ -1,15 +1,7 @@
 #!/bin/sh
 # bench.sh -- stepwise bench on a tiny shape: all results are there and agree with each other. How
 # fast anything is, is not looked at.
-set -eu
-: "${STEPWISE:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
+. "$(dirname "$0")/set_up.sh"
 
 tiny='--dim 16 --batch 16 --regions 24 --region-count 8 --words 10 --steps 2'
 
@@ -119,3 +111,31 @@ refused 'threads' --threads 257
 refused 'goes with --images' --captions 5
 refused 'expected key=value' fast
 refused "did you mean 'lambda'" l2l.lamda=3
+
+# make bench and make bench-growth print all their rows whatever the CPU is; here of made-up results.
+cat >canned <<'END'
+#!/bin/sh
+cat <<JSON
+{
+ "batch": 1,
+$(for key in encode_s score_s backward_s update_s step_s floor_s ratio peak_rss_mb flickr30k_epoch_h \
+    warmup_step_s warmup_ratio warmup_peak_rss_mb eval_encode_s eval_score_s eval_s eval_floor_s \
+    eval_ratio; do echo " \"$key\": 2.5,"; done)
+ "blas_core": "none",
+ "cpu": "${STEPWISE_CPU:-$CANNED_CPU}",
+ "threads": 7
+}
+JSON
+END
+chmod +x canned
+unset STEPWISE_CPU
+for CANNED_CPU in baseline avx2 avx512 amx; do
+    export CANNED_CPU
+    STEPWISE=./canned STEPWISE_SHARED='' sh "$STEPWISE_SOURCE/tests/bench/bench.sh" 7 1 2 >rows.txt ||
+        { cat rows.txt; fail "make bench ends early with kernels $CANNED_CPU"; }
+    grep -q "^evaluation, 1000 x 5000.* 2.50 " rows.txt || fail "$CANNED_CPU: no row of an evaluation"
+    grep -q "^7 threads, kernels $CANNED_CPU, BLAS core none" rows.txt || fail "$CANNED_CPU: not told"
+    grep -q 'ratio over 2 runs: 2.50 to 2.50, median 2.50' rows.txt || fail "$CANNED_CPU: no spread"
+done
+STEPWISE=./canned sh "$STEPWISE_SOURCE/tests/bench/growth.sh" 7 1 >rows.txt || fail 'make bench-growth ends early'
+[ "$(grep -c ' 2.5000 ' rows.txt)" = 24 ] || { cat rows.txt; fail 'expected a row of each size'; }

@@ -2,15 +2,7 @@
 # documents.sh -- what the pages beside the README say is so: the scripts of experiments/README.md
 # run, core/FORMATS.md names every file, column, event and key of a run and of a sweep, the numbers
 # of experiments/STATISTICS.md are those on record, and each path that a page names is there.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
+. "$(dirname "$0")/set_up.sh"
 
 # block N PAGE: its N-th block of Lua
 block() {

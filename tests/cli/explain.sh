@@ -1,11 +1,7 @@
 #!/bin/sh
 # explain.sh -- stepwise explain and stepwise search as people type them: on generated scenes, and
 # where the real data are there against the reference and with real pictures.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
+. "$(dirname "$0")/set_up.sh"
 fail() {
     echo "FAILED: $*"
     for file in out.txt error.txt; do [ ! -s $file ] || sed "s/^/    /" $file; done

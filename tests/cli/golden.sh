@@ -4,20 +4,10 @@
 # that only moves code must not change them; one that is meant to change bits records them again by
 #     STEPWISE=./stepwise STEPWISE_SOURCE=. sh tests/cli/golden.sh record
 # Bits also depend on the matrix library, so the record names it.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
-golden=$(cd "$STEPWISE_SOURCE" && pwd)/tests/golden/runs.tsv
-experiments=$(cd "$STEPWISE_SOURCE" && pwd)/experiments
-case $STEPWISE in /*) ;; *) STEPWISE=$(pwd)/$STEPWISE ;; esac
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
+. "$(dirname "$0")/set_up.sh"
+golden=$STEPWISE_SOURCE/tests/golden/runs.tsv
+experiments=$STEPWISE_SOURCE/experiments
 export STEPWISE_CPU=baseline OPENBLAS_CORETYPE=Prescott
-
-fails() {
-    echo "FAILED: $*"
-    exit 1
-}
 
 hash_of() { # NAME: what comes on standard input
     printf '%s\t%s\n' "$1" "$(sha256sum | cut -c1-32)"
@@ -30,17 +20,17 @@ tensors() { # FILE: the header without the metadata and the blanks that fill it 
 }
 
 "$STEPWISE" scenes scenes --train 60 --dev 20 --test 20 --regions 6 --features 24 --word-dim 12 >log 2>&1 ||
-    fails "scenes: $(cat log)"
+    fail "scenes: $(cat log)"
 cat scenes/*.txt scenes/*.npy | hash_of scenes >found
 for name in full t2i; do
     "$STEPWISE" train "$experiments/shan_$name.lua" dim=32 word_dim=12 batch=32 epochs=3 warmup_epochs=1 \
         lr=0.002 --data scenes --glove scenes/scenes.glove.txt --seed 3 --out "$name" >log 2>&1 ||
-        fails "train shan_$name: $(cat log)"
+        fail "train shan_$name: $(cat log)"
     cut -f1-14 "$name/metrics.tsv" | hash_of "$name metrics" >>found
     cat "$name/ranks-dev.npy" "$name/ranks-test.npy" | hash_of "$name ranks" >>found
     tensors "$name/checkpoint.safetensors" >tensors
-    head -c 200 tensors | grep -q '"F32"' || fails 'the header of the checkpoint was not read'
-    if head -c 20000 tensors | grep -q __metadata__; then fails 'metadata is in the hash'; fi
+    head -c 200 tensors | grep -q '"F32"' || fail 'the header of the checkpoint was not read'
+    if head -c 20000 tensors | grep -q __metadata__; then fail 'metadata is in the hash'; fi
     hash_of "$name checkpoint" <tensors >>found
 done
 blas=$(sed -n 's/.*"config": "\(OpenBLAS [0-9.]*\).*/\1/p' full/provenance.json)
@@ -55,4 +45,4 @@ if [ "$(tail -n 1 found)" != "$(tail -n 1 "$golden")" ]; then
     echo "skipped: recorded $(tail -n 1 "$golden" | tr '\t' ' '), here $blas, $core, $(uname -m)"
     exit 77
 fi
-diff "$golden" found || fails 'recorded bytes (<) differ from those of this build (>)'
+diff "$golden" found || fail 'recorded bytes (<) differ from those of this build (>)'

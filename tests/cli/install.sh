@@ -54,7 +54,7 @@ if [ $# -eq 3 ]; then
 fi
 : "${STEPWISE_BUILD:?}"
 # the program that other tests run at this moment must not be linked again for another git id
-make -s -C "$STEPWISE_BUILD" -o core/train/git_id.h install-exec-am install-data-am \
+make -s -C "$STEPWISE_BUILD" -o core/lua/git_id.c install-exec-am install-data-am \
     DESTDIR="$folder/stage" prefix=/opt/tree >log 2>&1 ||
     { cat log; fail 'make install'; }
 check_tree "$folder/stage/opt/tree/bin" "$folder/stage/opt/tree/lib/pkgconfig" \

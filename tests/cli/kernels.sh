@@ -1,16 +1,13 @@
 #!/bin/sh
 # kernels.sh -- what has to be equal is so with every set of kernels that this machine runs: the tests
 # around this one meet the set that it would choose, which on other machines is another.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_BUILD:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
+. "$(dirname "$0")/set_up.sh"
+: "${STEPWISE_BUILD:?}"
 
 programs='check_dense check_gru check_loss check_pair_ops check_pairs check_vectors check_trainer
     check_checkpoint check_evaluate'
 chosen=$("$STEPWISE" doctor | sed -n 's/^CPU .*vector kernels: \([a-z0-9]*\).*/\1/p')
-[ -n "$chosen" ] || { echo 'FAILED: doctor names no kernels'; exit 1; }
+[ -n "$chosen" ] || fail 'doctor names no kernels'
 if [ ! -x "$STEPWISE_BUILD/tests/unit/check_pairs" ]; then
     echo 'skipped: it needs the unit tests (on Debian: check)'
     exit 77
@@ -32,4 +29,4 @@ for set in baseline avx2 avx512 amx; do
     done
     sets=$((sets + 1))
 done
-[ "$chosen" = baseline ] || [ "$sets" -gt 0 ] || { echo 'FAILED: no other set was run'; exit 1; }
+[ "$chosen" = baseline ] || [ "$sets" -gt 0 ] || fail 'no other set was run'

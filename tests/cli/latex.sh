@@ -1,15 +1,11 @@
 #!/bin/sh
 # latex.sh -- LaTeX takes the page that `stepwise table --format tex` prints, with names in it that
 # would be commands, arguments of a row's end, or another encoding.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
+. "$(dirname "$0")/set_up.sh"
 command -v pdflatex >/dev/null && kpsewhich booktabs.sty >/dev/null ||
-    { echo 'skipped: pdflatex with booktabs is not there (Debian: texlive-latex-recommended)'; exit 77; }
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+    skip 'pdflatex with booktabs is not there (Debian: texlive-latex-recommended)'
 cp -r "$STEPWISE_SOURCE/experiments/results/flickr8k/table3" "$folder/runs"
 chmod -R u+w "$folder"
-cd "$folder"
 sed -i 's|"name": "GloVe, fixed"|"name": "[1em] 50% of $x_1^2$ \& {λ ± Δ} \\\\input{/etc/none} #~<\|>\\""|
         s|"name": "random"|"name": "*"|
         s|"name": "L2L"|"name": "`cmd` --- '"''"' ,, ?` !` é ß … – ^~ @ a=b"|
@@ -23,7 +19,7 @@ grep -q '1em' runs/plan.json
 } >page.tex
 HOME=$folder pdflatex -interaction=batchmode -halt-on-error page.tex >out </dev/null ||
     { echo 'FAILED: LaTeX refuses the page:'; grep -A 4 '^!' page.log | head -n 8; exit 1; }
-[ -s page.pdf ] || { echo 'FAILED: no page'; exit 1; }
+[ -s page.pdf ] || fail 'no page'
 
 # Two test sets in one table, with names that are commands as well.
 "$STEPWISE" scenes data --train 8 --dev 4 --test 8 --regions 4 --features 16 --word-dim 4 >/dev/null
@@ -42,7 +38,7 @@ END
     "$STEPWISE" table two --format tex
     printf '\\end{document}\n'
 } >two.tex
-[ "$(grep -c '^\\begin{tabular}' two.tex)" -eq 4 ] || { echo 'FAILED: expected two blocks a test set'; exit 1; }
+[ "$(grep -c '^\\begin{tabular}' two.tex)" -eq 4 ] || fail 'expected two blocks a test set'
 HOME=$folder pdflatex -interaction=batchmode -halt-on-error two.tex >out </dev/null ||
     { echo 'FAILED: LaTeX refuses the page of two test sets:'; grep -A 4 '^!' two.log | head -n 8; exit 1; }
-[ -s two.pdf ] || { echo 'FAILED: no page of two test sets'; exit 1; }
+[ -s two.pdf ] || fail 'no page of two test sets'

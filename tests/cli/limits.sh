@@ -1,12 +1,7 @@
 #!/bin/sh
 # limits.sh -- limits of memory, of files and of the umask: an error in one line and nothing lost,
 # never a hang.
-set -eu
-: "${STEPWISE:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-fail() { echo "FAILED: $*"; exit 1; }
+. "$(dirname "$0")/set_up.sh"
 
 cat >tiny.lua <<'LUA'
 local sw = require "stepwise"

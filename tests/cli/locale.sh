@@ -1,16 +1,9 @@
 #!/bin/sh
 # locale.sh -- the Lua module in a host with a decimal comma: the same description is the same config,
 # hash and text, and no number is written with a comma.
-set -eu
-skip() {
-    echo "skipped: $*"
-    exit 77
-}
+. "$(dirname "$0")/set_up.sh"
 command -v lua5.4 >/dev/null || skip 'lua5.4 is not there'
 command -v localedef >/dev/null || skip 'localedef is not there'
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
 localedef -i de_DE -f UTF-8 "$folder/de_DE.UTF-8" >log 2>&1 || [ -f "$folder/de_DE.UTF-8/LC_NUMERIC" ] ||
     skip 'localedef cannot make de_DE.UTF-8: the package locales is not there'
 LOCPATH=$folder
@@ -44,4 +37,4 @@ for when in before after session; do
     cmp expected.txt found.txt || { diff expected.txt found.txt; echo "FAILED: setlocale $when"; exit 1; }
 done
 # the locale was one with a comma at all
-[ "$(lua5.4 -e 'assert(os.setlocale "de_DE.UTF-8"); print(0.5)')" = '0,5' ] || { echo 'FAILED: no comma'; exit 1; }
+[ "$(lua5.4 -e 'assert(os.setlocale "de_DE.UTF-8"); print(0.5)')" = '0,5' ] || fail 'no comma'

@@ -1,11 +1,8 @@
 #!/bin/sh
 # names.sh -- names that are something to a spreadsheet, Markdown, LaTeX, HTML, XML or a terminal stay
 # names in every output, and a reason that is no UTF-8 leaves a table.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
-command -v python3 >/dev/null || { echo 'skipped: python3 is missing, which reads CSV, JSON, HTML and XML back'; exit 77; }
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+. "$(dirname "$0")/set_up.sh"
+command -v python3 >/dev/null || skip 'python3 is missing, which reads CSV, JSON, HTML and XML back'
 drawing=drawing
 gnuplot --version >/dev/null 2>&1 || { drawing=; echo 'skipped: pictures: gnuplot is missing; on Debian: gnuplot-nox'; }
 python3 "$STEPWISE_SOURCE/tests/cli/names.py" "$STEPWISE" "$STEPWISE_SOURCE/experiments/results/flickr8k/table3" "$folder" $drawing

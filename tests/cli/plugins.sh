@@ -1,15 +1,8 @@
 #!/bin/sh
 # plugins.sh -- plugin files that crash, end the process, loop, wait, eat all memory or are no files
 # take no command down: each is refused by name with the reason, and everything else works.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_BUILD:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
+. "$(dirname "$0")/set_up.sh"
+: "${STEPWISE_BUILD:?}"
 bad=$STEPWISE_BUILD/tests/bad/.libs
 
 # refused TEXT COMMAND...: fails with one line that holds TEXT

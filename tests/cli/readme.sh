@@ -1,15 +1,8 @@
 #!/bin/sh
 # readme.sh -- every command and code block of the README is run. A folder is laid out as the README
 # speaks of it; ./stepwise there is the real program, told to keep training short.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}" "${STEPWISE_BUILD:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
+. "$(dirname "$0")/set_up.sh"
+: "${STEPWISE_BUILD:?}"
 
 cp -r "$STEPWISE_SOURCE/experiments" .
 ln -s "$STEPWISE_BUILD/.libs" .libs

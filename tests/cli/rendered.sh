@@ -1,19 +1,11 @@
 #!/bin/sh
 # rendered.sh -- every kind of figure is drawn alike by librsvg, which is strict, and by Chromium.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
-skip() {
-    echo "skipped: $*"
-    exit 77
-}
+. "$(dirname "$0")/set_up.sh"
 command -v rsvg-convert >/dev/null || skip 'rsvg-convert is missing; on Debian: apt-get install librsvg2-bin'
 command -v python3 >/dev/null || skip 'python3 is missing, which reads the pictures'
 gnuplot --version >/dev/null 2>&1 || skip 'gnuplot is missing; on Debian: apt-get install gnuplot-nox'
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome) ||
     { browser=; echo 'skipped: the comparison: Chromium is missing; on Debian: apt-get install chromium'; }
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
 
 "$STEPWISE" scenes data --train 32 --dev 8 --test 12 --regions 9 --features 16 --word-dim 6 >log
 mkdir pictures

@@ -1,19 +1,11 @@
 #!/bin/sh
 # report_browser.sh -- a real browser shows the report: light, dark and on paper, without a script, an
 # error or a request, and names that are markup are only names.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-skip() {
-    echo "skipped: $*"
-    exit 77
-}
+. "$(dirname "$0")/set_up.sh"
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome) ||
     skip 'Chromium is missing; on Debian: apt-get install chromium'
 command -v python3 >/dev/null || skip 'python3 is missing, which reads what Chromium says'
 
-cd "$folder"
 "$STEPWISE" scenes data --train 16 --dev 8 --test 8 --regions 4 --features 16 --word-dim 6 >log
 cat >table.lua <<'LUA'
 local sw = require "stepwise"
@@ -37,5 +29,5 @@ sed 's/.*/<script>alert(3)<\/script> & <b onclick="alert(4)">/' data/test_caps.t
 mkdir pictures
 while read -r id; do cp "$STEPWISE_SOURCE/tests/cli/dot.png" "pictures/$id.png"; done <data/test_ids.txt
 "$STEPWISE" report runs --pictures pictures >log
-[ ! -e trap ] || { echo 'FAILED: a name was run'; exit 1; }
+[ ! -e trap ] || fail 'a name was run'
 exec python3 "$STEPWISE_SOURCE/tests/cli/report_browser.py" "$browser" "$folder" "$folder/runs/report.html"

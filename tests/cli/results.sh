@@ -1,13 +1,9 @@
 #!/bin/sh
 # results.sh -- the recorded tables are what the recorded runs say: drawn again from the run folders,
 # byte for byte, and the pictures' data is there to be drawn.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+. "$(dirname "$0")/set_up.sh"
 cp -r "$STEPWISE_SOURCE/experiments" "$folder"
 chmod -R u+w "$folder"
-cd "$folder"
 count=0
 for plan in experiments/results/*/*/plan.json; do
     dir=$(dirname "$plan")
@@ -21,7 +17,7 @@ for plan in experiments/results/*/*/plan.json; do
     awk 'NR == FNR { want[FNR] = $0; n = FNR; next } at < n && $0 == want[at + 1] { at++ } END { exit at == n ? 0 : 1 }' \
         "$dir/table.md" experiments/results/README.md || { echo "FAILED: README.md has another table than $dir"; exit 1; }
 done
-[ "$count" -gt 0 ] || { echo 'FAILED: no recorded table'; exit 1; }
+[ "$count" -gt 0 ] || fail 'no recorded table'
 # So does the front page, of Table 3: its block of numbers, up to the second empty line.
 awk '/^$/ { empty++; next } empty < 2' experiments/results/flickr8k/table3/table.md >block
 while IFS= read -r line; do

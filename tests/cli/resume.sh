@@ -1,12 +1,7 @@
 #!/bin/sh
 # resume.sh -- what may begin in a run folder: resumed, started over, to more epochs, from a
 # checkpoint; and nothing lost by a slip.
-set -eu
-: "${STEPWISE:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-fail() { echo "FAILED: $*"; exit 1; }
+. "$(dirname "$0")/set_up.sh"
 
 cat >tiny.lua <<'LUA'
 local sw = require "stepwise"

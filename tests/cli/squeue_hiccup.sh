@@ -1,12 +1,7 @@
 #!/bin/sh
 # squeue_hiccup.sh -- one answer of squeue that fails is asked for again: the jobs go on, and the table
 # is written. Three small scripts stand in for Slurm's commands.
-set -eu
-: "${STEPWISE:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-fail() { echo "FAILED: $*"; exit 1; }
+. "$(dirname "$0")/set_up.sh"
 
 mkdir bin queue
 cat >bin/scontrol <<'SH'

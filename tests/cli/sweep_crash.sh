@@ -1,11 +1,8 @@
 #!/bin/sh
 # sweep_crash.sh -- a plugin that crashes, ends the process or never returns costs its own row, with
 # the reason in the table, and nothing of the rest.
-set -eu
-: "${STEPWISE:?}" "${STEPWISE_BUILD:?}"
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
+. "$(dirname "$0")/set_up.sh"
+: "${STEPWISE_BUILD:?}"
 fail() {
     echo "FAILED: $*"
     cat sweep.out

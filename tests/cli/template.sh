@@ -11,7 +11,7 @@ fail() {
 }
 
 # The header and the .pc file as `make install` lays them.
-make -s -C "$STEPWISE_BUILD" -o core/train/git_id.h install-data-am prefix="$folder/usr" \
+make -s -C "$STEPWISE_BUILD" -o core/lua/git_id.c install-data-am prefix="$folder/usr" \
     >"$folder/log" 2>&1 || { cat "$folder/log"; fail 'the header could not be installed'; }
 pc=$(find "$folder/usr" -name stepwise.pc)
 [ -n "$pc" ] || fail 'no stepwise.pc was installed'

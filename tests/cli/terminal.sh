@@ -1,16 +1,8 @@
 #!/bin/sh
 # terminal.sh -- on a terminal the line of the moment is drawn over and never wider than it; whatever
 # is too long there would wrap, and leave a line behind at each step.
-set -eu
-: "${STEPWISE:?}"
-skip() {
-    echo "skipped: $*"
-    exit 77
-}
+. "$(dirname "$0")/set_up.sh"
 command -v script >/dev/null || skip 'script is missing, which gives a terminal; on Debian: bsdutils'
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
 fail() {
     echo "FAILED: $*"
     cat -v "typescript"

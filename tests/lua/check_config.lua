@@ -109,6 +109,21 @@ unit.test("a model can be described without data", function()
   unit.equal(session:describe(config).assumed, true)
 end)
 
+-- The most memory that this process has had, in MB.
+local function peak()
+  local status <close> = assert(io.open "/proc/self/status")
+  return tonumber(status:read("a"):match("VmHWM:%s*(%d+)")) / 1024
+end
+
+unit.test("whether a model needs word vectors is known without its memory", function()
+  local before = peak()
+  for name, needs in pairs { glove = true, glove_tuned = true, glove_random = true, random = false } do
+    local config = session:resolve { model = { dim = 2048, embedding = { plugin = name } } }
+    unit.equal(session:needs_glove(config), needs, name)
+  end
+  unit.equal(peak() < before + 50, true, "a model of 2048 numbers per fragment has 300 MB")
+end)
+
 -- ---- every key, every error ---------------------------------------------------------------------
 
 -- "train.lr", "model.stages.1.fusion.plugin" (from 0): the value as JSON

@@ -63,7 +63,7 @@ local function read_lua(path, prefix)
         local all = table.concat(comment, " ")
         local begins = all:match('^[%w_]+%f[ (]') and all:find('^[%l_]+ ?[("{]')
         local class = prefix:match("^%l+:$") or ""
-        keep(prefix .. name, begins and all or class .. name .. arguments .. ": " .. all)
+        keep(prefix .. name, class .. (begins and all or name .. arguments .. ": " .. all))
       end
       comment = {}
     end
@@ -74,6 +74,7 @@ for _, path in ipairs(files("lua_*.c")) do read_c(path) end
 read_lua(files("config.lua")[1], "config:")
 documented["session:resolve"] = { "session:resolve(given)", documented["config:resolve"][2] }
 read_lua(files("sessions.lua")[1], "session:")
+read_lua(files("trainer.lua")[1], "trainer:")
 read_lua(files("describe.lua")[1], "describe.")
 read_lua(files("scenes_folder.lua")[1], "scenes.")
 read_lua(files("statistics.lua")[1], "statistics.")
@@ -137,7 +138,7 @@ local function lua_reference(say, missing)
   local methods = {
     { "session", getmetatable(session).__index },
     { "config", getmetatable(session:resolve()).__index },
-    { "trainer", debug.getregistry()["stepwise.trainer"].__index },
+    { "trainer", require "stepwise.run.trainer".Trainer },
   }
   for _, one in ipairs(methods) do
     local class, names = one[1], {}

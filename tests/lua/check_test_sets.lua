@@ -33,6 +33,26 @@ local function ablate(name, rows, more, ...)
   return status, text, folder .. "/" .. name
 end
 
+unit.test("what a test set leaves out follows the config's keys, also when they change", function()
+  local session <close> = sw.session { threads = 1 }
+  local function sets(config)
+    local list = {}
+    for i, set in ipairs(test_sets.of_config(config.value)) do
+      list[i] = string.format("%s %s %s %d %d %s", set.name, set.named, set.split, set.images,
+        set.folds, set.file)
+    end
+    return table.concat(list, "; ")
+  end
+  local config = session:resolve { data = { test_split = "testall", folds = 5, test_images = 500 } }
+  unit.equal(sets(config), "test false testall 500 5 test")
+  unit.equal(sets(config:override "test_split="), "")
+  config = session:resolve { data = { test_split = "testall", test_images = 7, tests = {
+    { name = "COCO 1K", folds = 5 }, { name = "dev, again", split = "dev", images = 4 } } } }
+  unit.equal(sets(config), "COCO 1K true testall 7 5 coco-1k; dev, again true dev 4 1 dev-again")
+  config:override("test_images=9"):override "folds=3"
+  unit.equal(sets(config), "COCO 1K true testall 9 5 coco-1k; dev, again true dev 4 3 dev-again")
+end)
+
 local two = '{ name = "base", paper = { ["COCO 1K"] = { rsum = 500.5 },'
   .. '["COCO 5K"] = { rsum = 400.25 } } }, { name = "one", stages = { "l2l" } }'
 local map = 'tests = { ["COCO 5K"] = { split = "test" },'

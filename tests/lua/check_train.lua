@@ -50,6 +50,12 @@ unit.test("a run gives its steps, its evaluations and its end", function()
   unit.equal(whole.done.dev.rsum >= whole.evaluated[1].dev.rsum, true)
 end)
 
+unit.test("provenance names the commit that the program was built of", function()
+  local built = unit.read(os.getenv("STEPWISE_BUILD") .. "/core/lua/git_id.c")
+  local program = sw.json_decode(unit.read(folder .. "/whole/provenance.json")).program
+  unit.equal(program.git, built:match('= "(.-)";'))
+end)
+
 unit.test("a model that cannot run is refused before its folder is made", function()
   unit.fails(2, "stage g2g: needs", session.train, session, config { "stages=g2g" },
     folder .. "/none")

@@ -121,22 +121,6 @@ START_TEST(sizes_that_cannot_be_are_refused)
     ck_assert_ptr_nonnull(sw_arena_alloc(arena, 10));
     ck_assert_uint_eq(before[9], 0);
     sw_arena_free(arena);
-}
-END_TEST
-
-/* Memory reports are built on this count. */
-START_TEST(used_counts_since_the_last_reset)
-{
-    struct sw_arena *arena = sw_arena_new();
-    ck_assert_uint_eq(sw_arena_used(arena), 0);
-    sw_arena_alloc(arena, 1000);
-    sw_arena_alloc(arena, 1000000);
-    ck_assert_uint_ge(sw_arena_used(arena), 1001000);
-    ck_assert_uint_le(sw_arena_used(arena), 1001000 + 4 * 64);
-    ck_assert_uint_ge(sw_arena_held(arena), sw_arena_used(arena));
-    sw_arena_reset(arena);
-    ck_assert_uint_eq(sw_arena_used(arena), 0);
-    sw_arena_free(arena);
     sw_arena_free(NULL);
 }
 END_TEST
@@ -148,7 +132,6 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_second_round_fits_what_the_first_left);
     tcase_add_test(tests, zeroed_is_zero_after_reuse);
     tcase_add_test(tests, sizes_that_cannot_be_are_refused);
-    tcase_add_test(tests, used_counts_since_the_last_reset);
 }
 
 UNIT_MAIN("arena", add_tests)

@@ -161,7 +161,7 @@ START_TEST(round_trip)
     ck_assert_int_eq(plan->vocabulary, V);
     ck_assert_ptr_null(
         sw_model_find_parameter(loaded->model, "embedding.glove.weight")->tensor->grad);
-    char *text = sw_config_text(read, 0);
+    char *text = json_dumps(read, 0);
     ck_assert_ptr_null(strstr(text, "/a/folder"));
     ck_assert_ptr_null(strstr(text, "mine"));
     free(text);
@@ -337,21 +337,12 @@ static float *moments(float start)
     return out;
 }
 
-static const struct sw_progress reached = {
-    .step = 1234567890123,
-    .epoch = 5,
-    .position = 7,
-    .evaluated = 12,
-    .best_step = 11,
-    .best_epoch = 4,
-    .seconds = 1.0 / 3,
-    .collapse = 9,
-    .best = {.i2t_r1 = 100.0 / 7, .rsum = 1.0 / 3, .images = 10, .captions = 50, .folds = 1}};
+static const char reached[] = "{\"step\": 1234567890123}";
 
 static void save_state(const float *first, const float *second)
 {
     struct sw_error error = {0};
-    ck_assert_msg(sw_state_save(path, matcher->model, first, second, &reached, "key", &error) ==
+    ck_assert_msg(sw_state_save(path, matcher->model, first, second, reached, "key", &error) ==
                       SW_OK,
                   "%s", error.text);
 }
@@ -362,7 +353,7 @@ START_TEST(state_round_trip)
     float *first = moments(1), *second = moments(1000), *a = moments(0), *b = moments(0);
     float *values, *gradients;
     size_t count;
-    struct sw_progress progress;
+    char *progress;
     struct sw_error error = {0};
     sw_model_trained(matcher->model, &values, &gradients, &count);
     float *kept = malloc(count * sizeof *kept);
@@ -376,10 +367,8 @@ START_TEST(state_round_trip)
                                 (const char *[]){"other", "key", NULL}, &error) == SW_OK,
                   "%s", error.text);
     ck_assert_float_eq(table->data[3], 3.0f / 7);
-    ck_assert_mem_eq(&progress.best, &reached.best, sizeof reached.best);
-    ck_assert(progress.step == reached.step && progress.epoch == 5 && progress.position == 7);
-    ck_assert(progress.evaluated == 12 && progress.best_step == 11 && progress.best_epoch == 4);
-    ck_assert(progress.seconds == reached.seconds && progress.collapse == 9);
+    ck_assert_str_eq(progress, reached);
+    free(progress);
     for (int p = 0; p < sw_model_parameters(matcher->model); p++) {
         const struct sw_tensor *t = sw_model_parameter(matcher->model, p)->tensor;
         if (!t->grad)
@@ -398,12 +387,13 @@ END_TEST
 static void state_refused(const char *key, const char *message)
 {
     float *a = moments(0), *b = moments(0);
-    struct sw_progress progress;
+    char *progress;
     struct sw_error error = {0};
     ck_assert_int_eq(
         sw_state_load(path, matcher->model, a, b, &progress, (const char *[]){key, NULL}, &error),
         SW_FAILED);
     ck_assert_msg(strstr(error.text, message) != NULL, "%s", error.text);
+    ck_assert_ptr_null(progress);
     free(a);
     free(b);
 }

@@ -5,9 +5,7 @@
 START_TEST(settings)
 {
     json_t *config = configs_default();
-    static const char *const set[] = {"name=n",
-                                      "seed=3",
-                                      "threads=4",
+    static const char *const set[] = {"seed=3",
                                       "batch=5",
                                       "epochs=6",
                                       "lr=0.5",
@@ -16,36 +14,29 @@ START_TEST(settings)
                                       "warmup_epochs=8",
                                       "margin=0.75",
                                       "clip=1.5",
-                                      "eval_every=9",
                                       "dir=d",
                                       "glove=g",
                                       "vocab=v",
                                       "train_split=a",
                                       "dev_split=b",
-                                      "test_split=c",
                                       "train_images=10",
                                       "dev_images=11",
-                                      "test_images=12",
                                       "precaps=true",
                                       "max_steps=13",
-                                      "checkpoint_every=14",
                                       "same_image=exclude",
-                                      "dim=15",
                                       "word_dim=16"};
     for (size_t i = 0; i < sizeof set / sizeof *set; i++)
         configs_set(config, set[i]);
     struct sw_settings s;
     sw_config_settings(config, &s);
-    ck_assert_str_eq(s.name, "n");
-    ck_assert(s.seed == 3 && s.threads == 4 && s.batch == 5 && s.epochs == 6);
+    ck_assert(s.seed == 3 && s.batch == 5 && s.epochs == 6);
     ck_assert(s.lr == 0.5 && s.decay_epoch == 7 && s.decay == 0.25 && s.warmup_epochs == 8);
-    ck_assert(s.margin == 0.75 && s.clip == 1.5 && s.eval_every == 9 && s.exclude_same_image);
+    ck_assert(s.margin == 0.75 && s.clip == 1.5 && s.exclude_same_image);
     ck_assert(!strcmp(s.dir, "d") && !strcmp(s.glove, "g") && !strcmp(s.vocab, "v"));
     ck_assert(!strcmp(s.train_split, "a") && !strcmp(s.dev_split, "b"));
-    ck_assert(!strcmp(s.test_split, "c") && s.train_images == 10 && s.dev_images == 11);
-    ck_assert(s.test_images == 12 && s.precaps && !s.all_dev_captions && s.max_steps == 13);
-    ck_assert(s.checkpoint_every == 14 && s.checkpoint_seconds == 300);
-    ck_assert(s.dim == 15 && s.word_dim == 16 && !strcmp(s.embedding, "glove_random"));
+    ck_assert(s.train_images == 10 && s.dev_images == 11);
+    ck_assert(s.precaps && !s.all_dev_captions && s.max_steps == 13);
+    ck_assert(s.word_dim == 16 && !strcmp(s.embedding, "glove_random"));
     json_decref(config);
 }
 END_TEST

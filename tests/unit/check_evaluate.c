@@ -13,7 +13,7 @@
 
 static char *folder, *data, *run, *best, *sims;
 static struct sw_session *session;
-static struct sw_event done;
+static json_t *done; /* result.json */
 
 static void start(size_t dev_images, const char *more)
 {
@@ -24,19 +24,22 @@ static void start(size_t dev_images, const char *more)
     sims = unit_path(folder, "sims.npy");
     session = runs_session(2);
     json_t *config = runs_config(data, more);
-    done = runs_whole(session, config, run);
+    runs_whole(session, config, run);
+    done = runs_result(run);
     json_decref(config);
 }
 
 static void begin(void)
 {
     start(10, "warmup_epochs=2 epochs=4 lr=0.05");
-    ck_assert_int_lt(done.best_step, done.step); /* so that best and last are told apart */
+    ck_assert_int_lt(json_integer_value(json_object_get(done, "best_step")),
+                     json_integer_value(json_object_get(done, "steps"))); /* best is not last */
 }
 
 static void end(void)
 {
     sw_session_free(session);
+    json_decref(done);
     char *paths[] = {data, run, best, sims};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         free(paths[i]);
@@ -72,20 +75,37 @@ static void same_metrics(const struct sw_metrics *a, const struct sw_metrics *b)
     ck_assert_mem_eq(a, b, sizeof *a);
 }
 
+/* What the run kept of a split. */
+static void same_as_kept(const struct sw_metrics *m, const char *split)
+{
+    const json_t *kept = json_object_get(done, split);
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"i2t_r1", m->i2t_r1},       {"i2t_r5", m->i2t_r5},       {"i2t_r10", m->i2t_r10},
+        {"i2t_medr", m->i2t_medr},   {"i2t_meanr", m->i2t_meanr}, {"t2i_r1", m->t2i_r1},
+        {"t2i_r5", m->t2i_r5},       {"t2i_r10", m->t2i_r10},     {"t2i_medr", m->t2i_medr},
+        {"t2i_meanr", m->t2i_meanr}, {"rsum", m->rsum},           {"images", (double)m->images}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        ck_assert_double_eq_tol(json_number_value(json_object_get(kept, numbers[i].name)),
+                                numbers[i].value, 1e-9);
+}
+
 /* The numbers printed in training, by eval later, and from the written matrix are one. */
 START_TEST(the_same_numbers_everywhere)
 {
     const char *const models[] = {best, best};
     struct sw_evaluate_options options = {.sims = sims};
     struct sw_metrics metrics = evaluated(models, 1, &options), again;
-    same_metrics(&metrics, &done.best_dev);
+    same_as_kept(&metrics, "dev");
     float *S = read_sims(10, 50);
     ck_assert_int_eq(sw_metrics_of_matrix(&again, NULL, S, 10, 5, 1, NULL), SW_OK);
     same_metrics(&metrics, &again);
     /* The test numbers of the run are those of the best model, not of the last. */
     ck_assert_int_eq(
         configs_evaluate(session, models, 1, data, "test", NULL, NULL, &again, NULL, NULL), SW_OK);
-    same_metrics(&done.metrics, &again);
+    same_as_kept(&again, "test");
     /* The mean of a model and itself is that model. */
     again = evaluated(models, 2, NULL);
     same_metrics(&metrics, &again);
@@ -314,37 +334,6 @@ END_TEST
 /* ---- inspect -----------------------------------------------------------------------------------
  */
 
-/* The counts that inspect prints are those of the tensors in the file. */
-START_TEST(composition)
-{
-    struct sw_error error = {0};
-    json_t *about = configs_inspect(session, best, &error);
-    ck_assert_msg(about != NULL, "%s", error.text);
-    struct sw_safetensors file;
-    ck_assert_int_eq(sw_safetensors_open(&file, best, NULL), SW_OK);
-    size_t total = 0, frozen = 0;
-    for (size_t i = 0; i < file.count; i++)
-        total += file.entries[i].elements;
-    frozen = sw_safetensors_find(&file, "embedding.glove.weight")->elements;
-    ck_assert_uint_eq((size_t)json_integer_value(json_object_get(about, "total")), total);
-    ck_assert_uint_eq((size_t)json_integer_value(json_object_get(about, "frozen")), frozen);
-    ck_assert_uint_eq((size_t)json_integer_value(json_object_get(about, "trained")),
-                      total - frozen);
-    ck_assert_uint_eq(json_array_size(json_object_get(about, "parameters")), file.count);
-    ck_assert_uint_eq(json_array_size(json_object_get(about, "stages")), 3);
-    ck_assert(json_is_false(json_object_get(about, "assumed")));
-    sw_safetensors_close(&file);
-    json_decref(about);
-    json_t *config = runs_config(data, "stages=l2l");
-    about = sw_inspect_config(session, config, 0, 0, &error);
-    ck_assert_int_eq(json_integer_value(json_object_get(about, "features")), 2048);
-    ck_assert(json_is_true(json_object_get(about, "assumed")));
-    ck_assert_uint_eq(json_array_size(json_object_get(about, "parameters")), 14);
-    json_decref(about);
-    json_decref(config);
-}
-END_TEST
-
 /* loss(w + h d) - loss(w - h d) must be 2 h g.d: the file's gradients are those of the file's loss.
  */
 START_TEST(gradients_of_a_batch)
@@ -420,7 +409,6 @@ static void add_tests(TCase *tests)
     tcase_add_loop_test(tests, wrong_requests, 0, sizeof wrong / sizeof *wrong);
     tcase_add_test(tests, parts_of_a_large_split);
     tcase_add_test(tests, similarities_are_whole_or_not_there);
-    tcase_add_test(tests, composition);
     tcase_add_test(tests, gradients_of_a_batch);
 }
 

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "data/glove.h"
-#include "data/number.h"
+#include "data/lines.h"
 
 #include <math.h>
 

@@ -1,7 +1,6 @@
 /* check_gradcheck.c -- the check of gradients against operations that are wrong in one way each. */
 #include "unit.h"
 
-#include "tensor/tape/gradcheck.h"
 #include "tensor/tape/graph.h"
 
 #include <math.h>

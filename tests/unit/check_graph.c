@@ -393,14 +393,14 @@ START_TEST(counts_that_overflow_are_refused)
     for (int i = 0; i < 5; i++) {
         sw_graph_reset(f.graph, 1);
         ck_assert_ptr_null(sw_graph_tensor(f.graph, 4, dims[i], NULL, 1));
-        check_failed(f, SW_FAILED, "tensor: a shape of (");
+        check_failed(f, SW_FAILED, "tensor: shape (");
 
         sw_graph_reset(f.graph, 1);
         struct sw_tensor *x = vector(f.graph, 1, 2, 1);
         struct sw_args args = {0};
         memcpy(args.i, dims[i], sizeof args.i);
         ck_assert_ptr_null(sw_graph_apply(f.graph, &stated, &x, 1, &args));
-        check_failed(f, SW_FAILED, "stated: a shape of (");
+        check_failed(f, SW_FAILED, "stated: shape (");
     }
     /* Not an overflow, only more than any machine has. */
     sw_graph_reset(f.graph, 1);

@@ -5,7 +5,6 @@
 #include "unit.h"
 
 #include "plugin/plugins.h"
-#include "tensor/tape/gradcheck.h"
 #include "tensor/tape/graph.h"
 #include "tensor/kernels/kernels.h"
 
@@ -265,7 +264,7 @@ START_TEST(incomplete_operations_are_not_added)
     not_added(ops, &op, "takes 2 to 1 inputs");
     op = good_op(ops);
     op.name = sw_ops_count(ops) ? sw_ops_at(ops, 0)->name : "";
-    not_added(ops, &op, "is already there");
+    not_added(ops, &op, "is already registered");
     sw_ops_free(ops);
 }
 END_TEST

@@ -1,7 +1,7 @@
 /* check_order.c -- the order in which an epoch sees its captions. */
 #include "unit.h"
 
-#include "data/order.h"
+#include "tensor/tape/random.h"
 
 /* Captions would be seen twice or never in an epoch, or in the same order in each. */
 START_TEST(permutation)

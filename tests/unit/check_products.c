@@ -1,9 +1,9 @@
-/* check_products.c -- the floor of a step: which products it holds, and that measuring it leaves
+/* check_products.c -- the products that a step cannot do without, and that running them bare leaves
  * nothing behind. */
 #include "pairs_unit.h"
 
 #include "match/products.h"
-#include "train/floor.h"
+#include "train/bare.h"
 
 #include <cblas.h>
 
@@ -144,8 +144,8 @@ START_TEST(a_turn_holds_both_directions)
 }
 END_TEST
 
-/* A floor that left OpenBLAS with threads of its own would change the bits of what runs next. */
-START_TEST(the_floor_leaves_one_blas_thread)
+/* Products that left OpenBLAS with threads of its own would change the bits of what runs next. */
+START_TEST(bare_products_leave_one_blas_thread)
 {
     struct pairs_unit *u = pu_new("{\"stages\":[\"l2l\"]}", _i, 1);
     struct sw_products products = products_of(u);
@@ -155,31 +155,15 @@ START_TEST(the_floor_leaves_one_blas_thread)
     ck_assert_int_ge(products.room, 2);
     products.list[0] = wide; /* large enough to be cut, by columns and by rows */
     products.list[1] = tall;
-    struct sw_floor *floor;
-    ck_assert_msg(sw_floor_new(&floor, u->compute, products.list, products.count, 2, &error) ==
-                      SW_OK,
-                  "%s", error.text);
-    sw_products_free(&products);
-    for (int round = 0; round < 3; round++) /* the third has no room and is left out */
-        sw_floor_round(floor);
-    ck_assert_int_eq(openblas_get_num_threads(), 1);
-    ck_assert_int_ge(sw_floor_parts(floor), 4);
-    for (int p = 0; p < sw_floor_parts(floor); p++) {
-        struct sw_floor_part part = sw_floor_part(floor, p);
-        ck_assert_msg(part.seconds > 0 && part.flop > 0, "%s", part.name);
-        ck_assert(part.way == SW_FLOOR_CHUNKS || _i > 1);
+    struct sw_bare *bare;
+    ck_assert_msg(sw_bare_new(&bare, u->compute, &products, &error) == SW_OK, "%s", error.text);
+    for (int blas = 0; blas < 2; blas++) {
+        ck_assert_double_gt(sw_bare_run(bare, 0, products.count, blas), 0);
+        ck_assert_int_eq(openblas_get_num_threads(), 1);
     }
-    sw_floor_free(floor);
+    sw_bare_free(bare);
+    sw_products_free(&products);
     pu_free(u);
-}
-END_TEST
-
-START_TEST(the_median_is_the_middle)
-{
-    double three[] = {9, 1, 2}, four[] = {4, 1, 3, 100}, one[] = {7};
-    ck_assert_double_eq(sw_median(three, 3), 2);
-    ck_assert_double_eq(sw_median(four, 4), 3.5);
-    ck_assert_double_eq(sw_median(one, 1), 7);
 }
 END_TEST
 
@@ -204,8 +188,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, products_of_pooled_vectors);
     tcase_add_test(tests, fixed_words_need_no_gradient);
     tcase_add_test(tests, a_turn_holds_both_directions);
-    tcase_add_loop_test(tests, the_floor_leaves_one_blas_thread, 1, 4);
-    tcase_add_test(tests, the_median_is_the_middle);
+    tcase_add_loop_test(tests, bare_products_leave_one_blas_thread, 1, 4);
     tcase_add_test(tests, an_empty_tape_is_an_error);
 }
 

@@ -1,10 +1,10 @@
 /* check_profile.c -- where the time goes: each second in one place. */
 #include "unit.h"
 
+#include "base/clock.h"
 #include "tensor/threads/compute.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { THREADS = 3 };
 
@@ -26,16 +26,9 @@ static void end(void)
     sw_profile_free(profile);
 }
 
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static void pass(double time)
 {
-    for (double until = seconds() + time; seconds() < until;)
+    for (double until = sw_seconds() + time; sw_seconds() < until;)
         ;
 }
 
@@ -69,12 +62,12 @@ START_TEST(parts_add_up)
 {
     struct sw_profile_part *parts;
     sw_compute_measure(compute, profile);
-    double began = seconds();
+    double began = sw_seconds();
     struct sw_place outside = sw_part_begin(compute, "outer", 0);
     pass(2e-3);
     sw_parallel(compute, 5, chunk, NULL);
     sw_part_end(compute, outside);
-    double took = seconds() - began;
+    double took = sw_seconds() - began;
     sw_compute_measure(compute, NULL);
     pass(1e-3);
     int count = sw_profile_parts(profile, &parts);
@@ -111,14 +104,14 @@ START_TEST(more_parts_than_room)
     enum { MANY = 300 };
     static char names[MANY][16];
     sw_compute_measure(compute, profile);
-    double began = seconds();
+    double began = sw_seconds();
     for (int i = 0; i < MANY; i++) {
         snprintf(names[i], sizeof names[i], "p%d", i);
         struct sw_place before = sw_part_begin(compute, names[i], 0);
         pass(1e-5);
         sw_part_end(compute, before);
     }
-    double took = seconds() - began, all = 0;
+    double took = sw_seconds() - began, all = 0;
     sw_compute_measure(compute, NULL);
     struct sw_profile_part *parts;
     int count = sw_profile_parts(profile, &parts);

@@ -7,8 +7,6 @@
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/evaluate.h"
-#include "train/inspect.h"
-#include "train/trainer.h"
 
 #include <stdlib.h>
 
@@ -120,46 +118,15 @@ static inline json_t *configs_portable(const json_t *config)
     return copy;
 }
 
-/* What of a config is hashed; endless: without where the run ends. A new reference. */
-static inline json_t *configs_hashed(const json_t *config, int endless)
-{
-    json_t *copy = configs_portable(config), *data = json_object_get(copy, "data");
-    json_t *train = json_object_get(copy, "train");
-    if (json_integer_value(json_object_get(data, "folds")) == 1)
-        json_object_del(data, "folds");
-    if (json_array_size(json_object_get(data, "tests")) == 0)
-        json_object_del(data, "tests");
-    if (endless) {
-        json_object_set_new(train, "epochs", json_null());
-        json_object_set_new(train, "max_steps", json_null());
-    }
-    return copy;
-}
-
-/* Opens a trainer as Lua does: `options` without what is made of the config. */
-static inline int configs_train(struct sw_trainer **out, struct sw_session *session,
-                                const json_t *config, const char *run,
-                                const struct sw_train_options *options, struct sw_error *error)
-{
-    struct sw_train_options all = *options;
-    json_t *made[] = {configs_portable(config), configs_hashed(config, 0),
-                      configs_hashed(config, 1)};
-    all.portable = made[0];
-    all.hashed = made[1];
-    all.endless = made[2];
-    int status = sw_trainer_open(out, session, config, run, &all, error);
-    for (int i = 0; i < 3; i++)
-        json_decref(made[i]);
-    return status;
-}
-
 /* Saves and loads a model with its config; config (may be NULL) gets a new reference. */
 static inline int configs_save(const char *path, const struct sw_model *model, const json_t *config,
                                const struct sw_vocabulary *vocabulary, struct sw_error *error)
 {
     json_t *portable = configs_portable(config);
-    int status = sw_checkpoint_save(path, model, portable, vocabulary, error);
+    char *text = json_dumps(portable, JSON_REAL_PRECISION(15));
+    int status = sw_checkpoint_save(path, model, text, vocabulary, error);
     json_decref(portable);
+    free(text);
     return status;
 }
 
@@ -210,15 +177,6 @@ static inline int configs_evaluate(const struct sw_session *session, const char 
     for (int i = 0; i < count; i++)
         json_decref(configs[i]);
     return status == SW_OK ? status : sw_fail(error, own.status, "%s", own.text);
-}
-
-static inline json_t *configs_inspect(const struct sw_session *session, const char *path,
-                                      struct sw_error *error)
-{
-    json_t *config = configs_of_checkpoint(path, error);
-    json_t *about = config ? sw_inspect_checkpoint(session, path, config, error) : NULL;
-    json_decref(config);
-    return about;
 }
 
 #endif

@@ -57,6 +57,12 @@ void sw_lua_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_C
 /* Adds methods to a class that is there. */
 void sw_lua_add_methods(lua_State *L, const char *name, const luaL_Reg *methods);
 
+/* ---- fields of the table on the top (lua_class.c) -------------------------------------------- */
+
+void sw_lua_set_text(lua_State *L, const char *name, const char *text); /* NULL: none */
+void sw_lua_set_number(lua_State *L, const char *name, double number);
+void sw_lua_set_integer(lua_State *L, const char *name, lua_Integer number);
+
 /* ---- signals (lua_signals.c) ----------------------------------------------------------------- */
 
 /* The number of the signal that asked the process to end, once catch_interrupts() of the module has

@@ -1,4 +1,4 @@
-/* lua_class.c -- metatables of userdata. */
+/* lua_class.c -- metatables of userdata, and fields of tables. */
 #include "lua/binding/binding.h"
 
 void sw_lua_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction finish)
@@ -20,4 +20,22 @@ void sw_lua_add_methods(lua_State *L, const char *name, const luaL_Reg *methods)
     lua_getfield(L, -1, "__index");
     luaL_setfuncs(L, methods, 0);
     lua_pop(L, 2);
+}
+
+void sw_lua_set_text(lua_State *L, const char *name, const char *text)
+{
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+void sw_lua_set_number(lua_State *L, const char *name, double number)
+{
+    lua_pushnumber(L, number);
+    lua_setfield(L, -2, name);
+}
+
+void sw_lua_set_integer(lua_State *L, const char *name, lua_Integer number)
+{
+    lua_pushinteger(L, number);
+    lua_setfield(L, -2, name);
 }

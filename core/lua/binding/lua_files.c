@@ -2,9 +2,11 @@
 #include "lua/binding/binding.h"
 
 #include "base/file.h"
+#include "base/values.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <lualib.h>
@@ -13,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 /* nil, "path: reason", true when something of that name is there already */
 static int refused(lua_State *L, const char *path, int fault)
@@ -112,6 +115,25 @@ static int write_file(lua_State *L)
     return 0;
 }
 
+/* cut_file(path, size): keeps its first bytes. */
+static int cut_file(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    if (truncate(path, (off_t)luaL_checkinteger(L, 2)) != 0)
+        return sw_lua_fail(L, SW_FAILED, "cannot write %s: %s", path, strerror(errno));
+    return 0;
+}
+
+/* sync_file(path): brings what was written to it to the disk. */
+static int sync_file(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    int fd = open(path, O_RDONLY | O_CLOEXEC), failed = fd < 0 || fsync(fd) != 0, why = errno;
+    if (fd >= 0)
+        close(fd);
+    return failed ? sw_lua_fail(L, SW_FAILED, "cannot write %s: %s", path, strerror(why)) : 0;
+}
+
 static void release_mapping(void *value)
 {
     sw_unmap(value);
@@ -148,6 +170,32 @@ static int read_file(lua_State *L)
 static int read_text(lua_State *L)
 {
     return read_whole(L, 1);
+}
+
+/* hash_file(path [, sampled]): XXH3 of its bytes as 16 hex digits; sampled: of its size and, where
+ * it is large, of pages only, because a file of word vectors may have gigabytes. */
+static int hash_file(lua_State *L)
+{
+    enum { PAGES = 64, PAGE = 4096 };
+    struct sw_error error = {0};
+    struct sw_mapping file;
+    char hex[17];
+    if (sw_map(&file, luaL_checkstring(L, 1), &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    uint64_t size = file.size, hash = 0;
+    size_t step = file.size / PAGES;
+    if (!lua_toboolean(L, 2)) {
+        hash = XXH3_64bits(file.data, file.size);
+    } else if (hash = XXH3_64bits(&size, sizeof size), step <= PAGE) {
+        hash = XXH3_64bits_withSeed(file.data, file.size, hash);
+    } else {
+        for (size_t i = 0; i < PAGES; i++)
+            hash = XXH3_64bits_withSeed(file.data + i * step, PAGE, hash);
+        hash = XXH3_64bits_withSeed(file.data + file.size - PAGE, PAGE, hash);
+    }
+    sw_unmap(&file);
+    lua_pushstring(L, sw_hex(hex, hash));
+    return 1;
 }
 
 /* absolute_path(path): without links; nil when there is no such file. */
@@ -220,6 +268,9 @@ void sw_lua_open_files(lua_State *L)
                                          {"list_folder", list_folder},
                                          {"file_kind", file_kind},
                                          {"write_file", write_file},
+                                         {"cut_file", cut_file},
+                                         {"sync_file", sync_file},
+                                         {"hash_file", hash_file},
                                          {"read_file", read_file},
                                          {"read_text", read_text},
                                          {"absolute_path", absolute_path},

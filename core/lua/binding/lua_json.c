@@ -1,11 +1,10 @@
 /* lua_json.c -- Lua values as JSON and back, over Jansson. */
 #include "lua/binding/binding.h"
 
-#include "data/unicode.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistr.h>
 
 static const char array_name[] = "stepwise.array";
 enum { DEEPEST = 100, NAMED = 8 }; /* levels; those that an error names */
@@ -15,7 +14,21 @@ void sw_lua_release_json(void *value)
     json_decref(value);
 }
 
-void sw_lua_push_json(lua_State *L, const json_t *value)
+/* Adds [the object on the top] = {its keys in their order} to the table at `orders`. */
+static void keep_order(lua_State *L, json_t *object, int orders)
+{
+    lua_Integer count = 0;
+    lua_pushvalue(L, -1);
+    lua_createtable(L, (int)json_object_size(object), 0);
+    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
+        lua_pushstring(L, json_object_iter_key(at));
+        lua_rawseti(L, -2, ++count);
+    }
+    lua_rawset(L, orders);
+}
+
+/* orders: the stack index of a table for keep_order; 0: none */
+static void push(lua_State *L, const json_t *value, int orders)
 {
     luaL_checkstack(L, 4, "JSON is nested too deeply");
     switch (json_typeof(value)) {
@@ -24,16 +37,18 @@ void sw_lua_push_json(lua_State *L, const json_t *value)
         void *at = json_object_iter((json_t *)value);
         for (; at; at = json_object_iter_next((json_t *)value, at)) {
             lua_pushstring(L, json_object_iter_key(at));
-            sw_lua_push_json(L, json_object_iter_value(at));
+            push(L, json_object_iter_value(at), orders);
             lua_rawset(L, -3);
         }
+        if (orders)
+            keep_order(L, (json_t *)value, orders);
         return;
     }
     case JSON_ARRAY:
         lua_createtable(L, (int)json_array_size(value), 0);
         luaL_setmetatable(L, array_name);
         for (size_t i = 0; i < json_array_size(value); i++) {
-            sw_lua_push_json(L, json_array_get(value, i));
+            push(L, json_array_get(value, i), orders);
             lua_rawseti(L, -2, (lua_Integer)i + 1);
         }
         return;
@@ -54,6 +69,11 @@ void sw_lua_push_json(lua_State *L, const json_t *value)
         break;
     }
     lua_pushlightuserdata(L, NULL);
+}
+
+void sw_lua_push_json(lua_State *L, const json_t *value)
+{
+    push(L, value, 0);
 }
 
 /* ---- Lua to JSON ------------------------------------------------------------------------------
@@ -110,13 +130,10 @@ static json_t *array_from_lua(const struct conversion *to, int index, int depth)
 /* Says why jansson did not take a text. */
 static void refused_text(struct sw_error *error, const char *what, const char *text, size_t length)
 {
-    uint32_t character;
-    for (size_t at = 0, size; at < length; at += size)
-        if ((size = sw_utf8_decode(text + at, length - at, &character)) == 0) {
-            sw_fail(error, SW_MISUSE, "%s is not UTF-8", what);
-            return;
-        }
-    sw_fail(error, SW_FAILED, "out of memory");
+    if (u8_check((const uint8_t *)text, length))
+        sw_fail(error, SW_MISUSE, "%s is not UTF-8", what);
+    else
+        sw_fail(error, SW_FAILED, "out of memory");
 }
 
 static json_t *object_from_lua(const struct conversion *to, int index, int depth)
@@ -226,8 +243,7 @@ static int encode(lua_State *L)
     return 1;
 }
 
-/* json_decode(text): a plain value; null is json_null. */
-static int decode(lua_State *L)
+static int push_decoded(lua_State *L, int orders)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
@@ -236,9 +252,23 @@ static int decode(lua_State *L)
     box->value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
     if (!box->value)
         return sw_lua_fail(L, SW_FAILED, "JSON line %d: %s", fault.line, fault.text);
-    sw_lua_push_json(L, box->value);
+    push(L, box->value, orders);
     sw_lua_box_empty(box);
     return 1;
+}
+
+/* json_decode(text): a plain value; null is json_null. */
+static int decode(lua_State *L)
+{
+    return push_decoded(L, 0);
+}
+
+/* json_decode_ordered(text, orders): the same; the table `orders` gets the keys of each object as
+ * they are in the text. */
+static int decode_ordered(lua_State *L)
+{
+    luaL_checktype(L, 2, LUA_TTABLE);
+    return push_decoded(L, 2);
 }
 
 /* json_array(table): marks it, so that an empty one is [] and not {}. */
@@ -263,11 +293,9 @@ static int is_list(lua_State *L)
 
 void sw_lua_open_json(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"json_encode", encode},
-                                         {"json_decode", decode},
-                                         {"json_array", array},
-                                         {"is_array", is_list},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"json_encode", encode}, {"json_decode", decode}, {"json_decode_ordered", decode_ordered},
+        {"json_array", array},   {"is_array", is_list},   {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, -2, "json_null");

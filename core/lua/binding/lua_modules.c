@@ -52,7 +52,7 @@ static int built_in(lua_State *L)
     return 1;
 }
 
-static int through_door(lua_State *L)
+static int call_wrapped(lua_State *L)
 {
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
@@ -60,13 +60,13 @@ static int through_door(lua_State *L)
     return lua_gettop(L);
 }
 
-/* door(f): f behind a C function. A script that ends with `return f(..)` makes a tail call, which
+/* wrap(f): f behind a C function. A script that ends with `return f(..)` makes a tail call, which
  * takes the script off the stack when f is a Lua function: then no error could name its line. */
-static int door(lua_State *L)
+static int wrap(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
     lua_settop(L, 1);
-    lua_pushcclosure(L, through_door, 1);
+    lua_pushcclosure(L, call_wrapped, 1);
     return 1;
 }
 
@@ -85,7 +85,7 @@ static int data_folder(lua_State *L)
 void sw_lua_open_modules(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"built_in", built_in}, {"door", door}, {"data_folder", data_folder}, {NULL, NULL}};
+        {"built_in", built_in}, {"wrap", wrap}, {"data_folder", data_folder}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }
 

@@ -1,12 +1,12 @@
 /* lua_plugins.c -- what the loaded plugins bring, and the check of one plugin file. */
 #include "lua/binding/session.h"
 
+#include "base/values.h"
 #include "match/verify.h"
 #include "plugin/compose.h"
 #include "plugin/search.h"
-#include "tensor/tape/gradcheck.h"
+#include "tensor/tape/graph.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -114,11 +114,10 @@ static int origin(lua_State *L)
     if (!loaded || !loaded->plugin)
         return 0;
     char hash[17];
-    snprintf(hash, sizeof hash, "%016" PRIx64, loaded->hash);
     lua_createtable(L, 0, 4);
     set_text(L, "name", loaded->plugin->name);
     set_text(L, "version", loaded->plugin->version);
-    set_text(L, "hash", hash);
+    set_text(L, "hash", sw_hex(hash, loaded->hash));
     set_text(L, "file", loaded->file);
     return 1;
 }
@@ -126,10 +125,9 @@ static int origin(lua_State *L)
 static void push_plugin(lua_State *L, const struct sw_loaded_plugin *loaded)
 {
     char hash[17];
-    snprintf(hash, sizeof hash, "%016" PRIx64, loaded->hash);
     lua_createtable(L, 0, 10);
     set_text(L, "file", loaded->file);
-    set_text(L, "hash", hash);
+    set_text(L, "hash", sw_hex(hash, loaded->hash));
     if (loaded->plugin)
         push_contents(L, loaded->plugin);
     else

@@ -57,7 +57,8 @@ static int close_session(lua_State *L)
 {
     struct sw_lua_session *session = luaL_checkudata(L, 1, SW_LUA_SESSION);
     if (session->users > 0)
-        return sw_lua_fail(L, SW_MISUSE, "the session is in use: close its trainers");
+        return sw_lua_fail(L, SW_MISUSE,
+                           "the session is in use: close what was made with it first");
     sw_session_free(session->session);
     session->session = NULL;
     return 0;

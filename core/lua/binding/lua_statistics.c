@@ -107,14 +107,10 @@ static int bootstrap(lua_State *L)
     lua_createtable(L, 0, SW_RECALLS + 1);
     for (int m = 0; m <= SW_RECALLS; m++) {
         lua_createtable(L, 0, 4);
-        lua_pushnumber(L, spread[m].mean);
-        lua_setfield(L, -2, "mean");
-        lua_pushnumber(L, spread[m].low);
-        lua_setfield(L, -2, "low");
-        lua_pushnumber(L, spread[m].high);
-        lua_setfield(L, -2, "high");
-        lua_pushnumber(L, spread[m].p);
-        lua_setfield(L, -2, "p");
+        sw_lua_set_number(L, "mean", spread[m].mean);
+        sw_lua_set_number(L, "low", spread[m].low);
+        sw_lua_set_number(L, "high", spread[m].high);
+        sw_lua_set_number(L, "p", spread[m].p);
         lua_setfield(L, -2, names[m]);
     }
     return 1;

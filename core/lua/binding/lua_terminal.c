@@ -1,10 +1,11 @@
 /* lua_terminal.c -- the terminal and the clock. */
 #include "lua/binding/binding.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 static int is_terminal(lua_State *L)
@@ -27,9 +28,7 @@ static int terminal_width(lua_State *L)
 /* seconds(): of a clock that never goes back. */
 static int seconds(lua_State *L)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec * 1e-9);
+    lua_pushnumber(L, sw_seconds());
     return 1;
 }
 

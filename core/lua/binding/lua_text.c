@@ -1,4 +1,4 @@
-/* lua_text.c -- captions into words, near misses, and the version. */
+/* lua_text.c -- captions into words, near misses, the version and the commit. */
 #include "lua/binding/binding.h"
 
 #include "config.h"
@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
+
+extern const char sw_git_id[]; /* the commit of this build, or "": core/local.mk */
 
 static void release_tokens(void *value)
 {
@@ -98,4 +100,6 @@ void sw_lua_open_text(lua_State *L)
     luaL_setfuncs(L, functions, 0);
     lua_pushliteral(L, PACKAGE_VERSION);
     lua_setfield(L, -2, "version");
+    lua_pushstring(L, sw_git_id);
+    lua_setfield(L, -2, "git");
 }

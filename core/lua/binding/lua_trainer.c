@@ -1,221 +1,216 @@
-/* lua_trainer.c -- training as a userdata that gives one event at a time. */
+/* lua_trainer.c -- a model in training, for core/lua/run/trainer.lua: steps, evaluations, tensors.
+ */
 #include "lua/binding/session.h"
 
 #include "lua/binding/results.h"
+#include "train/ranks.h"
 #include "train/trainer.h"
 
-#define TRAINER "stepwise.trainer"
+#include <stdlib.h>
 
-struct lua_trainer {
+#define MODEL "stepwise.training"
+
+enum { MOST_KEYS = 8 };
+
+struct training {
     struct sw_trainer *trainer; /* NULL: closed */
     struct sw_lua_session *session;
-    int failed;
+    struct sw_ranks ranks; /* of the last evaluation */
 };
 
-static struct lua_trainer *trainer_at(lua_State *L)
+static struct training *training_at(lua_State *L)
 {
-    struct lua_trainer *trainer = luaL_checkudata(L, 1, TRAINER);
-    if (!trainer->trainer)
+    struct training *training = luaL_checkudata(L, 1, MODEL);
+    if (!training->trainer)
         sw_lua_fail(L, SW_MISUSE, "the trainer is closed");
-    return trainer;
+    return training;
 }
 
-/* session:train(config, run [, {resume =, keep_state =, command =, id =, known = a list of
- * stamps}]): a trainer that writes to the run folder `run`, made by this call unless it resumes
- * one; nothing is trained yet. keep_state: the state stays when the run is done, for more epochs.
- * (sessions.lua adds before =, the folder's config when that ends elsewhere.) */
-static int open_trainer(lua_State *L)
+static struct sw_trainer *trainer_at(lua_State *L)
+{
+    return training_at(L)->trainer;
+}
+
+static int done(lua_State *L, int status, const struct sw_error *error)
+{
+    return status == SW_OK ? 0 : sw_lua_raise(L, error);
+}
+
+/* training(session, config, inputs, values_follow): see train/trainer.h; step 0. */
+static int new_training(lua_State *L)
 {
     struct sw_error error = {0};
-    struct sw_train_options options = {0};
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
-    lua_settop(L, 4);
+    struct sw_inputs *inputs = sw_lua_inputs_at(L, 3);
+    int follow = lua_toboolean(L, 4);
     const json_t *config = sw_lua_config_json(L, 2, "text");
-    const char *run = luaL_checkstring(L, 3);
-    if (!lua_isnoneornil(L, 4)) {
-        luaL_checktype(L, 4, LUA_TTABLE);
-        options.resume = sw_lua_switch_field(L, 4, "resume", 0);
-        options.keep_state = sw_lua_switch_field(L, 4, "keep_state", 0);
-        options.command = sw_lua_text_field(L, 4, "command", NULL);
-        options.id = sw_lua_text_field(L, 4, "id", NULL);
-        if (lua_getfield(L, 4, "known") == LUA_TTABLE)
-            options.known = sw_lua_to_json(L, -1);
-        if (lua_getfield(L, 4, "before") != LUA_TNIL)
-            options.before = sw_lua_config_json(L, -1, "hashed_text");
+    struct training *training = lua_newuserdatauv(L, sizeof *training, 2);
+    *training = (struct training){.session = session};
+    for (int i = 1; i <= 2; i++) {
+        lua_pushvalue(L, i == 1 ? 1 : 3);
+        lua_setiuservalue(L, -2, i);
     }
-    options.portable = sw_lua_config_json(L, 2, "portable_text");
-    options.hashed = sw_lua_config_json(L, 2, "hashed_text");
-    options.endless = sw_lua_config_json(L, 2, "endless_text");
-    struct lua_trainer *trainer = lua_newuserdatauv(L, sizeof *trainer, 1);
-    *trainer = (struct lua_trainer){.session = session};
-    lua_pushvalue(L, 1);
-    lua_setiuservalue(L, -2, 1);
-    luaL_setmetatable(L, TRAINER);
-    if (sw_trainer_open(&trainer->trainer, session->session, config, run, &options, &error) !=
+    luaL_setmetatable(L, MODEL);
+    if (sw_trainer_new(&training->trainer, session->session, config, inputs, follow, &error) !=
         SW_OK)
         return sw_lua_raise(L, &error);
     session->users++;
     return 1;
 }
 
-/* trainer:close(): does not save; what the run folder holds stays good. */
-static int close_trainer(lua_State *L)
+static int close_training(lua_State *L)
 {
-    struct lua_trainer *trainer = luaL_checkudata(L, 1, TRAINER);
-    if (trainer->trainer) {
-        sw_trainer_close(trainer->trainer);
-        trainer->trainer = NULL;
-        trainer->session->users--;
+    struct training *training = luaL_checkudata(L, 1, MODEL);
+    if (training->trainer) {
+        sw_trainer_free(training->trainer);
+        training->trainer = NULL;
+        training->session->users--;
     }
+    sw_ranks_free(&training->ranks);
     return 0;
 }
 
-static void set_number(lua_State *L, const char *name, double value)
+/* training:steps(): of an epoch, and of the whole run */
+static int steps(lua_State *L)
 {
-    lua_pushnumber(L, value);
-    lua_setfield(L, -2, name);
+    const struct sw_trainer *trainer = trainer_at(L);
+    lua_pushinteger(L, sw_trainer_steps_in_epoch(trainer));
+    lua_pushinteger(L, sw_trainer_total_steps(trainer));
+    return 2;
 }
 
-static void set_integer(lua_State *L, const char *name, lua_Integer value)
+static int start_from(lua_State *L)
 {
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, name);
-}
-
-static void push_event(lua_State *L, const struct sw_event *event)
-{
-    static const char *const kinds[] = {"", "step", "evaluated", "warning", "done"};
-    lua_createtable(L, 0, 20);
-    lua_pushstring(L, kinds[event->kind]);
-    lua_setfield(L, -2, "kind");
-    set_integer(L, "step", event->step);
-    set_integer(L, "total_steps", event->total_steps);
-    set_integer(L, "epoch", event->epoch);
-    set_integer(L, "epochs", event->epochs);
-    set_integer(L, "step_in_epoch", event->step_in_epoch);
-    set_integer(L, "steps_in_epoch", event->steps_in_epoch);
-    set_number(L, "seconds", event->seconds);
-    if (event->kind == SW_EVENT_STEP) {
-        set_integer(L, "samples", event->samples);
-        set_number(L, "loss", event->loss);
-        set_number(L, "loss_per_sample", event->loss_per_sample);
-        set_number(L, "grad_norm", event->grad_norm);
-        set_number(L, "lr", event->lr);
-        set_number(L, "samples_per_second", event->samples_per_second);
-        set_number(L, "data_seconds", event->data_seconds);
-    } else if (event->kind == SW_EVENT_EVALUATED) {
-        sw_lua_push_metrics(L, &event->metrics);
-        lua_setfield(L, -2, "dev");
-        lua_pushboolean(L, event->best);
-        lua_setfield(L, -2, "best");
-    } else if (event->kind == SW_EVENT_WARNING) {
-        lua_pushstring(L, event->text);
-        lua_setfield(L, -2, "text");
-    } else {
-        if (event->has_dev) {
-            sw_lua_push_metrics(L, &event->best_dev);
-            lua_setfield(L, -2, "dev");
-            set_integer(L, "best_step", event->best_step);
-            set_integer(L, "best_epoch", event->best_epoch);
-        }
-        if (event->has_test) {
-            sw_lua_push_metrics(L, &event->metrics);
-            lua_setfield(L, -2, "test");
-        }
-        set_number(L, "total_seconds", event->total_seconds);
-    }
-}
-
-/* trainer:next(): one step or evaluation; an event {kind =, step =, total_steps =, epoch = from 0,
- * epochs =, step_in_epoch = from 1, steps_in_epoch =, seconds = of this event, ..}. kind "step" has
- * samples, loss (summed over the batch), loss_per_sample, grad_norm (before clipping), lr,
- * samples_per_second, data_seconds; "evaluated" has dev (the metrics) and best; "warning" has text;
- * "done" has dev, test, best_step, best_epoch, total_seconds. {kind = "interrupted"}: a signal
- * ended it early; the trainer can be saved and closed. */
-static int next_event(lua_State *L)
-{
-    struct sw_event event = {0};
     struct sw_error error = {0};
-    struct lua_trainer *trainer = trainer_at(L);
-    if (trainer->failed)
-        return sw_lua_fail(L, SW_MISUSE, "the trainer has failed; it can only be closed");
-    int status = sw_trainer_next(trainer->trainer, &event, &error);
-    if (status == SW_INTERRUPTED) {
-        lua_createtable(L, 0, 1);
-        lua_pushliteral(L, "interrupted");
-        lua_setfield(L, -2, "kind");
-        return 1;
-    }
-    if (status != SW_OK) {
-        trainer->failed = 1;
+    struct sw_trainer *trainer = trainer_at(L);
+    return done(L, sw_trainer_start_from(trainer, luaL_checkstring(L, 2), &error), &error);
+}
+
+/* training:step(): struct sw_trained_step as a table; nil when a signal ended it early. */
+static int step(lua_State *L)
+{
+    struct sw_trained_step one;
+    struct sw_error error = {0};
+    int status = sw_trainer_step(trainer_at(L), &one, &error);
+    if (status == SW_INTERRUPTED)
+        return 0;
+    if (status != SW_OK)
         return sw_lua_raise(L, &error);
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {{"loss", one.loss},
+                   {"grad_norm", one.grad_norm},
+                   {"lr", one.lr},
+                   {"seconds", one.seconds},
+                   {"data_seconds", one.data_seconds}};
+    lua_createtable(L, 0, 16); /* with what the event adds */
+    lua_pushinteger(L, one.samples);
+    lua_setfield(L, -2, "samples");
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        lua_pushnumber(L, numbers[i].value);
+        lua_setfield(L, -2, numbers[i].name);
     }
-    push_event(L, &event);
     return 1;
 }
 
-/* trainer:save(): writes all that is needed to resume. */
+/* training:evaluate([i]): the metrics on test set i, or on dev; nil when a signal ended it early.
+ */
+static int evaluate(lua_State *L)
+{
+    struct sw_metrics metrics;
+    struct sw_error error = {0};
+    struct training *training = training_at(L);
+    lua_Integer test = luaL_optinteger(L, 2, 0);
+    luaL_argcheck(L, test >= 0 && test <= INT32_MAX, 2, "out of range");
+    sw_ranks_free(&training->ranks);
+    int status =
+        sw_trainer_evaluate(training->trainer, (int)test - 1, &metrics, &training->ranks, &error);
+    if (status == SW_INTERRUPTED)
+        return 0;
+    if (status != SW_OK)
+        return sw_lua_raise(L, &error);
+    sw_lua_push_metrics(L, &metrics);
+    return 1;
+}
+
+/* training:save_ranks(path): of the last evaluation. */
+static int save_ranks(lua_State *L)
+{
+    struct sw_error error = {0};
+    const struct training *training = training_at(L);
+    return done(L, sw_ranks_write(luaL_checkstring(L, 2), &training->ranks, &error), &error);
+}
+
+/* training:save_model(path, portable) */
+static int save_model(lua_State *L)
+{
+    struct sw_error error = {0};
+    const struct sw_trainer *trainer = trainer_at(L);
+    const char *path = luaL_checkstring(L, 2), *portable = luaL_checkstring(L, 3);
+    return done(L, sw_trainer_save_model(trainer, path, portable, &error), &error);
+}
+
+static int restore_model(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_trainer *trainer = trainer_at(L);
+    return done(L, sw_trainer_restore_model(trainer, luaL_checkstring(L, 2), &error), &error);
+}
+
+/* training:save(path, progress, key) */
 static int save(lua_State *L)
 {
     struct sw_error error = {0};
-    struct lua_trainer *trainer = trainer_at(L);
-    if (trainer->failed)
-        return sw_lua_fail(L, SW_MISUSE, "the trainer has failed; it can only be closed");
-    if (sw_trainer_save(trainer->trainer, &error) != SW_OK)
+    const struct sw_trainer *trainer = trainer_at(L);
+    const char *path = luaL_checkstring(L, 2), *progress = luaL_checkstring(L, 3);
+    return done(L, sw_trainer_save(trainer, path, progress, luaL_checkstring(L, 4), &error),
+                &error);
+}
+
+/* training:load(path, key, ..): the progress that was saved under one of the keys; still step 0. */
+static int load(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_trainer *trainer = trainer_at(L);
+    const char *keys[MOST_KEYS + 1] = {NULL}, *path = luaL_checkstring(L, 2);
+    int count = lua_gettop(L) - 2;
+    luaL_argcheck(L, count >= 1 && count <= MOST_KEYS, 3, "expected keys");
+    for (int i = 0; i < count; i++)
+        keys[i] = luaL_checkstring(L, 3 + i);
+    struct sw_lua_box *box = sw_lua_box(L, free);
+    char *progress;
+    if (sw_trainer_load(trainer, path, keys, &progress, &error) != SW_OK)
         return sw_lua_raise(L, &error);
-    return 0;
-}
-
-/* trainer:path(): the run folder's. */
-static int path(lua_State *L)
-{
-    lua_pushstring(L, sw_trainer_path(trainer_at(L)->trainer));
-    return 1;
-}
-
-/* trainer:words(): what its vocabulary and vectors cover, as in train/inputs.h; nil for a run that
- * was done before. */
-static int words(lua_State *L)
-{
-    const struct lua_trainer *trainer = trainer_at(L);
-    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
-    box->value = sw_trainer_words(trainer->trainer);
-    if (box->value)
-        sw_lua_push_json(L, box->value);
-    else
-        lua_pushnil(L);
+    box->value = progress;
+    lua_pushstring(L, progress);
     sw_lua_box_empty(box);
     return 1;
 }
 
-/* trainer:config(): the run's config, as a plain table. */
-static int config_of(lua_State *L)
+/* training:seek(step): so many are done. */
+static int seek(lua_State *L)
 {
-    sw_lua_push_json(L, sw_trainer_config(trainer_at(L)->trainer));
-    return 1;
-}
-
-/* trainer:inputs(): {has_test = (nil where the run was done before), check_seconds = how long
- * reading all values took} */
-static int inputs_of(lua_State *L)
-{
-    const struct sw_trainer *trainer = trainer_at(L)->trainer;
-    const struct sw_inputs *inputs = sw_trainer_inputs(trainer);
-    lua_createtable(L, 0, 2);
-    if (inputs->has_train) {
-        lua_pushboolean(L, inputs->test_count > 0);
-        lua_setfield(L, -2, "has_test");
-    }
-    set_number(L, "check_seconds", sw_trainer_check_seconds(trainer));
-    return 1;
+    struct sw_error error = {0};
+    struct sw_trainer *trainer = trainer_at(L);
+    return done(L, sw_trainer_seek(trainer, luaL_checkinteger(L, 2), &error), &error);
 }
 
 void sw_lua_open_trainer(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        {"next", next_event},  {"save", save},   {"close", close_trainer}, {"path", path},
-        {"config", config_of}, {"words", words}, {"inputs", inputs_of},    {NULL, NULL}};
-    static const luaL_Reg of_session[] = {{"train", open_trainer}, {NULL, NULL}};
-    sw_lua_class(L, TRAINER, methods, close_trainer);
-    sw_lua_add_methods(L, SW_LUA_SESSION, of_session);
+    static const luaL_Reg methods[] = {{"steps", steps},
+                                       {"start_from", start_from},
+                                       {"step", step},
+                                       {"evaluate", evaluate},
+                                       {"save_ranks", save_ranks},
+                                       {"save_model", save_model},
+                                       {"restore_model", restore_model},
+                                       {"save", save},
+                                       {"load", load},
+                                       {"seek", seek},
+                                       {"close", close_training},
+                                       {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"training", new_training}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+    sw_lua_class(L, MODEL, methods, close_training);
 }

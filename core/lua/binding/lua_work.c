@@ -4,7 +4,6 @@
 #include "lua/binding/results.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
-#include "train/inputs.h"
 #include "train/inspect.h"
 
 #include <stdlib.h>
@@ -99,41 +98,80 @@ static int evaluate(lua_State *L)
     return 1;
 }
 
-static int push_description(lua_State *L, struct sw_lua_box *box, const struct sw_error *error)
+static void release_matcher(void *value)
 {
-    if (!box->value)
-        return sw_lua_raise(L, error);
-    sw_lua_push_json(L, box->value);
+    sw_matcher_free(value);
+}
+
+static void set_integer(lua_State *L, const char *name, lua_Integer value)
+{
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
+/* {features =, vocabulary =, parameters = {{name =, shape = {..}, count =, trained =}..}} */
+static int push_model(lua_State *L, struct sw_lua_box *box)
+{
+    const struct sw_model *model = ((const struct sw_matcher *)box->value)->model;
+    const struct sw_model_plan *plan = sw_model_plan_of(model);
+    lua_createtable(L, 0, 11);
+    set_integer(L, "features", plan->features);
+    set_integer(L, "vocabulary", plan->vocabulary);
+    lua_createtable(L, sw_model_parameters(model), 0);
+    for (int i = 0; i < sw_model_parameters(model); i++) {
+        const struct sw_parameter *parameter = sw_model_parameter(model, i);
+        const struct sw_tensor *t = parameter->tensor;
+        lua_createtable(L, 0, 4);
+        lua_pushstring(L, parameter->name);
+        lua_setfield(L, -2, "name");
+        lua_createtable(L, t->ndim, 0);
+        for (int d = 0; d < t->ndim; d++) {
+            lua_pushinteger(L, t->dim[d]);
+            lua_rawseti(L, -2, d + 1);
+        }
+        lua_setfield(L, -2, "shape");
+        set_integer(L, "count", (lua_Integer)sw_tensor_count(t));
+        lua_pushboolean(L, t->grad != NULL);
+        lua_setfield(L, -2, "trained");
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "parameters");
     sw_lua_box_empty(box);
     return 1;
 }
 
-/* session:describe(config [, features, vocabulary]): what the model is made of; see train/inspect.h
- */
-static int describe(lua_State *L)
+/* model_of(session, config, features, vocabulary): the sizes and parameters of its model. */
+static int model_of(lua_State *L)
 {
     struct sw_error error = {0};
-    struct sw_lua_session *session = sw_lua_session_at(L, 1);
-    lua_Integer features = luaL_optinteger(L, 3, 0), vocabulary = luaL_optinteger(L, 4, 0);
-    luaL_argcheck(L, features >= 0 && features < 1 << 24, 3, "out of range");
-    luaL_argcheck(L, vocabulary >= 0 && vocabulary < 1 << 28, 4, "out of range");
+    struct sw_matcher *matcher;
+    const struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    lua_Integer features = luaL_checkinteger(L, 3), vocabulary = luaL_checkinteger(L, 4);
+    luaL_argcheck(L, features > 0 && features < 1 << 24, 3, "out of range");
+    luaL_argcheck(L, vocabulary > 0 && vocabulary < 1 << 28, 4, "out of range");
     const json_t *config = sw_lua_config_json(L, 2, "text");
-    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
-    box->value =
-        sw_inspect_config(session->session, config, (int)features, (int)vocabulary, &error);
-    return push_description(L, box, &error);
+    struct sw_lua_box *box = sw_lua_box(L, release_matcher);
+    struct sw_matcher_inputs inputs = {
+        .features = (int)features, .vocabulary = (int)vocabulary, .values_follow = 1};
+    if (sw_matcher_new(&matcher, session->session, config, &inputs, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    box->value = matcher;
+    return push_model(L, box);
 }
 
-/* session:describe_checkpoint(path): the same of a checkpoint. (sessions.lua adds its config.) */
-static int describe_checkpoint(lua_State *L)
+/* model_of_checkpoint(session, path, config): the same of a checkpoint and its config. */
+static int model_of_checkpoint(lua_State *L)
 {
     struct sw_error error = {0};
-    struct sw_lua_session *session = sw_lua_session_at(L, 1);
+    struct sw_matcher *matcher;
+    const struct sw_lua_session *session = sw_lua_session_at(L, 1);
     const char *path = luaL_checkstring(L, 2);
     const json_t *config = sw_lua_config_json(L, 3, "text");
-    struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
-    box->value = sw_inspect_checkpoint(session->session, path, config, &error);
-    return push_description(L, box, &error);
+    struct sw_lua_box *box = sw_lua_box(L, release_matcher);
+    if (sw_checkpoint_load(&matcher, session->session, path, config, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    box->value = matcher;
+    return push_model(L, box);
 }
 
 /* checkpoint_text(path): the config that a checkpoint holds, as it stands there. */
@@ -151,39 +189,6 @@ static int checkpoint_text(lua_State *L)
     return 1;
 }
 
-static void release_inputs(void *value)
-{
-    sw_inputs_close(value);
-    free(value);
-}
-
-/* session:words(config [, vocab]): how much of the train captions the vocabulary (that of a run,
- * when it is named) and the GloVe file, where the config names one, cover; see train/inputs.h.
- * Everything is opened and checked as a run would. */
-static int words(lua_State *L)
-{
-    struct sw_error error = {0};
-    struct sw_settings settings;
-    struct sw_glove glove = {0};
-    sw_lua_session_at(L, 1);
-    const char *vocab = luaL_optstring(L, 3, NULL);
-    const json_t *config = sw_lua_config_json(L, 2, "text");
-    struct sw_lua_box *box = sw_lua_box(L, release_inputs);
-    struct sw_inputs *inputs = box->value = calloc(1, sizeof *inputs);
-    struct sw_lua_box *text = sw_lua_box(L, sw_lua_release_json);
-    if (!inputs)
-        return sw_lua_fail(L, SW_FAILED, "out of memory");
-    sw_config_settings(config, &settings);
-    int status = sw_inputs_open(inputs, &settings, vocab, &error);
-    if (status == SW_OK && *settings.glove)
-        status = sw_inputs_read_glove(inputs, &settings, 0, &glove, &error);
-    sw_glove_free(&glove);
-    if (status != SW_OK)
-        return sw_lua_raise(L, &error);
-    text->value = sw_inputs_words(inputs, &settings);
-    return push_description(L, text, &error);
-}
-
 /* session:needs_glove(config): whether its embedding starts from a GloVe file. */
 static int needs_glove(lua_State *L)
 {
@@ -191,7 +196,7 @@ static int needs_glove(lua_State *L)
     struct sw_error error = {0};
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
     const json_t *config = sw_lua_config_json(L, 2, "text");
-    if (sw_inputs_need_glove(session->session, config, &needs, &error) != SW_OK)
+    if (sw_matcher_needs_glove(session->session, config, &needs, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     lua_pushboolean(L, needs);
     return 1;
@@ -239,14 +244,14 @@ static int gradients(lua_State *L)
 void sw_lua_open_work(lua_State *L)
 {
     static const luaL_Reg of_session[] = {{"evaluate", evaluate},
-                                          {"describe", describe},
-                                          {"describe_checkpoint", describe_checkpoint},
                                           {"needs_glove", needs_glove},
-                                          {"words", words},
                                           {"try", try},
                                           {"gradients", gradients},
                                           {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"checkpoint_text", checkpoint_text}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"checkpoint_text", checkpoint_text},
+                                         {"model_of", model_of},
+                                         {"model_of_checkpoint", model_of_checkpoint},
+                                         {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     sw_lua_add_methods(L, SW_LUA_SESSION, of_session);
 }

@@ -1,4 +1,4 @@
-/* program.h -- the two doors into the binding: a program's, and a stock Lua's. */
+/* program.h -- the two entries into the binding: the program's, and a stock Lua's. */
 #ifndef SW_LUA_PROGRAM_H
 #define SW_LUA_PROGRAM_H
 

@@ -18,7 +18,12 @@ struct sw_lua_session {
 struct sw_lua_session *sw_lua_session_at(lua_State *L, int index);
 
 /* The JSON form of the resolved config (config.lua) at `index`, in a box that is pushed; raises
- * when it is none. method: "text", or "portable_text" for what decides the run's numbers. */
+ * when it is none. method: "text", or another that gives JSON. */
 json_t *sw_lua_config_json(lua_State *L, int index, const char *method);
+
+struct sw_inputs;
+
+/* The open inputs (core.inputs) at `index`; raises when it is none. */
+struct sw_inputs *sw_lua_inputs_at(lua_State *L, int index);
 
 #endif

@@ -29,7 +29,7 @@ end
 local function verify(session, config, say)
   local wrong = 0
   for _, found in ipairs(session:verify(config)) do
-    if not (found.worst <= found.most) then
+    if found.worst > found.most or found.worst ~= found.worst then
       wrong = wrong + 1
       say(string.format("expected %s%s, found %s off by %.1e (at most %g)", found.what,
         found.most == 0 and ", bit by bit" or "", found.where, found.worst, found.most))

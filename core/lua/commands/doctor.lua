@@ -125,7 +125,7 @@ end
 function M.run()
   problems = 0
   local libraries, machine = core.libraries(), core.machine()
-  say("stepwise", "%s", core.version)
+  say("stepwise", "%s%s", core.version, core.git ~= "" and " (" .. core.git .. ")" or "")
   say("Lua", "%s", libraries.lua)
   say("Jansson", "%s", libraries.jansson)
   local session <close> = core.session()

@@ -4,11 +4,11 @@ local composition = require "stepwise.config.composition"
 local core = require "stepwise.core"
 local coverage = require "stepwise.results.coverage"
 local describe = require "stepwise.config.describe"
-local identity = require "stepwise.sweep.identity"
+local identity = require "stepwise.run.identity"
 local layout = require "stepwise.results.layout"
 local plugin_files = require "stepwise.config.plugin_files"
 local progress = require "stepwise.util.progress"
-local run_folder = require "stepwise.results.run_folder"
+local run_folder = require "stepwise.run.folder"
 local setup = require "stepwise.config.setup"
 local test_sets = require "stepwise.results.test_sets"
 local text = require "stepwise.util.text"
@@ -66,7 +66,7 @@ function Clock:left(event)
 end
 
 local function step_line(event, left)
-  return string.format("epoch %d/%d  step %d/%d  loss %.4f a pair  lr %s  %.0f pairs/s  %s left",
+  return string.format("epoch %d/%d  step %d/%d  loss %.4f per pair  lr %s  %.0f pairs/s  %s left",
     event.epoch + 1, event.epochs, event.step_in_epoch, event.steps_in_epoch,
     event.loss_per_sample, string.format("%.3g", event.lr), event.samples_per_second,
     text.duration(left))

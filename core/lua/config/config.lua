@@ -389,13 +389,21 @@ function Config:hashed()
   return result
 end
 
--- 32 hex digits of what decides a run's numbers. `more` is hashed as well: what stands behind the
--- paths, and the plugins' hashes.
-function Config:hash(more)
-  return core.hash128(core.json_encode(self:hashed()) .. "\0" .. (more or ""))
+-- The same without where the run ends.
+local function endless(config)
+  local result = config:hashed()
+  result.train.epochs, result.train.max_steps = core.json_null, core.json_null
+  return result
 end
 
--- The id of a run: its config, its data and its plugins (sweep's identity.lua).
+-- 32 hex digits of what decides a run's numbers. `more` is hashed as well: what stands behind the
+-- paths, and the plugins' hashes. any_end: without where the run ends.
+function Config:hash(more, any_end)
+  local value = any_end and endless(self) or self:hashed()
+  return core.hash128(core.json_encode(value) .. "\0" .. (more or ""))
+end
+
+-- The id of a run: its config, its data and its plugins (run/identity.lua).
 function Config:id(data, plugins)
   return self:hash(core.json_encode { data = data, plugins = plugins })
 end
@@ -432,21 +440,9 @@ function Config:portable_text()
   return json_text.text(self:portable(), 0)
 end
 
--- JSON of hashed() on one line.
-function Config:hashed_text()
-  return json_text.text(self:hashed(), 0)
-end
-
--- What is hashed without where the run ends: what its state may be resumed under.
-function Config:endless_text()
-  local result = self:hashed()
-  result.train.epochs, result.train.max_steps = core.json_null, core.json_null
-  return json_text.text(result, 0)
-end
-
 -- Whether two configs differ at most in where the run ends.
 function Config:same_but_end(other)
-  return self:endless_text() == other:endless_text()
+  return core.json_encode(endless(self)) == core.json_encode(endless(other))
 end
 
 -- The fingerprints of the data that it reads, all splits of which are opened and have to fit.
@@ -456,19 +452,27 @@ function Config:sources(known)
   return self.session:sources(self, known)
 end
 
--- {NAME = hash} of the plugins it uses.
-function Config:plugins()
-  local names, result = { self.value.model.embedding.plugin }, {}
+-- The plugins it uses, each once: a list of session:origin.
+function Config:origins()
+  local names, list, listed = { self.value.model.embedding.plugin }, {}, {}
   for _, stage in ipairs(self.value.model.stages) do
     names[#names + 1] = stage.plugin
-    for _, value in pairs(stage) do
-      if type(value) == "table" then names[#names + 1] = value.plugin end
+    for _, key in ipairs(json_text.keys(stage)) do
+      if type(stage[key]) == "table" then names[#names + 1] = stage[key].plugin end
     end
   end
   for _, name in ipairs(names) do
     local origin = self.session:origin(name)
-    if origin then result[origin.name] = origin.hash end
+    if origin and not listed[origin.name] then list[#list + 1] = origin end
+    if origin then listed[origin.name] = true end
   end
+  return list
+end
+
+-- {NAME = hash} of the plugins it uses.
+function Config:plugins()
+  local result = json_text.object()
+  for _, origin in ipairs(self:origins()) do json_text.set(result, origin.name, origin.hash) end
   return result
 end
 

@@ -98,7 +98,7 @@ local IMAGES <const> = { kind = "integer", least = 0, most = 2000000000 }
 local FOLDS <const> = { kind = "integer", least = 1, most = 1000000 }
 
 -- A name as it stands in names of files: a-z, 0-9, '-'.
-local function file_name(name)
+function M.file_name(name)
   return (name:lower():gsub("[^%l%d]+", "-"):gsub("^%-", ""):gsub("%-$", ""))
 end
 
@@ -109,7 +109,7 @@ local function check_set_name(name, where)
   elseif name:find("%c") then
     M.fail("%s.name: expected a name of one line", where)
   end
-  local file = file_name(name)
+  local file = M.file_name(name)
   if file == "" or file == "dev" then
     M.fail("%s.name: %s cannot name a file; expected one as 'COCO 1K'", where, quoted(name))
   end

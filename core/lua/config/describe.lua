@@ -52,7 +52,7 @@ local function part(kind, check_part)
   return function(name)
     expect(name, "string", kind)
     return setmetatable({ plugin = name }, {
-      __call = core.door(function(_, options)
+      __call = core.wrap(function(_, options)
         expect(options, "table", kind .. " '" .. name .. "'")
         local result = {}
         for key, value in pairs(options) do result[key] = value end

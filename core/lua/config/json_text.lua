@@ -43,27 +43,74 @@ function M.copy(value)
   return result
 end
 
--- JSON text; indent: blanks per level, 0 for one line.
-function M.text(value, indent)
+-- An object of names and values in turn, whose keys keep that order; what is nil is left out.
+function M.object(...)
+  local result, names = {}, {}
+  for i = 1, select("#", ...), 2 do
+    local name, value = select(i, ...)
+    if value ~= nil then
+      result[name] = value
+      names[#names + 1] = name
+    end
+  end
+  return M.ordered(result, names)
+end
+
+-- Sets a key of `object`; a new one comes last.
+function M.set(object, name, value)
+  local order = M.keys(object)
+  if object[name] == nil then
+    order = { table.unpack(order) }
+    order[#order + 1] = name
+  end
+  object[name] = value
+  return M.ordered(object, order)
+end
+
+-- A plain value of JSON text, whose objects keep the order of their keys.
+function M.decode(text)
+  return core.json_decode_ordered(text, orders)
+end
+
+local function encode(value, indent, comma, colon, scalar)
   local function put(item, depth)
-    if type(item) ~= "table" then return core.json_encode(item) end
+    if type(item) ~= "table" then return scalar(item) end
     local array, parts = core.is_array(item), {}
     if array then
       for i, element in ipairs(item) do parts[i] = put(element, depth + 1) end
     else
       for _, name in ipairs(M.keys(item)) do
-        parts[#parts + 1] = core.json_encode(name) .. ": " .. put(item[name], depth + 1)
+        parts[#parts + 1] = core.json_encode(name) .. colon .. put(item[name], depth + 1)
       end
     end
     local open, close = array and "[" or "{", array and "]" or "}"
     if #parts == 0 then return open .. close end
-    if indent == 0 then return open .. table.concat(parts, ", ") .. close end
+    if indent == 0 then return open .. table.concat(parts, comma) .. close end
     local line = "\n" .. (" "):rep(indent * depth)
     local deeper = line .. (" "):rep(indent)
     return open .. deeper .. table.concat(parts, "," .. deeper)
       .. line .. close
   end
   return put(value, 0)
+end
+
+-- JSON text; indent: blanks per level, 0 for one line.
+function M.text(value, indent)
+  return encode(value, indent, ", ", ": ", core.json_encode)
+end
+
+-- JSON text on one line without blanks.
+function M.line(value)
+  return encode(value, 0, ",", ":", core.json_encode)
+end
+
+-- text(value, 0) whose numbers read back are the same to the bit.
+function M.exact(value)
+  return encode(value, 0, ", ", ": ", function(item)
+    if math.type(item) ~= "float" then return core.json_encode(item) end
+    local digits = string.format("%.17g", item)
+    return digits:find("[.en]") and digits or digits .. ".0"
+  end)
 end
 
 return M

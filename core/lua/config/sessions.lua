@@ -2,6 +2,11 @@
 -- what it says.
 local Config = require "stepwise.config.config"
 local core = require "stepwise.core"
+local identity = require "stepwise.run.identity"
+local json_text = require "stepwise.config.json_text"
+local provenance = require "stepwise.run.provenance"
+local test_sets = require "stepwise.results.test_sets"
+local trainers = require "stepwise.run.trainer"
 
 local function read_json(path)
   local fine, value = pcall(core.json_decode, core.read_text(path))
@@ -56,7 +61,7 @@ end
 
 local raw = {}
 for _, name in ipairs {
-  "evaluate", "explain", "find", "gradients", "describe_checkpoint", "train",
+  "evaluate", "explain", "find", "gradients",
 } do
   raw[name] = core.session_method(name)
 end
@@ -79,15 +84,89 @@ local function part(session, kind, name)
   return known[key]
 end
 
+-- Region features and words of Flickr30K, where no data say otherwise.
+local ASSUMED_FEATURES <const>, ASSUMED_WORDS <const> = 2048, 8481
+
+-- What a model is made of: its sizes and parameters, as C has them, beside its config.
+local function description(of, config, assumed)
+  local model = config.value.model
+  of.dim, of.direction, of.assumed = model.dim, model.direction, assumed
+  of.embedding, of.stages = json_text.copy(model.embedding), json_text.copy(model.stages)
+  of.trained, of.frozen = 0, 0
+  for _, parameter in ipairs(of.parameters) do
+    local kind = parameter.trained and "trained" or "frozen"
+    of[kind] = of[kind] + parameter.count
+  end
+  of.total = of.trained + of.frozen
+  return of
+end
+
+local function need_config(config)
+  if not Config.is_config(config) then
+    core.fail(2, "stepwise.config expected, as session:resolve gives it, found " .. type(config))
+  end
+end
+
 core.extend_session {
   part = part,
   resolve = Config.resolve,
 
+  -- How long steps and an evaluation on random data take, for {features =, regions =, steps =,
+  -- warmup =, profile =, images =, captions =, caption_words =}, beside the floor of their matrix
+  -- products: the members of `stepwise bench --json`. Steps: batch, caption_words, step_s,
+  -- encode_s, score_s, backward_s, update_s (medians; the loss counts to score), floor_s,
+  -- floor_gflop, ratio = step_s / floor_s, gflops = floor_gflop / step_s, peak_rss_mb,
+  -- flickr30k_epoch_h, coco_epoch_h, floor = a list of {part, gflop, s, way}; with warmup
+  -- warmup_step_s, warmup_ratio, warmup_peak_rss_mb; with profile profile_step_s and profile = a
+  -- list of {part, products_s, rest_s, waiting_s, share} that adds up to it, in seconds of all
+  -- threads, divided by their number. An evaluation: eval_images, eval_captions, eval_encode_s,
+  -- eval_score_s, eval_s, eval_floor_s, eval_floor_gflop, eval_ratio, eval_floor.
+  bench = function(session, config, request)
+    return require("stepwise.results.timings").of(session, config, request)
+  end,
+
   -- The resolved config of a checkpoint, as a plain table.
   checkpoint_config = function(session, path) return of_checkpoint(session, path):table() end,
 
+  -- describe(config [, features, vocabulary]): what the model is made of: {dim =, direction =,
+  -- features =, vocabulary =, assumed = whether Flickr30K's stand in for one of these two, embedding
+  -- = {..}, stages = {{..}..}, parameters = {{name =, shape =, count =, trained =}..}, trained =,
+  -- frozen =, total =}
+  describe = function(session, config, features, vocabulary)
+    need_config(config)
+    local function known(size) return size and size ~= 0 and size or nil end
+    features, vocabulary = known(features), known(vocabulary)
+    return description(core.model_of(session, config, features or ASSUMED_FEATURES,
+      vocabulary or ASSUMED_WORDS), config, not (features and vocabulary))
+  end,
+
+  -- The same of a checkpoint.
   describe_checkpoint = function(session, path)
-    return raw.describe_checkpoint(session, path, of_checkpoint(session, path))
+    local config = of_checkpoint(session, path)
+    return description(core.model_of_checkpoint(session, path, config), config, false)
+  end,
+
+  -- words(config [, vocab]): how much of the train captions the vocabulary (that of a run, when it
+  -- is named) and the GloVe file, where the config names one, cover, as in provenance.json.
+  -- Everything is opened and checked as a run would.
+  words = function(session, config, vocab)
+    need_config(config)
+    session:threads()
+    local inputs <close> = core.inputs(config, test_sets.of_config(config.value), vocab)
+    if config.value.data.glove ~= "" then inputs:read_glove() end
+    return provenance.words(inputs:facts(), config)
+  end,
+
+  -- sources(config [, known]): the fingerprints of the data it reads, all splits of which are opened
+  -- and have to fit. known: a list of stamps; all values of the splits that are not among them are
+  -- read, and the stamps of all are the second result.
+  sources = function(_, config, known)
+    need_config(config)
+    local inputs <close> = core.inputs(config, test_sets.of_config(config.value))
+    local data = identity.data(config, inputs:facts())
+    if not known then return data end
+    local all <close> = core.session { plugin_path = "" } -- the config's may have one thread
+    return data, provenance.check_values(all, inputs, known)
   end,
 
   evaluate = function(session, request)
@@ -101,7 +180,11 @@ core.extend_session {
 
   explain = with_config(raw.explain),
   find = with_config(raw.find),
-  gradients = with_config(raw.gradients),
+  -- Of the loss at margin 0.2, whatever the run was trained with: comparisons rely on it.
+  gradients = with_config(function(session, request)
+    if request.config then request.config:override("margin=0.2") end
+    return raw.gradients(session, request)
+  end),
 
   -- For the same request, the results of find as a list of { index =, id =, score =, caption = its
   -- text, .. }; id and caption are nil where there is none.
@@ -115,9 +198,14 @@ core.extend_session {
     return results
   end,
 
+  -- train(config, run [, {resume =, keep_state =, command =, id =, known = a list of stamps}]): a
+  -- trainer that writes to the run folder `run`, made by this call unless it resumes one; nothing is
+  -- trained yet. keep_state: the state stays when the run is done, for more epochs. A run that is
+  -- resumed may end elsewhere than it was to.
   train = function(session, config, run, options)
-    local before = Config.is_config(config) and options and options.resume
-      and check_folder(session, config, run)
-    return raw.train(session, config, run, before and copy(options, { before = before }) or options)
+    need_config(config)
+    session:threads() -- raises where it is closed
+    local before = options and options.resume and check_folder(session, config, run) or nil
+    return trainers.open(session, config, run, options, before)
   end,
 }

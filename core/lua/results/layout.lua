@@ -36,7 +36,7 @@ function M.evaluation(m)
     m.folds > 1 and string.format(", mean of %d folds", m.folds) or "")
   local ties = m.i2t_ties + m.t2i_ties
   if ties > 0 then
-    lines[#lines + 1] = "ranks that hang on the order of equal scores: " .. text.count(ties)
+    lines[#lines + 1] = "queries whose rank depends on tie-breaking: " .. text.count(ties)
   end
   return lines
 end

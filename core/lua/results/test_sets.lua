@@ -1,5 +1,6 @@
 -- test_sets.lua: what runs are evaluated on: the split, how many of its images, in how many folds.
 local core = require "stepwise.core"
+local config_values = require "stepwise.config.config_values"
 local text = require "stepwise.util.text"
 
 local M = {}
@@ -19,7 +20,9 @@ function M.list(tests)
 end
 
 -- The test sets of a config: {{name =, named = whether data.tests names it, split =, images = 0 for
--- all, folds =}..}; core/train/test_sets.h says what stands for what.
+-- all, folds =, file = the name as it stands in names of files}..}. A member of data.tests that is
+-- not given is data.test_split, data.test_images or data.folds; an empty list stands for one set of
+-- those, "test", and with an empty test_split for none.
 function M.of_config(config)
   local data = type(config) == "table" and type(config.data) == "table" and config.data or {}
   local sets = {}
@@ -28,6 +31,7 @@ function M.of_config(config)
       name = named and set.name or "test", named = named, split = set.split or data.test_split
         or "test", images = set.images or data.test_images or 0,
       folds = set.folds or data.folds or 1,
+      file = named and config_values.file_name(set.name) or "test",
     }
   end
   for _, set in ipairs(type(data.tests) == "table" and data.tests or {}) do

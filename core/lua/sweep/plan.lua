@@ -12,7 +12,7 @@
 local core = require "stepwise.core"
 local claims = require "stepwise.sweep.claim"
 local describe = require "stepwise.config.describe"
-local identity = require "stepwise.sweep.identity"
+local identity = require "stepwise.run.identity"
 local plan_check = require "stepwise.sweep.plan_check"
 local plugin_files = require "stepwise.config.plugin_files"
 local script = require "stepwise.config.script"

@@ -1,6 +1,6 @@
 -- reuse.lua: finished runs of other folders, taken over where the plan has the same run.
 local core = require "stepwise.core"
-local identity = require "stepwise.sweep.identity"
+local identity = require "stepwise.run.identity"
 
 local M = {}
 

@@ -9,7 +9,7 @@ local core = require "stepwise.core"
 local plan_of = require "stepwise.sweep.plan"
 local plugin_files = require "stepwise.config.plugin_files"
 local reuse = require "stepwise.sweep.reuse"
-local run_folder = require "stepwise.results.run_folder"
+local run_folder = require "stepwise.run.folder"
 local text = require "stepwise.util.text"
 
 local M = {}

@@ -1,4 +1,4 @@
--- npy.lua: float32 matrices in .npy files, a row at a time; a corner of a large one costs its
+-- npy.lua: float32 matrices in .npy files, one row at a time; a corner of a large one costs its
 -- corner.
 local core = require "stepwise.core"
 

@@ -138,7 +138,7 @@ struct sw_kernels {
                              void *room);
 
     /* C (M,N) = op(A) op(B), or +=, row-major, M, N and K above 0; room: product_room bytes,
-     * 64-byte aligned, whose contents are of no use to anybody. NULL in sets that have none of
+     * 64-byte aligned, whose contents mean nothing afterwards. NULL in sets that have none of
      * their own. */
     void (*product)(int transpose_a, int transpose_b, int M, int N, int K, const float *A, int lda,
                     const float *B, int ldb, int accumulate, float *C, int ldc, void *room);

@@ -12,7 +12,7 @@
  * rounded seldom. tests/unit/check_matrix_kernels.c holds both to their bounds.
  *
  * The unit takes 8192 products in 16 cycles, so six of them leave 2.7 times what two AVX-512 units
- * multiply. What stands in the way is memory: a number is split once for each chunk of a product
+ * multiply. The obstacle is memory: a number is split once for each chunk of a product
  * (6 bytes for 4), and operands are laid out in panels of 32 lines so that tiles are contiguous.
  *
  * What differs from float32: numbers below 2^-110 lose their last parts and those below 2^-126 are
@@ -25,7 +25,7 @@
 #include "tensor/kernels/kernels_vector.h"
 
 enum {
-    TILE = 16,        /* lines of a tile, and pairs of k in each: k and k + 16 share a word */
+    TILE = 16,        /* lines per tile, and pairs of k in each: k and k + 16 share a word */
     TILE_WORDS = 256, /* 16 x 16 words of two bf16 */
     STEP = 32,        /* of k, in a tile */
     PARTS = 3,        /* h, m, l */

@@ -2,9 +2,9 @@
  *
  * BLAS lays B out anew in each call, which with few rows of A takes as long as multiplying. Here B
  * lies in panels of two vectors of columns, k by k, so that the inner loop reads it end to end:
- * for each k two vectors of B, one number of each row of A broadcast, and two multiply-adds a row.
- * With AVX-512, 12 rows and 24 sums in registers, that is 12 cycles of multiply-adds a k and 7 of
- * loads; A (12 rows of BLOCK_K) stays in the first cache, the panel in the second.
+ * for each k two vectors of B, one number of each row of A broadcast, and two multiply-adds per
+ * row. With AVX-512, 12 rows and 24 sums in registers, that is 12 cycles of multiply-adds and 7 of
+ * loads per k; A (12 rows of BLOCK_K) stays in the first cache, the panel in the second.
  *
  * An element of C is the sum over k in order, in blocks of PREPARED_K: it does not depend on its
  * neighbours. */

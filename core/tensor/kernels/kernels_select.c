@@ -30,7 +30,7 @@ static int has_avx512(void)
 #endif
 
 #ifdef SW_HAVE_AMX_KERNELS
-/* Tiles are 8 KB of registers a thread, so Linux gives them to a process that asks
+/* Tiles are 8 KB of registers per thread, so Linux gives them to a process that asks
  * (arch_prctl(2)): once for all its threads. */
 static int has_amx(void)
 {

@@ -111,7 +111,7 @@ SW_INLINE sw_v load_bytes(const uint8_t *p)
 
 #if defined(__AVX512F__)
 
-typedef __mmask16 sw_vm; /* one truth value a lane */
+typedef __mmask16 sw_vm; /* one truth value per lane */
 
 SW_INLINE sw_vm less(sw_v x, sw_v y)
 {

@@ -172,18 +172,8 @@ void sw_gemm(struct sw_compute *compute, int transpose_a, int transpose_b, int M
 {
     if (M <= 0 || N <= 0)
         return;
-    struct sw_product_of p = {.transpose_a = transpose_a,
-                              .transpose_b = transpose_b,
-                              .M = M,
-                              .N = N,
-                              .K = K,
-                              .A = A,
-                              .lda = lda,
-                              .B = B,
-                              .ldb = ldb,
-                              .beta = beta,
-                              .C = C,
-                              .ldc = ldc};
+    struct sw_product_of p =
+        sw_product_of(transpose_a, transpose_b, M, N, K, A, lda, B, ldb, beta, C, ldc);
     struct job job = {.compute = compute, .count = 1, .cuts = {cut_of(&p, alpha)}};
     run(&job);
 }

@@ -1,6 +1,8 @@
 /* gru_plan.c -- captions sorted by length, and where their rows lie. */
 #include "tensor/ops/gru_plan.h"
 
+#include "base/values.h"
+
 #include <string.h>
 
 int sw_gru_fits(const struct sw_fragments *words, int rows)
@@ -12,7 +14,7 @@ int sw_gru_fits(const struct sw_fragments *words, int rows)
         if (words->first[c] != next || words->count[c] < 0 || words->count[c] > rows - next)
             return 0;
         next += words->count[c];
-        most = words->count[c] > most ? words->count[c] : most;
+        most = sw_max(most, words->count[c]);
     }
     return next == rows && most <= words->most;
 }
@@ -21,13 +23,8 @@ static int longest(const struct sw_fragments *words)
 {
     int most = 0;
     for (int c = 0; c < words->groups; c++)
-        most = words->count[c] > most ? words->count[c] : most;
+        most = sw_max(most, words->count[c]);
     return most;
-}
-
-static int least(size_t a, int b)
-{
-    return a < (size_t)b ? (int)a : b;
 }
 
 /* Takes `count` things of `size` bytes from memory that is counted only while `base` is NULL. */
@@ -50,7 +47,7 @@ static size_t carve_all(char *base, const struct sw_fragments *words,
 {
     size_t used = 0, steps = (size_t)longest(words) + 1;
     size_t parts = ((size_t)words->groups + SW_GRU_PART - 1) / SW_GRU_PART;
-    size_t part_rows = (size_t)least(SW_GRU_PART * (steps - 1), words->rows);
+    size_t part_rows = sw_min_size(SW_GRU_PART * (steps - 1), (size_t)words->rows);
     size_t rows = sizes->records ? (size_t)words->rows : part_rows;
     size_t W = (size_t)sizes->width * sizeof(float), D = (size_t)sizes->dim * sizeof(float);
     carve(base, &used, 1, sizeof *gru);
@@ -131,7 +128,7 @@ struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words,
         int first = p * SW_GRU_PART;
         *part =
             (struct sw_gru_part){.caption = tables.order + first, .at = sizes->records ? at : 0};
-        part->captions = least(SW_GRU_PART, words->groups - first);
+        part->captions = sw_min(SW_GRU_PART, words->groups - first);
         size_t table = (size_t)p * ((size_t)most + 1);
         plan_part(part, words, tables.running + table, tables.start + table);
         at += (size_t)part->rows;

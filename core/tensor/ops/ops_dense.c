@@ -1,22 +1,9 @@
-/* ops_dense.c -- operations over a batch's rows: linear, l2norm, embedding, concat. */
+/* ops_dense.c -- operations over a batch's rows: linear, l2norm, embedding, concat, columns. */
 #include "tensor/tape/ops.h"
 #include "tensor/ops/rows.h"
 
 #include <math.h>
 #include <string.h>
-
-/* What a chunk of rows works on. */
-struct rows_of {
-    const struct sw_call *call;
-    const struct sw_kernels *kernels;
-};
-
-static void over_rows(const struct sw_call *call, int rows, int columns,
-                      void (*work)(const void *data, int from, int to))
-{
-    struct rows_of data = {call, sw_compute_kernels(call->compute)};
-    sw_over_rows(call->compute, rows, columns, work, &data);
-}
 
 /* Of tensors whose last dimension is the row, as the explicit vectors of pairs, (R,L,D). */
 static int width_of(const struct sw_tensor *x)
@@ -32,8 +19,22 @@ static int rows_in(const struct sw_tensor *x)
     return rows;
 }
 
-/* ---- linear -----------------------------------------------------------------------------------
- */
+/* Over the rows of the call's output, from the call itself as data. */
+static void over_rows(const struct sw_call *call, void (*work)(const void *data, int from, int to))
+{
+    sw_over_rows(call->compute, rows_in(call->out), width_of(call->out), work, call);
+}
+
+/* At once, unless both add to one gradient: x x^T has the same input twice. */
+static void multiply(struct sw_compute *compute, const struct sw_product_of *list, int count)
+{
+    int apart = count == 2 && list[0].C == list[1].C;
+    sw_gemm_all(compute, list, apart ? 1 : count);
+    if (apart)
+        sw_gemm_all(compute, list + 1, 1);
+}
+
+/* ---- linear ---- */
 
 static int linear_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
@@ -58,15 +59,6 @@ static void linear_forward(const struct sw_call *call)
     sw_gemm(call->compute, 0, 1, N, D, F, 1, x->data, F, w->data, F, b ? 1 : 0, call->out->data, D);
 }
 
-/* At once, unless both add to one gradient: x x^T has the same input twice. */
-static void multiply(struct sw_compute *compute, const struct sw_product_of *list, int count)
-{
-    int apart = count == 2 && list[0].C == list[1].C;
-    sw_gemm_all(compute, list, apart ? 1 : count);
-    if (apart)
-        sw_gemm_all(compute, list + 1, 1);
-}
-
 /* dx += dout w;  dw += dout^T x;  db += column sums of dout */
 static void linear_backward(const struct sw_call *call)
 {
@@ -77,63 +69,33 @@ static void linear_backward(const struct sw_call *call)
     struct sw_product_of list[2];
     int count = 0;
     if (w->grad)
-        list[count++] = (struct sw_product_of){.transpose_a = 1,
-                                               .M = D,
-                                               .N = F,
-                                               .K = N,
-                                               .A = dout,
-                                               .lda = D,
-                                               .B = x->data,
-                                               .ldb = F,
-                                               .beta = 1,
-                                               .C = w->grad,
-                                               .ldc = F};
+        list[count++] = sw_product_of(1, 0, D, F, N, dout, D, x->data, F, 1, w->grad, F);
     if (x->grad)
-        list[count++] = (struct sw_product_of){.M = N,
-                                               .N = F,
-                                               .K = D,
-                                               .A = dout,
-                                               .lda = D,
-                                               .B = w->data,
-                                               .ldb = F,
-                                               .beta = 1,
-                                               .C = x->grad,
-                                               .ldc = F};
+        list[count++] = sw_product_of(0, 0, N, F, D, dout, D, w->data, F, 1, x->grad, F);
     multiply(call->compute, list, count);
     if (b && b->grad)
         sw_add_column_sums(call->compute, N, D, dout, (size_t)D, b->grad);
 }
 
 static const struct sw_sample linear_samples[] = {
-    {3, {{2, {5, 4}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}, {1, {3}, -1, 1, 0}}, {{0}, {0}, NULL}},
-    {2, {{2, {70, 3}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, {{0}, {0}, NULL}},
-    {3, {{3, {2, 3, 4}, -1, 1, 0}, {2, {5, 4}, -1, 1, 0}, {1, {5}, -1, 1, 0}}, {{0}, {0}, NULL}},
+    {3, {{2, {5, 4}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}, {1, {3}, -1, 1, 0}}, SW_NO_ARGS},
+    {2, {{2, {70, 3}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, SW_NO_ARGS},
+    {3, {{3, {2, 3, 4}, -1, 1, 0}, {2, {5, 4}, -1, 1, 0}, {1, {5}, -1, 1, 0}}, SW_NO_ARGS},
 };
 
 static const struct sw_op linear = {
-    .name = "linear",
-    .shapes = "(..,F),(D,F)[,(D)]->(..,D)",
-    .doc = "x w^T + b for each row of x, its last dimension",
-    .least_inputs = 2,
-    .most_inputs = 3,
-    .shape = linear_shape,
-    .forward = linear_forward,
-    .backward = linear_backward,
-    .samples = linear_samples,
-    .sample_count = sizeof linear_samples / sizeof *linear_samples,
+    SW_OP(linear, "linear", 2, 3, "(..,F),(D,F)[,(D)]->(..,D)",
+          "x w^T + b for each row of x, its last dimension"),
 };
 
-/* ---- linear_back ------------------------------------------------------------------------------
- */
+/* ---- linear_back ---- */
 
 static int linear_back_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
     const struct sw_tensor *x = call->in[0], *w = call->in[1];
     if (x->ndim != 2 || w->ndim != 2 || x->dim[1] != w->dim[0])
         return -1;
-    out_dim[0] = x->dim[0];
-    out_dim[1] = w->dim[1];
-    return 2;
+    return sw_shape_2(out_dim, x->dim[0], w->dim[1]);
 }
 
 /* out = x w */
@@ -153,52 +115,23 @@ static void linear_back_backward(const struct sw_call *call)
     struct sw_product_of list[2];
     int count = 0;
     if (w->grad)
-        list[count++] = (struct sw_product_of){.transpose_a = 1,
-                                               .M = D,
-                                               .N = F,
-                                               .K = N,
-                                               .A = x->data,
-                                               .lda = D,
-                                               .B = dout,
-                                               .ldb = F,
-                                               .beta = 1,
-                                               .C = w->grad,
-                                               .ldc = F};
+        list[count++] = sw_product_of(1, 0, D, F, N, x->data, D, dout, F, 1, w->grad, F);
     if (x->grad)
-        list[count++] = (struct sw_product_of){.transpose_b = 1,
-                                               .M = N,
-                                               .N = D,
-                                               .K = F,
-                                               .A = dout,
-                                               .lda = F,
-                                               .B = w->data,
-                                               .ldb = F,
-                                               .beta = 1,
-                                               .C = x->grad,
-                                               .ldc = D};
+        list[count++] = sw_product_of(0, 1, N, D, F, dout, F, w->data, F, 1, x->grad, D);
     multiply(call->compute, list, count);
 }
 
 static const struct sw_sample linear_back_samples[] = {
-    {2, {{2, {5, 3}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}}, {{0}, {0}, NULL}},
-    {2, {{2, {70, 2}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, {{0}, {0}, NULL}},
+    {2, {{2, {5, 3}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}}, SW_NO_ARGS},
+    {2, {{2, {70, 2}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, SW_NO_ARGS},
 };
 
 static const struct sw_op linear_back = {
-    .name = "linear_back",
-    .shapes = "(N,D),(D,F)->(N,F)",
-    .doc = "x w for each row of x: what linear's weight does from its other side",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = linear_back_shape,
-    .forward = linear_back_forward,
-    .backward = linear_back_backward,
-    .samples = linear_back_samples,
-    .sample_count = sizeof linear_back_samples / sizeof *linear_back_samples,
+    SW_OP(linear_back, "linear_back", 2, 2, "(N,D),(D,F)->(N,F)",
+          "x w for each row of x: what linear's weight does from its other side"),
 };
 
-/* ---- l2norm -----------------------------------------------------------------------------------
- */
+/* ---- l2norm ---- */
 
 static const double epsilon = 1e-8;
 
@@ -217,36 +150,38 @@ static size_t l2norm_saved_size(const struct sw_call *call)
 
 static void normalise_some(const void *data, int from, int to)
 {
-    const struct rows_of *r = data;
-    size_t D = (size_t)width_of(r->call->out);
-    double *length = r->call->saved;
+    const struct sw_call *call = data;
+    const struct sw_kernels *kernels = sw_kernels_of(call);
+    size_t D = (size_t)width_of(call->out);
+    double *length = call->saved;
     for (int i = from; i < to; i++) {
-        const float *x = r->call->in[0]->data + (size_t)i * D;
-        length[i] = sqrt(r->kernels->sum_squares(D, x));
-        r->kernels->affine(D, (float)(1 / (length[i] + epsilon)), 0, x,
-                           r->call->out->data + (size_t)i * D);
+        const float *x = call->in[0]->data + (size_t)i * D;
+        length[i] = sqrt(kernels->sum_squares(D, x));
+        kernels->affine(D, (float)(1 / (length[i] + epsilon)), 0, x,
+                        call->out->data + (size_t)i * D);
     }
 }
 
 /* out = x / (|x| + 1e-8), eq. 1 */
 static void l2norm_forward(const struct sw_call *call)
 {
-    over_rows(call, rows_in(call->out), width_of(call->out), normalise_some);
+    over_rows(call, normalise_some);
 }
 
 static void normalise_some_backward(const void *data, int from, int to)
 {
-    const struct rows_of *r = data;
-    size_t D = (size_t)width_of(r->call->out);
-    const double *length = r->call->saved;
+    const struct sw_call *call = data;
+    const struct sw_kernels *kernels = sw_kernels_of(call);
+    size_t D = (size_t)width_of(call->out);
+    const double *length = call->saved;
     for (int i = from; i < to; i++) {
         if (!(length[i] > 0) && !isnan(length[i]))
             continue;
-        const float *y = r->call->out->data + (size_t)i * D;
-        const float *dy = r->call->out->grad + (size_t)i * D;
-        float *dx = r->call->in[0]->grad + (size_t)i * D;
-        r->kernels->axpy(D, (float)(1 / (length[i] + epsilon)), dy, dx);
-        r->kernels->axpy(D, (float)(-(double)r->kernels->dot(D, dy, y) / length[i]), y, dx);
+        const float *y = call->out->data + (size_t)i * D;
+        const float *dy = call->out->grad + (size_t)i * D;
+        float *dx = call->in[0]->grad + (size_t)i * D;
+        kernels->axpy(D, (float)(1 / (length[i] + epsilon)), dy, dx);
+        kernels->axpy(D, (float)(-(double)kernels->dot(D, dy, y) / length[i]), y, dx);
     }
 }
 
@@ -255,33 +190,23 @@ static void normalise_some_backward(const void *data, int from, int to)
  */
 static void l2norm_backward(const struct sw_call *call)
 {
-    over_rows(call, rows_in(call->out), width_of(call->out), normalise_some_backward);
+    over_rows(call, normalise_some_backward);
 }
 
 static const struct sw_sample l2norm_samples[] = {
-    {1, {{2, {5, 7}, -1, 1, 0}}, {{0}, {0}, NULL}},
-    {1, {{2, {3, 1}, 1, 2, 0}}, {{0}, {0}, NULL}},
-    {1, {{3, {3, 2, 4}, -1, 1, 0}}, {{0}, {0}, NULL}},
+    {1, {{2, {5, 7}, -1, 1, 0}}, SW_NO_ARGS},
+    {1, {{2, {3, 1}, 1, 2, 0}}, SW_NO_ARGS},
+    {1, {{3, {3, 2, 4}, -1, 1, 0}}, SW_NO_ARGS},
 };
 
 static const struct sw_op l2norm = {
-    .name = "l2norm",
-    .shapes = "(..,D)->(..,D)",
-    .doc =
-        "x / (|x| + 1e-8) for each row of x, its last dimension, eq. 1; a row of zeros stays and "
-        "takes no gradient",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = l2norm_shape,
+    SW_OP(l2norm, "l2norm", 1, 1, "(..,D)->(..,D)",
+          "x / (|x| + 1e-8) for each row of x, its last dimension, eq. 1; a row of zeros stays and "
+          "takes no gradient"),
     .saved_size = l2norm_saved_size,
-    .forward = l2norm_forward,
-    .backward = l2norm_backward,
-    .samples = l2norm_samples,
-    .sample_count = sizeof l2norm_samples / sizeof *l2norm_samples,
 };
 
-/* ---- embedding --------------------------------------------------------------------------------
- */
+/* ---- embedding ---- */
 
 static int embedding_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
@@ -292,25 +217,23 @@ static int embedding_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     for (int j = 0; j < words->count; j++)
         if (words->id[j] < 0 || words->id[j] >= table->dim[0])
             return -1;
-    out_dim[0] = words->count;
-    out_dim[1] = table->dim[1];
-    return 2;
+    return sw_shape_2(out_dim, words->count, table->dim[1]);
 }
 
 static void look_up_some(const void *data, int from, int to)
 {
-    const struct rows_of *r = data;
-    const struct sw_word_ids *words = r->call->args->p;
-    size_t W = (size_t)r->call->out->dim[1];
+    const struct sw_call *call = data;
+    const struct sw_word_ids *words = call->args->p;
+    size_t W = (size_t)call->out->dim[1];
     for (int j = from; j < to; j++)
-        memcpy(r->call->out->data + (size_t)j * W, r->call->in[0]->data + (size_t)words->id[j] * W,
+        memcpy(call->out->data + (size_t)j * W, call->in[0]->data + (size_t)words->id[j] * W,
                W * sizeof(float));
 }
 
 /* out_j = table[id_j] */
 static void embedding_forward(const struct sw_call *call)
 {
-    over_rows(call, call->out->dim[0], call->out->dim[1], look_up_some);
+    over_rows(call, look_up_some);
 }
 
 /* Columns of the table that one chunk adds to. A word that comes twice is added in the order of the
@@ -320,13 +243,14 @@ enum { TABLE_COLUMNS = 64 };
 static void add_columns(void *data, int chunk, int worker)
 {
     (void)worker;
-    const struct rows_of *r = data;
-    const struct sw_word_ids *words = r->call->args->p;
-    size_t W = (size_t)r->call->out->dim[1], from = (size_t)chunk * TABLE_COLUMNS;
+    const struct sw_call *call = data;
+    const struct sw_kernels *kernels = sw_kernels_of(call);
+    const struct sw_word_ids *words = call->args->p;
+    size_t W = (size_t)call->out->dim[1], from = (size_t)chunk * TABLE_COLUMNS;
     size_t columns = W - from < TABLE_COLUMNS ? W - from : TABLE_COLUMNS;
     for (int j = 0; j < words->count; j++) {
-        float *row = r->call->in[0]->grad + (size_t)words->id[j] * W + from;
-        r->kernels->add(columns, row, r->call->out->grad + (size_t)j * W + from, row);
+        float *row = call->in[0]->grad + (size_t)words->id[j] * W + from;
+        kernels->add(columns, row, call->out->grad + (size_t)j * W + from, row);
     }
 }
 
@@ -334,9 +258,8 @@ static void add_columns(void *data, int chunk, int worker)
 static void embedding_backward(const struct sw_call *call)
 {
     int W = call->out->dim[1];
-    struct rows_of data = {call, sw_compute_kernels(call->compute)};
     if (W > 0)
-        sw_parallel(call->compute, (W - 1) / TABLE_COLUMNS + 1, add_columns, &data);
+        sw_parallel(call->compute, (W - 1) / TABLE_COLUMNS + 1, add_columns, (void *)call);
 }
 
 static const int32_t sample_ids[] = {3, 0, 3, 2, 3};
@@ -347,20 +270,11 @@ static const struct sw_sample embedding_samples[] = {
 };
 
 static const struct sw_op embedding = {
-    .name = "embedding",
-    .shapes = "(V,W)->(N,W)",
-    .doc = "rows of a table; p: the N words, with ids in [0,V)",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = embedding_shape,
-    .forward = embedding_forward,
-    .backward = embedding_backward,
-    .samples = embedding_samples,
-    .sample_count = sizeof embedding_samples / sizeof *embedding_samples,
+    SW_OP(embedding, "embedding", 1, 1, "(V,W)->(N,W)",
+          "rows of a table; p: the N words, with ids in [0,V)"),
 };
 
-/* ---- concat -----------------------------------------------------------------------------------
- */
+/* ---- concat ---- */
 
 static int concat_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
@@ -373,13 +287,13 @@ static int concat_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 
 static void join_some(const void *data, int from, int to)
 {
-    const struct rows_of *r = data;
-    size_t both = (size_t)r->call->out->dim[1], at = 0;
+    const struct sw_call *call = data;
+    size_t both = (size_t)call->out->dim[1], at = 0;
     for (int part = 0; part < 2; part++) {
-        const struct sw_tensor *in = r->call->in[part];
+        const struct sw_tensor *in = call->in[part];
         size_t own = (size_t)in->dim[1];
         for (int i = from; i < to; i++)
-            memcpy(r->call->out->data + (size_t)i * both + at, in->data + (size_t)i * own,
+            memcpy(call->out->data + (size_t)i * both + at, in->data + (size_t)i * own,
                    own * sizeof(float));
         at += own;
     }
@@ -388,19 +302,20 @@ static void join_some(const void *data, int from, int to)
 /* out = [x; y], row by row */
 static void concat_forward(const struct sw_call *call)
 {
-    over_rows(call, call->out->dim[0], call->out->dim[1], join_some);
+    over_rows(call, join_some);
 }
 
 static void split_some(const void *data, int from, int to)
 {
-    const struct rows_of *r = data;
-    size_t both = (size_t)r->call->out->dim[1], at = 0;
+    const struct sw_call *call = data;
+    const struct sw_kernels *kernels = sw_kernels_of(call);
+    size_t both = (size_t)call->out->dim[1], at = 0;
     for (int part = 0; part < 2; part++) {
-        const struct sw_tensor *in = r->call->in[part];
+        const struct sw_tensor *in = call->in[part];
         size_t own = (size_t)in->dim[1];
         for (int i = from; in->grad && i < to; i++) {
             float *row = in->grad + (size_t)i * own;
-            r->kernels->add(own, row, r->call->out->grad + (size_t)i * both + at, row);
+            kernels->add(own, row, call->out->grad + (size_t)i * both + at, row);
         }
         at += own;
     }
@@ -409,27 +324,58 @@ static void split_some(const void *data, int from, int to)
 /* dx += the first columns of dout;  dy += the others */
 static void concat_backward(const struct sw_call *call)
 {
-    over_rows(call, call->out->dim[0], call->out->dim[1], split_some);
+    over_rows(call, split_some);
 }
 
 static const struct sw_sample concat_samples[] = {
-    {2, {{2, {3, 2}, -1, 1, 0}, {2, {3, 5}, -1, 1, 0}}, {{0}, {0}, NULL}},
+    {2, {{2, {3, 2}, -1, 1, 0}, {2, {3, 5}, -1, 1, 0}}, SW_NO_ARGS},
 };
 
 static const struct sw_op concat = {
-    .name = "concat",
-    .shapes = "(N,A),(N,B)->(N,A+B)",
-    .doc = "[x; y], row by row",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = concat_shape,
-    .forward = concat_forward,
-    .backward = concat_backward,
-    .samples = concat_samples,
-    .sample_count = sizeof concat_samples / sizeof *concat_samples,
+    SW_OP(concat, "concat", 2, 2, "(N,A),(N,B)->(N,A+B)", "[x; y], row by row"),
+};
+
+/* ---- columns: y = x[:, first : first + count]
+ * ------------------------------------------------------ */
+
+static int columns_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
+{
+    const struct sw_tensor *x = call->in[0];
+    int first = call->args->i[0], count = call->args->i[1];
+    if (x->ndim != 2 || first < 0 || count < 1 || count > x->dim[1] - first)
+        return -1;
+    return sw_shape_2(out_dim, x->dim[0], count);
+}
+
+static void columns_forward(const struct sw_call *call)
+{
+    const struct sw_tensor *x = call->in[0], *y = call->out;
+    size_t width = (size_t)x->dim[1], count = (size_t)y->dim[1];
+    for (int r = 0; r < x->dim[0]; r++)
+        memcpy(y->data + (size_t)r * count, x->data + (size_t)r * width + call->args->i[0],
+               count * sizeof(float));
+}
+
+static void columns_backward(const struct sw_call *call)
+{
+    const struct sw_tensor *x = call->in[0], *y = call->out;
+    size_t width = (size_t)x->dim[1], count = (size_t)y->dim[1];
+    for (int r = 0; x->grad && r < x->dim[0]; r++) {
+        float *out = x->grad + (size_t)r * width + call->args->i[0];
+        sw_kernels_of(call)->add(count, out, y->grad + (size_t)r * count, out);
+    }
+}
+
+static const struct sw_sample columns_samples[] = {
+    {.inputs = 1, .in = {{2, {3, 5}, -1, 1, 0}}, .args = {.i = {0, 2}}},
+    {.inputs = 1, .in = {{2, {4, 6}, -1, 1, 0}}, .args = {.i = {3, 3}}},
+};
+
+static const struct sw_op columns = {
+    SW_OP(columns, "columns", 1, 1, "(N,A)->(N,i1)", "y = x[:, i0 : i0 + i1]"),
 };
 
 const struct sw_op *const sw_ops_dense[] = {
-    &linear,     &linear_back, &l2norm,    &embedding,   &concat, &sw_op_row_dots,
-    &sw_op_gram, &sw_op_bigru, &sw_op_gru, &sw_op_hinge, NULL,
+    &linear,         &linear_back, &l2norm,      &embedding, &concat,      &columns,
+    &sw_op_row_dots, &sw_op_gram,  &sw_op_bigru, &sw_op_gru, &sw_op_hinge, NULL,
 };

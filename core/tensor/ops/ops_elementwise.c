@@ -1,4 +1,5 @@
 /* ops_elementwise.c -- operations number by number, on tensors of any shape. */
+#include "tensor/tape/graph.h"
 #include "tensor/tape/ops.h"
 
 #include <math.h>
@@ -60,9 +61,7 @@ static void walk_chunk(void *data, int chunk, int worker)
 
 static void walk(const struct sw_call *call, void (*work)(const struct range *))
 {
-    struct walk w = {call, 1, work};
-    for (int d = 0; d < call->out->ndim; d++)
-        w.count *= (size_t)call->out->dim[d];
+    struct walk w = {call, sw_tensor_count(call->out), work};
     if (w.count <= CHUNK)
         walk_chunk(&w, 0, 0);
     else
@@ -88,9 +87,9 @@ static const struct sw_sample positive_samples[] = {
 };
 
 static const struct sw_sample two_input_samples[] = {
-    {2, {SW_IN(-1, 1, 5, 7), SW_IN(-1, 1, 5, 7)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 1, 1, 3, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1), SW_IN(-1, 1, 1)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 5, 7), SW_IN(-1, 1, 5, 7)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 1, 1, 3, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1), SW_IN(-1, 1, 1)}, SW_NO_ARGS},
 };
 
 /* name_range is forward's and name_range_backward backward's work on a range. */
@@ -326,8 +325,88 @@ ELEMENTWISE(inverse_length, 1, "(..)->(..)",
             "above 0",
             positive_samples)
 
+/* ---- add_scalar: y = x + b
+ * ------------------------------------------------------------------------ */
+
+static int add_scalar_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
+{
+    const struct sw_tensor *x = call->in[0];
+    if (sw_tensor_count(call->in[1]) != 1)
+        return -1;
+    memcpy(out_dim, x->dim, sizeof x->dim);
+    return x->ndim;
+}
+
+static void add_scalar_forward(const struct sw_call *call)
+{
+    sw_kernels_of(call)->affine(sw_tensor_count(call->out), 1, call->in[1]->data[0],
+                                call->in[0]->data, call->out->data);
+}
+
+static void add_scalar_backward(const struct sw_call *call)
+{
+    size_t count = sw_tensor_count(call->out);
+    const float *dy = call->out->grad;
+    float *dx = call->in[0]->grad;
+    double sum = 0;
+    if (dx)
+        sw_kernels_of(call)->add(count, dx, dy, dx);
+    for (size_t i = 0; call->in[1]->grad && i < count; i++)
+        sum += dy[i];
+    if (call->in[1]->grad)
+        call->in[1]->grad[0] += (float)sum;
+}
+
+static const struct sw_sample add_scalar_samples[] = {
+    {.inputs = 2, .in = {{3, {1, 5, SW_LANES}, -1, 1, 0}, {1, {1}, -1, 1, 0}}},
+    {.inputs = 2, .in = {{2, {3, 7}, -1, 1, 0}, {1, {1}, -1, 1, 0}}},
+};
+
+static const struct sw_op add_scalar = {
+    SW_OP(add_scalar, "add_scalar", 2, 2, "(...),(1)->(...)", "y = x + b, one number for all"),
+};
+
+/* ---- vec_bias: y = x + b, b one row for all ---- */
+
+static int vec_bias_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
+{
+    const struct sw_tensor *x = call->in[0], *b = call->in[1];
+    if (b->ndim != 1 || b->dim[0] != x->dim[x->ndim - 1])
+        return -1;
+    memcpy(out_dim, x->dim, sizeof x->dim);
+    return x->ndim;
+}
+
+static void vec_bias_forward(const struct sw_call *call)
+{
+    size_t width = (size_t)call->in[1]->dim[0], count = sw_tensor_count(call->out);
+    for (size_t at = 0; at < count; at += width)
+        sw_kernels_of(call)->add(width, call->in[0]->data + at, call->in[1]->data,
+                                 call->out->data + at);
+}
+
+static void vec_bias_backward(const struct sw_call *call)
+{
+    size_t width = (size_t)call->in[1]->dim[0], count = sw_tensor_count(call->out);
+    const float *dy = call->out->grad;
+    float *dx = call->in[0]->grad, *db = call->in[1]->grad;
+    if (dx)
+        sw_kernels_of(call)->add(count, dx, dy, dx);
+    for (size_t at = 0; db && at < count; at += width)
+        sw_kernels_of(call)->add(width, db, dy + at, db);
+}
+
+static const struct sw_sample vec_bias_samples[] = {
+    {.inputs = 2, .in = {{3, {2, SW_LANES, 3}, -1, 1, 0}, {1, {3}, -1, 1, 0}}},
+    {.inputs = 2, .in = {{2, {4, 7}, -1, 1, 0}, {1, {7}, -1, 1, 0}}},
+};
+
+static const struct sw_op vec_bias = {
+    SW_OP(vec_bias, "vec_bias", 2, 2, "(...,D),(D)->(...,D)", "y = x + b, one row for all"),
+};
+
 const struct sw_op *const sw_ops_elementwise[] = {
-    &add_op,     &sub_op,  &mul_op,  &affine_op,         &square_op,
-    &sigmoid_op, &tanh_op, &relu_op, &leaky_relu_op,     &gelu_op,
-    &exp_op,     &log_op,  &sqrt_op, &inverse_length_op, NULL,
+    &add_op,     &sub_op,        &mul_op,  &affine_op, &square_op, &sigmoid_op, &tanh_op,
+    &relu_op,    &leaky_relu_op, &gelu_op, &exp_op,    &log_op,    &sqrt_op,    &inverse_length_op,
+    &add_scalar, &vec_bias,      NULL,
 };

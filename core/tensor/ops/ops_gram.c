@@ -19,9 +19,7 @@ static int gram_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     if (__builtin_mul_overflow(groups->stride, x->dim[1], &step) ||
         __builtin_mul_overflow(groups->stride, groups->most, &step))
         return -1;
-    out_dim[0] = x->dim[0];
-    out_dim[1] = groups->most;
-    return 2;
+    return sw_shape_2(out_dim, x->dim[0], groups->most);
 }
 
 /* saved: room for one group's gradient on each thread */
@@ -134,7 +132,7 @@ static const struct sw_fragments strided = {3, 12, 3, 4, strided_first, strided_
 static const int dense_first[] = {0, 2, 2}, dense_count[] = {2, 0, 4};
 static const struct sw_fragments dense = {3, 6, 4, 1, dense_first, dense_count};
 
-static const struct sw_sample samples[] = {
+static const struct sw_sample gram_samples[] = {
     {1, {{2, {12, 2}, -1, 1, 0}}, {{0}, {0}, &strided}},
     {1, {{2, {6, 3}, -1, 1, 0}}, {{0}, {0}, &dense}},
     {2, {{2, {12, 2}, -1, 1, 0}, {2, {12, 2}, -1, 1, 0}}, {{0}, {0}, &strided}},
@@ -142,15 +140,7 @@ static const struct sw_sample samples[] = {
 };
 
 const struct sw_op sw_op_gram = {
-    .name = "gram",
-    .shapes = "(N,D)[,(N,D)]->(N,most)",
-    .doc = "x_f . y_f' (or x_f . x_f') for the rows f, f' of each group; p: sw_fragments of N rows",
-    .least_inputs = 1,
-    .most_inputs = 2,
-    .shape = gram_shape,
+    SW_OP(gram, "gram", 1, 2, "(N,D)[,(N,D)]->(N,most)",
+          "x_f . y_f' (or x_f . x_f') for the rows f, f' of each group; p: sw_fragments of N rows"),
     .saved_size = gram_saved_size,
-    .forward = gram_forward,
-    .backward = gram_backward,
-    .samples = samples,
-    .sample_count = sizeof samples / sizeof *samples,
 };

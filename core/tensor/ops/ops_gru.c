@@ -1,7 +1,7 @@
 /* ops_gru.c -- a GRU over captions, each as if it were alone, in one direction or both.
  *
  * The two directions are two chunks of work, or, where there are threads for more, twice the blocks
- * of at most 256 units a step; either way the same products run on the same numbers. */
+ * of at most 256 units per step; either way the same products run on the same numbers. */
 #include "tensor/tape/ops.h"
 #include "tensor/ops/gru_plan.h"
 #include "tensor/ops/gru_recurrent.h"
@@ -46,9 +46,7 @@ static int gru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
             !is(parameter(call, side, BIAS_IH), 1, D3, 0) ||
             !is(parameter(call, side, BIAS_HH), 1, D3, 0))
             return -1;
-    out_dim[0] = x->dim[0];
-    out_dim[1] = D;
-    return 2;
+    return sw_shape_2(out_dim, x->dim[0], D);
 }
 
 /* Columns of x that take a gradient: i1 of them from i0 on, or all when i1 is 0. */
@@ -75,8 +73,7 @@ static size_t gru_saved_size(const struct sw_call *call)
     return sw_gru_bytes(call->args->p, &sizes);
 }
 
-/* ---- the walk through the steps ---------------------------------------------------------------
- */
+/* ---- the walk through the steps ---- */
 
 struct walk {
     const struct sw_call *call;
@@ -157,8 +154,7 @@ static const float *state_before(const struct walk *walk, int side, int t, int i
     return walk->gru->h[side] + sw_gru_state(walk->part, t - 1, i) * (size_t)walk->D;
 }
 
-/* ---- inputs: time-major rows, and their share of the gates --------------------------------------
- */
+/* ---- inputs: time-major rows, and their share of the gates ---- */
 
 struct rows_work {
     const struct walk *walk;
@@ -230,17 +226,9 @@ static void input_forward(const struct walk *walk)
         over_steps(walk, side, W, gather_some);
         sw_fill_rows(walk->call->compute, rows, row_size, walk->gru->bias[side], gates,
                      (size_t)row_size);
-        struct sw_product_of rz = {.transpose_b = 1,
-                                   .M = rows,
-                                   .N = 2 * D,
-                                   .K = W,
-                                   .A = walk->gru->x[side] + part->at * (size_t)W,
-                                   .lda = W,
-                                   .B = weight,
-                                   .ldb = W,
-                                   .beta = 1,
-                                   .C = gates + SLOT_R * D,
-                                   .ldc = row_size};
+        struct sw_product_of rz =
+            sw_product_of(0, 1, rows, 2 * D, W, walk->gru->x[side] + part->at * (size_t)W, W,
+                          weight, W, 1, gates + SLOT_R * D, row_size);
         list[side] = list[sides + side] = rz;
         struct sw_product_of *n = &list[sides + side];
         n->N = D;
@@ -263,17 +251,9 @@ static int products_backward(const struct walk *walk, int side, struct sw_produc
     size_t later = (size_t)part->running[0],
            last = 2 * (size_t)D * (size_t)W; /* n is last in W_ih */
     const float *rz = gru->dgates[side] + SLOT_R * D, *n = gru->dgates[side] + SLOT_N * D;
-    struct sw_product_of product = {.transpose_a = 1,
-                                    .M = 3 * D,
-                                    .N = D,
-                                    .K = rows - part->running[0],
-                                    .A = rz + later * (size_t)row_size,
-                                    .lda = row_size,
-                                    .B = gru->h[side] + part->at * (size_t)D,
-                                    .ldb = D,
-                                    .beta = 1,
-                                    .C = dhh,
-                                    .ldc = D};
+    struct sw_product_of product =
+        sw_product_of(1, 0, 3 * D, D, rows - part->running[0], rz + later * (size_t)row_size,
+                      row_size, gru->h[side] + part->at * (size_t)D, D, 1, dhh, D);
     if (dhh)
         list[count++] = product;
     product.N = product.ldb = product.ldc = W;
@@ -289,18 +269,11 @@ static int products_backward(const struct walk *walk, int side, struct sw_produc
     product.C = ih->grad + last;
     if (ih->grad)
         list[count++] = product;
-    product = (struct sw_product_of){.M = rows,
-                                     .N = gru->dx_columns,
-                                     .K = 2 * D,
-                                     .A = rz,
-                                     .lda = row_size,
-                                     .B = ih->data + gru->dx_from,
-                                     .ldb = W,
-                                     .C = gru->dx[side],
-                                     .ldc = gru->dx_columns,
-                                     .K2 = D,
-                                     .A2 = n,
-                                     .B2 = ih->data + last + gru->dx_from};
+    product = sw_product_of(0, 0, rows, gru->dx_columns, 2 * D, rz, row_size,
+                            ih->data + gru->dx_from, W, 0, gru->dx[side], gru->dx_columns);
+    product.K2 = D;
+    product.A2 = n;
+    product.B2 = ih->data + last + gru->dx_from;
     if (gru->dx_columns)
         list[count++] = product;
     return count;
@@ -338,8 +311,7 @@ static void weights_backward(const struct walk *walk)
     }
 }
 
-/* ---- a step -----------------------------------------------------------------------------------
- */
+/* ---- a step ---- */
 
 /* r, z, a += h W_hh^T, then the cell, for the units of a block in one step:
  * r = sigmoid(r), z = sigmoid(z), n = tanh(n + r a), h = (1 - z) n + z h. */
@@ -390,8 +362,7 @@ static void step_backward(const struct walk *walk, int side, int t, int block)
     }
 }
 
-/* ---- the operation ----------------------------------------------------------------------------
- */
+/* ---- the operation ---- */
 
 /* out = the forward state, or (forward state + reverse state) / 2 */
 static void join_some(const void *data, int from, int to)
@@ -451,8 +422,7 @@ static void gru_backward(const struct sw_call *call)
     }
 }
 
-/* ---- samples ----------------------------------------------------------------------------------
- */
+/* ---- samples ---- */
 
 #define PARAMETERS_OF(W, D)                                               \
     {2, {3 * (D), W}, -0.8f, 0.8f, 0}, {2, {3 * (D), D}, -0.8f, 0.8f, 0}, \
@@ -466,7 +436,7 @@ static const struct sw_fragments mixed = {4, 7, 4, 1, mixed_first, mixed_count};
 static const int single_first[] = {0}, single_count[] = {3};
 static const struct sw_fragments single = {1, 3, 3, 1, single_first, single_count};
 
-static const struct sw_sample samples[] = {
+static const struct sw_sample bigru_samples[] = {
     {9, {{2, {7, 3}, -1, 1, 0}, PARAMETERS_OF(3, 2), PARAMETERS_OF(3, 2)}, {{0}, {0}, &mixed}},
     {9, {{2, {3, 2}, -1, 1, 1}, PARAMETERS_OF(2, 3), PARAMETERS_OF(2, 3)}, {{0}, {0}, &single}},
 };
@@ -493,5 +463,5 @@ const struct sw_op sw_op_bigru = {
     .shapes = "(N,W),(3D,W),(3D,D),(3D),(3D),(3D,W),(3D,D),(3D),(3D)->(N,D)",
     .doc = "mean of a forward and a reverse GRU over captions of N words end to end; p: their "
            "sw_fragments; i1 columns of words from i0 on take a gradient, all when i1 is 0",
-    GRU(9, samples),
+    GRU(9, bigru_samples),
 };

@@ -43,24 +43,17 @@ static void matmul_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample matmul_samples[] = {
-    {2, {SW_IN(-1, 1, 7, 5, 16), SW_IN(-1, 1, 5, 6, 16)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 7, 5, 16), SW_IN(-1, 1, 5, 6, 16)}, SW_NO_ARGS},
     {2, {SW_IN(-1, 1, 5, 3, 16), SW_IN(-1, 1, 5, 2, 16)}, {.i = {1, 0}}},
     {2, {SW_IN(-1, 1, 3, 4, 16), SW_IN(-1, 1, 5, 4, 16)}, {.i = {0, 1}}},
     {2, {SW_IN(-1, 1, 4, 2, 16), SW_IN(-1, 1, 3, 4, 16)}, {.i = {1, 1}}},
-    {2, {SW_IN(-1, 1, 1, 4, 16), SW_IN(-1, 1, 4, 3, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 1, 16), SW_IN(-1, 1, 1, 1, 16)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 1, 4, 16), SW_IN(-1, 1, 4, 3, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 1, 16), SW_IN(-1, 1, 1, 1, 16)}, SW_NO_ARGS},
 };
 
 static const struct sw_op matmul = {
-    .name = "lane_matmul",
-    .shapes = "(R,M,L),(M,K,L)->(R,K,L)",
-    .doc = "sum_m x_rm y_mk; i0: x is given as (M,R,L), i1: y as (K,M,L)",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = matmul_shape,
-    .forward = matmul_forward,
-    .backward = matmul_backward,
-    SW_SAMPLES(matmul_samples),
+    SW_OP(matmul, "lane_matmul", 2, 2, "(R,M,L),(M,K,L)->(R,K,L)",
+          "sum_m x_rm y_mk; i0: x is given as (M,R,L), i1: y as (K,M,L)"),
 };
 
 /* ---- lane_rowdot: row by row ---- */
@@ -94,22 +87,15 @@ static void rowdot_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample rowdot_samples[] = {
-    {2, {SW_IN(-1, 1, 5, 7, 16), SW_IN(-1, 1, 5, 7, 16)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 5, 7, 16), SW_IN(-1, 1, 5, 7, 16)}, SW_NO_ARGS},
     {2, {SW_IN(-1, 1, 7, 6, 16), SW_IN(-1, 1, 6, 7, 16)}, {.i = {1}}},
-    {2, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 1, 1, 3, 16)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 1, 1, 3, 16)}, SW_NO_ARGS},
     {2, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 1, 3, 1, 16)}, {.i = {1}}},
 };
 
 static const struct sw_op rowdot = {
-    .name = "lane_rowdot",
-    .shapes = "(R,K,L),(R,K,L)->(1,R,L)",
-    .doc = "sum_k x_rk y_rk; i0: x is given as (K,R,L)",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = rowdot_shape,
-    .forward = rowdot_forward,
-    .backward = rowdot_backward,
-    SW_SAMPLES(rowdot_samples),
+    SW_OP(rowdot, "lane_rowdot", 2, 2, "(R,K,L),(R,K,L)->(1,R,L)",
+          "sum_k x_rk y_rk; i0: x is given as (K,R,L)"),
 };
 
 /* ---- lane_quadratic: x^T G x for each row ---- */
@@ -138,23 +124,16 @@ static void quadratic_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample quadratic_samples[] = {
-    {2, {SW_IN(-1, 1, 7, 6, 16), SW_IN(-1, 1, 6, 6, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 9, 16), SW_CONSTANT_IN(-1, 1, 9, 9, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 5, 16), SW_IN(-1, 1, 5, 5, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 4, 1, 16), SW_IN(-1, 1, 1, 1, 16)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 7, 6, 16), SW_IN(-1, 1, 6, 6, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 9, 16), SW_CONSTANT_IN(-1, 1, 9, 9, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 5, 16), SW_IN(-1, 1, 5, 5, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 4, 1, 16), SW_IN(-1, 1, 1, 1, 16)}, SW_NO_ARGS},
 };
 
 static const struct sw_op quadratic = {
-    .name = "lane_quadratic",
-    .shapes = "(R,K,L),(K,K,L)->(1,R,L)",
-    .doc =
-        "x_r^T G x_r: the squared length of row r's combination, G the Gram matrix; any G will do",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = quadratic_shape,
-    .forward = quadratic_forward,
-    .backward = quadratic_backward,
-    SW_SAMPLES(quadratic_samples),
+    SW_OP(
+        quadratic, "lane_quadratic", 2, 2, "(R,K,L),(K,K,L)->(1,R,L)",
+        "x_r^T G x_r: the squared length of row r's combination, G the Gram matrix; any G will do"),
 };
 
 /* ---- lane_diag: g_kk ---- */
@@ -182,20 +161,12 @@ static void diag_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample diag_samples[] = {
-    {1, {SW_IN(-1, 1, 5, 5, 16)}, {{0}, {0}, NULL}},
-    {1, {SW_IN(-1, 1, 1, 1, 16)}, {{0}, {0}, NULL}},
+    {1, {SW_IN(-1, 1, 5, 5, 16)}, SW_NO_ARGS},
+    {1, {SW_IN(-1, 1, 1, 1, 16)}, SW_NO_ARGS},
 };
 
 static const struct sw_op diag = {
-    .name = "lane_diag",
-    .shapes = "(K,K,L)->(1,K,L)",
-    .doc = "g_kk: the fragments' own squared lengths",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = diag_shape,
-    .forward = diag_forward,
-    .backward = diag_backward,
-    SW_SAMPLES(diag_samples),
+    SW_OP(diag, "lane_diag", 1, 1, "(K,K,L)->(1,K,L)", "g_kk: the fragments' own squared lengths"),
 };
 
 /* ---- lane_scale: s_r x_r ---- */
@@ -229,21 +200,13 @@ static void scale_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample scale_samples[] = {
-    {2, {SW_IN(-1, 1, 5, 7, 16), SW_IN(-1, 1, 1, 5, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 1, 1, 1, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 1, 16), SW_IN(-1, 1, 1, 3, 16)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 5, 7, 16), SW_IN(-1, 1, 1, 5, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 1, 1, 1, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 1, 16), SW_IN(-1, 1, 1, 3, 16)}, SW_NO_ARGS},
 };
 
 static const struct sw_op scale = {
-    .name = "lane_scale",
-    .shapes = "(R,K,L),(1,R,L)->(R,K,L)",
-    .doc = "s_r x_rk",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = scale_shape,
-    .forward = scale_forward,
-    .backward = scale_backward,
-    SW_SAMPLES(scale_samples),
+    SW_OP(scale, "lane_scale", 2, 2, "(R,K,L),(1,R,L)->(R,K,L)", "s_r x_rk"),
 };
 
 const struct sw_op *const sw_ops_lane[] = {

@@ -42,17 +42,10 @@ static const struct sw_sample softmax_samples[] = {
 };
 
 const struct sw_op sw_op_lane_softmax = {
-    .name = "lane_softmax",
-    .shapes = "(R,K,L)[,(1,K,L)]->(R,K,L)",
-    .doc =
+    SW_OP(
+        softmax, "lane_softmax", 1, 2, "(R,K,L)[,(1,K,L)]->(R,K,L)",
         "exp(f0 x_rk) / sum_j exp(f0 x_rj) over the columns that the mask keeps, 0 in the others; "
-        "i0: x is given as (K,R,L)",
-    .least_inputs = 1,
-    .most_inputs = 2,
-    .shape = softmax_shape,
-    .forward = softmax_forward,
-    .backward = softmax_backward,
-    SW_SAMPLES(softmax_samples),
+        "i0: x is given as (K,R,L)"),
 };
 
 /* ---- lane_cosine ---- */
@@ -93,35 +86,18 @@ static void cosine_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample cosine_samples[] = {
-    {3,
-     {SW_IN(-1, 1, 1, 5, 16), SW_IN(0.5, 2, 1, 5, 16), SW_IN(0.5, 2, 1, 5, 16)},
-     {{0}, {0}, NULL}},
-    {3,
-     {SW_IN(-1, 1, 1, 5, 16), SW_IN(0.5, 2, 1, 1, 16), SW_IN(0.5, 2, 1, 5, 16)},
-     {{0}, {0}, NULL}},
-    {3,
-     {SW_IN(-1, 1, 1, 4, 16), SW_IN(0.5, 2, 1, 4, 16), SW_IN(0.5, 2, 1, 1, 16)},
-     {{0}, {0}, NULL}},
-    {3,
-     {SW_IN(-1, 1, 1, 1, 16), SW_IN(0.5, 2, 1, 1, 16), SW_IN(0.5, 2, 1, 1, 16)},
-     {{0}, {0}, NULL}},
+    {3, {SW_IN(-1, 1, 1, 5, 16), SW_IN(0.5, 2, 1, 5, 16), SW_IN(0.5, 2, 1, 5, 16)}, SW_NO_ARGS},
+    {3, {SW_IN(-1, 1, 1, 5, 16), SW_IN(0.5, 2, 1, 1, 16), SW_IN(0.5, 2, 1, 5, 16)}, SW_NO_ARGS},
+    {3, {SW_IN(-1, 1, 1, 4, 16), SW_IN(0.5, 2, 1, 4, 16), SW_IN(0.5, 2, 1, 1, 16)}, SW_NO_ARGS},
+    {3, {SW_IN(-1, 1, 1, 1, 16), SW_IN(0.5, 2, 1, 1, 16), SW_IN(0.5, 2, 1, 1, 16)}, SW_NO_ARGS},
     /* clamped: xx yy below 1e-16 */
-    {3,
-     {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 0, 1, 3, 16), SW_IN(0.5, 2, 1, 3, 16)},
-     {{0}, {0}, NULL}},
+    {3, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 0, 1, 3, 16), SW_IN(0.5, 2, 1, 3, 16)}, SW_NO_ARGS},
 };
 
 const struct sw_op sw_op_lane_cosine = {
-    .name = "lane_cosine",
-    .shapes = "(1,R,L),(1,R or 1,L),(1,R or 1,L)->(1,R,L)",
-    .doc = "dot / max(sqrt(xx yy), 1e-8), from the dot product and both squared lengths; squared "
-           "lengths below 0 count as 0",
-    .least_inputs = 3,
-    .most_inputs = 3,
-    .shape = cosine_shape,
-    .forward = cosine_forward,
-    .backward = cosine_backward,
-    SW_SAMPLES(cosine_samples),
+    SW_OP(cosine, "lane_cosine", 3, 3, "(1,R,L),(1,R or 1,L),(1,R or 1,L)->(1,R,L)",
+          "dot / max(sqrt(xx yy), 1e-8), from the dot product and both squared lengths; squared "
+          "lengths below 0 count as 0"),
 };
 
 /* ---- lane_mean ---- */
@@ -175,24 +151,17 @@ static void mean_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample mean_samples[] = {
-    {1, {SW_IN(-1, 1, 1, 7, 16)}, {{0}, {0}, NULL}},
+    {1, {SW_IN(-1, 1, 1, 7, 16)}, SW_NO_ARGS},
     {1, {SW_IN(-1, 1, 1, 7, 16)}, {.i = {1}}},
-    {2, {SW_IN(-1, 1, 1, 6, 16), SW_CONSTANT_IN(0, 1, 1, 6, 16)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 1, 6, 16), SW_CONSTANT_IN(0, 1, 1, 6, 16)}, SW_NO_ARGS},
     {2, {SW_IN(-1, 1, 1, 6, 16), SW_CONSTANT_IN(0, 1, 1, 6, 16)}, {.i = {1}}},
-    {1, {SW_IN(-1, 1, 1, 1, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 3, 16), SW_CONSTANT_IN(0, 0, 1, 3, 16)}, {{0}, {0}, NULL}},
+    {1, {SW_IN(-1, 1, 1, 1, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 3, 16), SW_CONSTANT_IN(0, 0, 1, 3, 16)}, SW_NO_ARGS},
 };
 
 const struct sw_op sw_op_lane_mean = {
-    .name = "lane_mean",
-    .shapes = "(1,R,L)[,(1,R,L)]->(1,1,L)",
-    .doc = "the mean over what the mask keeps, 0 where it keeps nothing; i0: the sum",
-    .least_inputs = 1,
-    .most_inputs = 2,
-    .shape = mean_shape,
-    .forward = mean_forward,
-    .backward = mean_backward,
-    SW_SAMPLES(mean_samples),
+    SW_OP(mean, "lane_mean", 1, 2, "(1,R,L)[,(1,R,L)]->(1,1,L)",
+          "the mean over what the mask keeps, 0 where it keeps nothing; i0: the sum"),
 };
 
 /* ---- lane_l2norm ---- */
@@ -231,24 +200,17 @@ static void l2norm_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample l2norm_samples[] = {
-    {1, {SW_IN(0.2f, 1, 5, 4, 16)}, {{0}, {0}, NULL}},
+    {1, {SW_IN(0.2f, 1, 5, 4, 16)}, SW_NO_ARGS},
     {1, {SW_IN(-1, 1, 4, 6, 16)}, {.i = {1}}},
-    {2, {SW_IN(0.2f, 1, 6, 3, 16), SW_CONSTANT_IN(0, 1, 1, 6, 16)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(0.2f, 1, 6, 3, 16), SW_CONSTANT_IN(0, 1, 1, 6, 16)}, SW_NO_ARGS},
     {2, {SW_IN(0.2f, 1, 3, 6, 16), SW_CONSTANT_IN(0, 1, 1, 6, 16)}, {.i = {1}}},
-    {1, {SW_IN(0.2f, 1, 1, 4, 16)}, {{0}, {0}, NULL}},
-    {1, {SW_IN(0.2f, 1, 4, 1, 16)}, {{0}, {0}, NULL}},
+    {1, {SW_IN(0.2f, 1, 1, 4, 16)}, SW_NO_ARGS},
+    {1, {SW_IN(0.2f, 1, 4, 1, 16)}, SW_NO_ARGS},
 };
 
 const struct sw_op sw_op_lane_l2norm = {
-    .name = "lane_l2norm",
-    .shapes = "(R,K,L)[,(1,R,L) or (1,K,L)]->(R,K,L)",
-    .doc =
+    SW_OP(
+        l2norm, "lane_l2norm", 1, 2, "(R,K,L)[,(1,R,L) or (1,K,L)]->(R,K,L)",
         "x / (|x| + 1e-8) along the rows r (i0 = 0) or the columns k (i0 = 1), over what the mask "
-        "of that axis keeps; 0 elsewhere",
-    .least_inputs = 1,
-    .most_inputs = 2,
-    .shape = l2norm_shape,
-    .forward = l2norm_forward,
-    .backward = l2norm_backward,
-    SW_SAMPLES(l2norm_samples),
+        "of that axis keeps; 0 elsewhere"),
 };

@@ -72,7 +72,7 @@ static double sum_of_all(const struct sw_call *call, int side, int p)
 }
 
 /* out = sum_i max_j [m + S_ij - S_ii]+ + sum_j max_i [m + S_ij - S_jj]+ over the negatives, pairs
- * off the diagonal; with all negatives a sum in the place of max. */
+ * off the diagonal; with all negatives, a sum instead of the max. */
 static void hinge_forward(const struct sw_call *call)
 {
     int n = call->in[0]->dim[0];
@@ -115,14 +115,13 @@ static void hinge_backward(const struct sw_call *call)
         }
 }
 
-/* ---- samples ----------------------------------------------------------------------------------
- */
+/* ---- samples ---- */
 
 /* Five pairs: with other counts the numbers that the check draws lie too near to a tie. */
 static const int32_t sample_images[] = {4, 7, 4, 9, 1};
 static const struct sw_pair_images sample_batch = {5, sample_images};
 
-static const struct sw_sample samples[] = {
+static const struct sw_sample hinge_samples[] = {
     {1, {{2, {5, 5}, -1, 1, 0}}, {{SW_HARDEST_NEGATIVE, 0}, {0.2f}, NULL}},
     {1, {{2, {5, 5}, -1, 1, 0}}, {{SW_HARDEST_NEGATIVE, 1}, {0.2f}, &sample_batch}},
     {1, {{2, {5, 5}, -1, 1, 0}}, {{SW_ALL_NEGATIVES, 0}, {0.2f}, NULL}},
@@ -130,16 +129,8 @@ static const struct sw_sample samples[] = {
 };
 
 const struct sw_op sw_op_hinge = {
-    .name = "hinge",
-    .shapes = "(I,I)->(1)",
-    .doc = "eq. 17; f: margin; i: 0 hardest or 1 all negatives, 1 to leave out pairs of the same "
-           "image; p: sw_pair_images of I pairs",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = hinge_shape,
+    SW_OP(hinge, "hinge", 1, 1, "(I,I)->(1)",
+          "eq. 17; f: margin; i: 0 hardest or 1 all negatives, 1 to leave out pairs of the same "
+          "image; p: sw_pair_images of I pairs"),
     .saved_size = hinge_saved_size,
-    .forward = hinge_forward,
-    .backward = hinge_backward,
-    .samples = samples,
-    .sample_count = sizeof samples / sizeof *samples,
 };

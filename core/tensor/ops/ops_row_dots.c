@@ -22,9 +22,7 @@ static int row_dots_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
         if (w->ndim != 2 || w->dim[0] != 1 || w->dim[1] != x->dim[1])
             return -1;
     }
-    out_dim[0] = call->inputs - 1;
-    out_dim[1] = x->dim[0];
-    return 2;
+    return sw_shape_2(out_dim, call->inputs - 1, x->dim[0]);
 }
 
 /* saved: each chunk's part of the vectors' gradients, (chunks, M, D) */
@@ -92,21 +90,13 @@ static void row_dots_backward(const struct sw_call *call)
                          call->in[1 + m]->grad);
 }
 
-static const struct sw_sample samples[] = {
-    {3, {{2, {5, 4}, -1, 1, 0}, {2, {1, 4}, -1, 1, 0}, {2, {1, 4}, -1, 1, 0}}, {{0}, {0}, NULL}},
-    {2, {{2, {130, 2}, -1, 1, 0}, {2, {1, 2}, -1, 1, 0}}, {{0}, {0}, NULL}},
+static const struct sw_sample row_dots_samples[] = {
+    {3, {{2, {5, 4}, -1, 1, 0}, {2, {1, 4}, -1, 1, 0}, {2, {1, 4}, -1, 1, 0}}, SW_NO_ARGS},
+    {2, {{2, {130, 2}, -1, 1, 0}, {2, {1, 2}, -1, 1, 0}}, SW_NO_ARGS},
 };
 
 const struct sw_op sw_op_row_dots = {
-    .name = "row_dots",
-    .shapes = "(N,D),(1,D)..->(M,N)",
-    .doc = "w_m . x_i for each row of x and each of M vectors",
-    .least_inputs = 2,
-    .most_inputs = 1 + SW_MOST_ROW_DOTS,
-    .shape = row_dots_shape,
+    SW_OP(row_dots, "row_dots", 2, 1 + SW_MOST_ROW_DOTS, "(N,D),(1,D)..->(M,N)",
+          "w_m . x_i for each row of x and each of M vectors"),
     .saved_size = row_dots_saved_size,
-    .forward = row_dots_forward,
-    .backward = row_dots_backward,
-    .samples = samples,
-    .sample_count = sizeof samples / sizeof *samples,
 };

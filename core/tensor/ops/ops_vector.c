@@ -2,17 +2,18 @@
  *
  * (R, L, D): row r of pair l is D numbers end to end. Where all pairs share a row it is (R, 1, D),
  * and Lx below is L or 1. Sums that belong to all pairs are added in the order of the lanes. */
+#include "base/values.h"
 #include "tensor/tape/ops.h"
 
 enum { L = SW_LANES };
 
-/* How many of a row's lanes differ when x and y (or x alone) meet: 1 when both are shared. */
+/* How many of a row's lanes differ when x and y meet: 1 when both are shared. */
 static int lanes_of(const struct sw_tensor *x, const struct sw_tensor *y)
 {
-    return x->dim[1] > 1 || (y && y->dim[1] > 1) ? L : 1;
+    return x->dim[1] > 1 || y->dim[1] > 1 ? L : 1;
 }
 
-/* The gradient of one number a lane, added up where the lanes share it. */
+/* The gradient of one number per lane, added up where the lanes share it. */
 static float lane_gradient(const float *d, int lanes, int l)
 {
     if (lanes > 1)
@@ -34,9 +35,10 @@ static int rowdot_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
     return sw_lanes_shape(dim, 1, x->dim[0]);
 }
 
-static void rowdot_forward(const struct sw_call *call)
+/* out_rl = x_rl . y_rl */
+static void dots(const struct sw_call *call, const struct sw_tensor *y)
 {
-    const struct sw_tensor *x = call->in[0], *y = call->in[1];
+    const struct sw_tensor *x = call->in[0];
     const int lanes = lanes_of(x, y);
     const size_t D = (size_t)x->dim[2];
     for (int r = 0; r < x->dim[0]; r++)
@@ -48,11 +50,11 @@ static void rowdot_forward(const struct sw_call *call)
         }
 }
 
-/* dx = d y, dy = d x */
-static void rowdot_backward(const struct sw_call *call)
+/* dx = d y, dy = d x, added up over what was repeated */
+static void dots_backward(const struct sw_call *call, const struct sw_tensor *y)
 {
     const struct sw_kernels *kernels = sw_kernels_of(call);
-    const struct sw_tensor *x = call->in[0], *y = call->in[1];
+    const struct sw_tensor *x = call->in[0];
     const int lanes = lanes_of(x, y);
     const size_t D = (size_t)x->dim[2];
     for (int r = 0; r < x->dim[0]; r++)
@@ -67,24 +69,26 @@ static void rowdot_backward(const struct sw_call *call)
         }
 }
 
+static void rowdot_forward(const struct sw_call *call)
+{
+    dots(call, call->in[1]);
+}
+
+static void rowdot_backward(const struct sw_call *call)
+{
+    dots_backward(call, call->in[1]);
+}
+
 static const struct sw_sample rowdot_samples[] = {
-    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 3, 16, 5)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 16, 4), SW_IN(-1, 1, 3, 1, 4)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 16, 4), SW_IN(-1, 1, 1, 16, 4)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 16, 4), SW_IN(-1, 1, 1, 1, 4)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 1, 4), SW_IN(-1, 1, 1, 1, 4)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 3, 16, 5)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 16, 4), SW_IN(-1, 1, 3, 1, 4)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 16, 4), SW_IN(-1, 1, 1, 16, 4)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 16, 4), SW_IN(-1, 1, 1, 1, 4)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 1, 4), SW_IN(-1, 1, 1, 1, 4)}, SW_NO_ARGS},
 };
 
 static const struct sw_op rowdot = {
-    .name = "vec_rowdot",
-    .shapes = "(R,Lx,D),(R or 1,Ly,D)->(1,R,L)",
-    .doc = "x_r . y_r for each pair",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = rowdot_shape,
-    .forward = rowdot_forward,
-    .backward = rowdot_backward,
-    SW_SAMPLES(rowdot_samples),
+    SW_OP(rowdot, "vec_rowdot", 2, 2, "(R,Lx,D),(R or 1,Ly,D)->(1,R,L)", "x_r . y_r for each pair"),
 };
 
 /* ---- vec_functional ---- */
@@ -97,53 +101,32 @@ static int functional_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
     return sw_lanes_shape(dim, 1, x->dim[0]);
 }
 
-static void functional_forward(const struct sw_call *call)
+/* w as one row that all pairs share */
+static struct sw_tensor shared_row(const struct sw_tensor *w)
 {
-    const struct sw_tensor *x = call->in[0];
-    const int lanes = lanes_of(x, NULL);
-    for (int r = 0; r < x->dim[0]; r++)
-        for (int l = 0; l < L; l++) {
-            float *to = call->out->data + (size_t)r * L + l;
-            *to = l < lanes
-                      ? sw_kernels_of(call)->dot((size_t)x->dim[2], x->data + sw_vector_at(x, r, l),
-                                                 call->in[1]->data)
-                      : to[-1];
-        }
+    return (struct sw_tensor){w->data, w->grad, 3, {1, 1, w->dim[1]}};
 }
 
-/* dx = d w, dw = sum over r and l of d x */
+static void functional_forward(const struct sw_call *call)
+{
+    const struct sw_tensor w = shared_row(call->in[1]);
+    dots(call, &w);
+}
+
 static void functional_backward(const struct sw_call *call)
 {
-    const struct sw_kernels *kernels = sw_kernels_of(call);
-    const struct sw_tensor *x = call->in[0], *w = call->in[1];
-    const int lanes = lanes_of(x, NULL);
-    const size_t D = (size_t)x->dim[2];
-    for (int r = 0; r < x->dim[0]; r++)
-        for (int l = 0; l < lanes; l++) {
-            float d = lane_gradient(call->out->grad + (size_t)r * L, lanes, l);
-            if (x->grad)
-                kernels->axpy(D, d, w->data, x->grad + sw_vector_at(x, r, l));
-            if (w->grad)
-                kernels->axpy(D, d, x->data + sw_vector_at(x, r, l), w->grad);
-        }
+    const struct sw_tensor w = shared_row(call->in[1]);
+    dots_backward(call, &w);
 }
 
 static const struct sw_sample functional_samples[] = {
-    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 1, 5)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 4, 1, 5), SW_IN(-1, 1, 1, 5)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 16, 1), SW_IN(-1, 1, 1, 1)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 1, 5)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 4, 1, 5), SW_IN(-1, 1, 1, 5)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 16, 1), SW_IN(-1, 1, 1, 1)}, SW_NO_ARGS},
 };
 
 static const struct sw_op functional = {
-    .name = "vec_functional",
-    .shapes = "(R,Lx,D),(1,D)->(1,R,L)",
-    .doc = "w . x_r for each pair",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = functional_shape,
-    .forward = functional_forward,
-    .backward = functional_backward,
-    SW_SAMPLES(functional_samples),
+    SW_OP(functional, "vec_functional", 2, 2, "(R,Lx,D),(1,D)->(1,R,L)", "w . x_r for each pair"),
 };
 
 /* ---- vec_scale ---- */
@@ -153,7 +136,7 @@ static int scale_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
     const struct sw_tensor *x = call->in[0];
     if (!sw_is_vectors(x) || !sw_is_lanes_of(call->in[1], 1, x->dim[0]))
         return -1;
-    return sw_vectors_shape(dim, x->dim[0], L, x->dim[2]);
+    return sw_shape_3(dim, x->dim[0], L, x->dim[2]);
 }
 
 static void scale_forward(const struct sw_call *call)
@@ -184,21 +167,13 @@ static void scale_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample scale_samples[] = {
-    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 1, 3, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 1, 4), SW_IN(-1, 1, 1, 3, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 16, 3), SW_IN(-1, 1, 1, 1, 16)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 1, 3, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 1, 4), SW_IN(-1, 1, 1, 3, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 16, 3), SW_IN(-1, 1, 1, 1, 16)}, SW_NO_ARGS},
 };
 
 static const struct sw_op scale = {
-    .name = "vec_scale",
-    .shapes = "(R,Lx,D),(1,R,L)->(R,L,D)",
-    .doc = "s_r x_r for each pair",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = scale_shape,
-    .forward = scale_forward,
-    .backward = scale_backward,
-    SW_SAMPLES(scale_samples),
+    SW_OP(scale, "vec_scale", 2, 2, "(R,Lx,D),(1,R,L)->(R,L,D)", "s_r x_r for each pair"),
 };
 
 /* ---- vec_pool ---- */
@@ -208,7 +183,7 @@ static int pool_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
     const struct sw_tensor *x = call->in[0];
     if (!sw_is_vectors(x) || !sw_is_lanes_of(call->in[1], 1, x->dim[0]))
         return -1;
-    return sw_vectors_shape(dim, 1, L, x->dim[2]);
+    return sw_shape_3(dim, 1, L, x->dim[2]);
 }
 
 static void pool_forward(const struct sw_call *call)
@@ -254,21 +229,13 @@ static void pool_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample pool_samples[] = {
-    {2, {SW_IN(-1, 1, 4, 16, 5), SW_IN(-1, 1, 1, 4, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 4, 1, 5), SW_IN(-1, 1, 1, 4, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 16, 3), SW_IN(-1, 1, 1, 1, 16)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 4, 16, 5), SW_IN(-1, 1, 1, 4, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 4, 1, 5), SW_IN(-1, 1, 1, 4, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 16, 3), SW_IN(-1, 1, 1, 1, 16)}, SW_NO_ARGS},
 };
 
 static const struct sw_op pool = {
-    .name = "vec_pool",
-    .shapes = "(R,Lx,D),(1,R,L)->(1,L,D)",
-    .doc = "sum_r w_r x_r for each pair",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = pool_shape,
-    .forward = pool_forward,
-    .backward = pool_backward,
-    SW_SAMPLES(pool_samples),
+    SW_OP(pool, "vec_pool", 2, 2, "(R,Lx,D),(1,R,L)->(1,L,D)", "sum_r w_r x_r for each pair"),
 };
 
 const struct sw_op *const sw_ops_vector[] = {

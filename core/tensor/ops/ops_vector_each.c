@@ -17,7 +17,7 @@ static int each_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
     const int R = x->dim[0] > y->dim[0] ? x->dim[0] : y->dim[0];
     if ((x->dim[0] != R && x->dim[0] != 1) || (y->dim[0] != R && y->dim[0] != 1))
         return -1;
-    return sw_vectors_shape(dim, R, L, x->dim[2]);
+    return sw_shape_3(dim, R, L, x->dim[2]);
 }
 
 static void each_row(const struct sw_call *call,
@@ -122,8 +122,8 @@ static int stack_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
     if (!sw_is_vectors(x) || !sw_is_vectors(y) || x->dim[2] != y->dim[2] ||
         x->dim[0] > INT_MAX / SW_LANES - y->dim[0])
         return -1;
-    return sw_vectors_shape(dim, x->dim[0] + y->dim[0],
-                            x->dim[1] > y->dim[1] ? x->dim[1] : y->dim[1], x->dim[2]);
+    return sw_shape_3(dim, x->dim[0] + y->dim[0], x->dim[1] > y->dim[1] ? x->dim[1] : y->dim[1],
+                      x->dim[2]);
 }
 
 static void stack_forward(const struct sw_call *call)
@@ -175,7 +175,7 @@ static int memory_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
     if (!sw_is_vectors(j) || !sw_is_vectors(x) || j->dim[1] != L || x->dim[0] != j->dim[0] ||
         j->dim[2] != 2 * x->dim[2])
         return -1;
-    return sw_vectors_shape(dim, j->dim[0], L, x->dim[2]);
+    return sw_shape_3(dim, j->dim[0], L, x->dim[2]);
 }
 
 /* Rows of h and g side by side, (R,L,2D) where backward will ask for them, else one; behind them

@@ -53,7 +53,7 @@ static void unpack(const struct product *p, float *packed, float *w, int accumul
         }
 }
 
-/* How a product is called: once over R L rows, or once a lane with steps of L D between rows. */
+/* How a product is called: once over R L rows, or once per lane with steps of L D between rows. */
 struct calls {
     int count, rows, step;
 };
@@ -105,10 +105,7 @@ static int mix_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
     if (!sw_is_lanes(w) || !sw_is_vectors(y) || w->dim[1] != y->dim[0] ||
         w->dim[0] > INT_MAX / SW_LANES)
         return -1;
-    dim[0] = w->dim[0];
-    dim[1] = SW_LANES;
-    dim[2] = y->dim[2];
-    return 3;
+    return sw_shape_3(dim, w->dim[0], SW_LANES, y->dim[2]);
 }
 
 /* The packed weights, and backward's packed gradient of them. */
@@ -139,23 +136,15 @@ static void mix_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample mix_samples[] = {
-    {2, {SW_IN(-1, 1, 3, 4, 16), SW_IN(-1, 1, 4, 1, 5)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 4, 16), SW_IN(-1, 1, 4, 16, 5)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 1, 3, 1, 2)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 1, 16), SW_IN(-1, 1, 1, 16, 3)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 3, 4, 16), SW_IN(-1, 1, 4, 1, 5)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 4, 16), SW_IN(-1, 1, 4, 16, 5)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 3, 16), SW_IN(-1, 1, 3, 1, 2)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 1, 16), SW_IN(-1, 1, 1, 16, 3)}, SW_NO_ARGS},
 };
 
 const struct sw_op sw_op_mix = {
-    .name = "mix",
-    .shapes = "(R,K,L),(K,L or 1,D)->(R,L,D)",
-    .doc = "sum_k w_rk y_k for each pair",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = mix_shape,
+    SW_OP(mix, "mix", 2, 2, "(R,K,L),(K,L or 1,D)->(R,L,D)", "sum_k w_rk y_k for each pair"),
     .saved_size = mix_saved_size,
-    .forward = mix_forward,
-    .backward = mix_backward,
-    SW_SAMPLES(mix_samples),
 };
 
 /* ---- vec_dots ---- */
@@ -193,21 +182,13 @@ static void dots_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample dots_samples[] = {
-    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 4, 1, 5)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 4, 16, 5)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 16, 2), SW_IN(-1, 1, 3, 1, 2)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 16, 1), SW_IN(-1, 1, 1, 16, 1)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 4, 1, 5)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 4, 16, 5)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 16, 2), SW_IN(-1, 1, 3, 1, 2)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 16, 1), SW_IN(-1, 1, 1, 16, 1)}, SW_NO_ARGS},
 };
 
 const struct sw_op sw_op_vec_dots = {
-    .name = "vec_dots",
-    .shapes = "(R,L,D),(K,L or 1,D)->(R,K,L)",
-    .doc = "x_r . y_k for each pair",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = dots_shape,
+    SW_OP(dots, "vec_dots", 2, 2, "(R,L,D),(K,L or 1,D)->(R,K,L)", "x_r . y_k for each pair"),
     .saved_size = dots_saved_size,
-    .forward = dots_forward,
-    .backward = dots_backward,
-    SW_SAMPLES(dots_samples),
 };

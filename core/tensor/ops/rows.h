@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* Calls work(data, from, to) until [0, rows) is covered, on all threads. `columns` is how many
- * numbers a row costs; a call takes as many rows as are worth a thread's while. */
+ * numbers a row costs; a call takes as many rows as are worth a chunk. */
 void sw_over_rows(struct sw_compute *compute, int rows, int columns,
                   void (*work)(const void *data, int from, int to), const void *data);
 

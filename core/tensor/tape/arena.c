@@ -56,7 +56,7 @@ static void drop(struct block *block)
 }
 
 /* Large blocks lie on large pages where the kernel gives them on request: a product that walks rows
- * of 4 KB would touch a page a row, and takes 5 to 10 % longer. */
+ * of 4 KB would touch one page per row, and takes 5 to 10 % longer. */
 static void *get(size_t size)
 {
     enum { PAGE = 2 << 20 };
@@ -65,7 +65,7 @@ static void *get(size_t size)
     size_t whole = (size + PAGE - 1) / PAGE * PAGE;
     void *at = aligned_alloc(PAGE, whole);
     if (at)
-        madvise(at, whole, MADV_HUGEPAGE); /* a wish: without it all goes on, slower */
+        madvise(at, whole, MADV_HUGEPAGE); /* a request; without it, only slower */
     return at;
 }
 
@@ -150,11 +150,6 @@ void sw_arena_reset(struct sw_arena *arena)
         GUARD(start_of(arena->last), arena->last->size);
     }
     arena->used = 0;
-}
-
-size_t sw_arena_used(const struct sw_arena *arena)
-{
-    return arena->used;
 }
 
 size_t sw_arena_held(const struct sw_arena *arena)

@@ -17,7 +17,6 @@ void *sw_arena_zeroed(struct sw_arena *arena, size_t bytes);
  * makes no system call for memory. */
 void sw_arena_reset(struct sw_arena *arena);
 
-size_t sw_arena_used(const struct sw_arena *arena); /* bytes handed out since the last reset */
 size_t sw_arena_held(const struct sw_arena *arena); /* bytes taken from the system */
 
 #endif

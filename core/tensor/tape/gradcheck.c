@@ -1,5 +1,5 @@
 /* gradcheck.c -- holds an operation's backward against finite differences of its forward. */
-#include "tensor/tape/gradcheck.h"
+#include "tensor/tape/graph.h"
 #include "tensor/tape/random.h"
 
 #include <math.h>
@@ -46,7 +46,7 @@ static int no_memory(struct check *check)
 
 /* Fills what the next reset leaves free with `byte`, so that what an operation forgets to write is
  * not by chance what it wrote the last time. 0xff bytes are NaN as floats. Twice, since the first
- * reset may put a new block in the place of several. */
+ * reset may put a new block in place of several. */
 static void soil(struct check *check, int byte)
 {
     size_t bytes = 1 << 16;

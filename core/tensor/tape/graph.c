@@ -211,7 +211,7 @@ static size_t checked_count(struct sw_graph *graph, const char *who, int ndim, c
     if (bad || count > PTRDIFF_MAX / sizeof(float)) {
         char shape[64];
         write_shape(shape, sizeof shape, 0, ndim, dim);
-        sw_fail(&graph->error, SW_FAILED, "%s: a shape of %s cannot be", who, shape);
+        sw_fail(&graph->error, SW_FAILED, "%s: shape %s is negative or too large", who, shape);
         return SIZE_MAX;
     }
     return count;

@@ -61,8 +61,7 @@ void sw_graph_commit(struct sw_graph *graph);
 /* Walks the tape from the end; the caller has set the gradient of what it starts from. */
 int sw_graph_backward(struct sw_graph *graph);
 
-/* The recorded calls from the last to the first, for who asks what a step is made of: *at starts as
- * NULL and is this function's own; 0 when there is none left. */
+/* Iterates over the recorded calls, newest first. Set *at = NULL to start; 0 at the end. */
 int sw_graph_before(const struct sw_graph *graph, const void **at, const struct sw_op **op,
                     const struct sw_call **call);
 
@@ -71,5 +70,17 @@ struct sw_error *sw_graph_error(struct sw_graph *graph);
 size_t sw_graph_bytes(const struct sw_graph *graph); /* memory held by the graph's arena */
 
 size_t sw_tensor_count(const struct sw_tensor *tensor);
+
+/* Tries `op` on each of its samples, on `graph`, which is reset. Refuses, naming the operation and
+ * the sample: a shape that does not fit, a result that is not finite or not wholly written, two
+ * forwards that differ in a bit, a written input, a gradient that is set and not added to, that
+ * depends on which other inputs want one, or that differs from the numeric one by more than 1e-3
+ * of the largest of its input. *worst, where not NULL, becomes the largest such difference found.
+ *
+ * The loss is sum_j sin(1.7 (j+1)) out_j; its numeric gradient a four-point stencil in double over
+ * float forwards, (8 (f(x+h) - f(x-h)) - (f(x+2h) - f(x-2h))) / 12h, with h within a few hundredths
+ * of the input's range, so that no point leaves that range. */
+int sw_gradcheck(struct sw_graph *graph, const struct sw_op *op, double *worst,
+                 struct sw_error *error);
 
 #endif

@@ -3,8 +3,6 @@
 #include "tensor/tape/graph.h"
 
 #include <math.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,54 +10,37 @@ enum { LONGEST_NAME = 63, MOST_INPUTS = 10, MOST_OPS = 4096 };
 
 struct sw_ops {
     int count, room;
-    const struct sw_op **sorted; /* (room) */
-    unsigned slots;              /* a power of two, at least twice the count */
-    const struct sw_op **slot;   /* (slots), open addressing by name */
+    const struct sw_op **sorted; /* (room), by name */
 };
 
-static uint32_t hash(const char *name)
+/* Where the operation of that name is in the list, or belongs. */
+static int place_of(const struct sw_ops *ops, const char *name)
 {
-    uint32_t h = 2166136261u; /* FNV-1a */
-    for (; *name; name++)
-        h = (h ^ (unsigned char)*name) * 16777619u;
-    return h ^ h >> 15;
+    int low = 0, high = ops->count;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (strcmp(ops->sorted[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 const struct sw_op *sw_ops_find(const struct sw_ops *ops, const char *name)
 {
-    if (!name || !ops->slots)
-        return NULL;
-    for (unsigned at = hash(name);; at++) {
-        const struct sw_op *op = ops->slot[at & (ops->slots - 1)];
-        if (!op || strcmp(op->name, name) == 0)
-            return op;
-    }
-}
-
-static void insert(struct sw_ops *ops, const struct sw_op *op)
-{
-    unsigned at = hash(op->name);
-    while (ops->slot[at & (ops->slots - 1)])
-        at++;
-    ops->slot[at & (ops->slots - 1)] = op;
+    int at = name ? place_of(ops, name) : ops->count;
+    return at < ops->count && !strcmp(ops->sorted[at]->name, name) ? ops->sorted[at] : NULL;
 }
 
 static int grow(struct sw_ops *ops)
 {
-    int room = ops->room ? 2 * ops->room : 32;
+    int room = ops->room ? 2 * ops->room : 64;
     const struct sw_op **sorted = realloc(ops->sorted, (size_t)room * sizeof *sorted);
     if (!sorted)
         return 0;
     ops->sorted = sorted;
-    const struct sw_op **slot = calloc(2 * (size_t)room, sizeof *slot);
-    if (!slot)
-        return 0;
-    free(ops->slot);
-    ops->slot = slot;
-    ops->slots = 2 * (unsigned)room;
     ops->room = room;
-    for (int i = 0; i < ops->count; i++)
-        insert(ops, ops->sorted[i]);
     return 1;
 }
 
@@ -141,9 +122,9 @@ static int check(const struct sw_ops *ops, const struct sw_op *op, struct sw_err
     if (sw_op_check(op, error) != SW_OK)
         return SW_FAILED;
     if (sw_ops_find(ops, op->name))
-        return sw_fail(error, SW_FAILED, "operation '%s' is already there", op->name);
+        return sw_fail(error, SW_FAILED, "operation '%s' is already registered", op->name);
     if (ops->count == MOST_OPS)
-        return sw_fail(error, SW_FAILED, "operation '%s': there are %d already", op->name,
+        return sw_fail(error, SW_FAILED, "operation '%s': expected at most %d operations", op->name,
                        MOST_OPS);
     return SW_OK;
 }
@@ -160,19 +141,17 @@ int sw_ops_add(struct sw_ops *ops, const struct sw_op *op, struct sw_error *erro
         return status;
     if (ops->count == ops->room && !grow(ops))
         return sw_fail(error, SW_FAILED, "out of memory for operation '%s'", op->name);
-    int at = ops->count++;
-    for (; at && strcmp(ops->sorted[at - 1]->name, op->name) > 0; at--)
-        ops->sorted[at] = ops->sorted[at - 1];
+    int at = place_of(ops, op->name);
+    memmove(ops->sorted + at + 1, ops->sorted + at,
+            (size_t)(ops->count++ - at) * sizeof *ops->sorted);
     ops->sorted[at] = op;
-    insert(ops, op);
     return SW_OK;
 }
 
 struct sw_ops *sw_ops_new(struct sw_error *error)
 {
     static const struct sw_op *const *const lists[] = {
-        sw_ops_lane,  sw_ops_vector, sw_ops_elementwise, sw_ops_dense,
-        sw_ops_group, sw_ops_norm,   sw_ops_parts};
+        sw_ops_lane, sw_ops_vector, sw_ops_elementwise, sw_ops_dense, sw_ops_group, sw_ops_norm};
     struct sw_ops *ops = calloc(1, sizeof *ops);
     if (!ops) {
         sw_fail(error, SW_FAILED, "out of memory");
@@ -192,7 +171,6 @@ void sw_ops_free(struct sw_ops *ops)
     if (!ops)
         return;
     free(ops->sorted);
-    free(ops->slot);
     free(ops);
 }
 

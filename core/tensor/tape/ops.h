@@ -9,16 +9,15 @@
 #include <limits.h>
 #include <stddef.h>
 
-/* One list a family, each ended by NULL. */
+/* One list per family, each ended by NULL. */
 extern const struct sw_op *const sw_ops_lane[];        /* over pairs side by side */
 extern const struct sw_op *const sw_ops_vector[];      /* over explicit vectors of pairs, (R,L,D) */
 extern const struct sw_op *const sw_ops_elementwise[]; /* number by number, any shape */
 extern const struct sw_op *const sw_ops_dense[];       /* over a batch's rows, and the loss */
 extern const struct sw_op *const sw_ops_group[];       /* over the fragments of each group */
 extern const struct sw_op *const sw_ops_norm[];        /* norms over rows, dropout */
-extern const struct sw_op *const sw_ops_parts[];       /* pieces of a tensor, one number for all */
 
-/* Operations that stand in a file of their own, for the lists. */
+/* Operations in files of their own, for the lists. */
 extern const struct sw_op sw_op_bigru, sw_op_gram, sw_op_hinge, sw_op_row_dots;
 extern const struct sw_op sw_op_lane_softmax, sw_op_lane_cosine, sw_op_lane_mean, sw_op_lane_l2norm;
 extern const struct sw_op sw_op_group_softmax, sw_op_group_sort, sw_op_group_attention;
@@ -60,13 +59,24 @@ static inline int sw_is_lanes_of(const struct sw_tensor *x, int rows, int column
     return sw_is_lanes(x) && x->dim[0] == rows && x->dim[1] == columns;
 }
 
-/* Sets out_dim to (rows, columns, L) and returns 3. */
+/* Set out_dim to (a, b), or (a, b, c), and return how many that are. */
+static inline int sw_shape_2(int out_dim[SW_MAX_DIM], int a, int b)
+{
+    out_dim[0] = a;
+    out_dim[1] = b;
+    return 2;
+}
+
+static inline int sw_shape_3(int out_dim[SW_MAX_DIM], int a, int b, int c)
+{
+    out_dim[2] = c;
+    return sw_shape_2(out_dim, a, b) + 1;
+}
+
+/* (rows, columns, L) */
 static inline int sw_lanes_shape(int out_dim[SW_MAX_DIM], int rows, int columns)
 {
-    out_dim[0] = rows;
-    out_dim[1] = columns;
-    out_dim[2] = SW_LANES;
-    return 3;
+    return sw_shape_3(out_dim, rows, columns, SW_LANES);
 }
 
 /* (R, L or 1, D); rows times lanes and lanes times D fit an int, as matrix products want it. */
@@ -74,15 +84,6 @@ static inline int sw_is_vectors(const struct sw_tensor *x)
 {
     return x->ndim == 3 && (x->dim[1] == 1 || x->dim[1] == SW_LANES) && x->dim[0] > 0 &&
            x->dim[2] > 0 && x->dim[0] <= INT_MAX / SW_LANES && x->dim[2] <= INT_MAX / SW_LANES;
-}
-
-/* Sets out_dim to (rows, lanes, D) and returns 3. */
-static inline int sw_vectors_shape(int out_dim[SW_MAX_DIM], int rows, int lanes, int D)
-{
-    out_dim[0] = rows;
-    out_dim[1] = lanes;
-    out_dim[2] = D;
-    return 3;
 }
 
 /* Where row r of pair l lies in explicit vectors; single rows and shared lanes repeat. */
@@ -101,6 +102,17 @@ static inline size_t sw_vector_at(const struct sw_tensor *x, int r, int l)
     {                                                                           \
         sizeof((int[]){__VA_ARGS__}) / sizeof(int), {__VA_ARGS__}, low, high, 1 \
     }
+#define SW_NO_ARGS     \
+    {                  \
+        {0}, {0}, NULL \
+    }
 #define SW_SAMPLES(table) .samples = table, .sample_count = sizeof table / sizeof *table
+
+/* The members of an operation whose functions are stem_shape, stem_forward and stem_backward, and
+ * whose table is stem_samples. */
+#define SW_OP(stem, name_, least, most, shapes_, doc_)                                         \
+    .name = name_, .shapes = shapes_, .doc = doc_, .least_inputs = least, .most_inputs = most, \
+    .shape = stem##_shape, .forward = stem##_forward, .backward = stem##_backward,             \
+    SW_SAMPLES(stem##_samples)
 
 #endif

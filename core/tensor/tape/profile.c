@@ -1,9 +1,10 @@
 /* profile.c -- see profile.h. */
 #include "tensor/tape/profile.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MOST_PARTS = 128 };
 
@@ -39,13 +40,6 @@ void sw_profile_free(struct sw_profile *profile)
     free(profile);
 }
 
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static int is(const struct sw_profile_part *part, struct sw_place place)
 {
     return part->name == place.name && part->backward == place.backward;
@@ -69,7 +63,7 @@ struct sw_place sw_profile_switch(struct sw_profile *profile, int worker, struct
 {
     struct clock *clock = &profile->clocks[worker];
     struct sw_place from = clock->at;
-    double now = seconds();
+    double now = sw_seconds();
     if (from.name) {
         struct sw_profile_part *part = &clock->part[clock->last = find(clock, from)];
         *(from.product ? &part->products : &part->rest) += now - clock->since;
@@ -95,7 +89,7 @@ static double busy(const struct sw_profile *profile)
 
 struct sw_profile_job sw_profile_job_begin(const struct sw_profile *profile)
 {
-    return (struct sw_profile_job){.began = seconds(), .busy = busy(profile)};
+    return (struct sw_profile_job){.began = sw_seconds(), .busy = busy(profile)};
 }
 
 void sw_profile_job_end(struct sw_profile *profile, struct sw_profile_job job,
@@ -104,7 +98,7 @@ void sw_profile_job_end(struct sw_profile *profile, struct sw_profile_job job,
     struct clock *clock = &profile->clocks[0];
     if (place.name)
         clock->part[find(clock, place)].waiting +=
-            (seconds() - job.began) * profile->threads - (busy(profile) - job.busy);
+            (sw_seconds() - job.began) * profile->threads - (busy(profile) - job.busy);
 }
 
 static int longest_first(const void *a, const void *b)

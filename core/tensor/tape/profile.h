@@ -1,9 +1,9 @@
 /* profile.h -- where the time goes: seconds of every thread in every part of the work.
  *
  * A part is an operation of a tape, forward or backward, or what a caller names with sw_part_begin;
- * in each part, matrix products are told from the rest. Parts within parts do not count twice. A
- * profile hangs on a sw_compute while someone measures; without one, each place that would note a
- * part looks at one pointer and goes on. Names are kept by their address and outlive the profile.
+ * in each part, matrix products are counted apart. Nested parts do not count twice. A profile is
+ * attached to a sw_compute while measuring; without one, the begin and end of a part cost a look at
+ * one pointer. Names are kept by their address and outlive the profile.
  */
 #ifndef SW_TENSOR_PROFILE_H
 #define SW_TENSOR_PROFILE_H

@@ -34,4 +34,8 @@ void sw_random_keep(struct sw_random *random, float rate, size_t count, unsigned
 float sw_random_uniform(struct sw_random *random); /* [0,1), 24 bits */
 float sw_random_normal(struct sw_random *random);  /* mean 0, deviation 1 (Box-Muller) */
 
+/* A permutation of 0 .. n-1 into out, by Fisher-Yates over the random stream (seed, order, epoch).
+ * It depends on nothing else, so a run that is resumed sees the order that it would have seen. */
+void sw_order(uint64_t seed, uint64_t epoch, uint32_t n, uint32_t out[]);
+
 #endif

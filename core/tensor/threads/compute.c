@@ -19,7 +19,7 @@ struct sw_compute {
     int threads;
     const struct sw_kernels *kernels;
     struct sw_pool *pool;
-    struct sw_profile *profile; /* NULL: nobody measures */
+    struct sw_profile *profile; /* NULL: not measured */
     int (*interrupted)(void);   /* NULL: never */
     struct sw_arena *arena;     /* holds the rooms */
     char *rooms;                /* (threads, product_room), or NULL */
@@ -72,9 +72,9 @@ static const struct sw_kernels *choose_kernels(struct sw_error *error)
     return NULL;
 }
 
-/* OpenBLAS maps a buffer for each of its callers at work, keeps it for ever, and where there is no
- * room for one (ulimit -v) tries again without end. So they are all mapped here, each after a look
- * for room. The two functions are exported by OpenBLAS, but stand in none of its headers. */
+/* OpenBLAS maps a buffer for each concurrent caller, never unmaps it, and where there is no room
+ * for one (ulimit -v) retries forever. So all of them are mapped here, each after a check for room.
+ * OpenBLAS exports the two functions, but declares them in none of its headers. */
 extern void *blas_memory_alloc(int where) __attribute__((weak));
 extern void blas_memory_free(void *buffer) __attribute__((weak));
 
@@ -117,7 +117,7 @@ struct sw_compute *sw_compute_new(int threads, struct sw_error *error)
     one_blas_thread();
     if (openblas_get_num_threads() != 1) {
         sw_fail(error, SW_FAILED,
-                "OpenBLAS keeps to %d threads where 1 was asked for; set OPENBLAS_NUM_THREADS=1 "
+                "OpenBLAS uses %d threads although 1 was requested; set OPENBLAS_NUM_THREADS=1 "
                 "and OMP_NUM_THREADS=1",
                 openblas_get_num_threads());
         return NULL;

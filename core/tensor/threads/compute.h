@@ -36,7 +36,7 @@ void sw_parallel(struct sw_compute *compute, int chunks,
 void sw_compute_watch(struct sw_compute *compute, int (*interrupted)(void));
 int sw_compute_interrupted(const struct sw_compute *compute);
 
-/* ---- who measures (tensor/tape/profile.h): of use between jobs only ---- */
+/* ---- measuring (tensor/tape/profile.h): to be called between jobs only ---- */
 
 /* profile: of as many threads, or NULL to stop measuring. */
 void sw_compute_measure(struct sw_compute *compute, struct sw_profile *profile);
@@ -73,6 +73,15 @@ struct sw_product_of {
     int K2;
     const float *A2, *B2;
 };
+
+/* C = op(A) op(B) + beta C, in the order of sw_gemm's arguments. */
+static inline struct sw_product_of sw_product_of(int transpose_a, int transpose_b, int M, int N,
+                                                 int K, const float *A, int lda, const float *B,
+                                                 int ldb, float beta, float *C, int ldc)
+{
+    return (struct sw_product_of){transpose_a, transpose_b, M, N,   K, A,    lda, B,
+                                  ldb,         beta,        C, ldc, 0, NULL, NULL};
+}
 
 /* Products that write to places of their own, as one job: the same numbers as one by one, without
  * the threads waiting for each other in between. At most 16; the largest are best put first. */

@@ -2,15 +2,26 @@
  *
  * A job is open while chunks are left. A worker that wakes joins an open job, takes chunks from its
  * counter until there are none, and leaves; the caller takes chunks too, closes the job and waits
- * for those who joined. Who wakes late finds the job closed and costs nobody any time. */
+ * for those that joined. A worker that wakes late sees the job closed and sleeps again. */
 #include "tensor/threads/pool.h"
 
-#include "base/thread.h"
+#include "base/values.h"
 
-#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+int sw_thread_start(pthread_t *thread, void *(*work)(void *data), void *data)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* a blocked fault ends the process without its handler */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int status = pthread_create(thread, NULL, work, data);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
 
 /* Looks at a flag this often before sleeping: some tens of microseconds, about what waking costs.
  */
@@ -170,7 +181,7 @@ void sw_pool_free(struct sw_pool *pool)
 
 static void open_job(struct sw_pool *pool)
 {
-    int wanted = pool->chunks - 1 < pool->threads - 1 ? pool->chunks - 1 : pool->threads - 1;
+    int wanted = sw_min(pool->chunks, pool->threads) - 1;
     pthread_mutex_lock(&pool->lock);
     pool->open = 1;
     atomic_fetch_add(&pool->jobs, 1);

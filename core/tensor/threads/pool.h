@@ -1,8 +1,15 @@
-/* pool.h -- threads that share the chunks of one job at a time. */
+/* pool.h -- how the runtime starts a thread, and threads that share the chunks of one job. */
 #ifndef SW_TENSOR_POOL_H
 #define SW_TENSOR_POOL_H
 
 #include "base/error.h"
+
+#include <pthread.h>
+
+/* Starts work(data) in a thread that takes none of the signals sent to the process: they are for
+ * the threads of the program. A fault of its own (SIGBUS) still reaches the program's handler.
+ * Returns what pthread_create returns. */
+int sw_thread_start(pthread_t *thread, void *(*work)(void *data), void *data);
 
 struct sw_pool;
 

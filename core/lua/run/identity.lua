@@ -1,13 +1,26 @@
--- identity.lua: which run a planned run is, and which one a run folder holds.
+-- identity.lua: which run a run is: by its config and what stands behind the names in it; and which
+-- one a run folder holds.
 --
 -- sources = {data = {train =, dev =, test =, vocabulary =, glove =, init =}, plugins =
 -- {NAME = hash}}
 local core = require "stepwise.core"
+local json_text = require "stepwise.config.json_text"
 local text = require "stepwise.util.text"
 
 local M = {}
 
 local ABSENT <const> = "0000000000000000"
+
+-- Fingerprints of what the config reads, from the inputs' facts; null where there is none.
+function M.data(config, facts)
+  local data, null = config.value.data, core.json_null
+  local reads_glove = data.glove ~= "" and config.session:needs_glove(config)
+  return json_text.object("train", facts.train, "dev", facts.dev or null, "test", facts.test or null,
+    "vocabulary", facts.vocabulary.fingerprint,
+    "glove", reads_glove and core.hash_file(data.glove, true) or null,
+    -- where there is none, ids are what they were before there could be one
+    "init", data.init ~= "" and core.hash_file(data.init) or nil)
+end
 
 -- A function that gives the sources of configs; files that two of them share are read once. What
 -- they read is checked, and of splits that are not known all values: known is a list of stamps
@@ -29,13 +42,19 @@ function M.reader(known)
   end
 end
 
+local function read_by_key(data)
+  local dev = data.dev ~= core.json_null and data.dev or ABSENT
+  return string.format("train %s dev %s%s", data.train, dev, data.init and " init " .. data.init or "")
+end
+
 -- The id of a run, and the key of config and data alone, which runs before ids have, too.
 function M.of(config, sources)
-  local data = sources.data
-  local dev = data.dev ~= core.json_null and data.dev or ABSENT
-  return config:id(data, sources.plugins),
-    config:hash(string.format("train %s dev %s%s", data.train, dev,
-      data.init and " init " .. data.init or ""))
+  return config:id(sources.data, sources.plugins), config:hash(read_by_key(sources.data))
+end
+
+-- The key without where the run ends: what its state may be resumed under.
+function M.state_key(config, sources)
+  return config:hash(read_by_key(sources.data), true)
 end
 
 local function short(hash)

@@ -1,0 +1,93 @@
+/* step.c -- see step.h. */
+#include "train/step.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+
+static int failed(const struct sw_step *s, struct sw_error *error)
+{
+    if (sw_compute_interrupted(s->compute))
+        return sw_fail(error, SW_INTERRUPTED, "interrupted");
+    const struct sw_error *own = sw_graph_error(s->graph);
+    return sw_fail(error, SW_FAILED, "%s", own->status ? own->text : "the loss has no gradient");
+}
+
+/* S and the loss, eq. 17 */
+static int forward(const struct sw_step *s, const struct sw_examples *batch, const int32_t *image,
+                   struct sw_encoding *encoding, double when[], struct sw_tensor **loss,
+                   struct sw_error *error)
+{
+    const struct sw_pair_images pairs = {.n = batch->captions, .image = image};
+    struct sw_examples examples = *batch;
+    examples.training = s->training;
+    examples.step = s->number;
+    when[SW_STEP_ENCODE] = sw_seconds();
+    sw_graph_reset(s->graph, 1);
+    if (sw_model_encode(s->model, s->graph, &examples, encoding) != SW_OK)
+        return failed(s, error);
+    when[SW_STEP_SCORE] = sw_seconds();
+    struct sw_tensor *scores = sw_model_score(s->model, s->graph, encoding, &s->pairs);
+    *loss = sw_model_loss(s->model, s->graph, encoding, scores, &pairs, s->epoch);
+    if (!*loss || !(*loss)->grad || sw_compute_interrupted(s->compute))
+        return failed(s, error);
+    if (!isfinite((*loss)->data[0]))
+        return sw_fail(error, SW_FAILED, "expected a finite loss, found %g%s",
+                       (double)(*loss)->data[0], s->adam ? "; a lower lr may help" : "");
+    return SW_OK;
+}
+
+/* Whose gradient it was that the optimiser refused. */
+static void name_gradient(const struct sw_model *model, struct sw_error *error)
+{
+    for (int p = 0; p < sw_model_parameters(model); p++) {
+        const struct sw_parameter *parameter = sw_model_parameter(model, p);
+        const struct sw_tensor *x = parameter->tensor;
+        for (size_t i = 0; x->grad && i < sw_tensor_count(x); i++)
+            if (!isfinite(x->grad[i])) {
+                sw_error_within(error, "the gradient of %s", parameter->name);
+                return;
+            }
+    }
+}
+
+static int run(const struct sw_step *s, const struct sw_examples *batch, const int32_t *image,
+               struct sw_step_result *out, struct sw_error *error)
+{
+    struct sw_tensor *loss = NULL;
+    float *values, *gradients;
+    size_t trained;
+    double when[SW_PHASES + 1];
+    int status = forward(s, batch, image, &out->encoding, when, &loss, error);
+    if (status != SW_OK)
+        return status;
+    out->loss = loss->data[0];
+    when[SW_STEP_BACKWARD] = sw_seconds();
+    sw_model_trained(s->model, &values, &gradients, &trained);
+    sw_clear(s->compute, gradients, trained);
+    loss->grad[0] = 1;
+    if (sw_graph_backward(s->graph) != SW_OK)
+        return failed(s, error);
+    when[SW_STEP_UPDATE] = sw_seconds();
+    if (s->adam)
+        status = sw_adam_update(s->compute, s->adam, values, gradients, s->rate, s->clip,
+                                &out->norm, error);
+    when[SW_PHASES] = sw_seconds();
+    for (int phase = 0; phase < SW_PHASES; phase++)
+        out->seconds[phase] = when[phase + 1] - when[phase];
+    if (status != SW_OK)
+        name_gradient(s->model, error);
+    else if (s->adam)
+        sw_graph_commit(s->graph);
+    return status;
+}
+
+int sw_step_run(const struct sw_step *step, const struct sw_examples *batch, const int32_t *image,
+                struct sw_step_result *out, struct sw_error *error)
+{
+    struct sw_place outside = sw_part_begin(step->compute, "between the parts", 0);
+    *out = (struct sw_step_result){0};
+    int status = run(step, batch, image, out, error);
+    sw_part_end(step->compute, outside);
+    return status;
+}

@@ -1,0 +1,155 @@
+/* check_step.c -- the one training step: what it leaves behind, and what it refuses. */
+#include "pairs_unit.h"
+
+#include "train/step.h"
+
+#include <math.h>
+
+static struct pairs_unit *u;
+static float *values, *gradients, *before;
+static size_t trained;
+static struct sw_step step;
+static struct sw_step_result result;
+static struct sw_error error;
+static int32_t image[PU_IMAGES];
+
+static void begin(void)
+{
+    u = pu_new("{\"stages\":[\"l2l\"]}", 2, 1);
+    sw_model_trained(u->model, &values, &gradients, &trained);
+    before = malloc(trained * sizeof *before);
+    memcpy(before, values, trained * sizeof *before);
+    for (int i = 0; i < PU_IMAGES; i++)
+        image[i] = i;
+    step = (struct sw_step){
+        .compute = u->compute, .model = u->model, .graph = u->graph, .epoch = 1};
+    error = (struct sw_error){0};
+}
+
+static void end(void)
+{
+    pu_free(u);
+    free(before);
+}
+
+static int take(void)
+{
+    return sw_step_run(&step, &u->examples, image, &result, &error);
+}
+
+/* What was in the gradients before would be added to them; those who only ask for gradients keep
+ * their parameters. */
+START_TEST(the_gradients_are_those_of_this_batch)
+{
+    size_t count;
+    float *expected = malloc(trained * sizeof *expected);
+    memcpy(expected, pu_step(u, (struct sw_pair_options){0}, 0, &count), trained * sizeof *values);
+    for (size_t i = 0; i < trained; i++)
+        gradients[i] = 1;
+    ck_assert_msg(take() == SW_OK, "%s", error.text);
+    ck_assert_mem_eq(gradients, expected, trained * sizeof *values);
+    ck_assert_mem_eq(values, before, trained * sizeof *values);
+    ck_assert_double_eq(result.loss, (double)u->loss);
+    ck_assert_double_eq(result.norm, 0);
+    for (int phase = 0; phase < SW_STEP_UPDATE; phase++)
+        ck_assert_double_gt(result.seconds[phase], 0);
+    pu_step(u, (struct sw_pair_options){0}, 1, &count);
+    step.epoch = 0;
+    ck_assert_int_eq(take(), SW_OK);
+    ck_assert_double_eq(result.loss, (double)u->loss);
+    ck_assert_double_gt(result.loss, 0);
+    free(expected);
+}
+END_TEST
+
+/* The losses that the model names are taken, with their options. */
+START_TEST(the_loss_is_the_models_own)
+{
+    struct pairs_unit *other = pu_new("{\"stages\":[\"l2l\"],\"loss\":[{\"plugin\":\"hinge\","
+                                      "\"same_image\":\"exclude\"}]}",
+                                      2, 1);
+    step.model = other->model;
+    step.graph = other->graph;
+    ck_assert_msg(take() == SW_OK, "%s", error.text);
+    ck_assert_double_gt(result.loss, 0);
+    for (int i = 0; i < PU_IMAGES; i++)
+        image[i] = 7;
+    ck_assert_int_eq(take(), SW_OK);
+    ck_assert_double_eq(result.loss, 0); /* one image only: no negatives are left */
+    pu_free(other);
+}
+END_TEST
+
+static struct sw_adam adam_of(float **moments)
+{
+    *moments = calloc(2 * trained, sizeof **moments);
+    return sw_adam_new(*moments, *moments + trained, trained, 0);
+}
+
+/* Each step goes down the gradient of the loss it tells. */
+START_TEST(an_update_lowers_the_loss)
+{
+    float *moments;
+    struct sw_adam adam = adam_of(&moments);
+    step.adam = &adam;
+    step.rate = 1e-3;
+    ck_assert_msg(take() == SW_OK, "%s", error.text);
+    double first = result.loss;
+    ck_assert_double_eq_tol(result.norm, sw_norm(u->compute, gradients, trained), 1e-9);
+    ck_assert(memcmp(values, before, trained * sizeof *values) != 0);
+    ck_assert_uint_eq(adam.step, 1);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(take(), SW_OK);
+    ck_assert_double_lt(result.loss, first);
+    free(moments);
+}
+END_TEST
+
+/* Parameters that took a step with numbers that are none are lost. */
+START_TEST(what_is_not_finite_moves_no_parameter)
+{
+    float *moments;
+    struct sw_adam adam = adam_of(&moments);
+    values[0] = before[0] = NAN;
+    ck_assert_int_eq(take(), SW_FAILED);
+    ck_assert_str_eq(error.text, "expected a finite loss, found nan");
+    step.adam = &adam;
+    error = (struct sw_error){0};
+    ck_assert_int_eq(take(), SW_FAILED);
+    ck_assert_str_eq(error.text, "expected a finite loss, found nan; a lower lr may help");
+    ck_assert_mem_eq(values, before, trained * sizeof *values);
+    ck_assert_uint_eq(adam.step, 0);
+    free(moments);
+}
+END_TEST
+
+static int yes(void)
+{
+    return 1;
+}
+
+/* An interruption is no failure: the run can be saved. */
+START_TEST(an_interrupted_step_says_so)
+{
+    float *moments;
+    struct sw_adam adam = adam_of(&moments);
+    step.adam = &adam;
+    sw_compute_watch(u->compute, yes);
+    ck_assert_int_eq(take(), SW_INTERRUPTED);
+    ck_assert_mem_eq(values, before, trained * sizeof *values);
+    ck_assert_uint_eq(adam.step, 0);
+    free(moments);
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, begin, end);
+    tcase_add_test(tests, the_gradients_are_those_of_this_batch);
+    tcase_add_test(tests, the_loss_is_the_models_own);
+    tcase_add_test(tests, an_update_lowers_the_loss);
+    tcase_add_test(tests, what_is_not_finite_moves_no_parameter);
+    tcase_add_test(tests, an_interrupted_step_says_so);
+}
+
+UNIT_MAIN("step", add_tests)
