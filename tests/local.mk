@@ -98,7 +98,10 @@ tests_unit_check_pairs_SOURCES = tests/unit/check_pairs.c tests/unit/pairs_unit.
 
 unit_programs += tests/unit/check_dense tests/unit/check_gru tests/unit/check_loss
 unit_programs += tests/unit/check_optimiser tests/unit/check_step
-tests_unit_check_dense_SOURCES = tests/unit/check_dense.c tests/unit/unit.h
+tests_unit_check_dense_SOURCES = tests/unit/check_dense.c tests/unit/rows_unit.h tests/unit/unit.h
+unit_programs += tests/unit/check_encoders tests/unit/check_groups
+tests_unit_check_encoders_SOURCES = tests/unit/check_encoders.c tests/unit/pairs_unit.h tests/unit/unit.h
+tests_unit_check_groups_SOURCES = tests/unit/check_groups.c tests/unit/rows_unit.h tests/unit/unit.h
 tests_unit_check_gru_SOURCES = tests/unit/check_gru.c tests/unit/unit.h
 tests_unit_check_loss_SOURCES = tests/unit/check_loss.c tests/unit/unit.h
 tests_unit_check_optimiser_SOURCES = tests/unit/check_optimiser.c tests/unit/unit.h
@@ -220,3 +223,10 @@ fuzz:
 fuzz-programs: $(fuzz_programs) $(pkglib_LTLIBRARIES)
 coverage:
 	@$(SHELL) $(srcdir)/tests/coverage.sh
+
+# Other people's published code, where the numbers that it computed are there.
+unit_programs += tests/unit/check_oracle tests/unit/check_oracle_folder
+oracle_rows = tests/unit/oracle.h tests/unit/oracle_align.c tests/unit/oracle_pooled.c \
+	tests/unit/oracle_unit.h tests/unit/unit.h
+tests_unit_check_oracle_SOURCES = tests/unit/check_oracle.c $(oracle_rows)
+tests_unit_check_oracle_folder_SOURCES = tests/unit/check_oracle_folder.c $(oracle_rows)

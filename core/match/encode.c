@@ -131,11 +131,6 @@ static struct sw_tensor *run_blocks(struct sw_side_pass *pass, struct sw_tensor 
     return x;
 }
 
-int sw_group_rows(const struct sw_fragments *fragments)
-{
-    return fragments->stride == 1 ? fragments->groups : sw_region_rows(fragments->groups, 1);
-}
-
 /* x (N,D) to one vector per group, (G,P); NULL where the model does not pool */
 struct sw_tensor *sw_run_pool(struct sw_side_pass *pass, struct sw_tensor *x)
 {

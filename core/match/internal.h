@@ -4,6 +4,7 @@
 #define SW_MATCH_INTERNAL_H
 
 #include "match/model.h"
+#include "tensor/ops/groups.h"
 
 enum { MOST_INPUTS = 64, MOST_FUNCTIONALS = 16, MOST_STATES = 32, MOST_OBSERVED = 8 };
 
@@ -55,8 +56,6 @@ int sw_region_fragments(struct sw_graph *graph, int images, int k, const int *co
                         struct sw_fragments *out);
 int sw_word_fragments(struct sw_graph *graph, int captions, const int *start,
                       struct sw_fragments *out);
-/* Rows of one vector per group: images are filled up to whole blocks. */
-int sw_group_rows(const struct sw_fragments *fragments);
 /* Both passes of a batch, their fragments set. */
 int sw_begin_sides(struct sw_model *model, struct sw_graph *graph,
                    const struct sw_examples *examples, struct sw_side_pass *side[2]);

@@ -114,8 +114,9 @@ static int build_embedding(struct sw_model *model)
     return built(model, status, "embedding", embedding->name);
 }
 
-/* A side's chain of blocks, from `width` numbers per fragment to D, and what pools the last. */
-static int build_encoder(struct sw_model *model, enum sw_side side, int width)
+/* A side's chain of blocks, which begins with *width numbers per fragment and sets *width to those
+ * it ends with; and what pools the last. */
+static int build_encoder(struct sw_model *model, enum sw_side side, int *width)
 {
     static const char *const pool_prefix[2] = {"image.pool", "text.pool"};
     const struct sw_model_plan *plan = model->plan;
@@ -126,23 +127,19 @@ static int build_encoder(struct sw_model *model, enum sw_side side, int width)
         void *self = begin_use(model, use->block->self_size, use->prefix);
         model->block_self[side][b] = self;
         int status =
-            self ? use->block->init(model->host, model, self, side, width, &width, use->options)
+            self ? use->block->init(model->host, model, self, side, *width, width, use->options)
                  : -1;
         if (built(model, status, "block", use->block->name))
             return model->error.status;
     }
-    if (width != plan->dim)
-        return sw_fail(&model->error, SW_MISUSE,
-                       "model.%s: expected blocks that end with dim = %d numbers per %s, found %d",
-                       side == SW_REGIONS ? "image" : "text", plan->dim,
-                       side == SW_REGIONS ? "region" : "word", width);
     const struct sw_pool_plan *use = &plan->pool[side];
     if (!use->pool)
         return SW_OK;
+    int pooled = *width;
     model->pool_self[side] = begin_use(model, use->pool->self_size, pool_prefix[side]);
     int status = model->pool_self[side]
-                     ? use->pool->init(model->host, model, model->pool_self[side], side, width,
-                                       &width, use->options)
+                     ? use->pool->init(model->host, model, model->pool_self[side], side, *width,
+                                       &pooled, use->options)
                      : -1;
     return built(model, status, "pool", use->pool->name);
 }
@@ -216,13 +213,27 @@ static int build_losses(struct sw_model *model)
     return model->error.status;
 }
 
+/* Fragments that nobody looks at but what pools them may have any width. */
+static int check_width(struct sw_model *model, enum sw_side side, int width)
+{
+    const struct sw_model_plan *plan = model->plan;
+    if (width == plan->dim || (plan->pool[side].pool && !model->has_tiles))
+        return SW_OK;
+    return sw_fail(&model->error, SW_MISUSE,
+                   "model.%s: expected blocks that end with dim = %d numbers per %s, found %d",
+                   side == SW_REGIONS ? "image" : "text", plan->dim,
+                   side == SW_REGIONS ? "region" : "word", width);
+}
+
 /* In this order parameters are saved, and named in lists. */
 static int declare_all(struct sw_model *model)
 {
     const struct sw_model_plan *plan = model->plan;
-    int word_width = plan->word_dim * plan->embedding->tables;
-    if (build_encoder(model, SW_REGIONS, plan->features) ||
-        build_encoder(model, SW_WORDS, word_width) || build_embedding(model) || build_stages(model))
+    int width[2] = {plan->features, plan->word_dim * plan->embedding->tables};
+    if (build_encoder(model, SW_REGIONS, &width[SW_REGIONS]) ||
+        build_encoder(model, SW_WORDS, &width[SW_WORDS]) || build_embedding(model) ||
+        build_stages(model) || check_width(model, SW_REGIONS, width[SW_REGIONS]) ||
+        check_width(model, SW_WORDS, width[SW_WORDS]))
         return model->error.status;
     return build_losses(model);
 }

@@ -12,15 +12,17 @@ enum { MIX_ROWS = 512 };
 /* Of products that do not name their part; the order in which parts are listed, other names last.
  */
 static const char *const parts[] = {"image layer",      "text layer", "region projections",
-                                    "word projections", "gru inputs", "gru steps"};
-enum { IMAGE_LAYER, REGION_PROJECTIONS = 2, PARTS = sizeof parts / sizeof *parts };
+                                    "word projections", "gru inputs", "gru steps",
+                                    "pooled vectors"};
+enum { IMAGE_LAYER, REGION_PROJECTIONS = 2, POOLED = 6, PARTS = sizeof parts / sizeof *parts };
 
 /* What `add` of the base reads beside the product itself. */
 struct listing {
     struct sw_product_list base;
     const struct sw_graph *graph;
-    const struct sw_whole_batch *batch;
-    const struct sw_call *call; /* whose products are added */
+    const struct sw_encoding *encoding;
+    const struct sw_whole_batch *batch; /* NULL where no stage scores tiles */
+    const struct sw_call *call;         /* whose products are added */
     const struct sw_whole_tile *tile;
     int rows[2]; /* of regions, of words: without padding */
     int part;    /* the one of `parts` that is listed; PARTS: those that are not there */
@@ -69,18 +71,29 @@ static int part_of(const char *name)
     return part;
 }
 
+static int is_group_rows(const struct listing *l, const struct sw_tensor *x)
+{
+    return x->dim[0] != l->encoding->region_rows.rows && x->dim[0] != l->encoding->word_rows.rows;
+}
+
+/* What stands on one row per image or caption counts as pooled; what names its part is the words'
+ * or nothing, since a pooling may have a GRU of its own. */
 static void add_of_call(struct sw_product_list *base, struct sw_product product)
 {
     struct listing *l = (struct listing *)base;
-    const struct sw_tensor *x = l->call->in[0], *words = l->batch->shown.words;
-    int of_words = is_made_of(l, x, words), projects = of_words;
-    projects |= is_made_of(l, x, l->batch->shown.regions);
+    const struct sw_tensor *x = l->call->in[0], *words = l->encoding->words;
+    int of_words = is_made_of(l, x, words), projects = of_words, pooled = is_group_rows(l, x);
+    projects |= is_made_of(l, x, l->encoding->regions);
     of_words |= is_made_of(l, words, l->call->out);
-    if (!product.part) {
+    if (product.part && pooled)
+        return;
+    if (!product.part && pooled) {
+        product.part = parts[POOLED];
+    } else if (!product.part) {
         product.part = parts[(projects ? REGION_PROJECTIONS : IMAGE_LAYER) + of_words];
         *(product.transpose_a ? &product.K : &product.M) = l->rows[of_words];
     }
-    product.per = of_words ? SW_PER_WORD : SW_PER_REGION;
+    product.per = pooled ? SW_PER_PAIR : of_words ? SW_PER_WORD : SW_PER_REGION;
     if (part_of(product.part) == l->part)
         append(l, product);
 }
@@ -125,17 +138,52 @@ static void list_mix(struct listing *l, enum sw_side over, int width)
                                           .K = mixed->count[g]});
 }
 
-/* Of a call on one pair: vectors that other pairs mix, too, are an input of the tile. */
+/* A layer of every pair's own vectors, (R,L,F) times (D,F): R is the words, or the regions. */
+static void list_pair_layer(struct listing *l, int R, struct sw_product product)
+{
+    int of_words = R == l->tile->shown.n;
+    const struct sw_fragments *at = of_words ? &l->batch->regions : &l->batch->words;
+    product.part = "pair layers";
+    product.per = SW_PER_PAIR;
+    product.M = l->rows[of_words ? SW_WORDS : SW_REGIONS];
+    for (int g = 0; g < at->groups && (of_words || R == l->tile->shown.k); g++)
+        append(l, product);
+}
+
+/* Every pair's own vectors with the fragments of a side. */
+static void list_pair_dots(struct listing *l, enum sw_side with, struct sw_product product)
+{
+    const struct sw_fragments *at = sw_fragments_of(l->batch, with);
+    product.part = "pair dots";
+    product.per = SW_PER_PAIR;
+    product.M = l->rows[with == SW_WORDS ? SW_REGIONS : SW_WORDS];
+    for (int g = 0; g < at->groups; g++) {
+        product.N = at->count[g];
+        append(l, product);
+    }
+}
+
+/* Of a call on one pair: vectors or weights that other pairs take, too, are an input of the tile.
+ */
 static void add_of_pair(struct sw_product_list *base, struct sw_product product)
 {
     struct listing *l = (struct listing *)base;
-    for (int h = 0; h < l->batch->input_count; h++)
-        if (l->tile->leaf[h] && l->call->in[1] == l->tile->leaf[h])
-            list_mix(l, l->batch->inputs[h].side, product.N);
+    const struct sw_tensor *x = l->call->in[0], *y = l->call->in[1];
+    for (int h = 0; h < l->batch->input_count; h++) {
+        const struct sw_input_def *input = &l->batch->inputs[h];
+        if (product.backward || y != l->tile->leaf[h])
+            continue;
+        if (input->kind == SW_IN_SHARED)
+            list_pair_layer(l, x->ndim == 3 ? x->dim[0] : x->dim[0] / SW_LANES, product);
+        else if (input->kind == SW_IN_VECTORS && product.transpose_b)
+            list_pair_dots(l, input->side, product);
+        else if (input->kind == SW_IN_VECTORS)
+            list_mix(l, input->side, product.N);
+    }
 }
 
-/* Which mixes a pair needs is up to the stages: one pair is scored to see them. */
-static void list_mixes(struct listing *l, struct sw_worker *worker)
+/* What a pair needs is up to the stages: one pair is scored to see it. */
+static void list_pair_calls(struct listing *l, struct sw_worker *worker)
 {
     struct sw_whole_tile tile;
     int first = 0;
@@ -153,30 +201,29 @@ static void list_mixes(struct listing *l, struct sw_worker *worker)
             op->products(l->call, &l->base);
 }
 
-static int all_counts(const struct sw_fragments *fragments)
-{
-    int sum = 0;
-    for (int g = 0; g < fragments->groups; g++)
-        sum += fragments->count[g];
-    return sum;
-}
-
-int sw_products_of(struct sw_model *model, const struct sw_graph *graph, struct sw_products *out,
+int sw_products_of(struct sw_model *model, const struct sw_graph *graph,
+                   const struct sw_encoding *encoding, struct sw_products *out,
                    struct sw_error *error)
 {
     struct sw_error own = {.status = SW_OK};
-    const struct sw_whole_batch *batch = sw_pairs_scored(graph);
-    if (!batch)
+    const void *at = NULL;
+    const struct sw_op *op;
+    const struct sw_call *call;
+    if (!sw_graph_before(graph, &at, &op, &call))
         return sw_fail(error, SW_FAILED, "expected a recorded step to list its products");
     struct listing l = {.graph = graph,
-                        .batch = batch,
-                        .rows = {all_counts(&batch->regions), all_counts(&batch->words)},
+                        .encoding = encoding,
+                        .batch = sw_pairs_scored(graph),
+                        .rows = {sw_group_fragments(&encoding->region_rows),
+                                 sw_group_fragments(&encoding->word_rows)},
                         .out = out,
                         .error = &own};
     for (l.part = 0; l.part <= PARTS; l.part++)
         list_calls(&l);
-    list_pair_products(&l);
-    list_mixes(&l, &model->workers[0]);
+    if (l.batch) {
+        list_pair_products(&l);
+        list_pair_calls(&l, &model->workers[0]);
+    }
     return own.status == SW_OK ? SW_OK : sw_fail(error, own.status, "%s", own.text);
 }
 

@@ -401,13 +401,5 @@ struct sw_tensor *sw_vectors_mapped(struct sw_tile *tile, struct sw_vectors *x,
         return sw_tile_input(tile, map->rows);
     if (!x->x && !x->has_own && !x->part[other])
         return plain(tile, "mix", x->part[map->side], sw_tile_input(tile, map->rows));
-    struct sw_tensor *numbers = sw_vectors_numbers(tile, x);
-    struct sw_tensor *weight = sw_tile_input(tile, map->weight);
-    if (!numbers || !weight)
-        return NULL;
-    int rows = numbers->dim[0], lanes = numbers->dim[1];
-    struct sw_tensor *flat =
-        sw_graph_reshape(tile->graph, numbers, 2, (int[]){rows * lanes, tile->dim});
-    return sw_graph_reshape(tile->graph, plain(tile, "linear", flat, weight), 3,
-                            (int[]){rows, lanes, weight->dim[0]});
+    return plain(tile, "linear", sw_vectors_numbers(tile, x), sw_tile_input(tile, map->weight));
 }

@@ -304,6 +304,9 @@ enum sw_stage_flags {
     SW_COUPLES_PAIRS = 1,
     SW_NEEDS_POOLED = 2,        /* batch->image and batch->text */
     SW_NEEDS_EQUAL_REGIONS = 4, /* every image has the same number of regions, in the same order */
+    /* The score jumps, as where a threshold leaves fragments out: `plugins --check` does not hold
+     * its gradient, which is one between the jumps, against differences. */
+    SW_JUMPS = 8,
 };
 
 struct sw_stage {

@@ -5,13 +5,18 @@ core_sources += \
 	core/tensor/tape/ops.c core/tensor/tape/ops.h core/tensor/tape/profile.c \
 	core/tensor/tape/profile.h core/tensor/tape/random.c core/tensor/tape/random.h
 core_sources += \
-	core/tensor/ops/gemm.c core/tensor/ops/gru_plan.c \
-	core/tensor/ops/gru_plan.h core/tensor/ops/gru_recurrent.c \
-	core/tensor/ops/gru_recurrent.h core/tensor/ops/loss.h core/tensor/ops/ops_dense.c \
-	core/tensor/ops/ops_elementwise.c core/tensor/ops/ops_gram.c core/tensor/ops/ops_gru.c \
-	core/tensor/ops/ops_lane.c core/tensor/ops/ops_lane_norm.c core/tensor/ops/ops_loss.c \
-	core/tensor/ops/ops_row_dots.c core/tensor/ops/ops_vector.c \
-	core/tensor/ops/ops_vector_product.c core/tensor/ops/rows.c core/tensor/ops/rows.h
+	core/tensor/ops/gemm.c core/tensor/ops/groups.c core/tensor/ops/groups.h \
+	core/tensor/ops/gru_plan.c core/tensor/ops/gru_plan.h core/tensor/ops/gru_recurrent.c \
+	core/tensor/ops/gru_recurrent.h core/tensor/ops/loss.h core/tensor/ops/ops_batch_norm.c \
+	core/tensor/ops/ops_dense.c core/tensor/ops/ops_elementwise.c core/tensor/ops/ops_gram.c \
+	core/tensor/ops/ops_group.c core/tensor/ops/ops_group_attention.c \
+	core/tensor/ops/ops_group_columns.c core/tensor/ops/ops_group_dots.c core/tensor/ops/ops_gru.c \
+	core/tensor/ops/ops_lane.c core/tensor/ops/ops_lane_norm.c \
+	core/tensor/ops/ops_lane_batch_norm.c core/tensor/ops/ops_lane_reduce.c core/tensor/ops/ops_loss.c \
+	core/tensor/ops/ops_norm.c core/tensor/ops/ops_order.c \
+	core/tensor/ops/ops_random.c core/tensor/ops/ops_row_dots.c core/tensor/ops/ops_vector.c \
+	core/tensor/ops/ops_vector_each.c core/tensor/ops/ops_vector_product.c \
+	core/tensor/ops/rows.c core/tensor/ops/rows.h
 core_sources += \
 	core/tensor/kernels/kernels.h core/tensor/kernels/kernels_amx.h \
 	core/tensor/kernels/kernels_array.h core/tensor/kernels/kernels_lane.h \

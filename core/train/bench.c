@@ -22,6 +22,7 @@ struct sw_bench {
     struct sw_settings settings;
     struct sw_matcher *matcher;
     struct sw_graph *graph;
+    struct sw_encoding encoding; /* of the last step */
     float *moments;
     struct sw_adam adam;
     float *features;      /* (region rows, F) */
@@ -179,9 +180,12 @@ int sw_bench_step(struct sw_bench *b, int all_negatives, struct sw_step_result *
                            .rate = b->settings.lr,
                            .clip = b->settings.clip,
                            .training = 1,
+                           .number = (uint64_t)b->draws,
                            .epoch = all_negatives ? 0 : INT_MAX};
     struct sw_examples examples = draw(b, b->settings.batch, b->settings.batch);
-    return sw_step_run(&step, &examples, b->image, out, error);
+    int status = sw_step_run(&step, &examples, b->image, out, error);
+    b->encoding = out->encoding;
+    return status;
 }
 
 /* Drawing the images of a smaller part does not count. */
@@ -239,10 +243,11 @@ int sw_bench_products(struct sw_bench *b, int images, int captions, struct sw_pr
     if (images) {
         struct sw_examples examples = draw(b, images, captions);
         sw_graph_reset(b->graph, 1);
-        if (!sw_model_scores(b->matcher->model, b->graph, &examples, NULL))
+        if (sw_model_encode(b->matcher->model, b->graph, &examples, &b->encoding) != SW_OK ||
+            !sw_model_score(b->matcher->model, b->graph, &b->encoding, NULL))
             return sw_graph_failure(b->graph, error);
     }
-    int status = sw_products_of(b->matcher->model, b->graph, out, error), kept = 0;
+    int status = sw_products_of(b->matcher->model, b->graph, &b->encoding, out, error), kept = 0;
     for (int i = 0; i < out->count; i++)
         if (!images || !out->list[i].backward)
             out->list[kept++] = out->list[i];

@@ -7,20 +7,20 @@
 
 /* S and the loss, eq. 17 */
 static int forward(const struct sw_step *s, const struct sw_examples *batch, const int32_t *image,
-                   double when[], struct sw_tensor **loss, struct sw_error *error)
+                   struct sw_encoding *encoding, double when[], struct sw_tensor **loss,
+                   struct sw_error *error)
 {
     const struct sw_pair_images pairs = {.n = batch->captions, .image = image};
     struct sw_examples examples = *batch;
     examples.training = s->training;
     examples.step = s->number;
-    struct sw_encoding encoding;
     when[SW_STEP_ENCODE] = sw_seconds();
     sw_graph_reset(s->graph, 1);
-    if (sw_model_encode(s->model, s->graph, &examples, &encoding) != SW_OK)
+    if (sw_model_encode(s->model, s->graph, &examples, encoding) != SW_OK)
         return sw_graph_failure(s->graph, error);
     when[SW_STEP_SCORE] = sw_seconds();
-    struct sw_tensor *scores = sw_model_score(s->model, s->graph, &encoding, &s->pairs);
-    *loss = sw_model_loss(s->model, s->graph, &encoding, scores, &pairs, s->epoch);
+    struct sw_tensor *scores = sw_model_score(s->model, s->graph, encoding, &s->pairs);
+    *loss = sw_model_loss(s->model, s->graph, encoding, scores, &pairs, s->epoch);
     if (!*loss)
         return sw_graph_failure(s->graph, error);
     if (!(*loss)->grad)
@@ -52,7 +52,7 @@ static int run(const struct sw_step *s, const struct sw_examples *batch, const i
     float *values, *gradients;
     size_t trained;
     double when[SW_PHASES + 1];
-    int status = forward(s, batch, image, when, &loss, error);
+    int status = forward(s, batch, image, &out->encoding, when, &loss, error);
     if (status != SW_OK)
         return status;
     out->loss = loss->data[0];

@@ -24,9 +24,10 @@ struct sw_step {
 enum sw_step_phase { SW_STEP_ENCODE, SW_STEP_SCORE, SW_STEP_BACKWARD, SW_STEP_UPDATE, SW_PHASES };
 
 struct sw_step_result {
-    double loss;               /* the model's, summed over the batch */
-    double norm;               /* of the gradient, before clipping; 0 without an update */
-    double seconds[SW_PHASES]; /* the loss counts to the scores */
+    double loss;                 /* the model's, summed over the batch */
+    double norm;                 /* of the gradient, before clipping; 0 without an update */
+    double seconds[SW_PHASES];   /* the loss counts to the scores */
+    struct sw_encoding encoding; /* of the batch; as long as the graph is not reset */
 };
 
 /* One step on pairs: caption i belongs to image i of `batch`, which is image[i] of the data. The

@@ -15,7 +15,7 @@ sh "$tests/variant.sh" fuzz fuzz-programs --enable-sanitizers=fuzzer CC="$compil
 top=$(pwd)
 build=$top/build/fuzz
 folders=
-for kind in align embed fusion; do
+for kind in align embed fusion image loss pool text; do
     folders=$folders${folders:+:}$build/plugins/$kind/.libs
 done
 export STEPWISE_PLUGIN_PATH="$folders" OPENBLAS_NUM_THREADS=1 LC_ALL=C.UTF-8

@@ -1,84 +1,11 @@
 /* check_dense.c -- linear, l2norm, embedding, concat and gram beyond the samples of the gradient
  * check: sizes that are cut into chunks, limits, and what is refused. */
-#include "unit.h"
-
-#include "tensor/tape/graph.h"
-#include "tensor/tape/random.h"
-
-#include <math.h>
-
-static struct sw_compute *compute;
-static struct sw_ops *ops;
-static struct sw_graph *graph;
-
-static void open_graph(int threads)
-{
-    struct sw_error error = {0};
-    compute = sw_compute_new(threads, &error);
-    ops = sw_ops_new(&error);
-    graph = sw_graph_new(NULL, compute, ops, &error);
-    ck_assert_msg(graph != NULL, "%s", error.text);
-    /* Memory that is not zero by chance; the first round only brings it into one block. */
-    for (int round = 0; round < 2; round++) {
-        void *at = sw_graph_scratch(graph, 1 << 23);
-        memset(at, 0xff, 1 << 23);
-        sw_graph_reset(graph, 1);
-    }
-}
-
-static void close_graph(void)
-{
-    sw_graph_free(graph);
-    sw_ops_free(ops);
-    sw_compute_free(compute);
-}
-
-static void fill(float *x, size_t count, uint32_t stream)
-{
-    struct sw_random random = sw_random_stream(5, SW_FOR_TESTS, 0, stream);
-    for (size_t j = 0; j < count; j++)
-        x[j] = 2 * sw_random_uniform(&random) - 1;
-}
-
-/* A tensor of random numbers with a gradient; columns 0: one dimension. */
-static struct sw_tensor *matrix(int rows, int columns, uint32_t stream)
-{
-    struct sw_tensor *x = sw_graph_tensor(graph, columns ? 2 : 1, (int[]){rows, columns}, NULL, 1);
-    fill(x->data, sw_tensor_count(x), stream);
-    return x;
-}
-
-static struct sw_tensor *apply(const char *op, struct sw_tensor *const *in, int inputs,
-                               const void *p)
-{
-    struct sw_args args = {.p = p};
-    return sw_graph_apply_named(graph, op, in, inputs, &args);
-}
-
-static void backward(struct sw_tensor *out)
-{
-    ck_assert_msg(out != NULL, "%s", sw_graph_error(graph)->text);
-    fill(out->grad, sw_tensor_count(out), 99);
-    ck_assert_int_eq(sw_graph_backward(graph), SW_OK);
-}
+#include "rows_unit.h"
 
 /* ---- all of them, large -------------------------------------------------------------------------
  */
 
-enum { ROWS = 1030, MOST_INPUTS = 3 };
-
-/* Regions of 64 images as the runtime lays them out, 16 regions a image, 16 images side by side;
- * 6 rows at the end belong to nobody. */
-static struct sw_fragments *regions(void)
-{
-    static int first[64], count[64];
-    static struct sw_fragments fragments = {64, ROWS, 16, SW_LANES, first, count};
-    for (int g = 0; g < 64; g++) {
-        first[g] = g / SW_LANES * 16 * SW_LANES + g % SW_LANES;
-        count[g] = 16 - g % 3;
-    }
-    return &fragments;
-}
+enum { MOST_INPUTS = 3 };
 
 static struct sw_word_ids *many_words(void)
 {
@@ -127,14 +54,6 @@ START_TEST(same_bits_at_any_number_of_threads)
 }
 END_TEST
 
-static double product(const float *x, size_t x_step, const float *y, size_t y_step, int count)
-{
-    double sum = 0;
-    for (int k = 0; k < count; k++)
-        sum += (double)x[(size_t)k * x_step] * y[(size_t)k * y_step];
-    return sum;
-}
-
 /* Rows or columns that are lost where a large layer is cut. */
 START_TEST(linear_by_definition)
 {
@@ -159,6 +78,33 @@ START_TEST(linear_by_definition)
             ck_assert_double_eq_tol(w->grad[d * 300 + f],
                                     product(out->grad + d, 260, x->data + f, 300, ROWS), 2e-4);
         ck_assert_double_eq_tol(b->grad[d], product(out->grad + d, 260, ones, 0, ROWS), 2e-5);
+    }
+    close_graph();
+}
+END_TEST
+
+/* Products of a batch's vectors with each other: both gradients go to the same matrix, and threads
+ * that add to it at once lose some. Often, since that takes luck. */
+START_TEST(linear_of_a_matrix_with_itself)
+{
+    enum { N = 96, ROUNDS = 3000 };
+    const char *op = _i ? "linear_back" : "linear";
+    static float first[N * N];
+    open_graph(2);
+    for (int round = 0; round < ROUNDS; round++) {
+        sw_graph_reset(graph, 1);
+        struct sw_tensor *x = matrix(N, N, 1), *in[2] = {x, x}, *out = apply(op, in, 2, NULL);
+        backward(out);
+        const float *g = out->grad, *at = x->data;
+        if (round == 0)
+            memcpy(first, x->grad, sizeof first);
+        ck_assert_mem_eq(first, x->grad, sizeof first);
+        for (int i = 0; i < N && round == 0; i++)
+            for (int d = 0; d < N; d++) {
+                double one = product(g + i * N, 1, _i ? at + d * N : at + d, _i ? 1 : N, N);
+                double two = _i ? product(at + i, N, g + d, N, N) : product(g + i, N, at + d, N, N);
+                ck_assert_double_eq_tol(x->grad[i * N + d], one + two, 1e-4);
+            }
     }
     close_graph();
 }
@@ -302,6 +248,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_loop_test(tests, same_bits_at_any_number_of_threads, 0, sizeof names / sizeof *names);
     tcase_add_test(tests, linear_by_definition);
+    tcase_add_loop_test(tests, linear_of_a_matrix_with_itself, 0, 2);
     tcase_add_test(tests, l2norm_of_zeros_takes_no_gradient);
     tcase_add_test(tests, l2norm_of_a_tiny_row);
     tcase_add_test(tests, embedding_refuses_ids_out_of_range);

@@ -111,6 +111,29 @@ START_TEST(exp_sigmoid_tanh_at_their_ends)
 }
 END_TEST
 
+static double exact_phi(double x)
+{
+    return erfc(-x / sqrt(2)) / 2;
+}
+
+/* A transformer's layer is no closer to the published one than this. */
+START_TEST(gelu_keeps_its_bounds)
+{
+    const struct sw_kernels *kernels = set(_i);
+    if (!kernels)
+        return;
+    const float ends[4] = {-INFINITY, INFINITY, NAN, 100};
+    float x, y, at_ends[4];
+    for (int i = -120000; i <= 120000; i++) {
+        x = (float)i * 1e-4f;
+        kernels->gelu(1, &x, &y);
+        ck_assert_double_le(fabs(y - x * exact_phi(x)), 1.5e-7 * fabs(x) + 1e-7);
+    }
+    kernels->gelu(4, ends, at_ends);
+    ck_assert(isinf(at_ends[1]) && isnan(at_ends[2]) && at_ends[3] == 100);
+}
+END_TEST
+
 /* ---- arrays ---- */
 
 enum { MOST = 70, GUARD = 16 };
@@ -143,6 +166,10 @@ static double expected_number(int kernel, double x, double y, double old)
         return old + (x > 0 ? y : 0.125 * y);
     case 11:
         return old + y * x * (1 - x);
+    case 13:
+        return x * exact_phi(x);
+    case 14:
+        return old + y * (exact_phi(x) + x * exp(-x * x / 2) / sqrt(2 * M_PI));
     default:
         return old + y * (1 - x * x);
     }
@@ -188,6 +215,12 @@ static void call_array(const struct sw_kernels *kernels, int kernel, size_t n, c
     case 11:
         kernels->sigmoid_backward(n, x, y, out);
         break;
+    case 13:
+        kernels->gelu(n, x, out);
+        break;
+    case 14:
+        kernels->gelu_backward(n, x, y, out);
+        break;
     default:
         kernels->tanh_backward(n, x, y, out);
     }
@@ -202,7 +235,7 @@ START_TEST(arrays_of_any_length)
         return;
     float *x = filled(MOST + GUARD, 1, -2, 2), *y = filled(MOST + GUARD, 2, -2, 2),
           *old = filled(MOST + 2 * GUARD, 3, -2, 2), *out = filled(MOST + 2 * GUARD, 4, 0, 0);
-    for (int kernel = 0; kernel < 13; kernel++)
+    for (int kernel = 0; kernel < 15; kernel++)
         for (size_t n = 0; n <= MOST; n++) {
             const size_t shift = n % 3;
             memcpy(out, old, (MOST + 2 * GUARD) * sizeof *out);
@@ -278,6 +311,34 @@ START_TEST(bytes_become_numbers)
         for (size_t i = 0; i < 256 + GUARD; i++)
             ck_assert_float_eq(out[i], i < n ? (float)i * (1.0f / 255) : -1);
     }
+}
+END_TEST
+
+/* Two numbers at one place, or one beyond the last row, and a sorted column loses one of its own.
+ */
+START_TEST(ranks_of_columns)
+{
+    const struct sw_kernels *kernels = set(_i);
+    if (!kernels)
+        return;
+    enum { ROWS = 7, COLUMNS = 37, STEP = 40 };
+    float *x = filled(ROWS * STEP, 1, -2, 2);
+    for (int c = 0; c < ROWS * STEP; c++)
+        x[c] = c % STEP % 5 == 4 && c / STEP == 3 ? NAN : roundf(x[c] * 2);
+    for (int f = 0; f < ROWS; f++) {
+        int32_t rank[COLUMNS + 1];
+        rank[COLUMNS] = -7;
+        kernels->column_ranks(ROWS, f, COLUMNS, x, STEP, rank);
+        ck_assert_int_eq(rank[COLUMNS], -7);
+        for (int c = 0; c < COLUMNS; c++) {
+            int before = 0;
+            for (int g = 0; g < ROWS; g++)
+                before += g < f ? !(x[g * STEP + c] < x[f * STEP + c])
+                                : x[g * STEP + c] > x[f * STEP + c];
+            ck_assert_int_eq(rank[c], before);
+        }
+    }
+    free(x);
 }
 END_TEST
 
@@ -369,7 +430,9 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, sets_are_found_by_name);
     tcase_add_loop_test(tests, exp_sigmoid_tanh_keep_their_bounds, 0, SETS);
     tcase_add_loop_test(tests, exp_sigmoid_tanh_at_their_ends, 0, SETS);
+    tcase_add_loop_test(tests, gelu_keeps_its_bounds, 0, SETS);
     tcase_add_loop_test(tests, arrays_of_any_length, 0, SETS);
+    tcase_add_loop_test(tests, ranks_of_columns, 0, SETS);
     tcase_add_loop_test(tests, arrays_in_place, 0, SETS);
     tcase_add_loop_test(tests, sums_of_arrays, 0, SETS);
     tcase_add_loop_test(tests, bytes_become_numbers, 0, SETS);

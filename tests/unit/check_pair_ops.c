@@ -185,6 +185,50 @@ START_TEST(lane_softmax_and_l2norm_by_definition)
 }
 END_TEST
 
+/* Both ways to store x; a lane without any column, one with all, the largest at every place. */
+START_TEST(lane_max_and_lse_by_definition)
+{
+    struct bench b = start(1);
+    for (int transposed = 0; transposed < 2; transposed++) {
+        struct sw_tensor *x = transposed ? random_tensor(&b, 1, M, R, L)
+                                         : random_tensor(&b, 1, R, M, L),
+                         *mask = random_tensor(&b, 2, 1, M, L);
+        for (int i = 0; i < M * L; i++)
+            mask->data[i] = i % L == 2 ? 0 : i % L == 3 ? 1 : mask->data[i] > 0;
+        struct sw_args args = {.i = {transposed}, .f = {4}};
+        struct sw_tensor *max = run(&b, "lane_max", x, mask, NULL, args),
+                         *lse = run(&b, "lane_lse", x, mask, NULL, args);
+        assert_shape(max, 1, R, L);
+        assert_shape(lse, 1, R, L);
+        for (int i = 0; i < R * L; i++)
+            max->grad[i] = (float)(i + 1);
+        ck_assert_int_eq(sw_graph_backward(b.graph), SW_OK);
+        for (int l = 0; l < L; l++)
+            for (int r = 0; r < R; r++) {
+                double most = 0, sum = 0;
+                int at_most = -1;
+                for (int m = 0; m < M; m++) {
+                    double v = transposed ? at(x, m, r, l) : at(x, r, m, l);
+                    if (at(mask, 0, m, l) == 0)
+                        continue;
+                    if (at_most < 0 || v > most) {
+                        most = v;
+                        at_most = m;
+                    }
+                    sum += exp(4 * v);
+                }
+                assert_near(at(max, 0, r, l), most, "lane_max");
+                assert_near(at(lse, 0, r, l), sum > 0 ? log(sum) / 4 : 0, "lane_lse");
+                for (int m = 0; m < M; m++)
+                    assert_near(x->grad[(transposed ? m * R + r : r * M + m) * L + l],
+                                m == at_most ? r * L + l + 1 : 0, "lane_max's gradient");
+            }
+        sw_graph_reset(b.graph, 1);
+    }
+    finish(&b);
+}
+END_TEST
+
 START_TEST(lane_mean_and_cosine_by_definition)
 {
     struct bench b = start(1);
@@ -259,6 +303,54 @@ START_TEST(vector_products_by_definition)
 }
 END_TEST
 
+/* The last dimension is the row, whatever stands before it. */
+START_TEST(linear_and_l2norm_of_vectors_by_definition)
+{
+    struct bench b = start(1);
+    struct sw_tensor *x = random_tensor(&b, 1, R, L, D), *w = random_tensor(&b, 2, K, D, 0),
+                     *c = random_tensor(&b, 3, K, 0, 0);
+    struct sw_tensor *y = run(&b, "linear", x, w, c, none),
+                     *unit = run(&b, "l2norm", x, NULL, NULL, none);
+    assert_shape(y, R, L, K);
+    assert_shape(unit, R, L, D);
+    for (int r = 0; r < R; r++)
+        for (int l = 0; l < L; l++) {
+            double square = 0;
+            for (int d = 0; d < D; d++)
+                square += at(x, r, l, d) * at(x, r, l, d);
+            for (int d = 0; d < D; d++)
+                assert_near(at(unit, r, l, d), at(x, r, l, d) / sqrt(square), "l2norm");
+            for (int k = 0; k < K; k++) {
+                double sum = c->data[k];
+                for (int d = 0; d < D; d++)
+                    sum += w->data[k * D + d] * at(x, r, l, d);
+                assert_near(at(y, r, l, k), sum, "linear");
+            }
+        }
+    finish(&b);
+}
+END_TEST
+
+START_TEST(vec_memory_by_definition)
+{
+    struct bench b = start(1);
+    for (int lanes = 1; lanes <= L; lanes += L - 1) {
+        struct sw_tensor *j = random_tensor(&b, 1, R, L, 2 * D),
+                         *x = random_tensor(&b, 2, R, lanes, D);
+        struct sw_tensor *y = run(&b, "vec_memory", j, x, NULL, none);
+        assert_shape(y, R, L, D);
+        for (int r = 0; r < R; r++)
+            for (int l = 0; l < L; l++)
+                for (int d = 0; d < D; d++) {
+                    double h = tanh(at(j, r, l, d)), g = 1 / (1 + exp(-at(j, r, l, D + d)));
+                    assert_near(at(y, r, l, d), g * of_pair(x, r, l, d) + (1 - g) * h,
+                                "vec_memory");
+                }
+    }
+    finish(&b);
+}
+END_TEST
+
 START_TEST(vector_rows_by_definition)
 {
     struct bench b = start(1);
@@ -272,12 +364,16 @@ START_TEST(vector_rows_by_definition)
                          *scaled = run(&b, "vec_scale", x, s, NULL, none),
                          *pooled = run(&b, "vec_pool", x, s, NULL, none),
                          *sum = run(&b, "vec_add", x, y, NULL, none),
-                         *turned = run(&b, "vec_add", y, x, NULL, none);
+                         *turned = run(&b, "vec_add", y, x, NULL, none),
+                         *less = run(&b, "vec_sub", x, y, NULL, none),
+                         *times = run(&b, "vec_mul", y, x, NULL, none),
+                         *stack = run(&b, "vec_stack", x, y, NULL, none);
         assert_shape(dot, 1, R, L);
         assert_shape(value, 1, R, L);
         assert_shape(scaled, R, L, D);
         assert_shape(pooled, 1, L, D);
         assert_shape(sum, R, L, D);
+        assert_shape(stack, R + y_rows, x_lanes > y_lanes ? x_lanes : y_lanes, D);
         for (int l = 0; l < L; l++) {
             for (int d = 0; d < D; d++) {
                 double total = 0;
@@ -294,6 +390,11 @@ START_TEST(vector_rows_by_definition)
                     assert_near(at(scaled, r, l, d), at(s, 0, r, l) * u, "vec_scale");
                     assert_near(at(sum, r, l, d), u + v, "vec_add");
                     assert_near(at(turned, r, l, d), u + v, "vec_add");
+                    assert_near(at(less, r, l, d), u - v, "vec_sub");
+                    assert_near(at(times, r, l, d), u * v, "vec_mul");
+                    assert_near(of_pair(stack, r, l, d), u, "vec_stack");
+                    if (r < y_rows)
+                        assert_near(of_pair(stack, R + r, l, d), v, "vec_stack");
                 }
                 assert_near(at(dot, 0, r, l), xy, "vec_rowdot");
                 assert_near(at(value, 0, r, l), wx, "vec_functional");
@@ -309,8 +410,16 @@ END_TEST
 static const struct {
     const char *name;
     int inputs;
-} each[] = {{"add", 2},     {"sub", 2},  {"mul", 2},  {"affine", 1},    {"square", 1},
-            {"sigmoid", 1}, {"tanh", 1}, {"relu", 1}, {"leaky_relu", 1}};
+} each[] = {{"add", 2},     {"sub", 2},  {"mul", 2},           {"affine", 1},     {"square", 1},
+            {"sigmoid", 1}, {"tanh", 1}, {"relu", 1},          {"leaky_relu", 1}, {"exp", 1},
+            {"log", 1},     {"sqrt", 1}, {"inverse_length", 1}};
+
+/* Those that are defined above 0 only are tried there. */
+static int is_of_positive(const char *name)
+{
+    return strcmp(name, "log") == 0 || strcmp(name, "sqrt") == 0 ||
+           strcmp(name, "inverse_length") == 0;
+}
 
 /* The value, and the slope by each input, with f0 = 0.125 and f1 = 2. */
 static double value(const char *name, double x, double y, double slope[2])
@@ -333,6 +442,14 @@ static double value(const char *name, double x, double y, double slope[2])
         return slope[0] = 1 - t * t, t;
     if (strcmp(name, "relu") == 0)
         return slope[0] = x > 0, x > 0 ? x : 0;
+    if (strcmp(name, "exp") == 0)
+        return slope[0] = exp(x);
+    if (strcmp(name, "log") == 0)
+        return slope[0] = 1 / x, log(x);
+    if (strcmp(name, "sqrt") == 0)
+        return slope[0] = 0.5 / sqrt(x), sqrt(x);
+    if (strcmp(name, "inverse_length") == 0)
+        return slope[0] = -0.5 / (x * sqrt(x)), 1 / sqrt(x);
     return slope[0] = x > 0 ? 1 : 0.125, x > 0 ? x : 0.125 * x;
 }
 
@@ -345,6 +462,8 @@ START_TEST(elementwise_by_definition)
         struct sw_tensor *x = random_tensor(&b, 1, large ? 100003 : 37, 0, 0),
                          *y = each[_i].inputs > 1 ? random_tensor(&b, 2, x->dim[0], 0, 0) : NULL,
                          *d = random_tensor(&b, 3, x->dim[0], 0, 0);
+        for (int i = 0; is_of_positive(each[_i].name) && i < x->dim[0]; i++)
+            x->data[i] = 1.5f + x->data[i];
         struct sw_tensor *out =
             run(&b, each[_i].name, x, y, NULL, (struct sw_args){.f = {0.125f, 2}});
         memcpy(out->grad, d->data, sizeof *d->data * (size_t)x->dim[0]);
@@ -367,8 +486,11 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, lane_products_by_definition);
     tcase_add_test(tests, lane_quadratic_diag_and_scale_by_definition);
     tcase_add_test(tests, lane_softmax_and_l2norm_by_definition);
+    tcase_add_test(tests, lane_max_and_lse_by_definition);
     tcase_add_test(tests, lane_mean_and_cosine_by_definition);
     tcase_add_test(tests, vector_products_by_definition);
+    tcase_add_test(tests, linear_and_l2norm_of_vectors_by_definition);
+    tcase_add_test(tests, vec_memory_by_definition);
     tcase_add_test(tests, vector_rows_by_definition);
     tcase_add_loop_test(tests, elementwise_by_definition, 0, sizeof each / sizeof *each);
 }

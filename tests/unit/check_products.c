@@ -13,7 +13,8 @@ static struct sw_products products_of(struct pairs_unit *u)
     struct sw_products products = {0};
     struct sw_error error = {.status = SW_OK};
     pu_step(u, (struct sw_pair_options){0}, 0, &count);
-    ck_assert_msg(sw_products_of(u->model, u->graph, &products, &error) == SW_OK, "%s", error.text);
+    ck_assert_msg(sw_products_of(u->model, u->graph, &u->encoding, &products, &error) == SW_OK,
+                  "%s", error.text);
     return products;
 }
 
@@ -75,6 +76,27 @@ START_TEST(the_products_are_those_of_the_equations)
     ck_assert_double_eq(size_of(&products, "pair products", 0), 2 * R * N * D);
     ck_assert_double_eq(size_of(&products, "pair products", 1), 0);
     ck_assert_double_eq(size_of(&products, "pair mixes", 0), cases[_i].mixes * R * N * D);
+    sw_products_free(&products);
+    pu_free(u);
+}
+END_TEST
+
+/* One vector per image and caption: no pairs, and the pooling's own GRU is not the words'. */
+START_TEST(products_of_pooled_vectors)
+{
+    struct pairs_unit *u = pu_new("{\"image\":[\"linear\"],\"text\":[\"gru\"],\"stages\":[\"dot\"],"
+                                  "\"pool\":{\"image\":\"esa\",\"text\":\"gpo\"}}",
+                                  1, 1);
+    struct sw_products products = products_of(u);
+    double R = regions_of(u), N = u->caption_start[PU_IMAGES], D = PU_DIM;
+    double rows = (PU_IMAGES + SW_LANES - 1) / SW_LANES * SW_LANES;
+    ck_assert_double_eq(size_of(&products, "image layer", 0), 2 * R * PU_FEATURES * D);
+    ck_assert_double_eq(size_of(&products, "region projections", 0), 3 * R * D * D);
+    ck_assert_double_eq(size_of(&products, "word projections", 0), 0);
+    ck_assert_double_eq(size_of(&products, "gru inputs", 0), 3 * N * PU_WORDS * 3 * D);
+    ck_assert_double_eq(size_of(&products, "gru steps", 0), 3 * (N - PU_IMAGES) * 3 * D * D);
+    ck_assert_double_eq(size_of(&products, "pair products", 0), 0);
+    ck_assert_double_eq(size_of(&products, "pooled vectors", 0), 3 * rows * PU_IMAGES * D);
     sw_products_free(&products);
     pu_free(u);
 }
@@ -263,7 +285,8 @@ START_TEST(an_empty_tape_is_an_error)
     struct sw_products products = {0};
     struct sw_error error = {.status = SW_OK};
     sw_graph_reset(u->graph, 1);
-    ck_assert_int_eq(sw_products_of(u->model, u->graph, &products, &error), SW_FAILED);
+    ck_assert_int_eq(sw_products_of(u->model, u->graph, &u->encoding, &products, &error),
+                     SW_FAILED);
     ck_assert_ptr_null(products.list);
     pu_free(u);
 }
@@ -273,6 +296,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_loop_test(tests, the_products_are_those_of_the_equations, 0,
                         (int)(sizeof cases / sizeof *cases));
+    tcase_add_test(tests, products_of_pooled_vectors);
     tcase_add_test(tests, fixed_words_need_no_gradient);
     tcase_add_test(tests, a_plugins_operation_says_what_it_multiplies);
     tcase_add_test(tests, a_turn_holds_both_directions);

@@ -130,6 +130,32 @@ START_TEST(below_is_even)
 }
 END_TEST
 
+/* Dropout at another rate than a paper's is another model; none at all must keep all. */
+START_TEST(what_is_kept_has_its_share)
+{
+    enum { DRAWS = 200003, EVERY = 8 };
+    static unsigned char keep[DRAWS + 1];
+    static const float rates[] = {0, 0.1f, 0.4f, 0.99f};
+    for (int r = 0; r < 4; r++) {
+        struct sw_random random = sw_random_keyed((int[]){5, r}, 1, 2);
+        int kept = 0, at[EVERY] = {0};
+        keep[DRAWS] = 7;
+        sw_random_keep(&random, rates[r], DRAWS, keep);
+        ck_assert_uint_eq(keep[DRAWS], 7);
+        for (int i = 0; i < DRAWS; i++) {
+            ck_assert_uint_le(keep[i], 1);
+            kept += keep[i];
+            at[i % EVERY] += keep[i];
+        }
+        ck_assert_double_eq_tol((double)kept / DRAWS, 1 - (double)rates[r], 0.004);
+        for (int j = 0; j < EVERY; j++) /* each place of a block */
+            ck_assert_double_eq_tol(at[j] * (double)EVERY / DRAWS, 1 - (double)rates[r], 0.012);
+        if (r == 0)
+            ck_assert_int_eq(kept, DRAWS);
+    }
+}
+END_TEST
+
 /* Initial weights and noise need the moments they are said to have, and no infinities. */
 START_TEST(uniform_and_normal_have_their_moments)
 {
@@ -167,6 +193,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, streams_differ_by_each_part_of_their_name);
     tcase_add_test(tests, order_of_streams_does_not_matter);
     tcase_add_test(tests, below_is_even);
+    tcase_add_test(tests, what_is_kept_has_its_share);
     tcase_add_test(tests, uniform_and_normal_have_their_moments);
 }
 

@@ -280,6 +280,17 @@ static const char *const sound[] = {
     "{'stages':['crooked'],'image':['linear','l2norm','dropping'],'text':['dropping','bigru','"
     "l2norm']}",
     "{'loss':[{'plugin':'hinge','weight':0.5},{'plugin':'hinge','negatives':'all'}]}",
+    "{'stages':['dot'],'image':['linear'],'text':['gru'],'pool':{'image':'mean','text':'last'}}",
+    "{'stages':['order'],'image':['linear'],'text':['bigru'],'pool':{'image':'max','text':'mean'}}",
+    "{'stages':['dot'],'image':['drop_regions','residual_mlp'],'text':['drop_words','bigru'],"
+    "'pool':{'image':'gpo','text':'gpo'},'loss':['infonce']}",
+    "{'stages':['dot'],'image':['residual_mlp','dropout'],'text':['dropout','bigru'],"
+    "'pool':{'image':'esa','text':'esa'}}",
+    "{'stages':['dot'],'image':['linear',{'plugin':'self_attention','heads':4,'width':24}],"
+    "'text':[],'pool':{'image':'mean','text':{'plugin':'word_cnn','maps':12}},'loss':['hinge',"
+    "{'plugin':'angular','weight':0.5},{'plugin':'weight_norms','weight':0.01}]}",
+    "{'stages':['l2l','dot'],'image':['linear',{'plugin':'self_attention','heads':2},'l2norm'],"
+    "'pool':{'image':'esa','text':'gpo'}}",
 };
 
 START_TEST(a_sound_model_has_no_fault)

@@ -28,6 +28,7 @@ struct pairs_unit {
     int region_count[PU_IMAGES], caption_start[PU_IMAGES + 1];
     int32_t *ids;
     struct sw_examples examples;
+    struct sw_encoding encoding; /* of the last pu_step */
     float scores[PU_IMAGES * PU_IMAGES];
     float loss;
 };
@@ -118,7 +119,9 @@ static inline float *pu_step(struct pairs_unit *u, struct sw_pair_options option
     sw_model_trained(u->model, &values, &gradients, count);
     memset(gradients, 0, *count * sizeof(float));
     sw_graph_reset(u->graph, 1);
-    struct sw_tensor *S = sw_model_scores(u->model, u->graph, &u->examples, &options);
+    struct sw_tensor *S = NULL;
+    if (sw_model_encode(u->model, u->graph, &u->examples, &u->encoding) == SW_OK)
+        S = sw_model_score(u->model, u->graph, &u->encoding, &options);
     ck_assert_msg(S != NULL, "%s", sw_graph_error(u->graph)->text);
     memcpy(u->scores, S->data, sizeof u->scores);
     struct sw_args args = {.i = {all}, .f = {0.2f}};

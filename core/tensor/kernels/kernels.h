@@ -56,6 +56,13 @@ struct sw_kernels {
     void (*leaky_relu)(size_t count, float slope, const float *x, float *out);
     void (*leaky_relu_backward)(size_t count, float slope, const float *x, const float *dy,
                                 float *dx);
+    /* x Phi(x), absolute error below 1.5e-7 |x| + 1e-7; and dx += dy (Phi(x) + x Phi'(x)) */
+    void (*gelu)(size_t count, const float *x, float *out);
+    void (*gelu_backward)(size_t count, const float *x, const float *dy, float *dx);
+    /* Place of row f of x (count, columns) in each column's falling order, below count; of equal
+     * numbers the first goes first. Rows lie `step` apart. */
+    void (*column_ranks)(int count, int f, size_t columns, const float *x, size_t step,
+                         int32_t *rank);
     /* dx += dy y (1-y), and dx += dy (1-y^2) */
     void (*sigmoid_backward)(size_t count, const float *y, const float *dy, float *dx);
     void (*tanh_backward)(size_t count, const float *y, const float *dy, float *dx);

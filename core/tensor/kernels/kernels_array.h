@@ -41,6 +41,7 @@ SW_INLINE void each(size_t count, sw_each *f, float a, float c, const float *x, 
 SW_EACH(each_exp, exp_v(x))
 SW_EACH(each_sigmoid, sigmoid_v(x))
 SW_EACH(each_tanh, tanh_v(x))
+SW_EACH(each_gelu, x *normal_v(x).phi)
 SW_EACH(each_add, x + y)
 SW_EACH(each_sub, x - y)
 SW_EACH(each_mul, x *y)
@@ -51,6 +52,14 @@ SW_EACH(each_leaky, choose(less(x, splat(0)), a *x, x))
 SW_EACH(each_leaky_backward, z + choose(less(splat(0), x), y, a *y))
 SW_EACH(each_sigmoid_backward, z + y * (x * (1.0f - x)))
 SW_EACH(each_tanh_backward, z + y * (1.0f - x * x))
+
+/* phi + x density / sqrt(2 pi) */
+SW_INLINE sw_v each_gelu_backward(sw_v x, sw_v y, sw_v z, sw_v a, sw_v c)
+{
+    (void)a, (void)c;
+    struct sw_normal n = normal_v(x);
+    return z + y * (n.phi + x * n.density * 0.3989422804f);
+}
 
 static void array_exp(size_t count, const float *x, float *out)
 {
@@ -106,6 +115,16 @@ static void array_leaky_relu_backward(size_t count, float slope, const float *x,
                                       float *dx)
 {
     each(count, each_leaky_backward, slope, 0, x, dy, dx, dx);
+}
+
+static void array_gelu(size_t count, const float *x, float *out)
+{
+    each(count, each_gelu, 0, 0, x, NULL, NULL, out);
+}
+
+static void array_gelu_backward(size_t count, const float *x, const float *dy, float *dx)
+{
+    each(count, each_gelu_backward, 0, 0, x, dy, dx, dx);
 }
 
 static void array_sigmoid_backward(size_t count, const float *y, const float *dy, float *dx)
@@ -175,6 +194,34 @@ static void array_from_u8(size_t count, float scale, const uint8_t *x, float *ou
         store_u(out + i, scale * load_bytes(x + i));
     if (i < count)
         store_some(out + i, scale * load_bytes(memcpy(end, x + i, count - i)), count - i);
+}
+
+/* ---- ranks ---- */
+
+/* Numbers before f that are not smaller stay before it; of those behind, the larger ones pass it.
+ */
+SW_INLINE void column_ranks_step(size_t left, int count, int f, const float *x, size_t step,
+                                 int32_t *rank)
+{
+    typedef int32_t sw_i __attribute__((vector_size(SW_VECTOR_BYTES)));
+    const sw_v one = splat(1), zero = {0}, own = load_some(x + (size_t)f * step, left);
+    sw_v at = splat((float)f);
+    for (int g = 0; g < f; g++)
+        at -= choose(less(load_some(x + (size_t)g * step, left), own), one, zero);
+    for (int g = f + 1; g < count; g++)
+        at += choose(less(own, load_some(x + (size_t)g * step, left)), one, zero);
+    sw_i whole = __builtin_convertvector(at, sw_i);
+    memcpy(rank, &whole, left * sizeof *rank);
+}
+
+static void array_column_ranks(int count, int f, size_t columns, const float *x, size_t step,
+                               int32_t *rank)
+{
+    size_t c = 0;
+    for (; c + SW_WIDTH <= columns; c += SW_WIDTH)
+        column_ranks_step(SW_WIDTH, count, f, x + c, step, rank + c);
+    if (c < columns)
+        column_ranks_step(columns - c, count, f, x + c, step, rank + c);
 }
 
 /* ---- Adam ---- */

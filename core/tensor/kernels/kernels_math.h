@@ -66,4 +66,23 @@ SW_INLINE sw_v tanh_v(sw_v x)
     return with_sign(e / (2.0f + e), x);
 }
 
+/* What gelu and its derivative are made of: the normal distribution's Phi(x) and exp(-x^2 / 2). */
+struct sw_normal {
+    sw_v phi, density;
+};
+
+/* With t = 1 / (1 + p |x| / sqrt 2): Phi(-|x|) = t poly(t) exp(-x^2/2) / 2, Abramowitz and Stegun
+ * 7.1.26; absolute error below 1.5e-7. */
+SW_INLINE struct sw_normal normal_v(sw_v x)
+{
+    sw_v t = 1.0f / (1.0f + abs_v(x) * 0.23164189f);
+    sw_v e = exp_v(-0.5f * x * x);
+    sw_v p = t * 0.5307027145f - 0.7265760135f;
+    p = p * t + 0.7107068705f;
+    p = p * t - 0.142248368f;
+    p = p * t + 0.127414796f;
+    sw_v tail = p * t * e;
+    return (struct sw_normal){choose(less(x, splat(0)), tail, 1.0f - tail), e};
+}
+
 #endif

@@ -51,14 +51,17 @@ static size_t carve_all(char *base, const struct sw_fragments *words,
     size_t rows = sizes->records ? (size_t)words->rows : part_rows;
     size_t W = (size_t)sizes->width * sizeof(float), D = (size_t)sizes->dim * sizeof(float);
     carve(base, &used, 1, sizeof *gru);
-    *gru = (struct sw_gru){
-        .words = words, .width = sizes->width, .dim = sizes->dim, .parts = (int)parts};
+    *gru = (struct sw_gru){.words = words,
+                           .width = sizes->width,
+                           .dim = sizes->dim,
+                           .sides = sizes->sides,
+                           .parts = (int)parts};
     gru->part = carve(base, &used, parts, sizeof *gru->part);
     tables->order = carve(base, &used, (size_t)words->groups, sizeof(int));
     tables->before = carve(base, &used, steps, sizeof(int));
     tables->running = carve(base, &used, parts * steps, sizeof(int));
     tables->start = carve(base, &used, parts * steps, sizeof(int));
-    for (int side = 0; side < SW_GRU_SIDES; side++) {
+    for (int side = 0; side < sizes->sides; side++) {
         gru->x[side] = carve(base, &used, rows, W);
         gru->gates[side] = carve(base, &used, rows, 4 * D);
         gru->h[side] = carve(base, &used, rows, D);
@@ -133,11 +136,11 @@ struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words,
     return gru;
 }
 
-/* Both directions of one turn; an empty product does not count. */
-static void add_both(struct sw_product_list *out, const char *part, int backward, int turn,
-                     int transpose_a, int M, int N, int K)
+/* All directions of one turn; an empty product does not count. */
+static void add_sides(struct sw_product_list *out, int sides, const char *part, int backward,
+                      int turn, int transpose_a, int M, int N, int K)
 {
-    for (int side = 0; side < SW_GRU_SIDES; side++)
+    for (int side = 0; side < sides; side++)
         out->add(out,
                  (struct sw_product){part, 0, backward, turn, transpose_a, !backward, M, N, K});
 }
@@ -147,17 +150,18 @@ void sw_gru_products(const struct sw_call *call, struct sw_product_list *out)
     static const char inputs[] = "gru inputs", steps[] = "gru steps";
     const struct sw_gru *gru = call->saved;
     int N = call->out->dim[0], D = gru->dim, W = gru->width, turn = 0, back = !!call->out->grad;
-    add_both(out, inputs, 0, 0, 0, N, 3 * D, W);
-    add_both(out, inputs, 1, 0, 1, 3 * D, W, back ? N : 0);
-    add_both(out, inputs, 1, 0, 0, N, back ? gru->dx_columns : 0, 3 * D);
+    add_sides(out, gru->sides, inputs, 0, 0, 0, N, 3 * D, W);
+    add_sides(out, gru->sides, inputs, 1, 0, 1, 3 * D, W, back ? N : 0);
+    add_sides(out, gru->sides, inputs, 1, 0, 0, N, back ? gru->dx_columns : 0, 3 * D);
     /* No step starts from the state before the first: it is zero. */
     for (int p = 0; p < gru->parts; p++) {
         const struct sw_gru_part *part = &gru->part[p];
         for (int t = 1; t < part->steps; t++)
-            add_both(out, steps, 0, turn++, 0, part->running[t], 3 * D, D);
+            add_sides(out, gru->sides, steps, 0, turn++, 0, part->running[t], 3 * D, D);
         for (int t = part->steps - 1; back && t > 0; t--)
-            add_both(out, steps, 1, turn++, 0, part->running[t], D, 3 * D);
+            add_sides(out, gru->sides, steps, 1, turn++, 0, part->running[t], D, 3 * D);
         if (back)
-            add_both(out, steps, 1, turn++, 1, 3 * D, D, part->rows - part->running[0]);
+            add_sides(out, gru->sides, steps, 1, turn++, 1, 3 * D, D,
+                      part->rows - part->running[0]);
     }
 }

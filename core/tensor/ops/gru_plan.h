@@ -1,4 +1,4 @@
-/* gru_plan.h -- how a bi-directional GRU goes through captions of different lengths without
+/* gru_plan.h -- how a GRU goes through captions of different lengths without
  * padding.
  *
  * Captions are sorted by length, longest first, ties in their own order, and taken in parts of at
@@ -16,7 +16,7 @@
 /* Bounds the memory that a forward without gradients takes; a training batch is one part. */
 enum { SW_GRU_PART = 256 };
 
-enum { SW_GRU_SIDES = 2 }; /* forward, reverse */
+enum { SW_GRU_SIDES = 2 }; /* forward, reverse: at most */
 
 struct sw_gru_part {
     const int *caption; /* (captions): which one is i-th, longest first */
@@ -34,6 +34,7 @@ struct sw_gru_part {
 struct sw_gru {
     const struct sw_fragments *words;
     int width, dim; /* W, D */
+    int sides;      /* 1, or 2 with the reverse one */
     int parts;
     struct sw_gru_part *part;
     float *x[SW_GRU_SIDES];     /* (rows, W): inputs, time-major */
@@ -52,7 +53,8 @@ int sw_gru_fits(const struct sw_fragments *words, int rows);
 
 /* What a plan makes room for. */
 struct sw_gru_sizes {
-    int width, dim;        /* W, D */
+    int width, dim; /* W, D */
+    int sides;
     int records;           /* gradients will be asked for */
     int dx_columns;        /* of so many columns of x */
     size_t prepared_bytes; /* of a direction's W_hh, see gru_recurrent.h */

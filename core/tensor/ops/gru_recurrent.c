@@ -72,7 +72,7 @@ static void prepare_block(void *data, int chunk, int worker)
 
 void sw_gru_prepare(struct sw_gru_recurrent *r)
 {
-    sw_parallel(r->compute, SW_GRU_SIDES * r->blocks, prepare_block, r);
+    sw_parallel(r->compute, r->sides * r->blocks, prepare_block, r);
 }
 
 /* ---- products -------------------------------------------------------------------------------- */

@@ -15,12 +15,12 @@ struct sw_gru_recurrent {
     const struct sw_kernels *kernels;
     const float *weight[SW_GRU_SIDES]; /* (3D, D) */
     char *prepared[SW_GRU_SIDES];      /* sw_gru_prepared_bytes, 64-byte aligned */
-    int D;
+    int D, sides;
     int backward;      /* products are with W_hh, else with its transpose */
     int units, blocks; /* of each block but the last; how many */
 };
 
-/* Sets all but weight and prepared. */
+/* Sets all but sides, weight and prepared. */
 void sw_gru_recurrent_init(struct sw_gru_recurrent *r, struct sw_compute *compute, int D,
                            int backward);
 

@@ -5,10 +5,33 @@
 #include <math.h>
 #include <string.h>
 
+/* Of tensors whose last dimension is the row, as the explicit vectors of pairs, (R,L,D). */
+static int width_of(const struct sw_tensor *x)
+{
+    return x->dim[x->ndim - 1];
+}
+
+static int rows_in(const struct sw_tensor *x)
+{
+    int rows = 1;
+    for (int d = 0; d < x->ndim - 1; d++)
+        rows *= x->dim[d];
+    return rows;
+}
+
 /* Over the rows of the call's output, from the call itself as data. */
 static void over_rows(const struct sw_call *call, void (*work)(const void *data, int from, int to))
 {
-    sw_over_rows(call->compute, call->out->dim[0], call->out->dim[1], work, call);
+    sw_over_rows(call->compute, rows_in(call->out), width_of(call->out), work, call);
+}
+
+/* At once, unless both add to one gradient: x x^T has the same input twice. */
+static void multiply(struct sw_compute *compute, const struct sw_product_of *list, int count)
+{
+    int apart = count == 2 && list[0].C == list[1].C;
+    sw_gemm_all(compute, list, apart ? 1 : count);
+    if (apart)
+        sw_gemm_all(compute, list + 1, 1);
 }
 
 /* ---- linear ---- */
@@ -16,11 +39,13 @@ static void over_rows(const struct sw_call *call, void (*work)(const void *data,
 static int linear_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
     const struct sw_tensor *x = call->in[0], *w = call->in[1];
-    if (x->ndim != 2 || w->ndim != 2 || x->dim[1] != w->dim[1])
+    if (x->ndim < 2 || w->ndim != 2 || width_of(x) != w->dim[1])
         return -1;
     if (call->inputs > 2 && (call->in[2]->ndim != 1 || call->in[2]->dim[0] != w->dim[0]))
         return -1;
-    return sw_shape_2(out_dim, x->dim[0], w->dim[0]);
+    memcpy(out_dim, x->dim, sizeof x->dim);
+    out_dim[x->ndim - 1] = w->dim[0];
+    return x->ndim;
 }
 
 /* out = x w^T + b */
@@ -28,7 +53,7 @@ static void linear_forward(const struct sw_call *call)
 {
     const struct sw_tensor *x = call->in[0], *w = call->in[1];
     const struct sw_tensor *b = call->inputs > 2 ? call->in[2] : NULL;
-    int N = x->dim[0], F = x->dim[1], D = w->dim[0];
+    int N = rows_in(x), F = width_of(x), D = w->dim[0];
     if (b)
         sw_fill_rows(call->compute, N, D, b->data, call->out->data, (size_t)D);
     sw_gemm(call->compute, 0, 1, N, D, F, 1, x->data, F, w->data, F, b ? 1 : 0, call->out->data, D);
@@ -39,7 +64,7 @@ static void linear_backward(const struct sw_call *call)
 {
     const struct sw_tensor *x = call->in[0], *w = call->in[1];
     const struct sw_tensor *b = call->inputs > 2 ? call->in[2] : NULL;
-    int N = x->dim[0], F = x->dim[1], D = w->dim[0];
+    int N = rows_in(x), F = width_of(x), D = w->dim[0];
     const float *dout = call->out->grad;
     struct sw_product_of list[2];
     int count = 0;
@@ -47,7 +72,7 @@ static void linear_backward(const struct sw_call *call)
         list[count++] = sw_product_of(1, 0, D, F, N, dout, D, x->data, F, 1, w->grad, F);
     if (x->grad)
         list[count++] = sw_product_of(0, 0, N, F, D, dout, D, w->data, F, 1, x->grad, F);
-    sw_gemm_all(call->compute, list, count);
+    multiply(call->compute, list, count);
     if (b && b->grad)
         sw_add_column_sums(call->compute, N, D, dout, (size_t)D, b->grad);
 }
@@ -55,7 +80,7 @@ static void linear_backward(const struct sw_call *call)
 static void linear_products(const struct sw_call *call, struct sw_product_list *out)
 {
     const struct sw_tensor *x = call->in[0], *w = call->in[1];
-    int N = x->dim[0], F = x->dim[1], D = w->dim[0];
+    int N = x->dim[0], F = width_of(x), D = w->dim[0];
     if (D == 1)
         return;
     out->add(out, (struct sw_product){.transpose_b = 1, .M = N, .N = D, .K = F});
@@ -68,10 +93,12 @@ static void linear_products(const struct sw_call *call, struct sw_product_list *
 static const struct sw_sample linear_samples[] = {
     {3, {{2, {5, 4}, -1, 1, 0}, {2, {3, 4}, -1, 1, 0}, {1, {3}, -1, 1, 0}}, SW_NO_ARGS},
     {2, {{2, {70, 3}, -1, 1, 0}, {2, {2, 3}, -1, 1, 0}}, SW_NO_ARGS},
+    {3, {{3, {2, 3, 4}, -1, 1, 0}, {2, {5, 4}, -1, 1, 0}, {1, {5}, -1, 1, 0}}, SW_NO_ARGS},
 };
 
 static const struct sw_op linear = {
-    SW_OP(linear, "linear", 2, 3, "(N,F),(D,F)[,(D)]->(N,D)", "x w^T + b for each row of x"),
+    SW_OP(linear, "linear", 2, 3, "(..,F),(D,F)[,(D)]->(..,D)",
+          "x w^T + b for each row of x, its last dimension"),
     .products = linear_products,
 };
 
@@ -105,7 +132,7 @@ static void linear_back_backward(const struct sw_call *call)
         list[count++] = sw_product_of(1, 0, D, F, N, x->data, D, dout, F, 1, w->grad, F);
     if (x->grad)
         list[count++] = sw_product_of(0, 1, N, D, F, dout, F, w->data, F, 1, x->grad, D);
-    sw_gemm_all(call->compute, list, count);
+    multiply(call->compute, list, count);
 }
 
 static void linear_back_products(const struct sw_call *call, struct sw_product_list *out)
@@ -136,22 +163,22 @@ static const double epsilon = 1e-8;
 
 static int l2norm_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
-    if (call->in[0]->ndim != 2)
-        return -1;
-    return sw_shape_2(out_dim, call->in[0]->dim[0], call->in[0]->dim[1]);
+    const struct sw_tensor *x = call->in[0];
+    memcpy(out_dim, x->dim, sizeof x->dim);
+    return x->ndim < 2 ? -1 : x->ndim;
 }
 
 /* saved: the length of each row */
 static size_t l2norm_saved_size(const struct sw_call *call)
 {
-    return (size_t)call->in[0]->dim[0] * sizeof(double);
+    return (size_t)rows_in(call->in[0]) * sizeof(double);
 }
 
 static void normalise_some(const void *data, int from, int to)
 {
     const struct sw_call *call = data;
     const struct sw_kernels *kernels = sw_kernels_of(call);
-    size_t D = (size_t)call->out->dim[1];
+    size_t D = (size_t)width_of(call->out);
     double *length = call->saved;
     for (int i = from; i < to; i++) {
         const float *x = call->in[0]->data + (size_t)i * D;
@@ -171,7 +198,7 @@ static void normalise_some_backward(const void *data, int from, int to)
 {
     const struct sw_call *call = data;
     const struct sw_kernels *kernels = sw_kernels_of(call);
-    size_t D = (size_t)call->out->dim[1];
+    size_t D = (size_t)width_of(call->out);
     const double *length = call->saved;
     for (int i = from; i < to; i++) {
         if (!(length[i] > 0) && !isnan(length[i]))
@@ -195,11 +222,13 @@ static void l2norm_backward(const struct sw_call *call)
 static const struct sw_sample l2norm_samples[] = {
     {1, {{2, {5, 7}, -1, 1, 0}}, SW_NO_ARGS},
     {1, {{2, {3, 1}, 1, 2, 0}}, SW_NO_ARGS},
+    {1, {{3, {3, 2, 4}, -1, 1, 0}}, SW_NO_ARGS},
 };
 
 static const struct sw_op l2norm = {
-    SW_OP(l2norm, "l2norm", 1, 1, "(N,D)->(N,D)",
-          "x / (|x| + 1e-8) for each row of x, eq. 1; a row of zeros stays and takes no gradient"),
+    SW_OP(l2norm, "l2norm", 1, 1, "(..,D)->(..,D)",
+          "x / (|x| + 1e-8) for each row of x, its last dimension, eq. 1; a row of zeros stays and "
+          "takes no gradient"),
     .saved_size = l2norm_saved_size,
 };
 
@@ -373,6 +402,6 @@ static const struct sw_op columns = {
 };
 
 const struct sw_op *const sw_ops_dense[] = {
-    &linear,         &linear_back, &l2norm,      &embedding,   &concat, &columns,
-    &sw_op_row_dots, &sw_op_gram,  &sw_op_bigru, &sw_op_hinge, NULL,
+    &linear,         &linear_back, &l2norm,      &embedding, &concat,      &columns,
+    &sw_op_row_dots, &sw_op_gram,  &sw_op_bigru, &sw_op_gru, &sw_op_hinge, NULL,
 };

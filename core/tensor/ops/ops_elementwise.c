@@ -2,6 +2,7 @@
 #include "tensor/tape/graph.h"
 #include "tensor/tape/ops.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- what they share ---- */
@@ -77,6 +78,12 @@ static const struct sw_sample one_input_samples[] = {
 static const struct sw_sample bent_samples[] = {
     {1, {SW_IN(0.1f, 2, 5, 7)}, {.f = {0.1f}}},
     {1, {SW_IN(-2, -0.1f, 1, 3, 16)}, {.f = {0.1f}}},
+};
+
+/* Where a root and a logarithm are steep no longer. */
+static const struct sw_sample positive_samples[] = {
+    {1, {SW_IN(0.5f, 2, 5, 7)}, {{0}, {0}, NULL}},
+    {1, {SW_IN(0.5f, 2, 1, 3, 16)}, {{0}, {0}, NULL}},
 };
 
 static const struct sw_sample two_input_samples[] = {
@@ -240,6 +247,84 @@ static void leaky_relu_range_backward(const struct range *r)
 
 ELEMENTWISE(leaky_relu, 1, "(..)->(..)", "x where x > 0, else f0 x", bent_samples)
 
+static void gelu_range(const struct range *r)
+{
+    r->kernels->gelu(r->count, r->x, r->out);
+}
+
+/* y' = Phi(x) + x Phi'(x) */
+static void gelu_range_backward(const struct range *r)
+{
+    if (r->dx)
+        r->kernels->gelu_backward(r->count, r->x, r->d, r->dx);
+}
+
+ELEMENTWISE(gelu, 1, "(..)->(..)", "x Phi(x), with the normal distribution's Phi",
+            one_input_samples)
+
+static void exp_range(const struct range *r)
+{
+    r->kernels->exp(r->count, r->x, r->out);
+}
+
+/* y' = y */
+static void exp_range_backward(const struct range *r)
+{
+    if (r->dx)
+        r->kernels->mul_add(r->count, 1, r->d, r->out, r->dx);
+}
+
+ELEMENTWISE(exp, 1, "(..)->(..)", "exp(x), 0 below x = -87.3", one_input_samples)
+
+static void log_range(const struct range *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        r->out[i] = logf(r->x[i]);
+}
+
+/* y' = 1 / x */
+static void log_range_backward(const struct range *r)
+{
+    for (size_t i = 0; r->dx && i < r->count; i++)
+        r->dx[i] += r->d[i] / r->x[i];
+}
+
+ELEMENTWISE(log, 1, "(..)->(..)", "the natural logarithm of x", positive_samples)
+
+static void sqrt_range(const struct range *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        r->out[i] = sqrtf(r->x[i]);
+}
+
+/* y' = 1 / (2 y) */
+static void sqrt_range_backward(const struct range *r)
+{
+    for (size_t i = 0; r->dx && i < r->count; i++)
+        r->dx[i] += 0.5f * r->d[i] / r->out[i];
+}
+
+ELEMENTWISE(sqrt, 1, "(..)->(..)", "the square root of x", positive_samples)
+
+static void inverse_length_range(const struct range *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        r->out[i] = r->x[i] > 0 ? 1 / (sqrtf(r->x[i]) + 1e-8f) : 0;
+}
+
+/* y' = -y^2 / (2 sqrt(x)); none where there is no length, as of a row of padding */
+static void inverse_length_range_backward(const struct range *r)
+{
+    for (size_t i = 0; r->dx && i < r->count; i++)
+        if (r->x[i] > 0)
+            r->dx[i] -= r->d[i] * r->out[i] * r->out[i] / (2 * sqrtf(r->x[i]));
+}
+
+ELEMENTWISE(inverse_length, 1, "(..)->(..)",
+            "1 / (sqrt(x) + 1e-8) of a squared length x, 0 and without gradient where x is not "
+            "above 0",
+            positive_samples)
+
 /* ---- add_scalar: y = x + b
  * ------------------------------------------------------------------------ */
 
@@ -321,6 +406,7 @@ static const struct sw_op vec_bias = {
 };
 
 const struct sw_op *const sw_ops_elementwise[] = {
-    &add_op,  &sub_op,  &mul_op,        &affine_op,  &square_op, &sigmoid_op,
-    &tanh_op, &relu_op, &leaky_relu_op, &add_scalar, &vec_bias,  NULL,
+    &add_op,     &sub_op,        &mul_op,  &affine_op, &square_op, &sigmoid_op, &tanh_op,
+    &relu_op,    &leaky_relu_op, &gelu_op, &exp_op,    &log_op,    &sqrt_op,    &inverse_length_op,
+    &add_scalar, &vec_bias,      NULL,
 };

@@ -1,5 +1,6 @@
 /* ops_gram.c -- G = X Y^T within each group of rows. */
 #include "tensor/tape/ops.h"
+#include "tensor/ops/groups.h"
 #include "tensor/ops/rows.h"
 
 #include <string.h>
@@ -11,21 +12,13 @@ static int gram_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     if (call->inputs == 2 && (call->in[1]->ndim != 2 || call->in[1]->dim[0] != x->dim[0] ||
                               call->in[1]->dim[1] != x->dim[1]))
         return -1;
-    if (x->ndim != 2 || !groups || groups->rows != x->dim[0] || groups->groups < 0 ||
-        groups->most < 0 || groups->stride < 1)
+    if (x->ndim != 2 || !sw_groups_fit(groups, x->dim[0]))
         return -1;
     /* Row lengths as the matrix products take them. */
     int step;
     if (__builtin_mul_overflow(groups->stride, x->dim[1], &step) ||
         __builtin_mul_overflow(groups->stride, groups->most, &step))
         return -1;
-    for (int g = 0; g < groups->groups; g++) {
-        int count = groups->count[g];
-        if (count < 0 || count > groups->most || groups->first[g] < 0)
-            return -1;
-        if (count > 0 && groups->first[g] + (count - 1) * (long long)groups->stride >= x->dim[0])
-            return -1;
-    }
     return sw_shape_2(out_dim, x->dim[0], groups->most);
 }
 

@@ -1,4 +1,4 @@
-/* ops_gru.c -- a bi-directional GRU over captions, each as if it were alone.
+/* ops_gru.c -- a GRU over captions, each as if it were alone, in one direction or both.
  *
  * The two directions are two chunks of work, or, where there are threads for more, twice the blocks
  * of at most 256 units per step; either way the same products run on the same numbers. */
@@ -14,6 +14,11 @@ enum { SLOT_N, SLOT_R, SLOT_Z, SLOT_A, SLOTS };
 
 enum { WORDS = 0, WEIGHT_IH = 1, WEIGHT_HH, BIAS_IH, BIAS_HH, PARAMETERS = 4 };
 
+static int sides_of(const struct sw_call *call)
+{
+    return (call->inputs - 1) / PARAMETERS;
+}
+
 static struct sw_tensor *parameter(const struct sw_call *call, int side, int which)
 {
     return call->in[which + side * PARAMETERS];
@@ -24,7 +29,7 @@ static int is(const struct sw_tensor *x, int ndim, int rows, int columns)
     return x->ndim == ndim && x->dim[0] == rows && (ndim == 1 || x->dim[1] == columns);
 }
 
-static int bigru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
+static int gru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
     const struct sw_tensor *x = call->in[WORDS], *hh = call->in[WEIGHT_HH];
     if (x->ndim != 2 || hh->ndim != 2 || !sw_gru_fits(call->args->p, x->dim[0]))
@@ -35,7 +40,7 @@ static int bigru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     if (D < 1 || W < 1 || __builtin_mul_overflow(D, SLOTS, &D3))
         return -1;
     D3 = 3 * D;
-    for (int side = 0; side < SW_GRU_SIDES; side++)
+    for (int side = 0; side < sides_of(call); side++)
         if (!is(parameter(call, side, WEIGHT_IH), 2, D3, W) ||
             !is(parameter(call, side, WEIGHT_HH), 2, D3, D) ||
             !is(parameter(call, side, BIAS_IH), 1, D3, 0) ||
@@ -56,12 +61,13 @@ static struct sw_gru_sizes sizes_of(const struct sw_call *call)
     int D = call->out->dim[1];
     return (struct sw_gru_sizes){.width = call->in[WORDS]->dim[1],
                                  .dim = D,
+                                 .sides = sides_of(call),
                                  .records = call->out->grad != NULL,
                                  .dx_columns = wanted_columns(call),
                                  .prepared_bytes = sw_gru_prepared_bytes(call->compute, D)};
 }
 
-static size_t bigru_saved_size(const struct sw_call *call)
+static size_t gru_saved_size(const struct sw_call *call)
 {
     struct sw_gru_sizes sizes = sizes_of(call);
     return sw_gru_bytes(call->args->p, &sizes);
@@ -111,13 +117,13 @@ static void walk_chunk(void *data, int chunk, int worker)
 static void walk_steps(struct walk *walk)
 {
     struct sw_compute *compute = walk->call->compute;
-    if (walk->recurrent.blocks == 1 || sw_compute_threads(compute) <= SW_GRU_SIDES) {
-        sw_parallel(compute, SW_GRU_SIDES, walk_side, walk);
+    if (walk->recurrent.blocks == 1 || sw_compute_threads(compute) <= walk->gru->sides) {
+        sw_parallel(compute, walk->gru->sides, walk_side, walk);
         return;
     }
     for (int count = 0; count < walk->part->steps && goes_on(walk); count++) {
         walk->t = step_at(walk, count);
-        sw_parallel(compute, SW_GRU_SIDES * walk->recurrent.blocks, walk_chunk, walk);
+        sw_parallel(compute, walk->gru->sides * walk->recurrent.blocks, walk_chunk, walk);
     }
 }
 
@@ -130,7 +136,8 @@ static struct walk new_walk(const struct sw_call *call, int backwards)
                         .backwards = backwards,
                         .D = D};
     sw_gru_recurrent_init(&walk.recurrent, call->compute, D, backwards);
-    for (int side = 0; side < SW_GRU_SIDES; side++) {
+    walk.recurrent.sides = walk.gru->sides;
+    for (int side = 0; side < walk.gru->sides; side++) {
         walk.recurrent.weight[side] = parameter(call, side, WEIGHT_HH)->data;
         walk.recurrent.prepared[side] = walk.gru->prepared[side];
     }
@@ -211,13 +218,14 @@ static void join_biases(const struct walk *walk, int side)
     memcpy(bias + SLOT_A * D, hh + 2 * D, D * sizeof *hh);
 }
 
-/* gates = bias + x W_ih^T, where a has no part in x; both directions at once */
+/* gates = bias + x W_ih^T, where a has no part in x; all directions at once */
 static void input_forward(const struct walk *walk)
 {
     const struct sw_gru_part *part = walk->part;
     int D = walk->D, W = walk->gru->width, rows = part->rows, row_size = SLOTS * D;
+    int sides = walk->gru->sides;
     struct sw_product_of list[2 * SW_GRU_SIDES];
-    for (int side = 0; side < SW_GRU_SIDES; side++) {
+    for (int side = 0; side < sides; side++) {
         const float *weight = parameter(walk->call, side, WEIGHT_IH)->data;
         float *gates = gates_row(walk, walk->gru->gates, side, part->at);
         over_steps(walk, side, W, gather_some);
@@ -226,13 +234,13 @@ static void input_forward(const struct walk *walk)
         struct sw_product_of rz =
             sw_product_of(0, 1, rows, 2 * D, W, walk->gru->x[side] + part->at * (size_t)W, W,
                           weight, W, 1, gates + SLOT_R * D, row_size);
-        list[side] = list[SW_GRU_SIDES + side] = rz;
-        struct sw_product_of *n = &list[SW_GRU_SIDES + side];
+        list[side] = list[sides + side] = rz;
+        struct sw_product_of *n = &list[sides + side];
         n->N = D;
         n->B = weight + 2 * (size_t)D * (size_t)W;
         n->C = gates + SLOT_N * D;
     }
-    sw_gemm_all(walk->call->compute, list, 2 * SW_GRU_SIDES);
+    sw_gemm_all(walk->call->compute, list, 2 * sides);
 }
 
 /* One direction's products of the way back, when all dgates are there:
@@ -298,10 +306,10 @@ static void weights_backward(const struct walk *walk)
 {
     struct sw_product_of list[4 * SW_GRU_SIDES];
     int count = 0;
-    for (int side = 0; side < SW_GRU_SIDES; side++)
+    for (int side = 0; side < walk->gru->sides; side++)
         count += products_backward(walk, side, list + count);
     sw_gemm_all(walk->call->compute, list, count);
-    for (int side = 0; side < SW_GRU_SIDES; side++) {
+    for (int side = 0; side < walk->gru->sides; side++) {
         biases_backward(walk, side);
         if (walk->gru->dx_columns)
             over_steps(walk, side, walk->gru->dx_columns, scatter_some);
@@ -354,13 +362,14 @@ static void step_backward(const struct walk *walk, int side, int t, int block)
         const float *dout = walk->call->out->grad + sw_gru_word(gru, part, side, t, i) * (size_t)D;
         walk->kernels->gru_backward(units, gates, gru->dgates[side] + row * row_size + from,
                                     (size_t)D, state_before(walk, side, t, i) + (t ? from : 0),
-                                    0.5f, dout + from, carried + (size_t)i * (size_t)D);
+                                    1.0f / (float)gru->sides, dout + from,
+                                    carried + (size_t)i * (size_t)D);
     }
 }
 
 /* ---- the operation ---- */
 
-/* out = (forward state + reverse state) / 2 */
+/* out = the forward state, or (forward state + reverse state) / 2 */
 static void join_some(const void *data, int from, int to)
 {
     const struct rows_work *work = data;
@@ -369,10 +378,14 @@ static void join_some(const void *data, int from, int to)
     size_t D = (size_t)gru->dim;
     for (int t = from; t < to; t++)
         for (int i = 0; i < part->running[t]; i++) {
-            int mirrored = gru->words->count[part->caption[i]] - 1 - t;
             const float *forward = gru->h[0] + sw_gru_state(part, t, i) * D;
-            const float *reverse = gru->h[1] + sw_gru_state(part, mirrored, i) * D;
             float *out = work->walk->call->out->data + sw_gru_word(gru, part, 0, t, i) * D;
+            if (gru->sides == 1) {
+                memcpy(out, forward, D * sizeof *out);
+                continue;
+            }
+            int mirrored = gru->words->count[part->caption[i]] - 1 - t;
+            const float *reverse = gru->h[1] + sw_gru_state(part, mirrored, i) * D;
             for (size_t j = 0; j < D; j++)
                 out[j] = (forward[j] + reverse[j]) * 0.5f;
         }
@@ -380,9 +393,9 @@ static void join_some(const void *data, int from, int to)
 
 /* For each direction and caption, over its words in that direction's order, from h = 0:
  *   r = sigmoid(W_ir x + b_ir + W_hr h + b_hr),  z = sigmoid(W_iz x + b_iz + W_hz h + b_hz),
- *   n = tanh(W_in x + b_in + r (W_hn h + b_hn)),  h = (1 - z) n + z h;   out = the mean of the two.
- */
-static void bigru_forward(const struct sw_call *call)
+ *   n = tanh(W_in x + b_in + r (W_hn h + b_hn)),  h = (1 - z) n + z h;   out = the mean of the
+ * directions. */
+static void gru_forward(const struct sw_call *call)
 {
     const struct sw_fragments *words = call->args->p;
     struct sw_gru_sizes sizes = sizes_of(call);
@@ -391,7 +404,7 @@ static void bigru_forward(const struct sw_call *call)
     struct walk walk = new_walk(call, 0);
     walk.step = step_forward;
     sw_gru_prepare(&walk.recurrent);
-    for (int side = 0; side < SW_GRU_SIDES; side++)
+    for (int side = 0; side < gru->sides; side++)
         join_biases(&walk, side);
     for (int p = 0; p < gru->parts; p++) {
         walk.part = &gru->part[p];
@@ -401,7 +414,7 @@ static void bigru_forward(const struct sw_call *call)
     }
 }
 
-static void bigru_backward(const struct sw_call *call)
+static void gru_backward(const struct sw_call *call)
 {
     const struct sw_gru *gru = call->saved;
     struct walk walk = new_walk(call, 1);
@@ -433,10 +446,27 @@ static const struct sw_sample bigru_samples[] = {
     {9, {{2, {3, 2}, -1, 1, 1}, PARAMETERS_OF(2, 3), PARAMETERS_OF(2, 3)}, {{0}, {0}, &single}},
 };
 
+static const struct sw_sample one_way_samples[] = {
+    {5, {{2, {7, 3}, -1, 1, 0}, PARAMETERS_OF(3, 2)}, {{0}, {0}, &mixed}},
+    {5, {{2, {3, 4}, -1, 1, 0}, PARAMETERS_OF(4, 3)}, {{0}, {0}, &single}},
+};
+
+#define GRU(inputs, table)                                                          \
+    .least_inputs = inputs, .most_inputs = inputs, .shape = gru_shape,              \
+    .saved_size = gru_saved_size, .forward = gru_forward, .backward = gru_backward, \
+    .products = sw_gru_products, SW_SAMPLES(table)
+
+const struct sw_op sw_op_gru = {
+    .name = "gru",
+    .shapes = "(N,W),(3D,W),(3D,D),(3D),(3D)->(N,D)",
+    .doc = "a forward GRU over captions of N words end to end; arguments as bigru's",
+    GRU(5, one_way_samples),
+};
+
 const struct sw_op sw_op_bigru = {
-    SW_OP(bigru, "bigru", 9, 9, "(N,W),(3D,W),(3D,D),(3D),(3D),(3D,W),(3D,D),(3D),(3D)->(N,D)",
-          "mean of a forward and a reverse GRU over captions of N words end to end; p: their "
-          "sw_fragments; i1 columns of words from i0 on take a gradient, all when i1 is 0"),
-    .saved_size = bigru_saved_size,
-    .products = sw_gru_products,
+    .name = "bigru",
+    .shapes = "(N,W),(3D,W),(3D,D),(3D),(3D),(3D,W),(3D,D),(3D),(3D)->(N,D)",
+    .doc = "mean of a forward and a reverse GRU over captions of N words end to end; p: their "
+           "sw_fragments; i1 columns of words from i0 on take a gradient, all when i1 is 0",
+    GRU(9, bigru_samples),
 };

@@ -218,6 +218,10 @@ const struct sw_op *const sw_ops_lane[] = {
     &scale,
     &sw_op_lane_cosine,
     &sw_op_lane_mean,
+    &sw_op_lane_max,
+    &sw_op_lane_lse,
+    &sw_op_lane_batch_norm,
+    &sw_op_lane_moment,
     &sw_op_lane_l2norm,
     NULL,
 };

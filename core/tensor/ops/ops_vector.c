@@ -7,13 +7,6 @@
 
 enum { L = SW_LANES };
 
-/* Where row r of pair l lies; single rows and shared lanes repeat. */
-static size_t at(const struct sw_tensor *x, int r, int l)
-{
-    const size_t row = x->dim[0] > 1 ? (size_t)r : 0, lane = x->dim[1] > 1 ? (size_t)l : 0;
-    return (row * (size_t)x->dim[1] + lane) * (size_t)x->dim[2];
-}
-
 /* How many of a row's lanes differ when x and y meet: 1 when both are shared. */
 static int lanes_of(const struct sw_tensor *x, const struct sw_tensor *y)
 {
@@ -51,9 +44,9 @@ static void dots(const struct sw_call *call, const struct sw_tensor *y)
     for (int r = 0; r < x->dim[0]; r++)
         for (int l = 0; l < L; l++) {
             float *to = call->out->data + (size_t)r * L + l;
-            *to = l < lanes
-                      ? sw_kernels_of(call)->dot(D, x->data + at(x, r, l), y->data + at(y, r, l))
-                      : to[-1];
+            *to = l < lanes ? sw_kernels_of(call)->dot(D, x->data + sw_vector_at(x, r, l),
+                                                       y->data + sw_vector_at(y, r, l))
+                            : to[-1];
         }
 }
 
@@ -68,9 +61,11 @@ static void dots_backward(const struct sw_call *call, const struct sw_tensor *y)
         for (int l = 0; l < lanes; l++) {
             float d = lane_gradient(call->out->grad + (size_t)r * L, lanes, l);
             if (x->grad)
-                kernels->axpy(D, d, y->data + at(y, r, l), x->grad + at(x, r, l));
+                kernels->axpy(D, d, y->data + sw_vector_at(y, r, l),
+                              x->grad + sw_vector_at(x, r, l));
             if (y->grad)
-                kernels->axpy(D, d, x->data + at(x, r, l), y->grad + at(y, r, l));
+                kernels->axpy(D, d, x->data + sw_vector_at(x, r, l),
+                              y->grad + sw_vector_at(y, r, l));
         }
 }
 
@@ -150,8 +145,8 @@ static void scale_forward(const struct sw_call *call)
     for (int r = 0; r < x->dim[0]; r++)
         for (int l = 0; l < L; l++)
             sw_kernels_of(call)->affine((size_t)x->dim[2], call->in[1]->data[(size_t)r * L + l], 0,
-                                        x->data + at(x, r, l),
-                                        call->out->data + at(call->out, r, l));
+                                        x->data + sw_vector_at(x, r, l),
+                                        call->out->data + sw_vector_at(call->out, r, l));
 }
 
 /* dx = s dy, ds = x . dy */
@@ -162,12 +157,12 @@ static void scale_backward(const struct sw_call *call)
     const size_t D = (size_t)x->dim[2];
     for (int r = 0; r < x->dim[0]; r++)
         for (int l = 0; l < L; l++) {
-            const float *d = call->out->grad + at(call->out, r, l);
+            const float *d = call->out->grad + sw_vector_at(call->out, r, l);
             const size_t one = (size_t)r * L + l;
             if (x->grad)
-                kernels->axpy(D, s->data[one], d, x->grad + at(x, r, l));
+                kernels->axpy(D, s->data[one], d, x->grad + sw_vector_at(x, r, l));
             if (s->grad)
-                s->grad[one] += kernels->dot(D, x->data + at(x, r, l), d);
+                s->grad[one] += kernels->dot(D, x->data + sw_vector_at(x, r, l), d);
         }
 }
 
@@ -201,10 +196,10 @@ static void pool_forward(const struct sw_call *call)
     }
     for (int l = 0; l < L; l++) {
         float *to = call->out->data + (size_t)l * (size_t)D;
-        sw_kernels_of(call)->affine((size_t)D, w->data[l], 0, x->data + at(x, 0, l), to);
+        sw_kernels_of(call)->affine((size_t)D, w->data[l], 0, x->data + sw_vector_at(x, 0, l), to);
         for (int r = 1; r < R; r++)
-            sw_kernels_of(call)->axpy((size_t)D, w->data[(size_t)r * L + l], x->data + at(x, r, l),
-                                      to);
+            sw_kernels_of(call)->axpy((size_t)D, w->data[(size_t)r * L + l],
+                                      x->data + sw_vector_at(x, r, l), to);
     }
 }
 
@@ -225,9 +220,11 @@ static void pool_backward(const struct sw_call *call)
     for (int l = 0; l < L; l++, d += D)
         for (int r = 0; r < R; r++) {
             if (x->grad)
-                kernels->axpy((size_t)D, w->data[(size_t)r * L + l], d, x->grad + at(x, r, l));
+                kernels->axpy((size_t)D, w->data[(size_t)r * L + l], d,
+                              x->grad + sw_vector_at(x, r, l));
             if (w->grad)
-                w->grad[(size_t)r * L + l] += kernels->dot((size_t)D, x->data + at(x, r, l), d);
+                w->grad[(size_t)r * L + l] +=
+                    kernels->dot((size_t)D, x->data + sw_vector_at(x, r, l), d);
         }
 }
 
@@ -241,54 +238,17 @@ static const struct sw_op pool = {
     SW_OP(pool, "vec_pool", 2, 2, "(R,Lx,D),(1,R,L)->(1,L,D)", "sum_r w_r x_r for each pair"),
 };
 
-/* ---- vec_add ---- */
-
-static int add_shape(const struct sw_call *call, int dim[SW_MAX_DIM])
-{
-    const struct sw_tensor *x = call->in[0], *y = call->in[1];
-    if (!sw_is_vectors(x) || !sw_is_vectors(y) || x->dim[2] != y->dim[2])
-        return -1;
-    const int R = sw_max(x->dim[0], y->dim[0]);
-    if ((x->dim[0] != R && x->dim[0] != 1) || (y->dim[0] != R && y->dim[0] != 1))
-        return -1;
-    return sw_shape_3(dim, R, L, x->dim[2]);
-}
-
-static void add_forward(const struct sw_call *call)
-{
-    const struct sw_tensor *x = call->in[0], *y = call->in[1];
-    for (int r = 0; r < call->out->dim[0]; r++)
-        for (int l = 0; l < L; l++)
-            sw_kernels_of(call)->add((size_t)x->dim[2], x->data + at(x, r, l),
-                                     y->data + at(y, r, l), call->out->data + at(call->out, r, l));
-}
-
-/* dx = dy = d, added up over what was repeated */
-static void add_backward(const struct sw_call *call)
-{
-    const struct sw_kernels *kernels = sw_kernels_of(call);
-    for (int r = 0; r < call->out->dim[0]; r++)
-        for (int l = 0; l < L; l++)
-            for (int i = 0; i < 2; i++) {
-                const struct sw_tensor *x = call->in[i];
-                if (x->grad)
-                    kernels->axpy((size_t)x->dim[2], 1, call->out->grad + at(call->out, r, l),
-                                  x->grad + at(x, r, l));
-            }
-}
-
-static const struct sw_sample add_samples[] = {
-    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 3, 16, 5)}, SW_NO_ARGS},
-    {2, {SW_IN(-1, 1, 3, 1, 4), SW_IN(-1, 1, 3, 16, 4)}, SW_NO_ARGS},
-    {2, {SW_IN(-1, 1, 3, 16, 4), SW_IN(-1, 1, 1, 1, 4)}, SW_NO_ARGS},
-    {2, {SW_IN(-1, 1, 1, 16, 2), SW_IN(-1, 1, 3, 1, 2)}, SW_NO_ARGS},
-    {2, {SW_IN(-1, 1, 2, 1, 3), SW_IN(-1, 1, 2, 1, 3)}, SW_NO_ARGS},
-};
-
-static const struct sw_op add = {
-    SW_OP(add, "vec_add", 2, 2, "(R or 1,Lx,D),(R or 1,Ly,D)->(R,L,D)", "x_r + y_r for each pair"),
-};
-
 const struct sw_op *const sw_ops_vector[] = {
-    &sw_op_mix, &sw_op_vec_dots, &rowdot, &functional, &scale, &pool, &add, NULL,
+    &sw_op_mix,
+    &sw_op_vec_dots,
+    &rowdot,
+    &functional,
+    &scale,
+    &pool,
+    &sw_op_vec_add,
+    &sw_op_vec_sub,
+    &sw_op_vec_mul,
+    &sw_op_vec_stack,
+    &sw_op_vec_memory,
+    NULL,
 };

@@ -189,6 +189,13 @@ static void dots_backward(const struct sw_call *call)
         add_transposed(&p, call->saved, call->in[0]->data, call->in[1]->grad);
 }
 
+static void dots_products(const struct sw_call *call, struct sw_product_list *out)
+{
+    const struct product p = product_of(call, call->out, call->in[1]);
+    if (p.R > 1)
+        out->add(out, (struct sw_product){.transpose_b = 1, .M = p.R, .N = p.K, .K = p.D});
+}
+
 static const struct sw_sample dots_samples[] = {
     {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 4, 1, 5)}, SW_NO_ARGS},
     {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 4, 16, 5)}, SW_NO_ARGS},
@@ -199,4 +206,5 @@ static const struct sw_sample dots_samples[] = {
 const struct sw_op sw_op_vec_dots = {
     SW_OP(dots, "vec_dots", 2, 2, "(R,L,D),(K,L or 1,D)->(R,K,L)", "x_r . y_k for each pair"),
     .saved_size = dots_saved_size,
+    .products = dots_products,
 };

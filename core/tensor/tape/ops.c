@@ -150,8 +150,8 @@ int sw_ops_add(struct sw_ops *ops, const struct sw_op *op, struct sw_error *erro
 
 struct sw_ops *sw_ops_new(struct sw_error *error)
 {
-    static const struct sw_op *const *const lists[] = {sw_ops_lane, sw_ops_vector,
-                                                       sw_ops_elementwise, sw_ops_dense};
+    static const struct sw_op *const *const lists[] = {
+        sw_ops_lane, sw_ops_vector, sw_ops_elementwise, sw_ops_dense, sw_ops_group, sw_ops_norm};
     struct sw_ops *ops = calloc(1, sizeof *ops);
     if (!ops) {
         sw_fail(error, SW_FAILED, "out of memory");

@@ -14,11 +14,20 @@ extern const struct sw_op *const sw_ops_lane[];        /* over pairs side by sid
 extern const struct sw_op *const sw_ops_vector[];      /* over explicit vectors of pairs, (R,L,D) */
 extern const struct sw_op *const sw_ops_elementwise[]; /* number by number, any shape */
 extern const struct sw_op *const sw_ops_dense[];       /* over a batch's rows, and the loss */
+extern const struct sw_op *const sw_ops_group[];       /* over the fragments of each group */
+extern const struct sw_op *const sw_ops_norm[];        /* norms over rows, dropout */
 
 /* Operations in files of their own, for the lists. */
 extern const struct sw_op sw_op_bigru, sw_op_gram, sw_op_hinge, sw_op_row_dots;
 extern const struct sw_op sw_op_lane_softmax, sw_op_lane_cosine, sw_op_lane_mean, sw_op_lane_l2norm;
+extern const struct sw_op sw_op_group_softmax, sw_op_group_sort, sw_op_group_attention;
+extern const struct sw_op sw_op_group_windows, sw_op_batch_norm, sw_op_row_moments;
+extern const struct sw_op sw_op_order_scores, sw_op_gru, sw_op_dropout, sw_op_uniform;
+extern const struct sw_op sw_op_lane_max, sw_op_lane_lse, sw_op_lane_batch_norm, sw_op_lane_moment;
+extern const struct sw_op sw_op_group_dots;
 extern const struct sw_op sw_op_mix, sw_op_vec_dots;
+extern const struct sw_op sw_op_vec_add, sw_op_vec_sub, sw_op_vec_mul, sw_op_vec_stack;
+extern const struct sw_op sw_op_vec_memory;
 
 enum { SW_MOST_ROW_DOTS = 9 }; /* vectors of one call of row_dots */
 
@@ -75,6 +84,13 @@ static inline int sw_is_vectors(const struct sw_tensor *x)
 {
     return x->ndim == 3 && (x->dim[1] == 1 || x->dim[1] == SW_LANES) && x->dim[0] > 0 &&
            x->dim[2] > 0 && x->dim[0] <= INT_MAX / SW_LANES && x->dim[2] <= INT_MAX / SW_LANES;
+}
+
+/* Where row r of pair l lies in explicit vectors; single rows and shared lanes repeat. */
+static inline size_t sw_vector_at(const struct sw_tensor *x, int r, int l)
+{
+    const size_t row = x->dim[0] > 1 ? (size_t)r : 0, lane = x->dim[1] > 1 ? (size_t)l : 0;
+    return (row * (size_t)x->dim[1] + lane) * (size_t)x->dim[2];
 }
 
 /* A sample's input, for the tables of samples. */

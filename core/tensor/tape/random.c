@@ -30,15 +30,40 @@ struct sw_random sw_random_stream(uint64_t seed, uint32_t purpose, uint64_t step
     };
 }
 
+struct sw_random sw_random_keyed(const int key[2], uint32_t a, uint32_t b)
+{
+    return (struct sw_random){
+        .key = {(uint32_t)key[0], (uint32_t)key[1]},
+        .counter = {0, 0, a, b},
+    };
+}
+
+static void next_block(struct sw_random *random)
+{
+    philox(random->drawn, random->counter, random->key);
+    if (++random->counter[0] == 0)
+        ++random->counter[1];
+}
+
 uint32_t sw_random_u32(struct sw_random *random)
 {
     if (!random->left) {
-        philox(random->drawn, random->counter, random->key);
-        if (++random->counter[0] == 0)
-            ++random->counter[1];
+        next_block(random);
         random->left = 4;
     }
     return random->drawn[4 - random->left--];
+}
+
+void sw_random_keep(struct sw_random *random, float rate, size_t count, unsigned char *keep)
+{
+    enum { IN_BLOCK = 8 };
+    uint32_t limit = (uint32_t)((double)rate * 65536 + 0.5);
+    random->left = 0;
+    for (size_t i = 0; i < count; i += IN_BLOCK) {
+        next_block(random);
+        for (size_t j = 0; j < IN_BLOCK && i + j < count; j++)
+            keep[i + j] = (random->drawn[j / 2] >> j % 2 * 16 & 0xffff) >= limit;
+    }
 }
 
 uint32_t sw_random_below(struct sw_random *random, uint32_t bound)

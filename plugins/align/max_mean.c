@@ -1,0 +1,93 @@
+/* max_mean.c -- each fragment meets its best counterpart.
+ *
+ *   t2i: S = mean_j max_i r(v_i . t_j),  i2t: S = mean_i max_j r(v_i . t_j)
+ *
+ * with r = LeakyReLU(slope). It is the score of LAPS (Fu et al., CVPR 2024) with slope 0.1 and of
+ * one pair of fragment sets in SGM (Wang et al., WACV 2020) with slope 1. The t2i score of CHAN
+ * (Pan et al., CVPR 2023) has slope 1 and a log-sum-exp of sharpness 10 for the mean; CHAN leaves
+ * it multiplied by the sharpness, and so its margin, 0.05, is 0.005 here. */
+#include <stepwise/plugin.h>
+
+enum { SLOPE, REDUCE, SHARPNESS, MU };
+enum { MEAN, LSE };
+
+static const struct sw_option options[] = {
+    {"slope", SW_NUMBER, "0.1", NULL, 0, 1, "of the LeakyReLU; 1: similarities as they are"},
+    {"reduce", SW_CHOICE, "mean", "mean lse", 0, 0,
+     "from the fragments to a score; lse: log(sum exp(sharpness m)) / sharpness"},
+    {"sharpness", SW_NUMBER, "10", NULL, 0.001, 1000, "of reduce = lse"},
+    {"mu", SW_NUMBER, "0.5", NULL, 0, 1, "weight of the i2t score, in both directions"},
+    {NULL, SW_NUMBER, NULL, NULL, 0, 0, NULL},
+};
+
+struct max_mean {
+    int reduce;
+    float slope, sharpness, mu;
+};
+
+struct prepared {
+    struct sw_input similarity;
+};
+
+static int init(const struct sw_host *host, struct sw_model *model, void *self,
+                const struct sw_value *values)
+{
+    struct max_mean *s = self;
+    (void)host, (void)model;
+    s->slope = (float)values[SLOPE].number;
+    s->reduce = (int)values[REDUCE].number;
+    s->sharpness = (float)values[SHARPNESS].number;
+    s->mu = (float)values[MU].number;
+    return 0;
+}
+
+static void prepare(struct sw_batch *batch, const void *self, void *prepared)
+{
+    struct prepared *p = prepared;
+    (void)self;
+    p->similarity = batch->host->input_product(batch, batch->regions, batch->words);
+}
+
+/* c (n,k,L). r rises with its argument, so it may follow the maximum, where there is less of it. */
+static struct sw_tensor *one_way(struct sw_tile *tile, const struct max_mean *s,
+                                 struct sw_tensor *c, enum sw_side queries)
+{
+    enum sw_side other = queries == SW_WORDS ? SW_REGIONS : SW_WORDS;
+    struct sw_tensor *m =
+        sw_masked(tile, "lane_max", c, other, (struct sw_args){.i = {queries == SW_REGIONS}});
+    struct sw_tensor *r = sw_apply1(tile, "leaky_relu", m, (struct sw_args){.f = {s->slope}});
+    if (s->reduce == LSE)
+        return sw_masked(tile, "lane_lse", r, queries, (struct sw_args){.f = {s->sharpness}});
+    return sw_mean(tile, r, queries);
+}
+
+static struct sw_tensor *score(struct sw_tile *tile, const void *self, const void *prepared)
+{
+    const struct max_mean *s = self;
+    struct sw_tensor *c = sw_read(tile, ((const struct prepared *)prepared)->similarity);
+    if (tile->direction == SW_T2I)
+        return one_way(tile, s, c, SW_WORDS);
+    if (tile->direction == SW_I2T)
+        return one_way(tile, s, c, SW_REGIONS);
+    return sw_blend(tile, s->mu, one_way(tile, s, c, SW_REGIONS), one_way(tile, s, c, SW_WORDS));
+}
+
+static const struct sw_stage max_mean = {
+    .name = "max_mean",
+    .doc = "the mean, over fragments, of the similarity to the best fragment of the other side",
+    .options = options,
+    .self_size = sizeof(struct max_mean),
+    .prepared_size = sizeof(struct prepared),
+    .init = init,
+    .prepare = prepare,
+    .score = score,
+};
+
+SW_EXPORT const struct sw_plugin sw_plugin = {
+    SW_PLUGIN_HEAD,
+    .name = "max_mean",
+    .version = "1.0.0",
+    .license = "MIT",
+    .doc = "the score of LAPS, SGM and CHAN",
+    .stages = (const struct sw_stage *const[]){&max_mean, NULL},
+};
