@@ -313,8 +313,8 @@ static int show(lua_State *L)
     return 3;
 }
 
-/* rank_queries(session, queries, {folds =, sims =}): the metrics of the mean of their models'
- * similarities; the queries were opened with the captions of one split */
+/* rank_queries(session, queries, {folds =, sims =, ranks = a file}): the metrics of the mean of
+ * their models' similarities; the queries were opened with the captions of one split */
 static int rank_queries(lua_State *L)
 {
     enum { MOST = 64 };

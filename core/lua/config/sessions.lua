@@ -160,7 +160,8 @@ core.extend_session {
   end,
 
   -- The metrics for {checkpoints = {..}, data =, split =, vocab =, images =, folds =, sims =,
-  -- all_dev_captions =, precaps =}, and coverage = a list of each checkpoint's (data/coverage.h).
+  -- all_dev_captions =, precaps =, ranks = the file that takes the rank of every query}, and
+  -- coverage = a list of each checkpoint's (data/coverage.h).
   evaluate = function(session, request)
     local configs = {}
     for _, name in ipairs { "data", "split" } do
