@@ -174,9 +174,8 @@ pkglib_LTLIBRARIES += plugins/loss/weight_norms.la
 plugins_loss_weight_norms_la_CPPFLAGS = $(plugin_cppflags)
 plugins_loss_weight_norms_la_LDFLAGS = $(plugin_ldflags)
 
-# What a stranger copies.
-EXTRA_DIST += plugins/template/stage.c plugins/template/Makefile plugins/template/README.md \
-	plugins/README.md
+# The rest of plugins/template is built in (core/lua/local.mk), for stepwise new.
+EXTRA_DIST += plugins/template/README.md plugins/README.md
 
 # The installation works by itself: its plugins, its scripts, and the template built against it.
 installcheck-local:

@@ -201,7 +201,7 @@ tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
 # Two small runs, byte for byte: what code that only moves must not change.
 script_tests += tests/cli/golden.sh
 test_data += tests/golden/runs.tsv
-script_tests += tests/lua/check_equal.lua
+script_tests += tests/lua/check_equal.lua tests/lua/check_model.lua tests/lua/check_rows.lua
 # What the documents say.
 script_tests += tests/cli/plugin_guide.sh tests/lua/check_reference.lua tests/cli/documents.sh
 unit_programs += tests/unit/check_duplicates

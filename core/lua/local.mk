@@ -19,24 +19,28 @@ lua_modules += \
 	core/lua/commands/ablate.lua core/lua/commands/bench.lua core/lua/commands/check.lua \
 	core/lua/commands/cli.lua core/lua/commands/doctor.lua core/lua/commands/eval.lua \
 	core/lua/commands/explain.lua core/lua/commands/inspect.lua core/lua/commands/keys.lua \
-	core/lua/commands/manual.lua core/lua/commands/plot.lua core/lua/commands/plugins.lua \
+	core/lua/commands/manual.lua core/lua/commands/new.lua core/lua/commands/plot.lua \
+	core/lua/commands/plugins.lua \
 	core/lua/commands/report.lua core/lua/commands/scenes.lua core/lua/commands/search.lua \
 	core/lua/commands/tabulate.lua core/lua/commands/train.lua
 # experiments and what they resolve to
 lua_modules += \
 	core/lua/config/composition.lua core/lua/config/config.lua \
 	core/lua/config/config_keys.lua core/lua/config/config_model.lua \
-	core/lua/config/config_values.lua core/lua/config/describe.lua \
-	core/lua/config/json_text.lua core/lua/config/plugin_files.lua core/lua/config/script.lua \
-	core/lua/config/sessions.lua core/lua/config/setup.lua
+	core/lua/config/config_override.lua core/lua/config/config_values.lua \
+	core/lua/config/describe.lua core/lua/config/json_text.lua \
+	core/lua/config/plugin_files.lua core/lua/config/script.lua \
+	core/lua/config/sessions.lua core/lua/config/setup.lua core/lua/config/table_rows.lua
 # tables of runs
 lua_modules += \
-	core/lua/sweep/claim.lua core/lua/sweep/plan.lua core/lua/sweep/plan_check.lua \
-	core/lua/sweep/reuse.lua core/lua/sweep/slurm.lua core/lua/sweep/sweep.lua
+	core/lua/sweep/claim.lua core/lua/sweep/ensembles.lua core/lua/sweep/plan.lua \
+	core/lua/sweep/plan_check.lua core/lua/sweep/reuse.lua core/lua/sweep/slurm.lua \
+	core/lua/sweep/sweep.lua
 # what runs found
 lua_modules += \
-	core/lua/results/compare.lua core/lua/results/coverage.lua core/lua/results/layout.lua core/lua/results/query.lua \
-	core/lua/results/results.lua core/lua/results/statistics.lua core/lua/results/summary.lua \
+	core/lua/results/compare.lua core/lua/results/coverage.lua core/lua/results/layout.lua \
+	core/lua/results/printed.lua core/lua/results/query.lua core/lua/results/results.lua \
+	core/lua/results/statistics.lua core/lua/results/summary.lua \
 	core/lua/results/test_sets.lua core/lua/results/timings.lua
 # one run: what is due, and its files
 lua_modules += \
@@ -65,4 +69,7 @@ lua_modules += \
 # and what else is built in.
 lua_modules += \
 	plots/ablation.gp plots/attention.gp plots/gallery.gp plots/heatmap.gp plots/loss.gp \
-	plots/matrix.gp plots/recall.gp plots/similarity.gp plots/style.gp plugins/preset.lua
+	plots/matrix.gp plots/recall.gp plots/similarity.gp plots/style.gp plugins/preset.lua \
+	plugins/template/FOLDER.md plugins/template/Makefile plugins/template/block.c \
+	plugins/template/fusion.c plugins/template/kinds.lua plugins/template/loss.c plugins/template/pool.c \
+	plugins/template/stage.c plugins/template/test.sh

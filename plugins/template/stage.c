@@ -1,22 +1,22 @@
-/* stage.c -- a stage of your own: copy this file, change the names, build it with the Makefile.
+/* mean_cosine -- a stage: what one image and one caption score.
  *
- * What it computes: one vector a side, the mean of its fragments after a learned projection, and
+ * What it computes: one vector per side, the mean of its fragments after a learned projection, and
  * their cosine. (With `score = false` on every other stage this is the VSE kind of baseline.)
  *
- *   v = mean_i W_v v_i,  t = mean_j W_t t_j,  S = weight * cos(v, t)                           */
+ *   v = mean_i W_v v_i,  t = mean_j W_t t_j,  S = scale * cos(v, t)                            */
 #include <stepwise/plugin.h>
 
 /* What the stage takes in a script, with defaults; checked and listed by the program. */
-enum { WEIGHT };
+enum { SCALE };
 
 static const struct sw_option options[] = {
-    {"weight", SW_NUMBER, "1", NULL, 0, 100, "what the cosine is multiplied with"},
+    {"scale", SW_NUMBER, "1", NULL, 0, 100, "what the cosine is multiplied with"},
     {NULL, SW_NUMBER, NULL, NULL, 0, 0, NULL},
 };
 
 /* What the stage keeps as long as the model lives. */
 struct mean_cosine {
-    float weight;
+    float scale;
     struct sw_tensor *projection[2]; /* (D,D) each: regions', words' */
 };
 
@@ -25,20 +25,20 @@ struct prepared {
     struct sw_map projected[2];
 };
 
-/* Once a model: keep the options, declare the parameters. */
+/* Once per model: keep the options, declare the parameters. */
 static int init(const struct sw_host *host, struct sw_model *model, void *self,
                 const struct sw_value *values)
 {
     struct mean_cosine *s = self;
     int square[2] = {host->dim(model), host->dim(model)};
     struct sw_init xavier = {.kind = SW_INIT_XAVIER};
-    s->weight = (float)values[WEIGHT].number;
+    s->scale = (float)values[SCALE].number;
     s->projection[SW_REGIONS] = host->parameter(model, "image.weight", 2, square, xavier);
     s->projection[SW_WORDS] = host->parameter(model, "text.weight", 2, square, xavier);
     return s->projection[SW_REGIONS] && s->projection[SW_WORDS] ? 0 : SW_PLUGIN_FAILED;
 }
 
-/* Once a batch: whatever is computed a fragment, not a pair. */
+/* Once per batch: what is computed per fragment, not per pair. */
 static void prepare(struct sw_batch *batch, const void *self, void *prepared)
 {
     const struct mean_cosine *s = self;
@@ -62,7 +62,7 @@ static struct sw_tensor *score(struct sw_tile *tile, const void *self, const voi
     const struct mean_cosine *s = self;
     struct sw_vectors *v = projected_mean(tile, prepared, SW_REGIONS);
     struct sw_vectors *t = projected_mean(tile, prepared, SW_WORDS);
-    return sw_affine(tile, sw_cosine(tile, v, t), s->weight, 0);
+    return sw_affine(tile, sw_cosine(tile, v, t), s->scale, 0);
 }
 
 static const struct sw_stage mean_cosine = {

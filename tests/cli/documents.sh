@@ -15,7 +15,10 @@ cp -r "$STEPWISE_SOURCE/experiments" .
 "$STEPWISE" scenes data --train 24 --dev 10 --test 20 --word-dim 6 >/dev/null
 for file in data/test_*; do cp "$file" "data/testall_${file#data/test_}"; done
 block 1 experiments/README.md >experiments/page.lua
-block 2 experiments/README.md >page.lua
+block 2 experiments/README.md >experiments/model.lua
+"$STEPWISE" inspect experiments/model.lua >model.txt 2>&1 || { cat model.txt; fail 'the model of experiments/README.md'; }
+grep -q '^text pooling *last' model.txt || { cat model.txt; fail 'the model of experiments/README.md has lost its pooling'; }
+block 3 experiments/README.md >page.lua
 [ -s experiments/page.lua ] && [ -s page.lua ] || fail 'experiments/README.md has lost its scripts'
 "$STEPWISE" ablate experiments/page.lua dim=8 word_dim=6 epochs=1 batch=8 --data data \
     --glove data/scenes.glove.txt --out sweep >sweep.txt 2>&1 || { cat sweep.txt; fail 'the table of experiments/README.md'; }

@@ -17,7 +17,7 @@ block c >tree/plugins/template/stage.c
 block lua >mine.lua
 block sh >commands
 [ -s mine.lua ] && [ "$(wc -l <commands)" = 3 ] || fail 'the page has lost its script or its commands'
-for command in 'make NAME=scan_lse ' 'stepwise plugins --check ./scan_lse.so ' 'stepwise train mine.lua --plugin ./scan_lse.so'; do
+for command in 'make ' 'stepwise plugins --check ./scan_lse.so ' 'stepwise train mine.lua --plugin ./scan_lse.so'; do
     grep -q "^$command" commands || fail "the page does not say: $command"
 done
 (unset MAKEFLAGS MAKELEVEL

@@ -37,7 +37,7 @@ return sw.experiment {
     model = {
         dim = 16, direction = "both",
         embedding = sw.embedding "random" { word_dim = 8 },
-        stages = { sw.stage "l2l" {}, sw.stage "mean_cosine" { weight = 0.5 } },
+        stages = { sw.stage "l2l" {}, sw.stage "mean_cosine" { scale = 0.5 } },
     },
     train = { batch = 16, epochs = 2 },
 }
@@ -48,10 +48,10 @@ LUA
 [ "$(grep -c 'mean_cosine' run/provenance.json)" -ge 1 ] || fail 'the run does not record the plugin'
 
 # A wrong value for its option is refused in the words of its descriptor.
-if "$STEPWISE" train mine.lua --plugin mean_cosine.so mean_cosine.weigth=1 --data data --out run2 2>error.txt; then
+if "$STEPWISE" train mine.lua --plugin mean_cosine.so mean_cosine.sacle=1 --data data --out run2 2>error.txt; then
     fail 'a misspelt option was taken'
 fi
-grep -q "did you mean 'weight'" error.txt || { cat error.txt; fail 'no near miss'; }
+grep -q "did you mean 'scale'" error.txt || { cat error.txt; fail 'no near miss'; }
 
 # A sweep passes the file on to its runs, keeps it in its plan, and prints commands that name it.
 cat >table.lua <<'LUA'
@@ -71,6 +71,29 @@ if "$STEPWISE" ablate sweep 2>error.txt; then fail 'a folder made its plugin loa
 grep -qF "stepwise ablate sweep --plugin $folder/mean_cosine.so" error.txt || { cat error.txt; fail 'no way to go on'; }
 "$STEPWISE" ablate sweep --plugin mean_cosine.so >sweep.txt || { cat sweep.txt; fail 'going on'; }
 grep -q mean_cosine sweep/mine-seed0/provenance.json || fail 'the run of a sweep does not record it'
+
+# `stepwise new` writes a folder of each kind that builds against the installed header and passes its
+# own test, whatever it is called.
+for kind in stage fusion pool block loss; do
+    "$STEPWISE" new $kind my_$kind --out "new $kind" >new.txt || { cat new.txt; fail "new $kind"; }
+    (cd "new $kind" && unset MAKEFLAGS MAKELEVEL &&
+        PKG_CONFIG_PATH=$(dirname "$pc") make -s check CFLAGS='-O2 -Wall -Wextra -Wshadow -Werror') >new.txt 2>&1 ||
+        { cat new.txt; fail "the test of a new $kind"; }
+    grep -q "^./my_$kind.so: fine" new.txt || { cat new.txt; fail "the test of a new $kind says nothing"; }
+    ! grep -rn '@[A-Z]*@\|mean_cosine\|mean_max\|two_hinges' "new $kind" --include='*.[cm]*' --include=test.sh ||
+        fail "the folder of a new $kind has names of the template"
+done
+refuse() { # PATTERN WORDS..: `stepwise new` does not take them
+    pattern=$1
+    shift
+    if "$STEPWISE" new "$@" 2>error.txt; then fail "new $* was taken"; fi
+    grep -q "$pattern" error.txt || { cat error.txt; fail "new $*: the wrong error"; }
+}
+refuse "did you mean 'stage'" stgae mine
+refuse 'that begins with a letter' stage ../mine
+refuse 'that begins with a letter' stage Mine
+refuse 'is taken in C' loss double
+refuse 'it is there already' stage mine --out 'new stage'
 
 # The template also builds where it lies in the source tree, without an installed header.
 mkdir -p tree/plugins tree/core

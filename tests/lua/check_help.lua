@@ -21,7 +21,8 @@ local function all_keys(session)
     keys[key.name] = math.type(preset) == "float" and ("%.9g"):format(preset)
       or type(preset) == "table" and "" or tostring(preset)
   end
-  local prefix = { stages = "%s.", embeddings = "embedding.", fusions = "STAGE.fusion." }
+  local prefix = { stages = "%s.", embeddings = "embedding.", fusions = "STAGE.fusion.",
+    blocks = "SIDE.%s.", pools = "pool.SIDE.", losses = "loss.%s." }
   for _, plugin in ipairs(session:plugins()) do
     for kind, form in pairs(prefix) do
       for _, part in ipairs(plugin[kind]) do
@@ -29,6 +30,7 @@ local function all_keys(session)
           keys[form:format(part.name) .. option.name] = option.preset
         end
         if kind == "stages" then keys[part.name .. ".score"] = "true" end
+        if kind == "losses" then keys["loss." .. part.name .. ".weight"] = "1" end
       end
     end
   end
@@ -49,7 +51,8 @@ unit.test("help keys has every key of the config and every option of a plugin, w
       count = count + 1
     end
     unit.equal(count > 30, true, count .. " keys")
-    for _, key in ipairs { "stages=l2l,g2l,g2g", "fusion=gate" } do
+    for _, key in ipairs { "stages=l2l,g2l,g2g", "fusion=gate", "image=linear,l2norm",
+      "text=bigru,l2norm", "pool=none", "pool.SIDE=", "loss=hinge" } do
       unit.contains(page, "\n  " .. key)
     end
     for _, key in ipairs(sw.config_keys()) do -- each with its meaning, whatever the lines
@@ -164,13 +167,18 @@ unit.test("bash completes commands, options, keys and the names of plugins", fun
   end
   text = offered { "stepwise", "train", "x.lua", "''" }
   for key in pairs(keys) do
-    if not key:find("STAGE", 1, true) then unit.contains(text, " " .. key .. "= ") end
+    for _, side in ipairs { "image", "text" } do
+      local known = key:gsub("SIDE", side)
+      if not key:find("STAGE", 1, true) then unit.contains(text, " " .. known .. "= ") end
+    end
   end
   unit.equal(offered { "stepwise", "train", "x.lua", "eval_" }, " eval_every= ")
   unit.contains(offered { "stepwise", "train", "x.lua", "fusion", "=" }, " gate_vector ")
   unit.equal(offered { "stepwise", "train", "x.lua", "g2l.fusion", "=", "con" }, " concat ")
   unit.contains(offered { "stepwise", "train", "x.lua", "stages", "=" }, " l2l ")
   unit.contains(offered { "stepwise", "ablate", "x.lua", "embedding", "=" }, " glove_tuned ")
+  unit.contains(offered { "stepwise", "train", "x.lua", "text", "=" }, " bigru ")
+  unit.contains(offered { "stepwise", "train", "x.lua", "pool.im" }, " pool.image= ")
   unit.equal(offered { "stepwise", "help", "k" }, " keys ")
 end)
 

@@ -239,10 +239,28 @@ unit.test("doctor and plugins find nothing wrong in this build", function()
   unit.contains(text, "attention_norm")
 end)
 
+unit.test("inspect shows the chain of a model: blocks, poolings, each stage, losses", function()
+  local status, text = run("inspect", "tiny.lua", "image=dropout,linear", "pool=gpo",
+    "stages=l2l,l2l", "l2l_2.lambda=3", "loss=hinge,infonce", "loss.infonce.weight=2", "margin=0.1")
+  unit.equal(status, 0, text)
+  for _, line in ipairs { "\nimage encoder +dropout, linear +dropout %(rate=0.1%) ",
+    "\nimage pooling +gpo +temperature=0.1 width=32 ", "\ntext encoder +bigru, l2norm ",
+    "\nstage 2 +l2l +attention_norm=none lambda=3 ", "\nloss +hinge +margin=0.1 ",
+    "\nloss +infonce +temperature=0.05 weight=2" } do
+    unit.equal(text:find(line) ~= nil, true, line .. text)
+  end
+  local _, json = run("inspect", "tiny.lua", "stages=l2l,l2l", "--json")
+  local model = sw.json_decode(json)
+  unit.equal(model.stages[2].prefix, "l2l_2")
+  unit.equal(model.image[1].plugin, "linear")
+  unit.equal(model.loss[1].margin, 0.2)
+end)
+
 unit.test("--check tries a plugin's parts in small models", function()
   local _, page = run("plugins", "--json")
   for _, plugin in ipairs(sw.json_decode(page)) do
-    if plugin.name == "g2l" or plugin.name == "gate_vector" then
+    if plugin.name == "g2l" or plugin.name == "gate_vector" or plugin.name == "hinge"
+      or plugin.name == "bigru" or plugin.name == "gpo" then
       local status, text = run("plugins", "--check", plugin.file)
       unit.equal(status, 0, text)
       unit.contains(text, ": trains")

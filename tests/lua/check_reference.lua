@@ -153,7 +153,8 @@ end
 local function reference()
   local lines, missing = {}, {}
   local function say(line) lines[#lines + 1] = line end
-  say("## Keys\n\nSTAGE is the name of a stage. `stepwise help keys` prints the same.")
+  say("## Keys\n\nSTAGE is the name of a stage, SIDE `image` or `text`. `stepwise help keys` "
+    .. "prints the same.")
   key_tables(say)
   say("\n## The Lua module\n\nWhat `require \"stepwise\"` gives. A failure raises an error with a "
     .. "`status` and a `text`. Sessions, configs and\ntrainers can be declared `<close>`.")

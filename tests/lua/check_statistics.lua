@@ -92,4 +92,19 @@ unit.test("equal runs do not differ; pairs without spread do not divide by 0", f
   unit.equal(statistics.paired({ 3, 4 }, { 1, 2 }).p, 0.0)
 end)
 
+unit.test("the seeds that a difference needs are those of the textbook's formula", function()
+  local function needed(sd, difference) -- of rows of two seeds with that deviation
+    local half = sd / math.sqrt(2)
+    return statistics.seeds_needed({ 10 - half, 10 + half },
+      { 10 + difference - half, 10 + difference + half })
+  end
+  unit.equal(needed(2.5, 0.7), 201)
+  unit.equal(needed(2.5, 3.3), 10)
+  unit.equal(needed(4, 0.7), 513)
+  unit.equal(needed(2.5, 9.4), 2, "two at least")
+  unit.equal(needed(2.5, -3.3), 10)
+  unit.equal(needed(2.5, 0), nil)
+  unit.equal(statistics.seeds_needed({ 1 }, { 2 }), nil)
+end)
+
 unit.finish()

@@ -56,6 +56,27 @@ unit.test("provenance names the commit that the program was built of", function(
   unit.equal(program.git, built:match('= "(.-)";'))
 end)
 
+unit.test("two halves of a loss are the loss, with the options of the train keys", function()
+  local one = train("one", nil, { "margin=0.4", "warmup_epochs=0" })
+  local halves = train("halves", nil, { "loss=hinge,hinge", "loss.hinge.weight=0.5",
+    "loss.hinge_2.weight=0.5", "margin=0.4", "warmup_epochs=0" })
+  for i, step in ipairs(one.step) do unit.equal(halves.step[i].loss, step.loss) end
+  unit.equal(one.step[1].loss ~= whole.step[1].loss, true)
+  unit.equal(halves.done.test.rsum, one.done.test.rsum)
+end)
+
+unit.test("a stage that stands twice has parameters and options of its own", function()
+  local twice = train("twice", nil, { "stages=l2l,l2l", "l2l_2.lambda=3" })
+  local model = session:describe_checkpoint(folder .. "/twice/checkpoint.safetensors")
+  local names = {}
+  for _, parameter in ipairs(model.parameters) do names[parameter.name] = true end
+  unit.equal(names["l2l.image_key.weight"] and names["l2l_2.image_key.weight"], true)
+  unit.equal(model.stages[2].lambda, 3.0)
+  local metrics = session:evaluate { data = data, split = "test",
+    checkpoints = { folder .. "/twice/checkpoint.safetensors" } }
+  unit.near(metrics.rsum, twice.done.test.rsum, 0)
+end)
+
 unit.test("a model that cannot run is refused before its folder is made", function()
   unit.fails(2, "stage g2g: needs", session.train, session, config { "stages=g2g" },
     folder .. "/none")

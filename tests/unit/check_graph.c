@@ -325,7 +325,7 @@ END_TEST
 
 static void fail_backward(const struct sw_call *call)
 {
-    sw_fail(sw_graph_error(call->args->p), SW_FAILED, "no way back");
+    sw_fail(sw_graph_error((struct sw_graph *)(size_t)call->args->p), SW_FAILED, "no way back");
 }
 
 /* Gradients that were not computed must not pass for gradients that are zero. */

@@ -35,7 +35,7 @@ static int bench_model(lua_State *L)
 {
     struct sw_error error = {0};
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
-    const json_t *config = sw_lua_config_json(L, 2, "text");
+    const json_t *config = sw_lua_config_json(L, 2);
     luaL_checktype(L, 3, LUA_TTABLE);
     struct sw_bench_shape shape = {
         .features = (int)sw_lua_integer_field(L, 3, "features", 2048, 1, 1 << 20),

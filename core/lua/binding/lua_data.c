@@ -154,7 +154,7 @@ static int open_inputs(lua_State *L)
     lua_settop(L, 3);
     luaL_checktype(L, 2, LUA_TTABLE);
     const char *vocab = luaL_optstring(L, 3, NULL);
-    json_t *config = sw_lua_config_json(L, 1, "text");
+    json_t *config = sw_lua_config_json(L, 1);
     size_t count = (size_t)lua_rawlen(L, 2);
     struct sw_test_set *sets = lua_newuserdatauv(L, (count + 1) * sizeof *sets, 0);
     for (size_t i = 0; i < count; i++) {

@@ -208,7 +208,7 @@ static int verify(lua_State *L)
 {
     struct sw_error error = {0};
     const struct sw_session *session = sw_lua_session_at(L, 1)->session;
-    const json_t *config = sw_lua_config_json(L, 2, "text");
+    const json_t *config = sw_lua_config_json(L, 2);
     const struct sw_model_plan *plans[2];
     struct sw_finding findings[SW_MOST_FINDINGS];
     int count = 0;

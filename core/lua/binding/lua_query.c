@@ -5,6 +5,7 @@
 #include "lua/binding/results.h"
 #include "train/evaluate.h"
 #include "train/query.h"
+#include "train/ranks.h"
 
 #define QUERY "stepwise.query"
 
@@ -49,7 +50,7 @@ static int open_query(lua_State *L)
                  .sequential = true},
     };
     lua_getfield(L, 2, "config");
-    source.config = sw_lua_config_json(L, -1, "text");
+    source.config = sw_lua_config_json(L, -1);
     struct lua_query *query = lua_newuserdatauv(L, sizeof *query, 1);
     *query = (struct lua_query){0};
     lua_pushvalue(L, 1);
@@ -312,8 +313,8 @@ static int show(lua_State *L)
     return 3;
 }
 
-/* rank_queries(session, queries, {folds =, sims =}): the metrics of the mean of their models'
- * similarities; the queries were opened with the captions of one split */
+/* rank_queries(session, queries, {folds =, sims =, ranks = a file}): the metrics of the mean of
+ * their models' similarities; the queries were opened with the captions of one split */
 static int rank_queries(lua_State *L)
 {
     enum { MOST = 64 };
@@ -337,7 +338,14 @@ static int rank_queries(lua_State *L)
     struct sw_evaluate_options options = {
         .folds = (size_t)sw_lua_integer_field(L, 3, "folds", 1, 1, 1000000),
         .sims = sw_lua_text_field(L, 3, "sims", NULL)};
-    if (sw_evaluate(session->session, views, (int)count, &options, &metrics, NULL, &error) != SW_OK)
+    const char *path = sw_lua_text_field(L, 3, "ranks", NULL);
+    struct sw_ranks ranks = {0};
+    int status = sw_evaluate(session->session, views, (int)count, &options, &metrics,
+                             path ? &ranks : NULL, &error);
+    if (status == SW_OK && path)
+        status = sw_ranks_write(path, &ranks, &error);
+    sw_ranks_free(&ranks);
+    if (status != SW_OK)
         return sw_lua_raise(L, &error);
     sw_lua_push_metrics(L, &metrics);
     return 1;

@@ -86,7 +86,7 @@ static int session_threads(lua_State *L)
 /* ---- configs ------------------------------------------------------------------------------------
  */
 
-json_t *sw_lua_config_json(lua_State *L, int index, const char *method)
+json_t *sw_lua_config_json(lua_State *L, int index)
 {
     index = lua_absindex(L, index);
     sw_lua_keep_decimal_point();
@@ -95,7 +95,7 @@ json_t *sw_lua_config_json(lua_State *L, int index, const char *method)
     if (!is_config)
         luaL_typeerror(L, index, "stepwise.config");
     struct sw_lua_box *box = sw_lua_box(L, sw_lua_release_json);
-    lua_getfield(L, index, method);
+    lua_getfield(L, index, "whole_text");
     lua_pushvalue(L, index);
     lua_call(L, 1, 1);
     box->value = json_loads(luaL_checkstring(L, -1), 0, NULL);

@@ -43,7 +43,7 @@ static int new_training(lua_State *L)
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
     struct sw_inputs *inputs = sw_lua_inputs_at(L, 3);
     int follow = lua_toboolean(L, 4);
-    const json_t *config = sw_lua_config_json(L, 2, "text");
+    const json_t *config = sw_lua_config_json(L, 2);
     struct training *training = lua_newuserdatauv(L, sizeof *training, 2);
     *training = (struct training){.session = session};
     for (int i = 1; i <= 2; i++) {

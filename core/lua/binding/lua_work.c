@@ -96,7 +96,7 @@ static int model_of(lua_State *L)
     lua_Integer features = luaL_checkinteger(L, 3), vocabulary = luaL_checkinteger(L, 4);
     luaL_argcheck(L, features > 0 && features < 1 << 24, 3, "out of range");
     luaL_argcheck(L, vocabulary > 0 && vocabulary < 1 << 28, 4, "out of range");
-    const json_t *config = sw_lua_config_json(L, 2, "text");
+    const json_t *config = sw_lua_config_json(L, 2);
     struct sw_lua_box *box = sw_lua_box(L, release_matcher);
     struct sw_matcher_inputs inputs = {
         .features = (int)features, .vocabulary = (int)vocabulary, .values_follow = 1};
@@ -113,7 +113,7 @@ static int model_of_checkpoint(lua_State *L)
     struct sw_matcher *matcher;
     const struct sw_lua_session *session = sw_lua_session_at(L, 1);
     const char *path = luaL_checkstring(L, 2);
-    const json_t *config = sw_lua_config_json(L, 3, "text");
+    const json_t *config = sw_lua_config_json(L, 3);
     struct sw_lua_box *box = sw_lua_box(L, release_matcher);
     if (sw_checkpoint_load(&matcher, session->session, path, config, &error) != SW_OK)
         return sw_lua_raise(L, &error);
@@ -142,7 +142,7 @@ static int needs_glove(lua_State *L)
     int needs = 0;
     struct sw_error error = {0};
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
-    const json_t *config = sw_lua_config_json(L, 2, "text");
+    const json_t *config = sw_lua_config_json(L, 2);
     if (sw_matcher_needs_glove(session->session, config, &needs, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     lua_pushboolean(L, needs);
@@ -156,7 +156,7 @@ static int try(lua_State *L)
     int ran = 0;
     struct sw_error error = {0};
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
-    const json_t *config = sw_lua_config_json(L, 2, "text");
+    const json_t *config = sw_lua_config_json(L, 2);
     if (sw_inspect_composition(session->session, config, &ran, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     lua_pushboolean(L, ran);
@@ -181,7 +181,7 @@ static int gradients(lua_State *L)
         .out = needed_text(L, 2, "out"),
     };
     lua_getfield(L, 2, "config");
-    request.config = sw_lua_config_json(L, -1, "text");
+    request.config = sw_lua_config_json(L, -1);
     if (sw_inspect_gradients(session->session, &request, &loss, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     lua_pushnumber(L, loss);

@@ -17,9 +17,9 @@ struct sw_lua_session {
 /* The open session at `index`; raises when it is none or is closed. */
 struct sw_lua_session *sw_lua_session_at(lua_State *L, int index);
 
-/* The JSON form of the resolved config (config.lua) at `index`, in a box that is pushed; raises
- * when it is none. method: "text", or another that gives JSON. */
-json_t *sw_lua_config_json(lua_State *L, int index, const char *method);
+/* The resolved config (config.lua) at `index` with the whole of its model, in a box that is pushed;
+ * raises when it is none. */
+json_t *sw_lua_config_json(lua_State *L, int index);
 
 struct sw_inputs;
 

@@ -1,6 +1,7 @@
 -- ablate.lua: stepwise ablate
 local claims = require "stepwise.sweep.claim"
 local core = require "stepwise.core"
+local ensembles = require "stepwise.sweep.ensembles"
 local plan_of = require "stepwise.sweep.plan"
 local plugin_files = require "stepwise.config.plugin_files"
 local progress = require "stepwise.util.progress"
@@ -47,7 +48,9 @@ once on one DIR, on several machines: they share the work.
 
 local function changes_of(plan)
   local changes = {}
-  for _, row in ipairs(plan.rows) do changes[row.slug] = table.concat(row.changes, " ") end
+  for _, row in ipairs(plan.rows) do
+    changes[row.slug] = (row.base and row.base .. " " or "") .. table.concat(row.changes, " ")
+  end
   return changes
 end
 
@@ -71,6 +74,13 @@ local function show_plan(plan, dir, prefix)
     rows[i + 1] = { run.folder, (plan_of.state(dir, run)), changes[run.row] }
   end
   for _, line in ipairs(text.columns(rows)) do say(line) end
+  for _, row in ipairs(plan.rows) do
+    if row.ensemble then
+      say(string.format("%s: ensemble of %s", row.name, table.concat(row.ensemble, ", ")))
+    elseif row.cited then
+      say(row.name .. ": cited")
+    end
+  end
 end
 
 -- One command for each run that is not done; each checks and writes the plan for itself.
@@ -134,8 +144,10 @@ local function plan_for(given, arguments)
   return plan_of.build(path, given, overrides, given.seeds and plan_of.seeds(given.seeds)), dir
 end
 
-local function finish(dir, failed, interrupted, hint)
+-- options: as ensembles.evaluate takes them.
+local function finish(plan, dir, options, out, failed, interrupted, hint)
   core.release_interrupts()
+  if not interrupted then failed = failed + ensembles.evaluate(plan, dir, options, out) end
   local page = results_of.write(results_of.read(dir), dir)
   if interrupted then
     print("interrupted; " .. hint)
@@ -171,12 +183,12 @@ function M.run(given, arguments, argv)
   }
   if given.slurm then
     local failed, interrupted, hint = slurm.run(plan, dir, given, options, out)
-    return finish(dir, failed, interrupted, hint)
+    return finish(plan, dir, options, out, failed, interrupted, hint)
   end
   if not only then show_plan(plan, dir, "") end
   local failed, interrupted = sweep.run(plan, dir, options, out)
   if only then return interrupted and 128 + interrupted or failed == 0 and 0 or 1 end
-  return finish(dir, failed, interrupted,
+  return finish(plan, dir, options, out, failed, interrupted,
     "what was running is saved, and the same command goes on")
 end
 

@@ -43,7 +43,8 @@ local function try(session, folder, number, model, direction)
   local data = folder .. "/scenes"
   local config <close> = session:resolve {
     model = {
-      dim = 16, direction = direction, stages = model.stages,
+      dim = 16, direction = direction, stages = model.stages, image = model.image,
+      text = model.text, pool = model.pool, loss = model.loss,
       embedding = model.embedding or { plugin = "random", word_dim = SCENES.word_dim },
     },
     train = { batch = 8, epochs = 2, max_steps = STEPS, lr = 1e-3, warmup_epochs = 1 },
@@ -67,6 +68,30 @@ local function default_stages(session, option, value)
   return stages
 end
 
+-- The first pooling that is there, or nil.
+local function any_pool(session)
+  for _, plugin in ipairs(session:plugins()) do
+    if plugin.pools and plugin.pools[1] then return plugin.pools[1].name end
+  end
+end
+
+-- Models with a block in the encoders of an empty config: on each side in the place of the first
+-- block, and behind it; and alone.
+local function with_block(session, name)
+  local config <close> = session:resolve {}
+  local whole, models = config:whole().model, {}
+  for _, side in ipairs { "image", "text" } do
+    local first, others = whole[side][1], table.move(whole[side], 2, #whole[side], 2, {})
+    others[1] = name
+    models[#models + 1] = { [side] = others }
+    local behind = table.move(others, 1, #others, 2, {})
+    behind[1] = first
+    models[#models + 1] = { [side] = behind }
+    models[#models + 1] = { [side] = { name } }
+  end
+  return models
+end
+
 -- What models a plugin's parts are tried in: {what, list of models, of which one has to work}.
 local function trials(session, plugin)
   local list = {}
@@ -81,6 +106,16 @@ local function trials(session, plugin)
   for _, fusion in ipairs(plugin.fusions) do
     local stages = default_stages(session, "fusion", fusion.name)
     list[#list + 1] = { "fusion " .. fusion.name, { { stages = stages } } }
+  end
+  for _, block in ipairs(plugin.blocks) do
+    list[#list + 1] = { "block " .. block.name, with_block(session, block.name) }
+  end
+  for _, pool in ipairs(plugin.pools) do
+    list[#list + 1] = { "pool " .. pool.name, { { pool = pool.name } } }
+  end
+  for _, loss in ipairs(plugin.losses) do
+    list[#list + 1] = { "loss " .. loss.name,
+      { { loss = loss.name }, { loss = loss.name, pool = any_pool(session) } } }
   end
   for _, embedding in ipairs(plugin.embeddings) do
     local words = { plugin = embedding.name, word_dim = SCENES.word_dim }

@@ -26,6 +26,7 @@ local commands = {
   { "report", "report" },
   { "scenes", "scenes" },
   { "plugins", "plugins" },
+  { "new", "new" },
   { "doctor", "doctor" },
   { "bench", "bench" },
 }

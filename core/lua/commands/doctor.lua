@@ -60,7 +60,7 @@ local function check_blas(session, kernels, libraries, machine)
 end
 
 local function check_plugins(session)
-  local counts = { stages = 0, embeddings = 0, fusions = 0 }
+  local counts = { stages = 0, embeddings = 0, fusions = 0, blocks = 0, pools = 0, losses = 0 }
   local refused, hidden = {}, {}
   local plugins = session:plugins()
   for _, plugin in ipairs(plugins) do
@@ -77,8 +77,10 @@ local function check_plugins(session)
     wrong("plugins", "none in %s", core.plugin_path())
     return
   end
-  say("plugins", "%s, %s, %s%s", text.plural(counts.stages, "stage"),
+  say("plugins", "%s, %s, %s, %s, %s, %s%s", text.plural(counts.stages, "stage"),
     text.plural(counts.embeddings, "embedding"), text.plural(counts.fusions, "fusion"),
+    text.plural(counts.blocks, "block"), text.plural(counts.pools, "pooling"),
+    text.plural(counts.losses, "loss function"),
     path and " (STEPWISE_PLUGIN_PATH=" .. path .. ")" or "")
   local folders, seen = {}, {}
   for _, plugin in ipairs(plugins) do

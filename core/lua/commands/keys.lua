@@ -5,6 +5,7 @@ local text = require "stepwise.util.text"
 
 local M = {}
 
+local WIDTH <const> = 100
 local FAR <const> = 2e9 -- a bound that far says nothing
 
 -- "0 to 1", "0 or more", "a | b"; "" where anything goes. option: a key of a config, or a plugin's.
@@ -25,6 +26,14 @@ function M.choices(option)
   return words or option.kind == "switch" and "true false" or nil
 end
 
+local WIDEST_RANGE <const> = 40
+
+-- A range and a meaning for two columns; a range that is too wide for one begins the meaning.
+function M.columns(range, doc)
+  if text.width(range) <= WIDEST_RANGE then return range, doc end
+  return "", range .. "; " .. doc
+end
+
 -- A default as one would type it.
 local function typed(preset)
   if type(preset) == "number" then return text.number(preset) end
@@ -37,13 +46,19 @@ local function row_of(key, option, preset, words)
     choices = words or M.choices(option), range = M.range(option) }
 end
 
+-- "linear,l2norm" of a list of plugins.
+local function joined(list)
+  local names = {}
+  for i, entry in ipairs(list) do names[i] = entry.plugin end
+  return table.concat(names, ",")
+end
+
 -- The model's own, with the defaults of an empty config. names: of plugins by kind.
 local function model_rows(session, names)
   local config <close> = session:resolve {}
-  local model, stages = config:table().model, {}
+  local model = config:whole().model
   local fusion
-  for i, stage in ipairs(model.stages) do
-    stages[i] = stage.plugin
+  for _, stage in ipairs(model.stages) do
     fusion = fusion or stage.fusion and stage.fusion.plugin
   end
   local function sized(doc) return { doc = doc, least = 1, most = 16384 } end
@@ -56,9 +71,18 @@ local function model_rows(session, names)
       names.embeddings),
     row_of("word_dim", sized "W, the width of one table of word vectors",
       text.number(model.embedding.word_dim)),
+    row_of("image", { doc = "the blocks of the image encoder, with ',' between" },
+      joined(model.image), names.blocks),
+    row_of("text", { doc = "the blocks of the text encoder, behind the word vectors" },
+      joined(model.text), names.blocks),
+    row_of("pool", { doc = "the pooling of both sides; none: stages see fragments only" },
+      "none", "none" .. (names.pools ~= "" and " " or "") .. names.pools),
+    row_of("pool.SIDE", { doc = "the pooling of one side" }, "", names.pools),
     row_of("stages", { doc = "the plugins of the stages, with ',' between" },
-      table.concat(stages, ","), names.stages),
+      joined(model.stages), names.stages),
     row_of("fusion", { doc = "the plugin of every stage that fuses" }, fusion, names.fusions),
+    row_of("loss", { doc = "the losses, with ',' between; they are summed by their weights" },
+      joined(model.loss), names.losses),
   }
 end
 
@@ -80,6 +104,9 @@ local function add_part(sections, kind, prefix, part, names)
   if kind == "stage" then
     rows[1] = row_of(prefix .. "score",
       { kind = "switch", preset = "true", doc = "whether the stage adds to the score" })
+  elseif kind == "loss" then
+    rows[1] = row_of(prefix .. "weight", { preset = "1", doc = "its factor in the sum of losses",
+      least = 0, most = 1e6, above_least = true })
   end
   for _, option in ipairs(part.options) do
     rows[#rows + 1] = row_of(prefix .. option.name, option, nil,
@@ -94,7 +121,7 @@ end
 function M.sections()
   local session <close> = core.session { threads = 1 }
   local names, plugins = {}, session:plugins()
-  for _, kind in ipairs { "stages", "embeddings", "fusions" } do
+  for _, kind in ipairs { "stages", "embeddings", "fusions", "blocks", "pools", "losses" } do
     local list = {}
     for _, plugin in ipairs(plugins) do
       for _, part in ipairs(plugin[kind] or {}) do list[#list + 1] = part.name end
@@ -103,8 +130,9 @@ function M.sections()
   end
   local sections = { { title = "model", rows = model_rows(session, names) } }
   config_sections(sections)
-  for _, kind in ipairs { { "stage", "stages", "%s." }, { "embedding", "embeddings", "embedding." },
-    { "fusion", "fusions", "STAGE.fusion." } } do
+  for _, kind in ipairs { { "block", "blocks", "SIDE.%s." }, { "pool", "pools", "pool.SIDE." },
+    { "stage", "stages", "%s." }, { "embedding", "embeddings", "embedding." },
+    { "fusion", "fusions", "STAGE.fusion." }, { "loss", "losses", "loss.%s." } } do
     for _, plugin in ipairs(plugins) do
       for _, part in ipairs(plugin[kind[2]] or {}) do
         add_part(sections, kind[1], (kind[3]:gsub("%%s", part.name)), part, names)
@@ -118,16 +146,18 @@ end
 function M.page()
   local lines = {
     "Keys that key=value sets, each with its default, what it takes and what it means. Its section",
-    "may stand before it, as in train.lr=0.001. STAGE: the name of a stage.",
+    "may stand before it, as in train.lr=0.001. STAGE: the name of a stage, with _2 the second of",
+    "its name. SIDE: image or text.",
   }
   for _, section in ipairs(M.sections()) do
     lines[#lines + 1] = ""
-    lines[#lines + 1] = section.title .. (section.doc and ": " .. section.doc or "")
+    local title = section.title .. (section.doc and ": " .. section.doc or "")
+    for _, line in ipairs(text.wrap(title, WIDTH)) do lines[#lines + 1] = line end
     local rows = {}
     for i, row in ipairs(section.rows) do
-      rows[i] = { "  " .. row.key .. "=" .. row.preset, row.range, row.doc }
+      rows[i] = { "  " .. row.key .. "=" .. row.preset, M.columns(row.range, row.doc) }
     end
-    for _, line in ipairs(text.wrapped_columns(rows, 100)) do lines[#lines + 1] = line end
+    for _, line in ipairs(text.wrapped_columns(rows, WIDTH)) do lines[#lines + 1] = line end
   end
   return table.concat(lines, "\n") .. "\n"
 end

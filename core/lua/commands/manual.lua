@@ -58,7 +58,7 @@ function M.page(commands)
     end
   end
   section "KEYS"
-  say("What key=value sets. STAGE is the name of a stage.")
+  say("What key=value sets. STAGE is the name of a stage, SIDE image or text.")
   for _, part in ipairs(keys.sections()) do
     say(".SS " .. roff(part.title))
     for _, row in ipairs(part.rows) do
@@ -132,10 +132,16 @@ function M.completion(commands)
   end
   for _, section in ipairs(keys.sections()) do
     for _, row in ipairs(section.rows) do
-      if not row.key:find("STAGE", 1, true) then all[#all + 1] = row.key .. "=" end
+      if row.key:find("SIDE", 1, true) then
+        for _, side in ipairs { "image", "text" } do
+          all[#all + 1] = row.key:gsub("SIDE", side) .. "="
+        end
+      elseif not row.key:find("STAGE", 1, true) then
+        all[#all + 1] = row.key .. "="
+      end
       if row.choices then
         values[#values + 1] = string.format("        %s) words='%s' ;;",
-          row.key:gsub("STAGE", "*"), row.choices)
+          row.key:gsub("STAGE", "*"):gsub("SIDE", "*"), row.choices)
       end
     end
   end

@@ -26,6 +26,10 @@ steps. Loading a plugin runs its code.]],
 
 local WIDTH <const> = 100
 
+-- What a plugin may bring: its name, and the list of session:plugins() that has it.
+local kinds <const> = { { "block", "blocks" }, { "pool", "pools" }, { "stage", "stages" },
+  { "embedding", "embeddings" }, { "fusion", "fusions" }, { "loss", "losses" } }
+
 -- ---- listing ---------------------------------------------------------------------------------
 
 -- Lines behind the first one are indented by four more blanks than `margin`.
@@ -41,7 +45,7 @@ local function list_parts(kind, parts)
     local rows = {}
     for i, option in ipairs(part.options) do
       rows[i] = { "   ", option.name, option.kind, "= " .. (option.preset or ""),
-        keys.range(option), option.doc or "" }
+        keys.columns(keys.range(option), option.doc or "") }
     end
     for _, line in ipairs(text.wrapped_columns(rows, WIDTH)) do print(line) end
   end
@@ -54,20 +58,17 @@ local function list_plugin(plugin)
   end
   text.say("%s %s (%s): %s", plugin.name, plugin.version, plugin.license, plugin.doc)
   text.say("  %s", plugin.file)
-  list_parts("stage", plugin.stages)
-  list_parts("embedding", plugin.embeddings)
-  list_parts("fusion", plugin.fusions)
+  for _, kind in ipairs(kinds) do list_parts(kind[1], plugin[kind[2]]) end
   for _, op in ipairs(plugin.ops) do
     print_wrapped(string.format("operation %s %s: %s", op.name, op.shapes, op.doc), "  ")
   end
 end
 
 local function mark_arrays(plugin)
-  for _, kind in ipairs { "stages", "embeddings", "fusions", "ops" } do
-    if plugin[kind] then core.json_array(plugin[kind]) end
-  end
-  for _, kind in ipairs { "stages", "embeddings", "fusions" } do
-    for _, part in ipairs(plugin[kind] or {}) do core.json_array(part.options) end
+  if plugin.ops then core.json_array(plugin.ops) end
+  for _, kind in ipairs(kinds) do
+    if plugin[kind[2]] then core.json_array(plugin[kind[2]]) end
+    for _, part in ipairs(plugin[kind[2]] or {}) do core.json_array(part.options) end
   end
 end
 

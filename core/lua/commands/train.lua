@@ -44,11 +44,18 @@ same result. --resume epochs=N (or max_steps=N) trains on to another end, also w
 -- ---- lines -----------------------------------------------------------------------------------
 
 local function describe_model(config)
-  local model, stages = config.model, {}
-  for i, stage in ipairs(model.stages) do stages[i] = stage.plugin end
-  return string.format("D = %d, direction %s, words %s (%d), stages %s, batch %d, seed %d",
-    model.dim, model.direction, model.embedding.plugin, model.embedding.word_dim,
-    table.concat(stages, " "), config.train.batch, config.seed)
+  local model, chosen = config.model, {}
+  for _, key in ipairs { "image", "text", "pool", "stages", "loss" } do
+    local names = {}
+    if key == "pool" and model.pool then
+      names = { model.pool.image.plugin, model.pool.text.plugin }
+    end
+    for i, entry in ipairs(model[key] or {}) do names[i] = entry.plugin end
+    if #names > 0 then chosen[#chosen + 1] = key .. " " .. table.concat(names, " ") end
+  end
+  return string.format("D = %d, direction %s, words %s (%d), %s, batch %d, seed %d", model.dim,
+    model.direction, model.embedding.plugin, model.embedding.word_dim, table.concat(chosen, ", "),
+    config.train.batch, config.seed)
 end
 
 -- How long the rest of the steps takes, from the steps of late.

@@ -10,6 +10,7 @@ local core = require "stepwise.core"
 local json_text = require "stepwise.config.json_text"
 local keys = require "stepwise.config.config_keys"
 local model = require "stepwise.config.config_model"
+local override = require "stepwise.config.config_override"
 local values = require "stepwise.config.config_values"
 
 local M = {}
@@ -32,27 +33,12 @@ local function section_keys(section)
   return result
 end
 
-local function path_of(key)
-  return (key.section == "" and "" or key.section .. ".") .. key.name
-end
-
--- A split names files in the data folder and nothing outside it.
-local function check_key(key, value)
-  local checked = values.check(value, key, path_of(key))
-  if key.section == "data" and key.name:find("_split$")
-    and (checked:find("/", 1, true) or key.name == "train_split" and checked == "") then
-    values.fail("data.%s: expected the name of a split, as 'train', found '%s'", key.name,
-      checked:sub(1, 80))
-  end
-  return checked
-end
-
 local function resolve_section(section, given, into)
   local order = {}
   for i, key in ipairs(section_keys(section)) do
     local value = given[key.name]
     if value == nil then value = key.preset end
-    into[key.name] = check_key(key, value)
+    into[key.name] = values.check_key(key, value)
     order[i] = key.name
   end
   return order
@@ -83,8 +69,12 @@ function M.resolve(session, given)
   local function parts(kind, name) return session:part(kind, name) end
   local value = {}
   resolve_section("", given, value)
-  value.model = model.resolve(parts, given.model)
+  local of_train
+  value.model, of_train = model.resolve(parts, given.model)
   value.train = section_of("train", given.train)
+  for name, said in pairs(of_train) do
+    value.train[name] = values.check_key(values.find_key("train", name), said)
+  end
   value.data = section_of("data", given.data)
   return setmetatable({ session = session, parts = parts,
     value = json_text.ordered(value, sections) }, Config)
@@ -104,225 +94,17 @@ end
 
 -- ---- overriding --------------------------------------------------------------------------------
 
-local MOST_PARTS <const> = 5
-local model_keys <const> = { "dim", "direction", "embedding", "word_dim", "fusion", "stages" }
-
-local function find_stage(stages, name)
-  for i, stage in ipairs(stages) do
-    if stage.plugin == name then return stage, i end
-  end
-end
-
-local function stage_names(stages)
-  local names = {}
-  for i, stage in ipairs(stages) do names[i] = stage.plugin end
-  return names
-end
-
-local function find_option(part, name)
-  for _, option in ipairs(part.options) do
-    if option.name == name then return option end
-  end
-end
-
--- Sets an option of a part of the model; `label` names the part in an error.
-local function set_option(self, into, part, name, typed, label, where)
-  local option = find_option(part, name)
-  if not option then
-    local names = json_text.keys(into)
-    values.fail("no option '%s' in %s%s", name:sub(1, 80), label,
-      core.suggest(name:sub(1, 80), names))
-  end
-  into[name] = model.check_option(self.parts, option, values.typed(option.kind, typed),
-    where .. "." .. name)
-end
-
-local function no_options(key)
-  values.fail("%s: this key has no options of its own", key)
-end
-
-local function find_key(section, name)
-  for _, key in ipairs(keys) do
-    if key.name == name and (not section or key.section == section) then return key end
-  end
-end
-
-local function unknown_key(config, section, name)
-  local names, owners, shown = {}, {}, name:sub(1, 80)
-  for _, key in ipairs(keys) do
-    if not section or key.section == section then names[#names + 1] = key.name end
-  end
-  if section then
-    values.fail("no option '%s' in %s%s", shown, section, core.suggest(shown, names))
-  end
-  table.move(model_keys, 1, #model_keys, #names + 1, names)
-  for _, stage in ipairs(config.model.stages) do
-    if stage[name] ~= nil then
-      owners[#owners + 1] = string.format("'%s.%s'", stage.plugin, name)
-    end
-  end
-  if #owners > 0 then
-    values.fail("no option '%s'; did you mean %s?", shown, table.concat(owners, " or "))
-  end
-  values.fail("no option '%s'%s", shown, core.suggest(shown, names))
-end
-
-local function set_key(config, section, name, typed)
-  local key = find_key(section, name)
-  if not key then unknown_key(config, section, name) end
-  if key.kind == "tests" then
-    values.fail("%s: a list of test sets stands in an experiment or a table, not in key=value",
-      path_of(key))
-  end
-  local into = key.section == "" and config or config[key.section]
-  into[name] = check_key(key, values.typed(key.kind, typed))
-end
-
--- Another plugin brings other options, so only what it has in common with the old one stays.
-local function set_embedding(self, of_model, name)
-  local old = of_model.embedding
-  if old.plugin ~= name then
-    of_model.embedding = model.embedding(self.parts, { plugin = name, word_dim = old.word_dim })
-  end
-end
-
-local function set_fusion(self, stage, option, name)
-  if stage[option].plugin ~= name then
-    stage[option] = model.fusion(self.parts, name, stage.plugin .. "." .. option)
-  end
-end
-
-local function set_fusions(self, of_model, name)
-  local found = false
-  for _, stage in ipairs(of_model.stages) do
-    for _, option in ipairs(self.parts("stage", stage.plugin).options) do
-      if option.kind == "fusion" then
-        found = true
-        set_fusion(self, stage, option.name, name)
-      end
-    end
-  end
-  if not found then
-    values.fail("fusion: no stage of this model fuses; they are %s",
-      table.concat(stage_names(of_model.stages), ", "))
-  end
-end
-
--- "l2l,g2l": stages that are there keep their options, others come with their defaults.
-local function set_stages(self, of_model, typed)
-  local list = core.json_array {}
-  for name in typed:gmatch("[^, ]+") do
-    list[#list + 1] = find_stage(of_model.stages, name) or name
-  end
-  of_model.stages = model.stages(self.parts, list)
-end
-
-local setters = {
-  dim = function(_, m, typed) m.dim = model.dim(values.typed("integer", typed)) end,
-  direction = function(_, m, typed) m.direction = model.direction(typed) end,
-  word_dim = function(_, m, typed)
-    m.embedding.word_dim = model.word_dim(values.typed("integer", typed))
-  end,
-  embedding = set_embedding, fusion = set_fusions, stages = set_stages,
-}
-
-local function override_embedding(self, of_model, parts, key, typed)
-  local name = parts[2]
-  if #parts > 2 then no_options(key) end
-  if name == "plugin" then return set_embedding(self, of_model, typed) end
-  if name == "word_dim" then return setters.word_dim(self, of_model, typed) end
-  local embedding = of_model.embedding
-  set_option(self, embedding, self.parts("embedding", embedding.plugin), name, typed,
-    "embedding " .. embedding.plugin, "embedding")
-end
-
-local function no_stage(self, stages, name, key)
-  if pcall(self.parts, "stage", name) then
-    values.fail("%s: '%s' is not a stage of this model, which has %s", key, name,
-      table.concat(stage_names(stages), ", "))
-  end
-  local heads = table.move(stage_names(stages), 1, #stages, 5,
-    { "train", "data", "model", "embedding" })
-  values.fail("%s: no section or stage '%s'%s", key, name:sub(1, 80),
-    core.suggest(name:sub(1, 80), heads))
-end
-
-local function override_stage(self, of_model, parts, key, typed)
-  local stage = find_stage(of_model.stages, parts[1])
-  if not stage then no_stage(self, of_model.stages, parts[1], key) end
-  local name, part = parts[2], self.parts("stage", parts[1])
-  if name == "plugin" then values.fail("%s: use stages=.. to choose other stages", key) end
-  local option = find_option(part, name)
-  if option and option.kind == "fusion" then
-    if #parts == 2 or #parts == 3 and parts[3] == "plugin" then
-      return set_fusion(self, stage, name, typed)
-    end
-    if #parts > 3 then no_options(key) end
-    local fusion, where = stage[name], stage.plugin .. "." .. name
-    return set_option(self, fusion, self.parts("fusion", fusion.plugin), parts[3], typed,
-      where .. " " .. fusion.plugin, where)
-  end
-  if #parts > 2 then no_options(key) end
-  if name == "score" then
-    stage.score = values.check(values.typed("switch", typed), { kind = "switch" },
-      stage.plugin .. ".score")
-    return model.check_stages(of_model.stages)
-  end
-  set_option(self, stage, part, name, typed, stage.plugin, stage.plugin)
-end
-
-local function split_key(assignment)
-  local key, typed = assignment:match("^([^=]+)=(.*)$")
-  if not key then values.fail("expected key=value, found '%s'", assignment:sub(1, 80)) end
-  local parts = {}
-  for part in (key .. "."):gmatch("([^.]*)%.") do parts[#parts + 1] = part end
-  for _, part in ipairs(parts) do
-    if part == "" or #parts > MOST_PARTS then
-      values.fail("expected key=value, as dim=64, found '%s'", assignment:sub(1, 80))
-    end
-  end
-  return key, parts, typed
-end
-
-local function has(list, name)
-  for _, known in ipairs(list) do
-    if known == name then return true end
-  end
-end
-
-local function apply(self, config, assignment)
-  local key, parts, typed = split_key(assignment)
-  local of_model, in_model = config.model, false
-  if #parts > 1 and parts[1] == "model" then
-    in_model = true
-    local shift = #parts > 2 and parts[2] == "stages" and 2 or 1
-    parts = table.move(parts, shift + 1, #parts, 1, {})
-  end
-  local head = parts[1]
-  if #parts == 1 then
-    if in_model and not has(model_keys, head) then
-      values.fail("no option '%s' in model%s", head:sub(1, 80), core.suggest(head, model_keys))
-    end
-    if setters[head] then return setters[head](self, of_model, typed) end
-    return set_key(config, nil, head, typed)
-  end
-  if not in_model and (head == "train" or head == "data") then
-    if #parts > 2 then no_options(key) end
-    return set_key(config, head, parts[2], typed)
-  end
-  if head == "embedding" then return override_embedding(self, of_model, parts, key, typed) end
-  override_stage(self, of_model, parts, key, typed)
-end
-
 -- Applies "key=value"; gives the config itself; after an error it is as it was. Keys: a dotted path
 -- ("train.lr", "model.dim", "model.embedding.plugin"), a path's last word where that is clear
 -- ("lr", "dim", "train_images"), "embedding" and "word_dim", "fusion" (of every stage that fuses),
--- "stages" (names with ',' between; stages that were there keep their options), and an option of a
--- stage, of the embedding or of a stage's fusion: "STAGE.lambda", "STAGE.score", "STAGE.fusion",
--- "STAGE.fusion.NAME", "embedding.NAME".
+-- "stages", "image", "text" and "loss" (names with ',' between; what was there keeps its options),
+-- "pool" (of both sides; none: no pooling) and "pool.image", "pool.text", and an option of what the
+-- model has: "STAGE.lambda", "STAGE.score", "STAGE.fusion", "STAGE.fusion.NAME", "embedding.NAME",
+-- "image.BLOCK.NAME", "text.BLOCK.NAME", "pool.image.NAME", "loss.LOSS.NAME", "loss.LOSS.weight".
+-- The second stage, block or loss of a plugin is PLUGIN_2.
 function Config:override(assignment)
   local changed = json_text.copy(self.value)
-  apply(self, changed, assignment)
+  override.apply(changed, self.parts, assignment)
   self.value = changed
   return self
 end
@@ -330,8 +112,15 @@ end
 -- Sets data.tests, a list that is checked.
 function Config:set_tests(list)
   local changed = json_text.copy(self.value)
-  changed.data.tests = check_key(find_key("data", "tests"),
+  changed.data.tests = values.check_key(values.find_key("data", "tests"),
     core.json_decode(core.json_encode(list)))
+  self.value = changed
+end
+
+-- Has the data of another config, and its seed.
+function Config:take_data(other)
+  local changed = json_text.copy(self.value)
+  changed.data, changed.seed = json_text.copy(other.value.data), other.value.seed
   self.value = changed
 end
 
@@ -346,20 +135,51 @@ function Config:copy()
   return setmetatable({ session = self.session, parts = self.parts, value = self.value }, Config)
 end
 
--- A plain table of it, of the caller's own.
+-- The lists of a model that are what a model has that does not name them.
+local function leave_out_presets(self, value)
+  for _, name in ipairs { "image", "text", "loss" } do
+    if model.is_preset(self.parts, name, value.model[name]) then
+      value.model[name] = nil
+      json_text.forget(value.model, name)
+    end
+  end
+  return value
+end
+
+-- A plain table of it, of the caller's own: as it is written to files, without the lists of a model
+-- that are the default.
 function Config:table()
-  return json_text.copy(self.value)
+  return leave_out_presets(self, json_text.copy(self.value))
 end
 
 -- JSON with the keys in their order.
 function Config:text(indent)
-  return json_text.text(self.value, indent or 0)
+  return json_text.text(self:table(), indent or 0)
+end
+
+-- A plain table in which nothing is left out: every list of the model, what each stage's parameters
+-- are named after as `prefix`, and every option of the losses.
+function Config:whole()
+  local result = json_text.copy(self.value)
+  local of_model = result.model
+  local labels = model.labels(of_model.stages)
+  for i, stage in ipairs(of_model.stages) do
+    json_text.add(stage, "prefix", 2)
+    stage.prefix = labels[i]
+  end
+  of_model.loss = model.filled_losses(self.parts, of_model.loss, result.train)
+  return result
+end
+
+-- JSON of whole() on one line: what C reads.
+function Config:whole_text()
+  return json_text.text(self:whole(), 0)
 end
 
 -- Without what belongs to one machine or one user (name, threads, paths, how often state is saved):
 -- what decides a run's numbers.
 function Config:portable()
-  local result = json_text.copy(self.value)
+  local result = self:table()
   for _, key in ipairs(keys) do
     if key.inert then
       local section = key.section == "" and result or result[key.section]
@@ -452,20 +272,23 @@ function Config:sources(known)
   return self.session:sources(self, known)
 end
 
--- The plugins it uses, each once: a list of session:origin.
+-- The plugins it uses, each once, also those that stand for what it does not name: a list of
+-- session:origin.
 function Config:origins()
-  local names, list, listed = { self.value.model.embedding.plugin }, {}, {}
-  for _, stage in ipairs(self.value.model.stages) do
-    names[#names + 1] = stage.plugin
-    for _, key in ipairs(json_text.keys(stage)) do
-      if type(stage[key]) == "table" then names[#names + 1] = stage[key].plugin end
+  local list, listed = {}, {}
+  local function add(value)
+    if type(value) ~= "table" then return end
+    local origin = type(value.plugin) == "string" and self.session:origin(value.plugin)
+    if origin and not listed[origin.name] then
+      list[#list + 1], listed[origin.name] = origin, true
+    end
+    if core.is_array(value) then
+      for _, item in ipairs(value) do add(item) end
+    else
+      for _, key in ipairs(json_text.keys(value)) do add(value[key]) end
     end
   end
-  for _, name in ipairs(names) do
-    local origin = self.session:origin(name)
-    if origin and not listed[origin.name] then list[#list + 1] = origin end
-    if origin then listed[origin.name] = true end
-  end
+  add(self.value.model)
   return list
 end
 

@@ -4,6 +4,7 @@
 --   preset   the default
 --   least, most, above_least   a range; above_least = true: `least` itself is refused
 --   inert    it does not change what a run computes, so it is no part of a run's identity
+--   of_loss  one with the option of a loss that has its name, kind and default
 --   later    younger than recorded runs: at its default it is no part of the identity, either
 --
 -- The order is that of a resolved config; a section's keys stand together.
@@ -31,7 +32,7 @@ local function key(section, name, type, preset, doc, more)
   keys[#keys + 1] = entry
 end
 
-local inert <const> = { inert = true }
+local inert <const>, of_loss <const> = { inert = true }, { of_loss = true }
 
 key("", "name", text, "", "what people call the run", inert)
 key("", "seed", integer(0, (1 << 53) - 1), 0,
@@ -46,11 +47,12 @@ key("train", "decay_epoch", integer(0, 1000000), 15,
   "epochs between two decays of lr; 0: no decay")
 key("train", "decay", number(0, 1, true), 0.1, "what lr is multiplied with")
 key("train", "warmup_epochs", integer(0, 1000000), 1,
-  "first epochs that take all negatives, not the hardest (the paper's letter: 0)")
-key("train", "margin", number(0, 100), 0.2, "of the hinge, eq. 17")
+  "first epochs that take all negatives, not the hardest (the paper's letter: 0)",
+  of_loss)
+key("train", "margin", number(0, 100), 0.2, "of the hinge, eq. 17", of_loss)
 key("train", "clip", number(0, NO_LIMIT), 2.0, "most global gradient norm; 0: not clipped")
 key("train", "same_image", { kind = "choice", choices = { "negative", "exclude" } }, "negative",
-  "captions of the same image within a batch: negatives, or left out")
+  "captions of the same image within a batch: negatives, or left out", of_loss)
 key("train", "eval_every", integer(0, MOST_STEPS), 0,
   "steps between dev evaluations; 0: one per epoch")
 key("train", "checkpoint_every", integer(0, MOST_STEPS), 0,

@@ -5,6 +5,7 @@
 -- expected and what was found.
 local core = require "stepwise.core"
 local json_text = require "stepwise.config.json_text"
+local keys = require "stepwise.config.config_keys"
 
 local M = {}
 
@@ -181,6 +182,30 @@ function M.typed(kind, typed)
     if number and number == number and math.abs(number) ~= math.huge then return number end
   end
   return typed
+end
+
+-- A key of config_keys.lua by its section (nil: any) and name; nil where there is none.
+function M.find_key(section, name)
+  for _, key in ipairs(keys) do
+    if key.name == name and (not section or key.section == section) then return key end
+  end
+end
+
+-- "train.lr"
+function M.path_of(key)
+  return (key.section == "" and "" or key.section .. ".") .. key.name
+end
+
+-- The value of a key of config_keys.lua in canonical form. A split names files in the data folder
+-- and nothing outside it.
+function M.check_key(key, value)
+  local checked = M.check(value, key, M.path_of(key))
+  if key.section == "data" and key.name:find("_split$")
+    and (checked:find("/", 1, true) or key.name == "train_split" and checked == "") then
+    M.fail("data.%s: expected the name of a split, as 'train', found '%s'", key.name,
+      checked:sub(1, 80))
+  end
+  return checked
 end
 
 -- Every key of `given` must be one of the list `names`.

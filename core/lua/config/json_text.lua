@@ -30,6 +30,18 @@ function M.forget(object, gone)
   orders[object] = order
 end
 
+-- Puts a key that `object` has got into its order, where it is not there yet: at place `at`, last
+-- when none is given.
+function M.add(object, new, at)
+  local order = {}
+  for i, name in ipairs(M.keys(object)) do
+    if name == new then return end
+    order[i] = name
+  end
+  table.insert(order, at or #order + 1, new)
+  orders[object] = order
+end
+
 -- A deep copy; objects keep the order of their keys, and lists stay lists.
 function M.copy(value)
   if type(value) ~= "table" then return value end

@@ -3,7 +3,6 @@
 local Config = require "stepwise.config.config"
 local core = require "stepwise.core"
 local identity = require "stepwise.run.identity"
-local json_text = require "stepwise.config.json_text"
 local provenance = require "stepwise.run.provenance"
 local query = require "stepwise.results.query"
 local test_sets = require "stepwise.results.test_sets"
@@ -81,12 +80,10 @@ end
 -- Region features and words of Flickr30K, where no data say otherwise.
 local ASSUMED_FEATURES <const>, ASSUMED_WORDS <const> = 2048, 8481
 
--- What a model is made of: its sizes and parameters, as C has them, beside its config.
+-- What a model is made of: its sizes and parameters, as C has them, beside the whole of its config.
 local function description(of, config, assumed)
-  local model = config.value.model
-  of.dim, of.direction, of.assumed = model.dim, model.direction, assumed
-  of.embedding, of.stages = json_text.copy(model.embedding), json_text.copy(model.stages)
-  of.trained, of.frozen = 0, 0
+  for key, value in pairs(config:whole().model) do of[key] = value end
+  of.assumed, of.trained, of.frozen = assumed, 0, 0
   for _, parameter in ipairs(of.parameters) do
     local kind = parameter.trained and "trained" or "frozen"
     of[kind] = of[kind] + parameter.count
@@ -122,10 +119,9 @@ core.extend_session {
   -- The resolved config of a checkpoint, as a plain table.
   checkpoint_config = function(session, path) return of_checkpoint(session, path):table() end,
 
-  -- describe(config [, features, vocabulary]): what the model is made of: {dim =, direction =,
-  -- features =, vocabulary =, assumed = whether Flickr30K's stand in for one of these two,
-  -- embedding = {..}, stages = {{..}..}, parameters = {{name =, shape =, count =, trained =}..}, trained =,
-  -- frozen =, total =}
+  -- describe(config [, features, vocabulary]): what the model is made of: config:whole().model with
+  -- {features =, vocabulary =, assumed = whether Flickr30K's stand in for one of these two,
+  -- parameters = {{name =, shape =, count =, trained =}..}, trained =, frozen =, total =}
   describe = function(session, config, features, vocabulary)
     need_config(config)
     local function known(size) return size and size ~= 0 and size or nil end
@@ -164,7 +160,8 @@ core.extend_session {
   end,
 
   -- The metrics for {checkpoints = {..}, data =, split =, vocab =, images =, folds =, sims =,
-  -- all_dev_captions =, precaps =}, and coverage = a list of each checkpoint's (data/coverage.h).
+  -- all_dev_captions =, precaps =, ranks = the file that takes the rank of every query}, and
+  -- coverage = a list of each checkpoint's (data/coverage.h).
   evaluate = function(session, request)
     local configs = {}
     for _, name in ipairs { "data", "split" } do

@@ -3,12 +3,17 @@ local text = require "stepwise.util.text"
 
 local M = {}
 
+local function starts(s, front)
+  return s:sub(1, #front) == front
+end
+
 -- {plugin = "l2l", lambda = 15, fusion = {plugin = "gate"}} -> "lambda=15 fusion=gate"
 local function options_of(part)
   local words = {}
   for _, key in ipairs(text.sorted_keys(part)) do
     local value = part[key]
-    if key == "plugin" or (key == "score" and value == true) then
+    if key == "plugin" or key == "prefix" or (key == "score" and value == true)
+      or (key == "weight" and value == 1) then
       goto continue
     end
     if type(value) == "table" then
@@ -23,11 +28,12 @@ local function options_of(part)
   return table.concat(words, " ")
 end
 
--- Parameters of names that begin with "HEAD.": how many numbers, and how many are trained.
-local function weigh(parameters, head)
+-- Parameters of names that begin with HEAD and not with `without`: how many numbers, and how many
+-- are trained.
+local function weigh(parameters, head, without)
   local all, trained = 0, 0
   for _, parameter in ipairs(parameters) do
-    if parameter.name:match("^[^.]+") == head then
+    if starts(parameter.name, head) and not (without and starts(parameter.name, without)) then
       all = all + parameter.count
       if parameter.trained then trained = trained + parameter.count end
     end
@@ -48,15 +54,33 @@ function M.model(model, name, assumed)
     "",
   }
   local rows = { { "part", "plugin", "options", "parameters", "trained" } }
-  local function add(part, plugin, options, head)
-    local all, trained = weigh(model.parameters, head)
+  local function add(part, plugin, options, head, without)
+    local all, trained = weigh(model.parameters, head, without)
     rows[#rows + 1] = { part, plugin, options, text.count(all), text.count(trained) }
   end
-  add("image encoder", "", "linear, l2norm (eq. 1)", "image")
-  add("words", model.embedding.plugin, options_of(model.embedding), "embedding")
-  add("text encoder", "", "bi-GRU, mean, l2norm (eq. 2)", "text")
+  -- A side's blocks share the front of their parameters' names, so their numbers are the side's.
+  local function add_encoder(side)
+    local names, options = {}, {}
+    for i, block in ipairs(model[side]) do
+      names[i] = block.plugin
+      local words = options_of(block)
+      if words ~= "" then options[#options + 1] = block.plugin .. " (" .. words .. ")" end
+    end
+    local pool = side .. ".pool."
+    add(side .. " encoder", table.concat(names, ", "), table.concat(options, " "), side, pool)
+    if model.pool then
+      local pooling = model.pool[side]
+      add(side .. " pooling", pooling.plugin, options_of(pooling), pool)
+    end
+  end
+  add_encoder "image"
+  add("words", model.embedding.plugin, options_of(model.embedding), "embedding.")
+  add_encoder "text"
   for i, stage in ipairs(model.stages) do
-    add("stage " .. i, stage.plugin, options_of(stage), stage.plugin)
+    add("stage " .. i, stage.plugin, options_of(stage), stage.prefix .. ".")
+  end
+  for _, loss in ipairs(model.loss) do
+    rows[#rows + 1] = { "loss", loss.plugin, options_of(loss), "", "" }
   end
   rows[#rows + 1] = { "", "", "", text.count(model.total), text.count(model.trained) }
   local right = { false, false, false, true, true }

@@ -36,16 +36,21 @@ end
 
 -- "D = 256, direction t2i, words glove_random, stages l2l g2l g2g" of a config
 local function model_line(config)
-  local word, parts, stages = data_of.word, {}, {}
+  local word, parts = data_of.word, {}
   local function say(format, value) if value then parts[#parts + 1] = string.format(format,
     value) end end
   say("D = %s", word(config, "model.dim"))
   say("direction %s", word(config, "model.direction"))
   say("words %s", word(config, "model.embedding.plugin"))
-  local list = data_of.at(config, "model.stages")
-  for i, stage in ipairs(type(list) == "table" and list or {}) do stages[i] = word(stage, "plugin")
-    or "?" end
-  if #stages > 0 then say("stages %s", table.concat(stages, " ")) end
+  for _, key in ipairs { "image", "text", "stages", "loss" } do
+    local list, names = data_of.at(config, "model." .. key), {}
+    for i, entry in ipairs(type(list) == "table" and list or {}) do
+      names[i] = word(entry, "plugin") or "?"
+    end
+    if #names > 0 then say(key .. " %s", table.concat(names, " ")) end
+  end
+  say("image pooling %s", word(config, "model.pool.image.plugin"))
+  say("text pooling %s", word(config, "model.pool.text.plugin"))
   say("batch %s", word(config, "train.batch"))
   say("%s epochs", word(config, "train.epochs"))
   say("learning rate %s", word(config, "train.lr"))
@@ -71,8 +76,8 @@ local function question(model)
     " at the same seeds" } or nil, ".")
   parts[#parts + 1] = element("p", {}, "Base: ", model_line(model.base), ".")
   for i, row in ipairs(object.rows) do
-    local changes = type(row.changes) == "table" and #row.changes > 0
-      and table.concat(row.changes, " ")
+    local changes = data_of.word(row, "what")
+      or type(row.changes) == "table" and #row.changes > 0 and table.concat(row.changes, " ")
     rows[i] = element("tr", {}, element("th", { scope = "row" }, row.name),
       element("td", { class = "text" }, changes and element("code", {}, changes)
         or "the base as it is"),
@@ -92,7 +97,7 @@ end
 local function in_short(object)
   local best, sure, unsure = nil, {}, {}
   for _, row in ipairs(object.rows) do
-    local rsum = not row.apart and curves.rsum(row)
+    local rsum = not row.apart and not row.kind and curves.rsum(row)
     if rsum and (not best or rsum.mean > best.metrics.rsum.mean) then best = row end
     local mean, low, high, _, separable = distance(row)
     if mean then
@@ -141,14 +146,22 @@ local function head_of(others)
   return element("thead", {}, element("tr", {}, groups), element("tr", { class = "second" }, cells))
 end
 
+-- The highest means of single models, and under "ensemble" those of ensembles; of one row there is
+-- nothing to choose from.
 local function best_means(object)
-  local best = {}
+  local best, count = { run = {}, ensemble = {} }, { run = 0, ensemble = 0 }
   for _, row in ipairs(object.rows) do
-    for name, metric in pairs(row.metrics) do
-      if metric.mean and not row.apart then
-        best[name] = math.max(best[name] or -math.huge, metric.mean)
+    local kind = row.kind or "run"
+    local of_kind = best[kind]
+    if of_kind and not row.apart then
+      count[kind] = count[kind] + 1
+      for name, metric in pairs(row.metrics) do
+        if metric.mean then of_kind[name] = math.max(of_kind[name] or -math.huge, metric.mean) end
       end
     end
+  end
+  for kind in pairs(best) do
+    if count[kind] < 2 then best[kind] = {} end
   end
   return best
 end
@@ -157,13 +170,25 @@ local function table_row(object, row, best)
   local cells = { element("th", { scope = "row" }, row.name, row.apart
     and element("span", { class = "soft" }, " " .. test_sets.label(row.about))) }
   local paper, has_paper = { element("td", {}, "paper") }, false
+  local others = {} -- the paper's rows of other data
+  for _, data in ipairs(text.sorted_keys((row.metrics.rsum or {}).papers or {})) do
+    local line = { element("td", {}, "paper, " .. data) }
+    for i, metric in ipairs(layout.metrics) do
+      local value = ((row.metrics[metric[1]] or {}).papers or {})[data]
+      line[i + 1] = element("td", {}, value and string.format("%.1f", value) or "")
+    end
+    for _ = 1, object.reference and 3 or 1 do line[#line + 1] = element("td", {}) end
+    others[#others + 1] = element("tr", { class = "paper" }, line)
+  end
   for i, metric in ipairs(layout.metrics) do
     local found = row.metrics[metric[1]]
     if found and found.mean then
-      cells[i + 1] = element("td", { class = #object.rows > 1 and not row.apart
-        and found.mean == best[metric[1]] and "best" },
+      cells[i + 1] = element("td", { class = not row.apart
+        and found.mean == best[row.kind or "run"][metric[1]] and "best" },
         string.format("%.1f", found.mean),
         found.std and element("span", { class = "spread" }, string.format(" ± %.1f", found.std)))
+    elseif found and found.cited then
+      cells[i + 1] = element("td", {}, string.format("%.1f", found.cited))
     else
       cells[i + 1] = element("td", {}, i == 1 and (#row.failed > 0 and "failed" or "not done")
         or "")
@@ -183,10 +208,10 @@ local function table_row(object, row, best)
       mean and not separable and element("span", { class = "soft" }, "not separable"))
     paper[#paper + 1], paper[#paper + 2] = element("td", {}), element("td", {})
   end
-  cells[#cells + 1] = element("td", {}, row.n)
+  cells[#cells + 1] = element("td", {}, row.kind == "cited" and "cited" or row.n)
   paper[#paper + 1] = element("td", {})
-  return { element("tr", { class = has_paper and "has-paper" }, cells),
-    has_paper and element("tr", { class = "paper" }, paper) or nil }
+  return { element("tr", { class = (has_paper or #others > 0) and "has-paper" }, cells),
+    has_paper and element("tr", { class = "paper" }, paper) or others }
 end
 
 local function result_table(object)

@@ -60,6 +60,7 @@ local function difference(list, metric, drawn)
       result.p = math.max(result.p or test.p, test.p)
     end
   end
+  if metric == "rsum" then result.seeds_needed = statistics.seeds_needed(x, y) end
   result.over = result.bootstrap and (result.t and "queries and seeds" or "queries")
     or result.t and "seeds" or nil
   return result
@@ -79,7 +80,8 @@ end
 -- Gives each row but the reference `delta`, {i2t_r1 = {mean =, low =, high =, p =, p_holm =,
 -- separable =, n =, over =, bootstrap =, t =}, .., rsum = {..}}, where it shares a seed with the
 -- reference. over: what the interval speaks of, "queries and seeds", "queries" or "seeds"; nil with
--- low, high and p at one seed without ranks. ranks: a run's ranks by run. rsum is one family of
+-- low, high and p at one seed without ranks. rsum has seeds_needed = of each row, to separate as
+-- much (statistics.lua). ranks: a run's ranks by run. rsum is one family of
 -- tests, over the rows; the six recalls are another, over rows and recalls. Returns lines about
 -- what could not be drawn.
 function M.rows(rows, reference, ranks)

@@ -2,10 +2,12 @@
 -- another run's: then the table says so and stands on the rest.
 local compare = require "stepwise.results.compare"
 local core = require "stepwise.core"
+local ensembles = require "stepwise.sweep.ensembles"
 local layout = require "stepwise.results.layout"
 local mixtures = require "stepwise.figures.mixtures"
 local plan_of = require "stepwise.sweep.plan"
 local summary = require "stepwise.results.summary"
+local table_rows = require "stepwise.config.table_rows"
 local test_sets = require "stepwise.results.test_sets"
 local text = require "stepwise.util.text"
 
@@ -83,9 +85,19 @@ local function read_result(dir, run)
   return result
 end
 
+-- The result of an ensemble's run; nil without one that is its members' as they are now.
+local function read_ensemble(dir, run)
+  local result, problem = read_result(dir, run)
+  if result and not ensembles.is_current(run, result, dir) then
+    return nil, "result.json: it is of other runs than its members' of today; stepwise ablate "
+      .. "evaluates it again"
+  end
+  return result, problem
+end
+
 -- What is on disk: {[run] = {result =, problem =}}, and the sets that a table is of: the test sets,
--- and dev only where no run has one or it was asked for.
-local function read_runs(plan, dir, asked)
+-- and dev only where no run has one or it was asked for. all: the plan's runs and ensembles.
+local function read_runs(plan, all, dir, asked)
   local found, sets, seen, has = {}, {}, {}, {}
   local function add(set)
     local key = tostring(set.named) .. set.name
@@ -95,8 +107,8 @@ local function read_runs(plan, dir, asked)
   for _, run in ipairs(plan.runs) do
     for _, set in ipairs(test_sets.of_config(run.config)) do if set.named then add(set) end end
   end
-  for _, run in ipairs(plan.runs) do
-    local result, problem = read_result(dir, run)
+  for _, run in ipairs(all) do
+    local result, problem = (run.members and read_ensemble or read_result)(dir, run)
     found[run] = { result = result, problem = problem }
     if result then
       for _, name in ipairs { "test", "dev" } do
@@ -124,7 +136,7 @@ local function reference_of(plan, rows)
   end
   if plan.reference then return nil end
   for _, row in ipairs(rows) do
-    if #row.changes == 0 then return row end
+    if row.kind == "run" and not row.base and #row.changes == 0 then return row end
   end
   return nil
 end
@@ -154,19 +166,23 @@ local function add_run(set, row, planned, one)
 end
 
 -- Fills in a set: its rows, and their distances from the reference.
-local function read_set(set, plan, dir, found)
+local function read_set(set, plan, all, dir, found)
   local by_slug, provenances, ranks = {}, {}, {}
   set.plan, set.rows, set.warnings, set.without_ranks = plan, {}, {}, 0
   for i, row in ipairs(plan.rows) do
-    set.rows[i] = { name = row.name, paper = row.paper, changes = row.changes, runs = {},
-      failed = {}, missing = 0 }
+    set.rows[i] = { name = row.name, kind = table_rows.kind(row), paper = row.paper,
+      base = row.base, ensemble = row.ensemble, cited = row.cited, changes = row.changes,
+      runs = {}, failed = {}, missing = 0 }
     by_slug[row.slug] = set.rows[i]
   end
   local function warn(problem) set.warnings[#set.warnings + 1] = problem end
-  for _, planned in ipairs(plan.runs) do
+  for _, planned in ipairs(all) do
     local run, about = add_run(set, by_slug[planned.row], planned, found[planned])
     if run then
-      local provenance, broken = read_json(dir, planned, "provenance.json")
+      local provenance, broken
+      if not planned.members then
+        provenance, broken = read_json(dir, planned, "provenance.json")
+      end
       provenances[#provenances + 1] = provenance
       warn(broken and planned.folder .. "/" .. broken)
       ranks[run], broken = read_ranks(dir, planned, run.metrics, about)
@@ -192,15 +208,18 @@ end
 -- {plan =, sets = {a table of numbers each..}}. A set: {name = "test", "dev" or a test set's,
 --  named = whether the plan names it, instead = whether it is dev as there is no other, about =
 --  what its numbers are of (test_sets.about), mixed = whether rows differ in that, reference = a
---  row or nil, rows = {{name =, paper =, changes =, about =, apart = whether it is of something
---  else than the others, runs = {{seed =, metrics =, folder =}..}, failed = {{seed =, reason =}..},
---  missing = how many, delta = see compare.lua}..}, warnings = lines about problems,
---  without_ranks = finished runs that have none}
+--  row or nil, rows = {{name =, kind = "run", "ensemble" or "cited" (config/table_rows.lua), paper
+--  =, changes =, base =, ensemble =, cited =, about =, apart = whether it is of something else than
+--  the others, runs = {{seed =, metrics =, folder =}..}, failed = {{seed =, reason =}..}, missing =
+--  how many, delta = see compare.lua}..}, warnings = lines about problems, without_ranks = finished
+--  runs that have none}
 -- asked: "dev", "test", or nil for the test sets where there are any.
 function M.read(dir, asked)
   local plan = plan_of.read(dir)
-  local found, sets = read_runs(plan, dir, asked)
-  for _, set in ipairs(sets) do read_set(set, plan, dir, found) end
+  local all = table.move(plan.runs, 1, #plan.runs, 1, {})
+  for _, run in ipairs(ensembles.runs(plan)) do all[#all + 1] = run end
+  local found, sets = read_runs(plan, all, dir, asked)
+  for _, set in ipairs(sets) do read_set(set, plan, all, dir, found) end
   return { plan = plan, sets = sets }
 end
 

@@ -3,6 +3,7 @@
 local compare = require "stepwise.results.compare"
 local core = require "stepwise.core"
 local layout = require "stepwise.results.layout"
+local printed = require "stepwise.results.printed"
 local statistics = require "stepwise.results.statistics"
 local test_sets = require "stepwise.results.test_sets"
 local text = require "stepwise.util.text"
@@ -15,27 +16,23 @@ local function values_of(row, metric)
   return values
 end
 
--- The paper's value of a metric on a set, or nil.
-local function paper_value(set, row, metric)
-  local paper, value = row.paper
-  if set.named then paper = paper and paper[set.name] end
-  if type(paper) ~= "table" then return nil end
-  if metric == "rsum" then
-    value = paper.rsum
-  else
-    local recalls = paper[metric:find("^i2t") and "text" or "image"]
-    local at = { r1 = 1, r5 = 2, r10 = 3 }
-    value = type(recalls) == "table" and recalls[at[metric:match("_(r%d+)$")]]
-  end
-  return type(value) == "number" and value or nil
+-- What a row is, in short: its changes of the base, its members, or that it is cited.
+function M.what(row)
+  if row.kind == "cited" then return "cited" end
+  if row.kind == "ensemble" then return "mean of " .. table.concat(row.ensemble, ", ") end
+  local words = table.move(row.changes, 1, #row.changes, 1, {})
+  if row.base and row.base ~= row.name then table.insert(words, 1, row.base) end
+  return table.concat(words, " ")
 end
 
 -- The metrics beside which the paper's numbers stand: rsum, or where no row has that, all it has.
 local function metrics_with_paper(set)
   local has = {}
-  for _, row in ipairs(set.rows) do
-    for _, metric in ipairs(layout.metrics) do
-      if paper_value(set, row, metric[1]) then has[metric[1]] = true end
+  for _, data in ipairs(printed.data(set)) do
+    for _, row in ipairs(set.rows) do
+      for _, metric in ipairs(layout.metrics) do
+        if printed.paper(set, row, metric[1], data) then has[metric[1]] = true end
+      end
     end
   end
   return has.rsum and { rsum = true } or has
@@ -59,12 +56,13 @@ end
 
 -- How the differences came about, and which of them say nothing.
 local function notes_on_differences(results, note)
-  local over, families, unclear, counts = {}, 0, {}, {}
+  local over, families, needed, unclear, counts = {}, 0, false, {}, {}
   for _, row in ipairs(results.rows) do
     local rsum = row.delta and row.delta.rsum
     if rsum then
       over[rsum.over or "nothing"] = true
       families = families + (rsum.p and 1 or 0)
+      needed = needed or rsum.seeds_needed ~= nil
       if not rsum.separable then
         if not unclear[rsum.n] then
           unclear[rsum.n] = {}
@@ -95,10 +93,33 @@ local function notes_on_differences(results, note)
     note("p is corrected by Holm's method over the rows that have one (%d), the interval is each "
       .. "row's own. Separable: p < %g, and two seeds or more.", families, compare.level)
   end
+  if needed then
+    note("Seeds needed: of each row, to separate a difference of that size in four of five tries, "
+      .. "15.7 (sd / Δ rsum)^2 with the deviation of both rows; few seeds say it roughly.")
+  end
   table.sort(counts)
   for _, n in ipairs(counts) do
     note("Not separable from '%s' at %s: %s.", results.reference.name, text.plural(n, "seed"),
       table.concat(unclear[n], ", "))
+  end
+end
+
+-- What rows are that are not runs.
+local function notes_on_kinds(results, note)
+  local ensembles = false
+  for _, row in ipairs(results.rows) do
+    if row.kind == "cited" then
+      local source = printed.source(results, row)
+      note("'%s': cited%s, not run here.", row.name, source and " from " .. source or "")
+    elseif row.kind == "ensemble" then
+      ensembles = true
+      note("'%s': ensemble, the mean of similarities of '%s', seed by seed.", row.name,
+        table.concat(row.ensemble, "', '"))
+    end
+  end
+  if ensembles then
+    note("The best single model and the best ensemble are each in bold; they are not compared "
+      .. "with each other.")
   end
 end
 
@@ -136,6 +157,7 @@ local function notes_of_set(results)
   if next(metrics_with_paper(results)) then
     note("paper: one run a row, without spread; on its own data. All its numbers: --format csv.")
   end
+  notes_on_kinds(results, note)
   for _, row in ipairs(results.rows) do
     for _, failure in ipairs(by_reason(row.failed)) do
       note("'%s', seed %s failed: %s", row.name, table.concat(failure.seeds, ", "), failure.reason)
@@ -190,11 +212,13 @@ local function instead_of_numbers(row)
   return "failed: " .. front .. (front == reason and "" or "…")
 end
 
--- Marks the cells of the highest mean as it is printed, when there is something to choose from.
-local function mark_best(rows, column)
+-- Marks the cells of the highest mean as it is printed among rows of one kind, when there is
+-- something to choose from.
+local function mark_best(rows, column, kind)
   local best, count = -math.huge, 0
   local function value(row)
-    return not row.apart and tonumber(row[column] and row[column][1]:match("^[%d.]+"))
+    return row.kind == kind and not row.apart
+      and tonumber(row[column] and row[column][1]:match("^[%d.]+"))
   end
   for _, row in ipairs(rows) do
     if value(row) then best, count = math.max(best, value(row)), count + 1 end
@@ -207,19 +231,25 @@ end
 local function recalls_block(results)
   local beside = metrics_with_paper(results)
   local block = { head = { results.named and results.name or "" }, rows = {}, words = {} }
-  for i, row in ipairs(results.rows) do block.rows[i] = { row.name, apart = row.apart } end
+  for i, row in ipairs(results.rows) do
+    block.rows[i] = { row.name, apart = row.apart, kind = row.kind }
+  end
   for _, metric in ipairs(layout.metrics) do
     local column = #block.head + 1
     block.head[column] = metric[2]
     for i, row in ipairs(results.rows) do
-      block.rows[i][column] = { mean_and_spread(values_of(row, metric[1])) }
+      local cited = row.kind == "cited" and printed.cited(results, row, metric[1])
+      block.rows[i][column] = { cited and string.format("%.1f", cited)
+        or mean_and_spread(values_of(row, metric[1])) }
     end
-    mark_best(block.rows, column)
-    if beside[metric[1]] then
-      block.head[column + 1] = beside.rsum and "paper" or "paper " .. metric[2]
+    mark_best(block.rows, column, "run")
+    mark_best(block.rows, column, "ensemble")
+    for at, data in ipairs(beside[metric[1]] and printed.data(results) or {}) do
+      block.head[column + at] = "paper" .. (data and " " .. text.plain(data) or "")
+        .. (beside.rsum and "" or " " .. metric[2])
       for i, row in ipairs(results.rows) do
-        local value = paper_value(results, row, metric[1])
-        block.rows[i][column + 1] = value and string.format("%.1f", value) or ""
+        local value = printed.paper(results, row, metric[1], data)
+        block.rows[i][column + at] = value and string.format("%.1f", value) or ""
       end
     end
   end
@@ -234,8 +264,8 @@ local function recalls_block(results)
   end
   block.head[#block.head + 1] = "n"
   for i, row in ipairs(results.rows) do
-    block.rows[i][#block.head] = tostring(#row.runs)
-    if #row.runs == 0 then block.rows[i].span = instead_of_numbers(row) end
+    block.rows[i][#block.head] = row.kind == "cited" and "cited" or tostring(#row.runs)
+    if #row.runs == 0 and row.kind ~= "cited" then block.rows[i].span = instead_of_numbers(row) end
   end
   if results.named then
     block.title = results.name .. (results.about and " (" .. test_sets.label(results.about) .. ")"
@@ -249,6 +279,13 @@ local function p_cell(p)
   return string.format(p >= 0.01 and "%.2f" or p >= 0.0001 and "%.4f" or "%.0e", p)
 end
 
+local MOST_SEEDS <const> = 9999
+
+local function seeds_cell(seeds)
+  if not seeds then return "" end
+  return seeds <= MOST_SEEDS and tostring(seeds) or "> " .. text.count(MOST_SEEDS)
+end
+
 local function verdict(rsum)
   if not rsum then return "" end
   return rsum.separable and "yes" or "not at " .. text.plural(rsum.n, "seed")
@@ -258,15 +295,15 @@ end
 -- first: whether it is the table's first set; the others say nothing without a distance.
 local function changes_block(results, first)
   local reference = results.reference
-  local head = { "", "change", "Δ rsum", "95 % interval", "p", "separable" }
+  local head = { "", "change", "Δ rsum", "95 % interval", "p", "separable", "seeds needed" }
   local words, columns, rows = { true, true, false, false, false, true }, {}, {}
   for i, row in ipairs(results.rows) do
     local rsum = row.delta and row.delta.rsum
     rows[i] = {
-      row.name, table.concat(row.changes, " "),
+      row.name, M.what(row),
       row == reference and "reference" or rsum and string.format("%+.1f", rsum.mean) or "",
       rsum and rsum.low and string.format("[%+.1f, %+.1f]", rsum.low, rsum.high) or "",
-      p_cell(rsum and rsum.p_holm), verdict(rsum),
+      p_cell(rsum and rsum.p_holm), verdict(rsum), seeds_cell(rsum and rsum.seeds_needed),
     }
     for c, cell in ipairs(rows[i]) do
       columns[c] = columns[c] or c == 1 or cell ~= "" and cell ~= "reference"
@@ -302,13 +339,15 @@ end
 
 -- ---- for programs ----------------------------------------------------------------------------
 
--- Rows for CSV: one a row of the table; means as they are, statistics to more digits than they
+-- Rows for CSV: one per row of the table; means as they are, statistics to more digits than they
 -- hold, so that the last bits of a machine's mathematics do not show. Where results say what they
--- are of, that comes last: the test set, its split, images, captions and folds.
+-- are of, that follows: the test set, its split, images, captions and folds; where not all rows are
+-- runs, their kind; then the papers' numbers on other data.
 function M.records(results)
-  local told = false
+  local told, kinds = false, false
   for _, set in ipairs(results.sets) do
     told = told or set.named or set.mixed or (set.about ~= nil and set.about.told)
+    for _, row in ipairs(set.rows) do kinds = kinds or row.kind ~= "run" end
   end
   local head = { "row", "n", "seeds", "failed", "reason", "changes" }
   for _, metric in ipairs(layout.metrics) do
@@ -325,6 +364,13 @@ function M.records(results)
     head[#head + 1] = "test"
     table.move(about_keys, 1, #about_keys, #head + 1, head)
   end
+  if kinds then head[#head + 1] = "kind" end
+  local papers = printed.data(results.sets[1])
+  for _, data in ipairs(papers[1] and papers or {}) do
+    for _, metric in ipairs(layout.metrics) do
+      head[#head + 1] = metric[1] .. "_paper " .. text.plain(data)
+    end
+  end
   local rows = { head }
   local function number(value) return value and text.number(value) or "" end
   local function rounded(value) return value and string.format("%.6g", value) or "" end
@@ -334,12 +380,13 @@ function M.records(results)
     local reasons = {}
     for i, failure in ipairs(by_reason(row.failed)) do reasons[i] = failure.reason end
     local cells = { row.name, tostring(#row.runs), table.concat(seeds, ", "),
-      tostring(#row.failed), table.concat(reasons, "; "), table.concat(row.changes, " ") }
+      tostring(#row.failed), table.concat(reasons, "; "), M.what(row) }
     for _, metric in ipairs(layout.metrics) do
       local values = values_of(row, metric[1])
-      cells[#cells + 1] = #values > 0 and number(statistics.mean(values)) or ""
+      cells[#cells + 1] = number(#values > 0 and statistics.mean(values)
+        or printed.cited(set, row, metric[1]))
       cells[#cells + 1] = rounded(statistics.deviation(values))
-      cells[#cells + 1] = number(paper_value(set, row, metric[1]))
+      cells[#cells + 1] = number(printed.paper(set, row, metric[1]))
     end
     local rsum = row.delta and row.delta.rsum or {}
     for _, key in ipairs { "mean", "low", "high", "p", "p_holm" } do
@@ -350,6 +397,12 @@ function M.records(results)
       cells[#cells + 1] = set.name
       for _, key in ipairs(about_keys) do
         cells[#cells + 1] = row.about and tostring(row.about[key] or "") or ""
+      end
+    end
+    if kinds then cells[#cells + 1] = row.kind end
+    for _, data in ipairs(papers[1] and papers or {}) do
+      for _, metric in ipairs(layout.metrics) do
+        cells[#cells + 1] = number(printed.paper(set, row, metric[1], data))
       end
     end
     rows[#rows + 1] = cells
@@ -373,16 +426,27 @@ local function object(set)
     local metrics = {}
     for _, metric in ipairs(layout.metrics) do
       local values = values_of(row, metric[1])
-      local paper = paper_value(set, row, metric[1])
-      if #values > 0 or paper then
+      local paper, cited = printed.paper(set, row, metric[1]), printed.cited(set, row, metric[1])
+      local papers
+      for _, data in ipairs(printed.data(set)) do
+        local value = data and printed.paper(set, row, metric[1], data)
+        if value then
+          papers = papers or {}
+          papers[data] = value
+        end
+      end
+      if #values > 0 or paper or papers or cited then
         metrics[metric[1]] = {
-          mean = #values > 0 and statistics.mean(values) or nil,
+          mean = #values > 0 and statistics.mean(values) or nil, cited = cited, papers = papers,
           std = statistics.deviation(values), values = core.json_array(values), paper = paper,
         }
       end
     end
     rows[i] = {
-      name = row.name, n = #row.runs, metrics = metrics, changes = row.changes,
+      name = row.name, kind = row.kind ~= "run" and row.kind or nil, base = row.base,
+      ensemble = row.ensemble, source = printed.source(set, row),
+      what = (row.kind ~= "run" or row.base) and M.what(row) or nil, n = #row.runs,
+      metrics = metrics, changes = row.changes,
       runs = core.json_array(row.runs), failed = core.json_array(row.failed),
       missing = row.missing, delta = row.delta, apart = row.apart or nil,
       about = set.mixed and about_object(row.about) or nil,

@@ -2,6 +2,7 @@
 local core = require "stepwise.core"
 local config_values = require "stepwise.config.config_values"
 local text = require "stepwise.util.text"
+local values = require "stepwise.config.config_values"
 
 local M = {}
 
@@ -41,6 +42,11 @@ function M.of_config(config)
   return sets
 end
 
+-- The file of the ranks on a set.
+function M.ranks_file(set)
+  return string.format("ranks-%s.npy", set.named and values.file_name(set.name) or set.name)
+end
+
 -- The metrics that result.json has of a set ({name =, named =}); nil without them.
 function M.metrics(result, set)
   local of = result
@@ -65,7 +71,7 @@ function M.about(metrics, set, config)
     split = type(split) == "string" and split or set.name, told = told,
     images = count_in(metrics, "images"), captions = count_in(metrics, "captions"),
     folds = count_in(metrics, "folds") or 1,
-    ranks = file or string.format("ranks-%s.npy", set.name),
+    ranks = file or M.ranks_file { name = set.name },
   }
 end
 

@@ -111,7 +111,7 @@ end
 local function record_refusal(self, run, problem)
   pcall(function()
     self.folder = folders.open(run, false)
-    self.folder:write_json("config.json", self.resolved.value)
+    self.folder:write_json("config.json", self.resolved:table())
     self.folder:begin(0, -1)
     self.folder:log(0, "refused", "reason", type(problem) == "table" and problem.text
       or tostring(problem))
@@ -196,7 +196,7 @@ local function write_about(self, command)
   if type(about.data) == "table" then json_text.set(about.data, "checked", self.stamps) end
   self.provenance, self.part = about, part
   folder:write_json("provenance.json", about)
-  folder:write_json("config.json", self.resolved.value)
+  folder:write_json("config.json", self.resolved:table())
   if not folder:has "vocab.json" then
     self.inputs_read:save_vocabulary(folder:file "vocab.json")
   end

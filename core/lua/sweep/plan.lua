@@ -17,6 +17,7 @@ local plan_check = require "stepwise.sweep.plan_check"
 local plugin_files = require "stepwise.config.plugin_files"
 local script = require "stepwise.config.script"
 local setup = require "stepwise.config.setup"
+local table_rows = require "stepwise.config.table_rows"
 
 local M = {}
 
@@ -91,11 +92,13 @@ function M.build(path, given, overrides, seeds)
         or "a " .. type(value)))
   end
   value = describe.table(value) -- a script can change what it was given after the check
-  local source = {
-    resolved = describe.resolved(value.base, value.tests),
-    on_scenes = value.base.on_scenes, label = path,
-  }
-  local base, about = setup.configure(source, given, overrides)
+  local function configure(experiment)
+    return setup.configure({
+      resolved = describe.resolved(experiment, value.tests),
+      on_scenes = experiment.on_scenes, label = path,
+    }, given, overrides)
+  end
+  local base, about = configure(value.base)
   seeds = seeds or { base:table().seed }
   local plan = {
     title = value.title, note = value.note, reference = value.reference, script = path,
@@ -106,14 +109,14 @@ function M.build(path, given, overrides, seeds)
   }
   local taken = {}
   for i, row in ipairs(value.rows) do
-    local config = base:copy()
-    describe.apply_row(config, row)
     local slug = slug_of(row.name, taken)
+    local config = table_rows.kind(row) == "run" and describe.row_config(row, base, configure)
     plan.rows[i] = {
-      name = row.name, slug = slug, paper = row.paper,
+      name = row.name, slug = slug, paper = row.paper, base = row.base and row.base.name,
+      ensemble = row.ensemble and core.json_array(row.ensemble), cited = row.cited,
       changes = core.json_array(describe.assignments(describe.changes_of(row))),
     }
-    for _, seed in ipairs(seeds) do
+    for _, seed in ipairs(config and seeds or {}) do
       config:override("seed=" .. seed)
       config:override("name=" .. row.name)
       local run = {
@@ -123,7 +126,7 @@ function M.build(path, given, overrides, seeds)
       configs[run] = config:copy()
       plan.runs[#plan.runs + 1] = run
     end
-    config:close()
+    if config then config:close() end
   end
   base:close()
   return plan

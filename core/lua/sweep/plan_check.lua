@@ -2,6 +2,7 @@
 -- the commands rely on.
 local core = require "stepwise.core"
 
+local table_rows = require "stepwise.config.table_rows"
 local text = require "stepwise.util.text"
 
 local M = {}
@@ -37,18 +38,29 @@ function M.check(plan, path)
   for _, name in ipairs { "on_scenes", "overrides" } do
     expect(plan[name] == nil or is_list(plan[name], "string", true), name .. " as a list of texts")
   end
-  local slugs, folders, seeds = {}, {}, {}
+  local slugs, folders, seeds, names = {}, {}, {}, {}
+  local rows_run = {}
   for i, row in ipairs(plan.rows) do
     expect(type(row.name) == "string" and type(row.slug) == "string",
       "a name and a slug in row " .. i)
     expect(not slugs[row.slug], "one row '" .. row.slug .. "'")
     slugs[row.slug], row.name = true, line(row.name)
+    names[row.name] = row
     row.paper, row.sources = optional(row.paper, "table"), optional(row.sources, "table")
+    row.base, row.cited = line(row.base), optional(row.cited, "table")
+    expect(row.ensemble == nil or is_list(row.ensemble, "string"),
+      "names of rows in the ensemble of row " .. i)
     local changes = core.json_array {}
     for _, change in ipairs(optional(row.changes, "table") or {}) do
       changes[#changes + 1] = optional(change, "string")
     end
     row.changes = changes
+  end
+  for _, row in ipairs(plan.rows) do
+    for _, name in ipairs(row.ensemble or {}) do
+      expect(names[name] and table_rows.kind(names[name]) == "run", string.format(
+        "rows with runs in the ensemble '%s', found '%s'", row.name, text.plain(name)))
+    end
   end
   for i, run in ipairs(plan.runs) do
     expect(slugs[run.row], "a row that is there in run " .. i)
@@ -62,6 +74,16 @@ function M.check(plan, path)
     local twin = run.row .. " " .. run.seed -- a seed that counts twice would narrow the intervals
     expect(not seeds[twin], string.format("one run of row '%s' and seed %d", run.row, run.seed))
     folders[run.folder], seeds[twin] = true, true
+    rows_run[run.row] = true
+  end
+  for _, row in ipairs(plan.rows) do
+    if row.ensemble then
+      expect(not rows_run[row.slug], "no runs of the ensemble '" .. row.name .. "'")
+      for _, run in ipairs(plan.runs) do
+        expect(run.folder ~= string.format("%s-seed%d", row.slug, run.seed),
+          "no run in the folder of the ensemble '" .. row.name .. "'")
+      end
+    end
   end
 end
 

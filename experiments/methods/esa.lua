@@ -1,0 +1,12 @@
+-- ESA (Zhu et al., TCSVT 2023) with region features and a bi-GRU. The paper trains with AdamW and
+-- sees each pair twice in a batch, with other regions and words dropped; here it is Adam and once.
+local sw = require "stepwise"
+local method = sw.load "field.lua"
+
+return method("ESA", {
+  embedding = sw.embedding "glove_tuned" { word_dim = 300 },
+  image = { sw.block "drop_regions" { rate = 0.2 }, "residual_mlp" },
+  text = { sw.block "drop_words" { rate = 0.2 }, sw.block "dropout" { rate = 0.1 }, "bigru" },
+  pool = { image = "esa", text = "esa" },
+  stages = { "dot" },
+}, { lr = 5e-4, epochs = 25 })

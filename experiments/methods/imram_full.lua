@@ -1,0 +1,9 @@
+-- IMRAM (Chen et al., CVPR 2020), both sides query: three steps of matching with a memory between.
+-- Its settings for Flickr30K.
+local sw = require "stepwise"
+local method = sw.load "field.lua"
+
+return method("IMRAM full", {
+  direction = "both",
+  stages = { sw.stage "imram" { lambda = 9, steps = 3 } },
+})
