@@ -230,3 +230,7 @@ oracle_rows = tests/unit/oracle.h tests/unit/oracle_align.c tests/unit/oracle_po
 	tests/unit/oracle_unit.h tests/unit/unit.h
 tests_unit_check_oracle_SOURCES = tests/unit/check_oracle.c $(oracle_rows)
 tests_unit_check_oracle_folder_SOURCES = tests/unit/check_oracle_folder.c $(oracle_rows)
+
+# Stages of other methods.
+unit_programs += tests/unit/check_align
+tests_unit_check_align_SOURCES = tests/unit/check_align.c tests/unit/pairs_unit.h tests/unit/unit.h

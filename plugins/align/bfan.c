@@ -38,7 +38,7 @@ static int is_there(const float *mask, int at)
     return !mask || mask[at] > 0.5f;
 }
 
-/* Where all weights are equal, none is above the others: then all are kept. */
+/* Where all weights are equal but for rounding, none is above the others: then all are kept. */
 static void focus_row(const float *a, const float *mask, int K, int prob, float *out, float *by)
 {
     float g[L] = {0}, h[L] = {0}, sum[L] = {0}, all[L] = {0};
@@ -48,7 +48,7 @@ static void focus_row(const float *a, const float *mask, int K, int prob, float 
             const float x = is_there(mask, at) ? a[at] : 0;
             const float confidence = is_there(mask, at) ? (prob ? sqrtf(x) : 1) : 0;
             g[l] += confidence;
-            h[l] += confidence * x;
+            h[l] += confidence * x * (1 + 1e-6f);
             all[l] += x;
         }
     for (int k = 0; k < K; k++)

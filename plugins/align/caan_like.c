@@ -14,12 +14,12 @@
 
 #include <stdio.h>
 
-enum { LAMBDA, HIDDEN };
+enum { LAMBDA, WIDTH };
 
 static const struct sw_option options[] = {
     {"lambda", SW_NUMBER, "9", NULL, 0, 1000, "sharpness of the attention (inverse temperature)"},
-    {"hidden", SW_INTEGER, "0", NULL, 0, 8192,
-     "width of the layer that weighs fragments; 0: a quarter of D, and at least 16"},
+    {"width", SW_INTEGER, "0", NULL, 0, 8192,
+     "of the layer that weighs fragments; 0: a quarter of D, and at least 16"},
     {NULL, SW_NUMBER, NULL, NULL, 0, 0, NULL},
 };
 
@@ -42,7 +42,7 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self,
                 const struct sw_value *values)
 {
     struct caan *s = self;
-    int D = host->dim(model), M = (int)values[HIDDEN].number;
+    int D = host->dim(model), M = (int)values[WIDTH].number;
     const struct sw_init xavier = {.kind = SW_INIT_XAVIER};
     if (M == 0)
         M = D > 64 ? D / 4 : 16;

@@ -108,5 +108,5 @@ refused "no stage 'l2l'; $folder/mine/l2l.so was refused: it ended the process" 
 # an exact copy is the same plugin
 cp "$STEPWISE_BUILD/plugins/align/.libs/l2l.so" mine/l2l.so
 "$STEPWISE" plugins >list.txt || { cat list.txt; fail 'plugins with a copy'; }
-if grep -q 'so: hidden: ' list.txt; then cat list.txt; fail 'a copy hides itself'; fi
+if grep -qF ': hidden: ' list.txt; then cat list.txt; fail 'a copy hides itself'; fi
 exit 0

@@ -291,6 +291,20 @@ static const char *const sound[] = {
     "{'plugin':'angular','weight':0.5},{'plugin':'weight_norms','weight':0.01}]}",
     "{'stages':['l2l','dot'],'image':['linear',{'plugin':'self_attention','heads':2},'l2norm'],"
     "'pool':{'image':'esa','text':'gpo'}}",
+    "{'stages':[{'plugin':'scan','reduce':'lse'}]}",
+    "{'direction':'i2t','stages':[{'plugin':'scan','attention_norm':'softmax','reduce':'sum'}]}",
+    "{'stages':['max_mean']}",
+    "{'stages':[{'plugin':'bfan','focus':'prob'}]}",
+    /* lambda = 0: SCAN's attention is steep where few fragments query, and jumps where one does */
+    "{'stages':[{'plugin':'imram','lambda':0}]}",
+    "{'direction':'t2i','stages':[{'plugin':'imram','steps':2,'normalise':true,'lambda':0}]}",
+    "{'stages':[{'plugin':'camp','form':'cross_attention'}]}",
+    "{'stages':[{'plugin':'camp','form':'cross_attention_new','padded_words':20}]}",
+    "{'stages':[{'plugin':'camp','form':'gate_fusion'}],'loss':['bce']}",
+    "{'stages':['camp'],'image':['linear'],'text':['bigru'],'loss':['bce']}",
+    "{'stages':['caan_like']}",
+    "{'stages':[{'plugin':'saf','lambda':0}]}",
+    "{'stages':['sgr']}",
 };
 
 START_TEST(a_sound_model_has_no_fault)
