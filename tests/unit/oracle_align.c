@@ -216,6 +216,8 @@ const struct oracle oracle_align[] = {
     CAMP("gate_fusion_new", camp_new, ""),
     CAMP_GRADIENTS("cross_attention", camp, "", HARDEST, "hinge"),
     CAMP_GRADIENTS("cross_attention_new", camp, ",'padded_words':50", HARDEST, "hinge"),
+    CAMP_GRADIENTS("gate_fusion", camp, "", "'loss':['bce']", "BCE"),
+    CAMP_GRADIENTS("gate_fusion_new", camp_new, "", "'loss':['bce']", "BCE"),
     {.name = "saf, in evaluation",
      .model = "{'stages':[{'plugin':'saf','width':32}]}",
      .weights = {"sgraf/weights_SAF.safetensors"},
