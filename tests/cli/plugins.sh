@@ -70,6 +70,13 @@ refused 'pipe.so: it is not a regular file' "$STEPWISE" inspect tiny.lua --plugi
 refused "no option '--plugin'" "$STEPWISE" table x --plugin "$bad/crashes.so"
 "$STEPWISE" inspect tiny.lua stages=l2l,crashes --plugin "$bad/crashes.so" >out.txt || fail '--plugin'
 
+# --check: a pooling that serves one side alone, and a stage that compares pooled vectors, are tried
+# in models that have the other side, and a pooling
+for part in 'pool/.libs/last.so pool last: trains' 'align/.libs/dot.so stage dot: trains'; do
+    "$STEPWISE" plugins --check "$STEPWISE_BUILD/plugins/${part%% *}" >out.txt 2>&1 &&
+        grep -qF "${part#* }" out.txt || { cat out.txt; fail "expected '${part#* }'"; }
+done
+
 # --check: a plugin that ends its process with status 0 has not passed
 refused 'exits.so: it ended the process' "$STEPWISE" plugins --check plugins/exits.so
 refused 'quits.so: it ended the process while it was checked' "$STEPWISE" plugins --check "$bad/quits.so"

@@ -132,4 +132,12 @@ const struct oracle oracle_pooled[] = {
     {0},
 };
 
-const struct oracle_folder oracle_folder_pooled[] = {{0}};
+const struct oracle_folder oracle_folder_pooled[] = {
+    {.name = "folder: vsepp",
+     .model = "{'image':['linear'],'text':['gru'],'pool':{'image':'mean','text':'last'},"
+              "'stages':['dot']}",
+     .weights = {"folder/vsepp.safetensors"},
+     .names = vsepp,
+     .scores = "folder/sims_vsepp_mean_features.npy"},
+    {0},
+};

@@ -38,7 +38,8 @@ static void push_options(lua_State *L, const struct sw_option *options)
     }
 }
 
-/* Appends {name, doc, options} to the list on the top. */
+/* Appends {name, doc, options, tables of an embedding, pooled of a stage} to the list on the top.
+ */
 static void append_part(lua_State *L, enum sw_kind kind, const struct sw_descriptor *part)
 {
     lua_createtable(L, 0, 4);
@@ -49,6 +50,11 @@ static void append_part(lua_State *L, enum sw_kind kind, const struct sw_descrip
     if (kind == SW_KIND_EMBEDDING) {
         lua_pushinteger(L, ((const struct sw_embedding *)(const void *)part)->tables);
         lua_setfield(L, -2, "tables");
+    }
+    if (kind == SW_KIND_STAGE) {
+        unsigned flags = ((const struct sw_stage *)(const void *)part)->flags;
+        lua_pushboolean(L, (flags & SW_NEEDS_POOLED) != 0);
+        lua_setfield(L, -2, "pooled");
     }
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }

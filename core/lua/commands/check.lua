@@ -68,11 +68,41 @@ local function default_stages(session, option, value)
   return stages
 end
 
--- The first pooling that is there, or nil.
-local function any_pool(session)
+-- The names of all that the session's plugins bring in `list`, those for which wanted(part) holds.
+local function names(session, list, wanted)
+  local found = {}
   for _, plugin in ipairs(session:plugins()) do
-    if plugin.pools and plugin.pools[1] then return plugin.pools[1].name end
+    for _, part in ipairs(plugin[list] or {}) do
+      if not wanted or wanted(part) then found[#found + 1] = part.name end
+    end
   end
+  return found
+end
+
+-- Copies of `model`, one with each pooling that is there on both sides.
+local function with_pools(session, model)
+  local models = {}
+  for _, pool in ipairs(names(session, "pools")) do
+    local copy = { pool = pool }
+    for key, value in pairs(model) do copy[key] = value end
+    models[#models + 1] = copy
+  end
+  return models
+end
+
+-- Models whose stage compares what the pooling makes of both sides, or of one where it serves one
+-- side alone; and where no stage does, the default ones beside it.
+local function with_pool(session, name)
+  local models = {}
+  for _, stage in ipairs(names(session, "stages", function(part) return part.pooled end)) do
+    models[#models + 1] = { stages = { stage }, pool = name }
+    for _, other in ipairs(names(session, "pools")) do
+      models[#models + 1] = { stages = { stage }, pool = { image = name, text = other } }
+      models[#models + 1] = { stages = { stage }, pool = { image = other, text = name } }
+    end
+  end
+  if #models == 0 then models[1] = { pool = name } end
+  return models
 end
 
 -- Models with a block in the encoders of an empty config: on each side in the place of the first
@@ -101,6 +131,7 @@ local function trials(session, plugin)
     if not there then others[#others + 1] = stage.name end
     -- alone, or where it needs what earlier stages leave, among them
     local models = { { stages = { stage.name } }, { stages = others } }
+    if stage.pooled then models = with_pools(session, { stages = { stage.name } }) end
     list[#list + 1] = { "stage " .. stage.name, models }
   end
   for _, fusion in ipairs(plugin.fusions) do
@@ -111,11 +142,12 @@ local function trials(session, plugin)
     list[#list + 1] = { "block " .. block.name, with_block(session, block.name) }
   end
   for _, pool in ipairs(plugin.pools) do
-    list[#list + 1] = { "pool " .. pool.name, { { pool = pool.name } } }
+    list[#list + 1] = { "pool " .. pool.name, with_pool(session, pool.name) }
   end
   for _, loss in ipairs(plugin.losses) do
-    list[#list + 1] = { "loss " .. loss.name,
-      { { loss = loss.name }, { loss = loss.name, pool = any_pool(session) } } }
+    local models = with_pools(session, { loss = loss.name })
+    table.insert(models, 1, { loss = loss.name })
+    list[#list + 1] = { "loss " .. loss.name, models }
   end
   for _, embedding in ipairs(plugin.embeddings) do
     local words = { plugin = embedding.name, word_dim = SCENES.word_dim }
