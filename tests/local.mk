@@ -40,6 +40,7 @@ AM_TESTS_ENVIRONMENT = \
 	STEPWISE_SOURCE='$(abs_top_srcdir)'; export STEPWISE_SOURCE; \
 	STEPWISE_BUILD='$(abs_top_builddir)'; export STEPWISE_BUILD; \
 	unset STEPWISE_PLUGIN_PATH; \
+	STEPWISE_CACHE=; export STEPWISE_CACHE; \
 	if test -z "$$STEPWISE_SHARED" && test -d '$(abs_top_srcdir)/../shared'; then \
 	    STEPWISE_SHARED=`cd '$(abs_top_srcdir)/../shared' && pwd`; export STEPWISE_SHARED; fi; \
 	STEPWISE_LUA_PRELOAD='$(SW_LUA_PRELOAD)'; export STEPWISE_LUA_PRELOAD; \
@@ -59,6 +60,10 @@ test-forget:
 	@rm -f $(TEST_LOGS) $(TEST_LOGS:.log=.trs)
 
 # Each topic's tests, below this line.
+script_tests += tests/lua/check_seeds.lua tests/lua/check_price.lua tests/lua/check_stops.lua
+script_tests += tests/lua/check_watch.lua tests/cli/export.sh
+script_tests += tests/cli/recipes.sh
+test_data += tests/cli/export.py tests/golden/simulate_seeds.py tests/golden/seeds.tsv
 script_tests += tests/cli/harness.sh tests/cli/lint.sh tests/cli/terminal.sh
 unit_programs += tests/unit/check_safetensors
 tests_unit_check_safetensors_SOURCES = tests/unit/check_safetensors.c tests/unit/unit.h

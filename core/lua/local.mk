@@ -22,7 +22,8 @@ lua_modules += \
 	core/lua/commands/manual.lua core/lua/commands/new.lua core/lua/commands/plot.lua \
 	core/lua/commands/plugins.lua \
 	core/lua/commands/report.lua core/lua/commands/scenes.lua core/lua/commands/search.lua \
-	core/lua/commands/tabulate.lua core/lua/commands/train.lua
+	core/lua/commands/tabulate.lua core/lua/commands/train.lua \
+	core/lua/commands/export.lua core/lua/commands/watch.lua
 # experiments and what they resolve to
 lua_modules += \
 	core/lua/config/composition.lua core/lua/config/config.lua \
@@ -34,10 +35,14 @@ lua_modules += \
 # tables of runs
 lua_modules += \
 	core/lua/sweep/claim.lua core/lua/sweep/ensembles.lua core/lua/sweep/plan.lua \
-	core/lua/sweep/plan_check.lua core/lua/sweep/reuse.lua core/lua/sweep/slurm.lua \
+	core/lua/sweep/plan_check.lua core/lua/sweep/price.lua core/lua/sweep/reuse.lua \
+	core/lua/sweep/roll.lua core/lua/sweep/rounds.lua core/lua/sweep/seeds.lua \
+	core/lua/sweep/slurm.lua core/lua/sweep/stops.lua \
 	core/lua/sweep/sweep.lua
 # what runs found
 lua_modules += \
+	core/lua/results/export_csv.lua core/lua/results/export_mlflow.lua \
+	core/lua/results/export_tensorboard.lua core/lua/results/history.lua \
 	core/lua/results/compare.lua core/lua/results/coverage.lua core/lua/results/layout.lua \
 	core/lua/results/printed.lua core/lua/results/query.lua core/lua/results/results.lua \
 	core/lua/results/statistics.lua core/lua/results/summary.lua \
@@ -45,7 +50,7 @@ lua_modules += \
 # one run: what is due, and its files
 lua_modules += \
 	core/lua/run/folder.lua core/lua/run/identity.lua core/lua/run/progress.lua \
-	core/lua/run/provenance.lua core/lua/run/trainer.lua
+	core/lua/run/provenance.lua core/lua/run/standing.lua core/lua/run/trainer.lua
 # pictures, over gnuplot
 lua_modules += \
 	core/lua/figures/attention.lua core/lua/figures/curves.lua core/lua/figures/draw.lua \

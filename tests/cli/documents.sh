@@ -66,6 +66,15 @@ for number in $numbers; do
     grep -qF -e "$number" "$compare" || fail "experiments/STATISTICS.md says $number, and compare.lua does not"
 done
 
+# rows of seeds until separable: "| 3 to 10 | 0 | 4.4 % | .."
+grep -E '^\| [0-9]+ to [0-9]+ \|' "$STEPWISE_SOURCE/experiments/STATISTICS.md" | tr -d '|%' |
+    awk '{ print $1, $3, $4, $5, $6, $7, $8 }' >seeds.txt
+[ "$(wc -l <seeds.txt)" = 6 ] || fail 'experiments/STATISTICS.md has lost its table of seeds'
+tr '\t' ' ' <"$STEPWISE_SOURCE/tests/golden/seeds.tsv" >seeds.tsv
+while read -r row; do
+    grep -qxF -e "$row" seeds.tsv || fail "experiments/STATISTICS.md says '$row', and tests/golden/seeds.tsv does not"
+done <seeds.txt
+
 # ---- paths ----
 # A path is in code or a link, has a slash and no blank, and begins with a folder of the tree.
 count=0

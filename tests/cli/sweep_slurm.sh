@@ -138,6 +138,13 @@ grep -q '4 runs done already' sweep.out || fail 'finished runs were not skipped'
 [ "$(ls remote/slurm/*.sh | wc -l)" = 3 ] || fail 'expected one array more'
 cmp local/table.md remote/table.md || fail 'another table after the second command'
 
+# --detach submits and ends; the jobs need nobody.
+ablate --out gone --slurm --detach || fail '--detach'
+grep -q 'submitted' sweep.out || fail '--detach submitted nothing'
+[ ! -e gone/table.md ] || fail '--detach waited for its jobs'
+ablate --out gone --slurm || :
+cmp local/table.md gone/table.md || fail 'another table after --detach'
+
 # A task that is told of its time limit saves, waits in the queue again, and goes on; meanwhile Ctrl-C
 # ends the waiting only, and the same command collects.
 long='epochs=400 --run all-seed0,i2t-seed0'

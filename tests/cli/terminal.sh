@@ -31,6 +31,20 @@ lines_of 30
 longest=$(awk '{ if (length > most) most = length } END { print most }' lines.txt)
 [ "$longest" = 29 ] || fail "30 columns: the longest line of the moment has $longest"
 grep -q 'done in' typescript || fail 'the last line is cut as if it were one of the moment'
+# A sweep has a line for all and one per run, each drawn over whole.
+cat >rows.lua <<'LUA'
+local sw = require "stepwise"
+return sw.table { title = "T", base = sw.load "tiny.lua", rows = { { name = "a" }, { name = "b", lr = 0.1 } } }
+LUA
+script -qec "stty cols 80 && TERM=xterm exec '$STEPWISE' ablate rows.lua --data data --out sweep -j 2 epochs=600" typescript \
+    >/dev/null </dev/null || fail 'a sweep on a terminal'
+tr '\r' '\n' <typescript | sed 's/\x1b\[[AK]//g' >lines.txt
+grep -qE '^[01]/2 done, [12] running, about [0-9.]+ [a-z]+( [0-9]+ [a-z]+)? left$' lines.txt || fail 'no line of the whole sweep'
+grep -qE '^  [ab]-seed0  epoch [0-9]+/600  [0-9]+ %  rsum [0-9.]+  [0-9]+ pairs/s  .* left' lines.txt || fail 'no line of a run'
+longest=$(awk '/^\*\*T/ { exit } !/^Script/ && length > most { most = length } END { print most }' lines.txt)
+[ "$longest" -le 80 ] || fail "80 columns: a line of a sweep has $longest"
+up=$(printf '\033[A')
+grep -qF -e "$up" typescript || fail 'the lines of a sweep are not drawn over'
 # a terminal that does not know its width is taken for one of 80 columns
 lines_of 0
 longest=$(awk '{ if (length > most) most = length } END { print most }' lines.txt)

@@ -294,6 +294,27 @@ unit.test("a finished run is taken over from another table, by its id", function
   unit.equal(run("ablate", "other.lua", "--data", "data", "--out", "o", "--reuse", "nowhere"), 2)
 end)
 
+unit.test("--reuse takes a folder of sweeps, and says why a run is not taken over", function()
+  assert(os.execute(inside .. "mkdir shelf && cp -r clean shelf/clean"))
+  local found, said = run("ablate", "rows.lua", "--data", "data", "--out", "shelf/new", "--dry-run")
+  unit.equal(found, 0, said)
+  unit.contains(said, "# 2 of these runs finished in other folders of shelf: --reuse shelf takes")
+  write_table("like.lua", '{ name = "L2L $x", stages = { "l2l" }, lr = 0.5 }')
+  found, said = run("ablate", "like.lua", "--data", "data", "--out", "like", "--reuse", "shelf")
+  unit.equal(found, 0, said)
+  unit.equal(started "like", "l2l-x-seed0")
+  unit.contains(said, "all-seed0: taken over from shelf/clean/all-seed0")
+  unit.contains(said, "shelf/clean/l2l-x-seed0 is not taken over for l2l-x-seed0: train.lr is "
+    .. "0.0002 there and 0.5 here")
+  unit.equal(said:find("all-seed0 is not taken over", 1, true), nil)
+  -- of a broken result nothing is taken, and nothing fails
+  unit.write(folder .. "/shelf/clean/all-seed0/result.json", "{")
+  found, said = run("ablate", "rows.lua", "--data", "data", "--out", "like2", "--reuse", "shelf")
+  unit.equal(found, 0, said)
+  unit.contains(said, "l2l-x-seed0: taken over from")
+  unit.equal(started "like2", "all-seed0")
+end)
+
 local function without(path, ...)
   local value = decoded(path)
   for _, key in ipairs { ... } do value[key] = nil end
@@ -373,7 +394,7 @@ end
 unit.test("Ctrl-C ends a sweep, and its runs are saved and gone on with", function()
   local found, said = shell(endless "long" .. "kill -TERM $p; wait $p")
   unit.equal(found, 143, said)
-  unit.contains(said, "what was running is saved, and the same command goes on")
+  unit.contains(said, "what was running is saved; the same command resumes it")
   unit.equal(exists "long/logs/all-seed0.error", false)
   unit.contains(unit.read(folder .. "/long/logs/all-seed0.log"), "and saved; to go on:")
   unit.equal(exists "long/claims/all-seed0", false)

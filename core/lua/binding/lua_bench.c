@@ -4,6 +4,9 @@
 #include "train/bare.h"
 #include "train/bench.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 
 #define BENCH "stepwise.bench"
@@ -82,6 +85,9 @@ static int close_bench(lua_State *L)
     sw_bench_free(bench->bench);
     bench->bench = NULL;
     bench->session->users--;
+#ifdef __GLIBC__
+    malloc_trim(0); /* else the peak memory of the next one would hold what this one has freed */
+#endif
     return 0;
 }
 

@@ -14,15 +14,23 @@ static int is_terminal(lua_State *L)
     return 1;
 }
 
-/* terminal_width(descriptor): columns, or nil when it is no terminal. */
-static int terminal_width(lua_State *L)
+static void push_size(lua_State *L, int size)
 {
-    struct winsize size = {0};
-    if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        lua_pushinteger(L, size.ws_col);
+    if (size > 0)
+        lua_pushinteger(L, size);
     else
         lua_pushnil(L);
-    return 1;
+}
+
+/* terminal_size(descriptor): columns and lines, each nil where it is not known. */
+static int terminal_size(lua_State *L)
+{
+    struct winsize size = {0};
+    if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0)
+        size = (struct winsize){0};
+    push_size(L, size.ws_col);
+    push_size(L, size.ws_row);
+    return 2;
 }
 
 /* seconds(): of a clock that never goes back. */
@@ -46,7 +54,7 @@ static int sleep_for(lua_State *L)
 void sw_lua_open_terminal(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"is_terminal", is_terminal},
-                                         {"terminal_width", terminal_width},
+                                         {"terminal_size", terminal_size},
                                          {"seconds", seconds},
                                          {"sleep", sleep_for},
                                          {NULL, NULL}};

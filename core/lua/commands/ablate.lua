@@ -6,9 +6,13 @@ local plan_of = require "stepwise.sweep.plan"
 local plugin_files = require "stepwise.config.plugin_files"
 local progress = require "stepwise.util.progress"
 local results_of = require "stepwise.results.results"
+local price = require "stepwise.sweep.price"
 local reuse = require "stepwise.sweep.reuse"
+local rounds = require "stepwise.sweep.rounds"
+local seeds = require "stepwise.sweep.seeds"
 local setup = require "stepwise.config.setup"
 local slurm = require "stepwise.sweep.slurm"
+local stops = require "stepwise.sweep.stops"
 local sweep = require "stepwise.sweep.sweep"
 local text = require "stepwise.util.text"
 
@@ -24,7 +28,9 @@ All configs are resolved and written to DIR/plan.json before the first run. The 
 stepwise ablate DIR, resumes what is not done; finished runs are kept. --data, --glove and --vocab
 may name the same files by another path. key=value changes the base of all rows. Several may run at
 once on one DIR, on several machines: they share the work.
---dry-run prints one shell command a run, for GNU parallel or a cluster of any kind.]],
+--dry-run prints what it will cost, and one shell command per run, for GNU parallel or a cluster of
+any kind. For the cost it times up to 20 steps of each shape that it has not timed on this machine
+before.]],
   arguments = { 1, math.huge },
   options = {
     setup.options[1], setup.options[2], setup.options[3],
@@ -34,15 +40,20 @@ once on one DIR, on several machines: they share the work.
     { "threads", "N", "of each run; the CPUs divided by -j when none is given", kind = "integer",
       most = 256 },
     { "out", "DIR", "where all of it goes; runs/TABLE when none is given" },
-    { "dry-run", nil, "check everything and print one command a run; nothing is written" },
+    { "dry-run", nil, "check everything, print its cost and one command per run; nothing is "
+      .. "written but how long steps take on this machine, in ~/.cache/stepwise" },
+    { "budget", "TIME", "as 90m, 8h or 2d: start a round of seeds only when it fits in the time "
+      .. "that is left" },
+    seeds.options[1], seeds.options[2], stops.options[1], stops.options[2],
     { "run", "NAME,..", "only these runs of the plan; no table is written" },
-    { "reuse", "DIR,..", "take finished runs of the same id over from these folders" },
+    { "reuse", "DIR,..", "take finished runs of the same id over from these folders, or from "
+      .. "sweeps in them; why a run of the same name is not taken is told" },
     { "replan", nil, "data or plugins have changed: set runs made with the old ones aside" },
     { "lease", "S", string.format("seconds without a sign of life after which another machine's "
       .. "process counts as dead; %d", claims.LEASE), kind = "integer", least = 5, most = 86400 },
     { "stall", "S", string.format("seconds without a step after which a run has failed; %d, 0: "
       .. "never", STALL), kind = "integer", most = 10000000 },
-    slurm.options[1], slurm.options[2], slurm.options[3],
+    slurm.options[1], slurm.options[2], slurm.options[3], slurm.options[4],
   },
 }
 
@@ -54,8 +65,8 @@ local function changes_of(plan)
   return changes
 end
 
--- prefix: before each line
-local function show_plan(plan, dir, prefix)
+-- prefix: before each line. reusing: whether --reuse is given
+local function show_plan(plan, dir, prefix, reusing)
   local function say(line) text.say("%s%s", prefix, line) end
   say(string.format("%s: %s, %s in %s", plan.title, text.plural(#plan.rows, "row"),
     text.plural(#plan.runs, "run"), dir))
@@ -80,6 +91,12 @@ local function show_plan(plan, dir, prefix)
     elseif row.cited then
       say(row.name .. ": cited")
     end
+  end
+  if reusing then return end
+  local finished, above = reuse.count_beside(plan, dir)
+  if finished > 0 then
+    say(string.format("%d of these runs finished in other folders of %s: --reuse %s takes them "
+      .. "over", finished, above, text.quote(above)))
   end
 end
 
@@ -125,7 +142,7 @@ local function plan_for(given, arguments)
   local path = arguments[1]:gsub("(.)/+$", "%1")
   local overrides = setup.overrides(M, arguments, elsewhere)
   if core.file_kind(path) == "folder" then
-    for _, option in ipairs { "seeds", "out" } do
+    for _, option in ipairs { "seeds", "out", "until", "max-seeds" } do
       if given[option] or #overrides > 0 then
         core.fail(MISUSE, string.format("ablate: %s is planned already; %s is for a TABLE.lua",
           path, #overrides > 0 and overrides[1] or "--" .. option))
@@ -141,7 +158,51 @@ local function plan_for(given, arguments)
   end
   local dir = given.out or "runs/" .. (path:match("([^/]+)$") or path):gsub("%.lua$", "")
   dir = dir:gsub("(.)/+$", "%1")
-  return plan_of.build(path, given, overrides, given.seeds and plan_of.seeds(given.seeds)), dir
+  local sequence = seeds.sequence(given, plan_of.seeds)
+  local plan = plan_of.build(path, given, overrides, given.seeds and plan_of.seeds(given.seeds))
+  plan.sequence = sequence
+  if sequence then plan_of.reference(plan, "--until separable") end
+  return plan, dir
+end
+
+-- Who is gone cannot decide anything between two rounds.
+local function check_detach(given)
+  if not given.detach then return end
+  if not given.slurm then core.fail(MISUSE, "ablate: --detach needs --slurm") end
+  for _, option in ipairs { "budget", "until" } do
+    if given[option] then
+      core.fail(MISUSE, string.format("ablate: give either --detach or --%s, not both", option))
+    end
+  end
+end
+
+local DEFAULT_BUDGET <const> = 8 * 3600 -- of the line that says how much fits
+
+local function budget_of(given)
+  if not given.budget then return nil end
+  return price.seconds(given.budget) or core.fail(MISUSE, string.format("ablate: --budget: "
+    .. "expected a time like 90m, 8h or 2d, found '%s'", given.budget))
+end
+
+-- How many threads a run has.
+local function threads_of(given)
+  return given.threads or given.j and math.max(1, core.machine().cpus // given.j) or nil
+end
+
+local function prices_of(plan, given, say)
+  return price.of(plan, threads_of(given), function()
+    say("timing steps of each shape (once per machine)..")
+  end)
+end
+
+local function show_price(plan, dir, given)
+  local function say(line) text.say("# %s", line) end
+  local prices, problem = prices_of(plan, given, say)
+  if not prices then return say("cost: not known, " .. problem) end
+  for _, line in ipairs(price.lines(plan, dir, prices, given.j or 1,
+    budget_of(given) or DEFAULT_BUDGET)) do
+    say(line)
+  end
 end
 
 -- options: as ensembles.evaluate takes them.
@@ -159,13 +220,17 @@ local function finish(plan, dir, options, out, failed, interrupted, hint)
 end
 
 function M.run(given, arguments, argv)
+  local budget = budget_of(given)
+  check_detach(given)
   local plan, dir = plan_for(given, arguments)
+  if given.race then plan_of.reference(plan, "--race") end
   if given["dry-run"] then
     if not plan.generated or core.is_generated(plan.data) then plan_of.check_files(plan) end
     plan_of.freeze(plan, dir, true, given.replan)
     if not given.replan then plan_of.check_folders(plan, dir) end
     chosen(plan, given.run)
-    show_plan(plan, dir, "# ")
+    show_plan(plan, dir, "# ", given.reuse)
+    show_price(plan, dir, given)
     show_commands(plan, dir, { table.unpack(argv, 1) })
     return 0
   end
@@ -178,18 +243,30 @@ function M.run(given, arguments, argv)
   local stall = given.stall or STALL
   local options = {
     jobs = given.j, threads = given.threads, lease = given.lease, only = only,
-    stall = stall > 0 and stall or nil,
+    stall = stall > 0 and stall or nil, collapse = given.collapse or stops.COLLAPSE,
+    race = given.race,
     reuse = given.reuse and reuse.find(given.reuse, plan),
   }
-  if given.slurm then
-    local failed, interrupted, hint = slurm.run(plan, dir, given, options, out)
-    return finish(plan, dir, options, out, failed, interrupted, hint)
+  for _, line in ipairs(options.reuse and reuse.refusals(given.reuse, plan, options.reuse) or {}) do
+    out:say(line)
   end
-  if not only then show_plan(plan, dir, "") end
-  local failed, interrupted = sweep.run(plan, dir, options, out)
-  if only then return interrupted and 128 + interrupted or failed == 0 and 0 or 1 end
-  return finish(plan, dir, options, out, failed, interrupted,
-    "what was running is saved, and the same command goes on")
+  local limits = { only = only, budget = budget, jobs = given.j or 1 }
+  if budget then
+    local prices, problem = prices_of(plan, given, function(line) out:say(line) end)
+    limits.prices = prices or core.fail(1, "--budget: " .. problem)
+  end
+  if not only and not given.slurm then show_plan(plan, dir, "", given.reuse) end
+  local failed, interrupted, hint = rounds.run(plan, dir, limits, out, function(these)
+    options.only = these
+    if given.slurm then return slurm.run(plan, dir, given, options, out) end
+    local count, signal = sweep.run(plan, dir, options, out)
+    return count, signal, "what was running is saved; the same command resumes it"
+  end)
+  if given.detach then return interrupted and 128 + interrupted or 0 end
+  if only and not given.slurm then
+    return interrupted and 128 + interrupted or failed == 0 and 0 or 1
+  end
+  return finish(plan, dir, options, out, failed, interrupted, hint)
 end
 
 return M

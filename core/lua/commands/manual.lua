@@ -19,6 +19,8 @@ local environment <const> = {
   { "STEPWISE_CPU", "The vector kernels: baseline, avx2, avx512 or amx; else the best that this "
     .. "CPU has. Results of different kernels differ in their last bits." },
   { "OPENBLAS_CORETYPE", "The same for OpenBLAS." },
+  { "STEPWISE_CACHE", "Where the times of steps are kept that ablate --dry-run takes; else "
+    .. "~/.cache/stepwise. Empty: nowhere." },
   { "TMPDIR", "Where temporary folders go; else /tmp." },
 }
 

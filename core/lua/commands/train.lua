@@ -36,6 +36,7 @@ same result. --resume epochs=N (or max_steps=N) trains on to another end, also w
     { "threads", "N", "0: one for each CPU; the result is the same", kind = "integer", most = 256 },
     { "id", "ID", "fail unless config, data and plugins make this run (stepwise ablate gives it)" },
     { "checked", "STAMP,..", "splits whose values need no check (stepwise ablate gives it)" },
+    { "keep-ranks", nil, "keep the ranks of every dev evaluation, as ranks-dev-STEP.npy" },
     { "parent", "PID", "save and end when this process ends (stepwise ablate gives it)",
       kind = "integer", least = 1 },
   },
@@ -253,7 +254,8 @@ function M.run(given, arguments, argv)
   out:say("run: " .. run)
   local session <close> = core.session { threads = settings.threads }
   return follow(session, config, run, about,
-    { resume = kind ~= "missing", keep_state = not given.continue, command = command_of(argv),
+    { resume = kind ~= "missing", keep_state = not given.continue,
+      keep_ranks = given["keep-ranks"], command = command_of(argv),
       id = given.id, known = checked(given, run) }, out)
 end
 

@@ -217,10 +217,11 @@ core.extend_session {
     return results
   end,
 
-  -- train(config, run [, {resume =, keep_state =, command =, id =, known = a list of stamps}]): a
-  -- trainer that writes to the run folder `run`, made by this call unless it resumes one; nothing
-  -- is trained yet. keep_state: the state stays when the run is done, for more epochs. A run that is
-  -- resumed may end elsewhere than it was to.
+  -- train(config, run [, {resume =, keep_state =, keep_ranks =, command =, id =, known = a list of
+  -- stamps}]): a trainer that writes to the run folder `run`, made by this call unless it resumes
+  -- one; nothing is trained yet. keep_state: the state stays when the run is done, for more epochs.
+  -- keep_ranks: the ranks of every dev evaluation stay. A run that is resumed may end elsewhere
+  -- than it was to.
   train = function(session, config, run, options)
     need_config(config)
     session:threads() -- raises where it is closed

@@ -7,7 +7,7 @@
 --              test set as it is.
 -- A difference counts when both call it real: p is the larger of the two, the interval covers both.
 -- That needs no correction of its own: whichever of the two null hypotheses is true, its own test
--- has to err. One seed has no t, so there nothing is ever called separable.
+-- has to err. One seed has no t, so there is no verdict and no p: what seeds do is not in it.
 --
 -- Tried on 1000 made-up tables whose rows do not differ (tests/golden/simulate_differences.py,
 -- spread 0.15): at three seeds the bootstrap called 13.8 % of them different at p < 0.05, without
@@ -20,6 +20,18 @@ local M = {}
 
 M.draws = 10000
 M.level = 0.05
+-- The level of each look but the last of a sweep that adds seeds until rows are separable.
+M.look_level = 0.001
+
+-- The level of a difference over n seeds. sequence: {first =, most =}, of a sweep that looks at
+-- first, first + 1, .., most seeds; nil: it looks once. The looks before the last spend look_level
+-- each, the last what they leave, so that all together call a true null hypothesis separable in at
+-- most 5 % of sweeps, whatever depends on what (Bonferroni over looks).
+function M.level_at(sequence, n)
+  if not sequence then return M.level end
+  if n ~= sequence.most then return M.look_level end
+  return M.level - M.look_level * (sequence.most - sequence.first)
+end
 
 -- The runs of two rows that have the same seed, in the order of the row's.
 local function pairs_of(row, reference)
@@ -61,30 +73,31 @@ local function difference(list, metric, drawn)
     end
   end
   if metric == "rsum" then result.seeds_needed = statistics.seeds_needed(x, y) end
+  if result.n < 2 then result.p = nil end
   result.over = result.bootstrap and (result.t and "queries and seeds" or "queries")
     or result.t and "seeds" or nil
   return result
 end
 
 -- Holm's correction within a family of differences.
-local function correct(family)
+local function correct(family, sequence)
   local p = {}
   for i, one in ipairs(family) do p[i] = one.p end
   local corrected = statistics.holm(p)
   for i, one in ipairs(family) do
     one.p_holm = corrected[i]
-    one.separable = one.n > 1 and one.p_holm ~= nil and one.p_holm < M.level
+    one.separable = one.n > 1 and one.p_holm ~= nil and one.p_holm < M.level_at(sequence, one.n)
   end
 end
 
 -- Gives each row but the reference `delta`, {i2t_r1 = {mean =, low =, high =, p =, p_holm =,
 -- separable =, n =, over =, bootstrap =, t =}, .., rsum = {..}}, where it shares a seed with the
 -- reference. over: what the interval speaks of, "queries and seeds", "queries" or "seeds"; nil with
--- low, high and p at one seed without ranks. rsum has seeds_needed = of each row, to separate as
--- much (statistics.lua). ranks: a run's ranks by run. rsum is one family of
--- tests, over the rows; the six recalls are another, over rows and recalls. Returns lines about
--- what could not be drawn.
-function M.rows(rows, reference, ranks)
+-- low and high at one seed without ranks; one seed has no p. rsum has seeds_needed = of each row,
+-- to separate as much (statistics.lua). sequence: see level_at. ranks: a run's ranks by run. rsum
+-- is one family of tests, over the rows; the six recalls are another, over rows and recalls.
+-- Returns lines about what could not be drawn.
+function M.rows(rows, reference, ranks, sequence)
   local rsums, recalls, problems = {}, {}, {}
   for _, row in ipairs(rows) do
     local list = row ~= reference and pairs_of(row, reference) or {}
@@ -103,8 +116,8 @@ function M.rows(rows, reference, ranks)
       end
     end
   end
-  correct(rsums)
-  correct(recalls)
+  correct(rsums, sequence)
+  correct(recalls, sequence)
   return problems
 end
 

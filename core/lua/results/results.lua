@@ -200,7 +200,9 @@ local function read_set(set, plan, all, dir, found)
     if not row.apart then alike[#alike + 1] = row end
   end
   if set.reference then
-    for _, problem in ipairs(compare.rows(alike, set.reference, ranks)) do warn(problem) end
+    for _, problem in ipairs(compare.rows(alike, set.reference, ranks, plan.sequence)) do
+      warn(problem)
+    end
   end
   for _, note in ipairs(mixtures.notes(provenances)) do warn(note) end
 end

@@ -4,6 +4,7 @@ local compare = require "stepwise.results.compare"
 local core = require "stepwise.core"
 local layout = require "stepwise.results.layout"
 local printed = require "stepwise.results.printed"
+local seeds_of = require "stepwise.sweep.seeds"
 local statistics = require "stepwise.results.statistics"
 local test_sets = require "stepwise.results.test_sets"
 local text = require "stepwise.util.text"
@@ -57,6 +58,7 @@ end
 -- How the differences came about, and which of them say nothing.
 local function notes_on_differences(results, note)
   local over, families, needed, unclear, counts = {}, 0, false, {}, {}
+  local plan = results.plan
   for _, row in ipairs(results.rows) do
     local rsum = row.delta and row.delta.rsum
     if rsum then
@@ -81,8 +83,8 @@ local function notes_on_differences(results, note)
       text.count(compare.draws))
   end
   if over.queries then
-    note("At one seed the interval and p are of %s draws of images (each with its captions) alone: "
-      .. "they say how far the queries count, and nothing about the chance in training.",
+    note("At one seed the interval is of %s draws of images (each with its captions) alone: it "
+      .. "says how far the queries count, and nothing about the chance in training.",
       text.count(compare.draws))
   end
   if over.seeds then
@@ -91,7 +93,13 @@ local function notes_on_differences(results, note)
   end
   if families > 0 then
     note("p is corrected by Holm's method over the rows that have one (%d), the interval is each "
-      .. "row's own. Separable: p < %g, and two seeds or more.", families, compare.level)
+      .. "row's own. Separable: p < %g, and two seeds or more.", families,
+      compare.level_at(plan.sequence, plan.sequence and plan.sequence.most or 2))
+  end
+  if plan.sequence then
+    note("Seeds were added until rows were separable, from %d to at most %d: a row with fewer than "
+      .. "%d is separable at p < %g only, so that all looks together err in at most 5 %%.",
+      plan.sequence.first, plan.sequence.most, plan.sequence.most, compare.look_level)
   end
   if needed then
     note("Seeds needed: of each row, to separate a difference of that size in four of five tries, "
@@ -99,8 +107,12 @@ local function notes_on_differences(results, note)
   end
   table.sort(counts)
   for _, n in ipairs(counts) do
-    note("Not separable from '%s' at %s: %s.", results.reference.name, text.plural(n, "seed"),
-      table.concat(unclear[n], ", "))
+    local rows = table.concat(unclear[n], ", ")
+    if n == 1 then
+      note("One seed, so no verdict against '%s': %s.", results.reference.name, rows)
+    else
+      note("Not separable from '%s' at %d seeds: %s.", results.reference.name, n, rows)
+    end
   end
 end
 
@@ -138,6 +150,7 @@ local function notes_of_set(results)
   note("Split %s of %s%s, at the step with the best dev rsum. n: runs of a row%s.", about.split,
     plan.data, about.told and ": " .. test_sets.sizes(about) or "",
     most > 1 and ", one a seed; ±: their sample standard deviation" or "")
+  if finished > 0 then note("Seeds: %s.", seeds_of.words(results.rows)) end
   if results.mixed then
     note("Rows differ in what they are evaluated on (column split); those that differ from this "
       .. "are not compared.")
@@ -288,7 +301,8 @@ end
 
 local function verdict(rsum)
   if not rsum then return "" end
-  return rsum.separable and "yes" or "not at " .. text.plural(rsum.n, "seed")
+  if rsum.n == 1 then return "one seed: no verdict" end
+  return rsum.separable and "yes" or string.format("not at %d seeds", rsum.n)
 end
 
 -- What each row changes of the base, and what came of it. Columns without a word are left out.

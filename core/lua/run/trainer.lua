@@ -225,7 +225,8 @@ local function release(self)
 end
 
 local option_types <const> = {
-  resume = "boolean", keep_state = "boolean", command = "string", id = "string", known = "table",
+  resume = "boolean", keep_state = "boolean", keep_ranks = "boolean", command = "string",
+  id = "string", known = "table",
 }
 
 -- A trainer of a resolved config in the folder `run`. before: the folder's config, when that ends
@@ -242,7 +243,7 @@ function M.open(session, config, run, options, before)
     end
   end
   local self = setmetatable({ session = session, resolved = config:copy(), before = before,
-    keep_state = options.keep_state }, Trainer)
+    keep_state = options.keep_state, keep_ranks = options.keep_ranks }, Trainer)
   self.settings = self.resolved.value
   self.sets = test_sets.of_config(self.settings)
   local fine, problem = pcall(function()
@@ -338,6 +339,9 @@ local function evaluate(self)
     best = p.best_step < 0 or metrics.rsum > p.best.rsum, seconds = core.seconds() - began })
   p.seconds = p.seconds + event.seconds
   p.evaluated = p.step
+  if self.keep_ranks then -- before the line that says they are there
+    self.training:save_ranks(self.folder:file(string.format("ranks-dev-%d.npy", p.step)))
+  end
   write_metrics(self, "dev", metrics)
   if event.best then
     p.best, p.best_step, p.best_epoch = progress.metrics(metrics), p.step, event.epoch

@@ -132,6 +132,40 @@ function M.build(path, given, overrides, seeds)
   return plan
 end
 
+-- The row that the others are compared with: the one that is named, or the first that changes
+-- nothing; an error for an `option` that needs one where there is none.
+function M.reference(plan, option)
+  for _, row in ipairs(plan.rows) do
+    if plan.reference and row.name == plan.reference or not plan.reference and not row.base
+      and table_rows.kind(row) == "run" and #row.changes == 0 then
+      return row
+    end
+  end
+  core.fail(MISUSE, string.format("ablate: %s needs a row that others are compared with: reference "
+    .. "= NAME in the table, or a row that changes nothing", option))
+end
+
+-- Adds a run of `seed` to the rows whose slugs are true in `rows`, where there is none.
+function M.add_seed(plan, dir, seed, rows)
+  local first, has = {}, {}
+  for _, run in ipairs(plan.runs) do
+    first[run.row] = first[run.row] or run
+    has[run.row] = has[run.row] or run.seed == seed
+  end
+  for slug, run in pairs(first) do
+    if rows[slug] and not has[slug] then
+      local config = config_of(run, dir)
+      config:override("seed=" .. seed)
+      local new = {
+        row = slug, seed = seed, folder = string.format("%s-seed%d", slug, seed),
+        hash = config:hash(), config = config:table(), text = config:text(2),
+      }
+      configs[new] = config
+      plan.runs[#plan.runs + 1] = new
+    end
+  end
+end
+
 -- What the rows read has to be there before the first run starts.
 function M.check_files(plan)
   if core.file_kind(plan.data) ~= "folder" then
@@ -286,6 +320,17 @@ local function check_sources(plan, old, dir, moved, replan)
   end
 end
 
+-- A rule that changes once it may have looked is none.
+local function join_sequence(plan, old, dir)
+  local there, here = old.sequence, plan.sequence
+  if there and here and (there.first ~= here.first or there.most ~= here.most) then
+    core.fail(1, string.format("%s: planned there with %d to %d seeds until rows are separable, "
+      .. "and here with %d to %d; the same numbers resume it, --out DIR takes another folder", dir,
+      there.first, there.most, here.first, here.most))
+  end
+  plan.sequence = there or here
+end
+
 local function sort_runs(plan)
   local order = {}
   for i, row in ipairs(plan.rows) do order[row.slug] = i end
@@ -300,6 +345,7 @@ local function agree(plan, dir, replan, known)
   plan.checked = stamps_of(plan)
   if old then
     moved = join(plan, old, dir)
+    join_sequence(plan, old, dir)
     if #plan.checked == 0 then plan.checked = stamps_of(old) end
   elseif core.file_kind(dir) == "folder" then
     for _, name in ipairs(core.list_folder(dir)) do

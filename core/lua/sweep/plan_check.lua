@@ -10,6 +10,9 @@ local M = {}
 -- Names in a sweep's folder that no run may have.
 M.ours = { configs = true, logs = true, claims = true, replaced = true, slurm = true }
 
+-- How many seeds a sweep may add one by one: each look costs some of the level of the last.
+M.MOST_LOOKS = 25
+
 -- A list of values of one type, with one at least unless it may be empty.
 local function is_list(value, kind, may_be_empty)
   if type(value) ~= "table" then return false end
@@ -38,6 +41,11 @@ function M.check(plan, path)
   for _, name in ipairs { "on_scenes", "overrides" } do
     expect(plan[name] == nil or is_list(plan[name], "string", true), name .. " as a list of texts")
   end
+  local sequence = plan.sequence
+  expect(sequence == nil or type(sequence) == "table" and math.type(sequence.first) == "integer"
+    and math.type(sequence.most) == "integer" and sequence.first >= 2
+    and sequence.most >= sequence.first and sequence.most - sequence.first <= M.MOST_LOOKS,
+    "first and most seeds in sequence")
   local slugs, folders, seeds, names = {}, {}, {}, {}
   local rows_run = {}
   for i, row in ipairs(plan.rows) do

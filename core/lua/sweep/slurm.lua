@@ -27,6 +27,8 @@ M.options = {
   { "partition", "NAME", "with --slurm: where they run" },
   { "sbatch", "ARGS", "with --slurm: more arguments for sbatch, with blanks between",
     dashed = true },
+  { "detach", nil, "with --slurm: submit and end; stepwise watch DIR follows the runs, and "
+    .. "stepwise ablate DIR writes the table" },
 }
 
 -- Runs a command; what it printed. An error is told with the command's own words. A signal ends it,
@@ -148,7 +150,9 @@ local function script_of(dir, runs, given)
       command = string.format("%s --%s %s", command, name, text.quote(tostring(given[name])))
     end
   end
-  for _, name in ipairs { "lease", "stall", "reuse", "threads" } do add(name) end
+  for _, name in ipairs { "lease", "stall", "collapse", "race", "reuse", "threads" } do
+    add(name)
+  end
   if not given.threads then command = command .. ' --threads "${SLURM_CPUS_PER_TASK:-1}"' end
   return string.format(script, text.command(runs), command, text.quote(dir))
 end
@@ -245,6 +249,7 @@ function M.run(plan, dir, given, options, out)
   if count > #waiting then out:say(text.plural(count - #waiting, "run") .. " done already") end
   if #waiting == 0 then return 0, nil end
   local name = submit_all(dir, waiting, given, out)
+  if given.detach then return 0, nil end
   local done, failed, poll = count - #waiting, 0, SHORTEST_POLL
   local queue = name and new_queue(dir, name, out)
   local function say(run, what)

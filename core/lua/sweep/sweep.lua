@@ -10,6 +10,8 @@ local plan_of = require "stepwise.sweep.plan"
 local plugin_files = require "stepwise.config.plugin_files"
 local reuse = require "stepwise.sweep.reuse"
 local run_folder = require "stepwise.run.folder"
+local standing = require "stepwise.run.standing"
+local stops = require "stepwise.sweep.stops"
 local text = require "stepwise.util.text"
 
 local M = {}
@@ -19,6 +21,7 @@ Sweep.__index = Sweep
 local POLL_SECONDS <const> = 0.05
 -- How often what another process has in hand is looked at.
 local LOOK_SECONDS <const> = 0.5
+local ALL_ROWS <const> = {} -- a key that no row has
 
 -- ---- files -------------------------------------------------------------------------------------
 
@@ -33,16 +36,6 @@ local function reason_of(log, how, what)
   if how == "signal" then return "ended by a signal: " .. what end
   if what == 0 then return "ended before the run was done, with exit status 0" end
   return reason or "exit status " .. what
-end
-
--- The last whole line of a log, or nil.
-local function last_line(log)
-  local file = io.open(log, "rb")
-  if not file then return nil end
-  file:seek("end", -math.min(600, file:seek("end")))
-  local tail = file:read("a") or ""
-  file:close()
-  return tail:match("([^\n]+)\n[^\n]*$")
 end
 
 local function size_of(path)
@@ -87,7 +80,7 @@ end
 
 -- ---- one run -----------------------------------------------------------------------------------
 
-local function command_of(at, run, threads)
+local function command_of(at, run, threads, keep_ranks)
   local command = { core.program_path(), "train", at.config, "--out", at.folder, "--continue",
     "--parent", tostring(core.process_number()) }
   local function add(...)
@@ -99,6 +92,7 @@ local function command_of(at, run, threads)
     if value ~= "" then add(path[1], value) end
   end
   if threads then add("--threads", tostring(threads)) end
+  if keep_ranks then add("--keep-ranks") end
   return plugin_files.pass_on(command)
 end
 
@@ -119,7 +113,7 @@ function Sweep:start(run, claim)
   local at = files(self.dir, run)
   os.remove(at.error)
   self:note("started", run)
-  local command = command_of(at, run, self.threads)
+  local command = command_of(at, run, self.threads, self.stops.race)
   if #self.checked > 0 then
     table.move({ "--checked", table.concat(self.checked, ",") }, 1, 2, #command + 1, command)
   end
@@ -128,6 +122,7 @@ function Sweep:start(run, claim)
   local now = core.seconds()
   self.running[#self.running + 1] = {
     run = run, process = process, at = at, claim = claim, since = now, moved = now, size = -1,
+    standing = standing.new(at.folder), looked = now,
   }
 end
 
@@ -188,7 +183,9 @@ function Sweep:ended(job, how, what)
     self:note("done", run)
     job.claim:release()
     tidy(at)
-    self:say(run, "done in %s", text.duration(core.seconds() - job.since))
+    local took = core.seconds() - job.since
+    self:took(run, took)
+    self:say(run, "done in %s", text.duration(took))
     return
   end
   if core.interrupted() then
@@ -200,7 +197,7 @@ function Sweep:ended(job, how, what)
     self.waiting[#self.waiting + 1] = run
     return
   end
-  local reason = job.stalled or reason_of(at.log, how, what)
+  local reason = job.stopped or reason_of(at.log, how, what)
   core.write_file(at.error, string.format("%s\n%d %d\n", reason, os.time(), core.process_number()))
   self:note("failed", run)
   job.claim:release()
@@ -214,8 +211,23 @@ function Sweep:check_stall(job)
   local now, size = core.seconds(), size_of(job.at.folder .. "/metrics.tsv")
   if size ~= job.size then job.size, job.moved = size, now end
   if self.stall and now - job.moved > self.stall then
-    job.stalled = string.format("no step in %s (--stall)", text.duration(self.stall))
+    job.stopped = job.stopped or string.format("no step in %s (--stall)", text.duration(self.stall))
+    job.killed = true
     core.kill(job.process)
+  end
+end
+
+-- Reads what the run has written, and stops one that --collapse or --race says is hopeless. It
+-- saves, and stays failed for the reason that is given.
+function Sweep:look(job)
+  local now = core.seconds()
+  if now - job.looked < LOOK_SECONDS then return end
+  job.looked = now
+  job.standing:look()
+  local reason = not job.stopped and stops.reason(job.standing, self.stops, job.run)
+  if reason then
+    job.stopped = reason
+    core.stop(job.process)
   end
 end
 
@@ -225,8 +237,9 @@ function Sweep:reap()
     local how, what = core.wait(job.process, true)
     if how then
       self:ended(table.remove(self.running, i), how, what)
-    elseif not job.stalled then
+    elseif not job.killed then
       self:check_stall(job)
+      self:look(job)
     end
   end
 end
@@ -243,15 +256,54 @@ function Sweep:fill()
   self.waiting = kept
 end
 
+-- Keeps how long a run of this row takes.
+function Sweep:took(run, seconds)
+  for _, key in ipairs { run.row, ALL_ROWS } do
+    local sum = self.durations[key] or { seconds = 0.0, count = 0 }
+    sum.seconds, sum.count = sum.seconds + seconds, sum.count + 1
+    self.durations[key] = sum
+  end
+end
+
+-- Seconds until all runs that are left are done, `jobs` at a time; nil while that is not known:
+-- runs take what finished ones of their row took, or else the others, or those that are running
+-- will.
+function Sweep:left()
+  local left, longest, guess = 0.0, 0.0, { seconds = 0.0, count = 0 }
+  local function mean(sum) return sum and sum.count > 0 and sum.seconds / sum.count or nil end
+  local function expected(run)
+    return mean(self.durations[run.row]) or mean(self.durations[ALL_ROWS])
+  end
+  for _, job in ipairs(self.running) do
+    local so_far, rest = core.seconds() - job.since, job.standing.left
+    if rest then
+      guess.seconds, guess.count = guess.seconds + so_far + rest, guess.count + 1
+    else
+      local whole = expected(job.run)
+      if not whole then return nil end
+      rest = math.max(0, whole - so_far)
+    end
+    left, longest = left + rest, math.max(longest, rest)
+  end
+  for _, run in ipairs(self.waiting) do
+    local whole = expected(run) or mean(guess)
+    if not whole then return nil end
+    left = left + whole
+  end
+  return math.max(left / self.jobs, longest)
+end
+
+-- One line for all and one per run.
 function Sweep:follow()
   self.out:follow(function()
-    local lines = {}
+    if #self.running == 0 then return nil end
+    local left = self:left()
+    local lines = { string.format("%d/%d done, %d running%s", self.done, self.count, #self.running,
+      left and ", about " .. text.duration(left) .. " left" or "") }
     for _, job in ipairs(self.running) do
-      local line = last_line(job.at.log)
-      if line then lines[#lines + 1] = job.run.folder .. ": " .. line end
+      lines[#lines + 1] = string.format("  %s  %s", job.run.folder, job.standing:words())
     end
-    if #lines == 0 then return nil end
-    return string.format("%d/%d  %s", self.done, self.count, table.concat(lines, "  |  "))
+    return lines
   end)
 end
 
@@ -263,13 +315,14 @@ function Sweep:stop()
 end
 
 -- Runs what is not done. options: jobs = at a time, threads = of a run, lease and stall = seconds,
--- only = {NAME = true}, reuse = {ID = folder}. Gives how many failed, and the signal that
--- interrupted it.
+-- only = {NAME = true}, reuse = {ID = folder}, collapse and race as in stops.lua. Gives how many
+-- failed, and the signal that interrupted it.
 function M.run(plan, dir, options, out)
   local self = setmetatable({
     dir = dir, out = out, watch = claims.watch(options.lease), jobs = options.jobs or 1,
     stall = options.stall, reuse = options.reuse or {}, running = {}, waiting = {}, told = {},
     look_at = {}, failures = {}, done = 0, failed = 0, count = 0, checked = plan.checked or {},
+    durations = {}, stops = stops.new(plan, dir, options),
   }, Sweep)
   for _, run in ipairs(plan.runs) do
     if not options.only or options.only[run.folder] then
@@ -283,6 +336,7 @@ function M.run(plan, dir, options, out)
       end
     end
   end
+  stops.sort(self.waiting, self.stops)
   if self.done > 0 then out:say(text.plural(self.done, "run") .. " done already") end
   local at_once = math.min(self.jobs, math.max(1, #self.waiting))
   self.threads = options.threads

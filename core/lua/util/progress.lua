@@ -10,14 +10,16 @@ Progress.__index = Progress
 local EVERY_LIVE <const> = 0.1
 local EVERY_PLAIN <const> = 10
 
+local function descriptor(stream) return stream == io.stderr and 2 or 1 end
+
 function M.new(stream)
-  local live = core.is_terminal(stream == io.stderr and 2 or 1) and os.getenv("TERM") ~= "dumb"
+  local live = core.is_terminal(descriptor(stream)) and os.getenv("TERM") ~= "dumb"
   return setmetatable({
     stream = stream,
     live = live,
     colours = live and (os.getenv("NO_COLOR") or "") == "",
     shown_at = -math.huge,
-    drawn = false,
+    drawn = 0, -- lines of the moment
   }, Progress)
 end
 
@@ -31,8 +33,10 @@ local function put(self, ...)
 end
 
 local function clear(self)
-  if self.drawn then self.stream:write("\r\27[K") end
-  self.drawn = false
+  if self.drawn > 0 then
+    self.stream:write("\r\27[K", ("\27[A\27[K"):rep(self.drawn - 1))
+  end
+  self.drawn = 0
 end
 
 -- A line that stays.
@@ -48,21 +52,31 @@ function Progress:stress(line)
   if self.colours then self.stream:write("\27[0m") end
 end
 
--- A line of the moment; `make` is called when one is due, and gives nil when it has none.
+-- A line of the moment, or several; `make` is called when one is due, and gives it, a list of
+-- lines, or nil when it has none.
 function Progress:follow(make)
   local now = core.seconds()
   if now - self.shown_at < (self.live and EVERY_LIVE or EVERY_PLAIN) then return end
-  local line = make()
-  if not line then return end
-  self.shown_at, line = now, text.plain(line)
+  local lines = make()
+  if type(lines) == "string" then lines = { lines } end
+  if not lines or #lines == 0 then return end
+  self.shown_at = now
+  for i, line in ipairs(lines) do lines[i] = text.plain(line) end
   if not self.live then
-    put(self, line, "\n")
+    put(self, table.concat(lines, "\n"), "\n")
   else
-    local width = (core.terminal_width(self.stream == io.stderr and 2 or 1) or 80) - 1
+    local width = (core.terminal_size(descriptor(self.stream)) or 80) - 1
+    for i, line in ipairs(lines) do lines[i] = text.cut(line, width) end
     clear(self)
-    put(self, text.cut(line, width))
-    self.drawn = true
+    put(self, table.concat(lines, "\n"))
+    self.drawn = #lines
   end
+end
+
+-- Lines of the terminal; nil where it is none.
+function Progress:height()
+  local _, height = core.terminal_size(descriptor(self.stream))
+  return height
 end
 
 function Progress:finish()
