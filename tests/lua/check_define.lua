@@ -254,7 +254,8 @@ sw.define_loss { name = "own", options = { margin = 0.2 },
   json_text.set(config.value.model, "loss",
     core.json_array { { plugin = "own", weight = 1, margin = 0.3 } })
   for _, found in ipairs(session:verify(config)) do
-    if found.worst ~= found.worst or found.worst > found.most then error(found.what .. " " .. found.where) end
+    local holds = found.worst == found.worst and found.worst <= found.most
+    unit.equal(holds, true, found.what .. " " .. found.where)
   end
 end
 
@@ -270,7 +271,7 @@ unit.test("a loss in Lua has its gradient, and a wrong one is told its line", fu
   unit.fails(nil, { "own.lua:3:", "found nil" }, verify_loss, "local x = b.size * b.epoch * 0")
 end)
 
-unit.test("a pooling in Lua has the bits of the plugin, and a wrong one is told its line", function()
+unit.test("a pooling in Lua has the bits of the plugin; a wrong one is told its line", function()
   local function pooled(own, body)
     return run(string.format([[
 local sw = require "stepwise"
@@ -284,6 +285,20 @@ return sw.experiment { model = { dim = 8, embedding = sw.embedding "random" { wo
   unit.equal(train(describe.resolved(pooled("average", body)), "pool_lua")
     == train(describe.resolved(pooled("mean", body)), "pool_c"), true)
   unit.fails(nil, { "pool average: own.lua:3:", "(G,D)", "found (" }, pooled, "average", "return x")
+end)
+
+unit.test("plugins --check tries a pooling and a loss of a script, too", function()
+  unit.write(folder .. "/both.lua", [[
+local sw = require "stepwise"
+sw.define_pool { name = "average",
+  pool = function(e, x) return e:group("mean", { x }) end }
+sw.define_loss { name = "easy",
+  loss = function(b) return b:hinge(b.scores, 0.1, true) end }
+]])
+  local status, said = unit.program { "plugins", "--check", folder .. "/both.lua" }
+  unit.equal(status, 0, said)
+  unit.contains(said, "loss easy: trains")
+  unit.contains(said, "pool average: trains")
 end)
 
 unit.test("a stage that fails in a later tile ends the run in one line, and its files stay",
@@ -307,7 +322,7 @@ unit.test("plugins --check takes a script, and says what is wrong with its stage
   unit.write(folder .. "/none.lua", "return 1")
   status, said = unit.program { "plugins", "--check", folder .. "/none.lua" }
   unit.equal(status, 1, said)
-  unit.contains(said, "defines no stage")
+  unit.contains(said, "defines nothing")
 end)
 
 unit.test("the page for authors names every verb, and its example runs", function()

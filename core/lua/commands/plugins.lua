@@ -16,8 +16,8 @@ between) and beside the program, in this order. Of those that bring the same nam
 and the others are hidden.
 --check loads the file in a process of its own, lists what it brings, holds the gradient of each of
 its operations against finite differences, and trains a small model with each of its parts for a few
-steps. Loading a plugin runs its code. Of a script, FILE.lua, it does the same with the stages and
-fusions that the script defines.]],
+steps. Loading a plugin runs its code. Of a script, FILE.lua, it does the same with what the
+script defines.]],
   arguments = { 0, 0 },
   options = {
     { "check", "FILE", "check this FILE.so or FILE.lua" },
@@ -141,10 +141,9 @@ end
 
 local function check_script(file, folder)
   script.run(file)
-  local defined = define.contents()
-  if #defined.stages + #defined.fusions == 0 then
-    core.fail(1, file .. ": it defines no stage and no fusion")
-  end
+  local defined, count = define.contents(), 0
+  for _, kind in ipairs(kinds) do count = count + #defined[kind[2]] end
+  if count == 0 then core.fail(1, file .. ": it defines nothing, as define_stage would") end
   text.say("%s", file)
   list_contents(defined)
   local session <close> = core.session { threads = 1 }

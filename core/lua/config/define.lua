@@ -1,4 +1,5 @@
--- define.lua: stages, fusions, poolings and losses that a script defines itself, with functions in Lua.
+-- define.lua: stages, fusions, poolings and losses that a script defines itself, with functions in
+-- Lua.
 --
 -- A definition is plain data, with the text of its functions (function_text.lua). The config of a
 -- model that uses it has it in `model.defined`, and so have the run's config.json and its
@@ -215,8 +216,9 @@ function M.stage(t) return define("stage", t) end
 -- define_stage; fuse(t, side, own, attended, options, prepared) gives the fused pair vectors.
 function M.fusion(t) return define("fusion", t) end
 
--- define_pool { name =, options =, parameters =, pool =, doc = }: a pooling in Lua, as define_stage;
--- pool(e, x, options) makes of the fragments x (N,D) one row per image or caption, (G,D).
+-- define_pool { name =, options =, parameters =, pool =, doc = }: a pooling in Lua, as
+-- define_stage; pool(e, x, options) makes of the fragments x (N,D) one row per image or caption,
+-- (G,D).
 function M.pool(t) return define("pool", t) end
 
 -- define_loss { name =, options =, loss =, doc = }: a loss in Lua, as define_stage; loss(b,
