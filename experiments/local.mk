@@ -4,7 +4,8 @@ dist_experiments_DATA = experiments/paper.lua \
 	experiments/shan_full.lua experiments/shan_t2i.lua experiments/shan_i2t.lua \
 	experiments/table3.lua experiments/direction.lua experiments/embeddings.lua \
 	experiments/fusion.lua experiments/stages.lua experiments/attention.lua \
-	experiments/tables1and2.lua experiments/encoders.lua experiments/methods.lua
+	experiments/tables1and2.lua experiments/encoders.lua experiments/methods.lua \
+	experiments/own_stage.lua
 
 methodsdir = $(experimentsdir)/methods
 dist_methods_DATA = experiments/methods/field.lua \

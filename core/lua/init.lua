@@ -1,5 +1,6 @@
 -- init.lua: the module that `require "stepwise"` gives.
 local core = require "stepwise.core"
+local define = require "stepwise.config.define"
 local keys = require "stepwise.config.config_keys"
 local describe = require "stepwise.config.describe"
 local scenes = require "stepwise.scenes.scenes_folder"
@@ -17,6 +18,10 @@ return {
   experiment = core.wrap(describe.experiment),
   table = core.wrap(describe.table),
   load = core.wrap(describe.load),
+  define_stage = core.wrap(define.stage),
+  define_fusion = core.wrap(define.fusion),
+  define_pool = core.wrap(define.pool),
+  define_loss = core.wrap(define.loss),
   -- sessions: configs, training, evaluation, inspection
   session = core.session,
   config_keys = function() return keys end, -- every key but the model's: see config_keys.lua

@@ -1,7 +1,9 @@
 # The binding, the only C that includes lua.h.
 lua_sources += \
-	core/lua/binding/binding.h core/lua/binding/lua_arrays.c core/lua/binding/lua_bench.c \
+	core/lua/binding/binding.h core/lua/binding/lua_arrays.c \
+	core/lua/binding/lua_batch_verbs.c core/lua/binding/lua_bench.c \
 	core/lua/binding/lua_claim.c core/lua/binding/lua_class.c core/lua/binding/lua_data.c \
+	core/lua/binding/defined.h core/lua/binding/lua_defined.c \
 	core/lua/binding/lua_doctor.c core/lua/binding/lua_error.c core/lua/binding/lua_query.c \
 	core/lua/binding/lua_files.c core/lua/binding/lua_json.c core/lua/binding/lua_limit.c \
 	core/lua/binding/lua_locale.c core/lua/binding/lua_modules.c \
@@ -9,7 +11,9 @@ lua_sources += \
 	core/lua/binding/lua_program.c core/lua/binding/lua_session.c \
 	core/lua/binding/lua_signals.c core/lua/binding/lua_statistics.c \
 	core/lua/binding/lua_terminal.c core/lua/binding/lua_text.c \
-	core/lua/binding/lua_trainer.c core/lua/binding/lua_work.c core/lua/binding/program.h \
+	core/lua/binding/lua_tile_verbs.c \
+	core/lua/binding/lua_trainer.c core/lua/binding/lua_verbs.c \
+	core/lua/binding/lua_work.c core/lua/binding/lua_worker.c core/lua/binding/program.h \
 	core/lua/binding/results.h core/lua/binding/session.h
 
 # core/lua/FOLDER/NAME.lua is the module stepwise.FOLDER.NAME.
@@ -29,8 +33,8 @@ lua_modules += \
 	core/lua/config/composition.lua core/lua/config/config.lua \
 	core/lua/config/config_keys.lua core/lua/config/config_model.lua \
 	core/lua/config/config_override.lua core/lua/config/config_values.lua \
-	core/lua/config/describe.lua core/lua/config/json_text.lua \
-	core/lua/config/plugin_files.lua core/lua/config/script.lua \
+	core/lua/config/define.lua core/lua/config/describe.lua core/lua/config/function_text.lua \
+	core/lua/config/json_text.lua core/lua/config/plugin_files.lua core/lua/config/script.lua \
 	core/lua/config/sessions.lua core/lua/config/setup.lua core/lua/config/table_rows.lua
 # tables of runs
 lua_modules += \

@@ -21,7 +21,8 @@ struct sw_model {
     int parameter_count, parameter_room;
     float *values, *gradients; /* trained ones first, then the frozen ones' values */
     size_t trained;
-    char prefix[130]; /* of the parameters that are being declared */
+    char prefix[130];     /* of the parameters that are being declared */
+    const void *building; /* the descriptor whose init runs */
     void *embedding_self;
     void **stage_self, **block_self[2], *pool_self[2], **loss_self;
     int has_tiles,

@@ -80,9 +80,17 @@ struct sw_tensor *sw_model_parameter_at(struct sw_model *model, int index, const
     return model->parameters[index].tensor;
 }
 
-/* Room for the `self` of one use of a plugin, whose parameters begin with `prefix` and a dot. */
-static void *begin_use(struct sw_model *model, size_t self_size, const char *prefix)
+const void *sw_model_building(const struct sw_model *model)
 {
+    return model->building;
+}
+
+/* Room for the `self` of one use of a descriptor, whose parameters begin with `prefix` and a dot.
+ */
+static void *begin_use(struct sw_model *model, const void *descriptor, size_t self_size,
+                       const char *prefix)
+{
+    model->building = descriptor;
     snprintf(model->prefix, sizeof model->prefix, "%s.", prefix);
     void *self = sw_arena_zeroed(model->arena, self_size + 1);
     if (!self)
@@ -108,7 +116,7 @@ static int build_embedding(struct sw_model *model)
 {
     const struct sw_model_plan *plan = model->plan;
     const struct sw_embedding *embedding = plan->embedding;
-    model->embedding_self = begin_use(model, embedding->self_size, "embedding");
+    model->embedding_self = begin_use(model, embedding, embedding->self_size, "embedding");
     int status = embedding->init(model->host, model, model->embedding_self, plan->word_dim,
                                  plan->embedding_options);
     return built(model, status, "embedding", embedding->name);
@@ -124,7 +132,7 @@ static int build_encoder(struct sw_model *model, enum sw_side side, int *width)
     model->block_self[side] = selves(model, blocks);
     for (int b = 0; b < blocks && model->block_self[side]; b++) {
         const struct sw_block_plan *use = &plan->blocks[side][b];
-        void *self = begin_use(model, use->block->self_size, use->prefix);
+        void *self = begin_use(model, use->block, use->block->self_size, use->prefix);
         model->block_self[side][b] = self;
         int status =
             self ? use->block->init(model->host, model, self, side, *width, width, use->options)
@@ -136,7 +144,7 @@ static int build_encoder(struct sw_model *model, enum sw_side side, int *width)
     if (!use->pool)
         return SW_OK;
     int pooled = *width;
-    model->pool_self[side] = begin_use(model, use->pool->self_size, pool_prefix[side]);
+    model->pool_self[side] = begin_use(model, use->pool, use->pool->self_size, pool_prefix[side]);
     int status = model->pool_self[side]
                      ? use->pool->init(model->host, model, model->pool_self[side], side, *width,
                                        &pooled, use->options)
@@ -159,7 +167,7 @@ static int build_fusions(struct sw_model *model, const struct sw_stage_plan *par
         char prefix[MOST_NAME];
         snprintf(prefix, sizeof prefix, "%s.%s", part->prefix, options[o].name);
         use->slot = model->fusion_count;
-        use->self = begin_use(model, use->fusion->self_size, prefix);
+        use->self = begin_use(model, use->fusion, use->fusion->self_size, prefix);
         model->fusions[model->fusion_count++] = use;
         int status = use->fusion->init(model->host, model, use->self, use->options);
         if (built(model, status, "fusion", use->fusion->name))
@@ -182,7 +190,7 @@ static int build_stages(struct sw_model *model)
                            stage->name);
         model->has_tiles |= stage->score != NULL;
         model->has_matrices |= stage->score_all != NULL;
-        model->stage_self[s] = begin_use(model, stage->self_size, part->prefix);
+        model->stage_self[s] = begin_use(model, stage, stage->self_size, part->prefix);
         int status = stage->init(model->host, model, model->stage_self[s], part->options);
         if (built(model, status, "stage", stage->name) || build_fusions(model, part))
             return model->error.status;
@@ -202,7 +210,7 @@ static int build_losses(struct sw_model *model)
                            "loss %s compares pooled vectors; give the model pool = { image = .., "
                            "text = .. }",
                            use->loss->name);
-        model->loss_self[l] = begin_use(model, use->loss->self_size, "loss");
+        model->loss_self[l] = begin_use(model, use->loss, use->loss->self_size, "loss");
         int before = model->parameter_count;
         int status = use->loss->init(model->host, model, model->loss_self[l], use->options);
         if (model->parameter_count != before)

@@ -83,6 +83,8 @@ int sw_model_needs_glove(const struct sw_model_plan *plan, const struct sw_host 
                          struct sw_error *error);
 
 const struct sw_model_plan *sw_model_plan_of(const struct sw_model *model);
+/* The descriptor whose init runs: one init may serve descriptors that were made at run time. */
+const void *sw_model_building(const struct sw_model *model);
 int sw_model_parameters(const struct sw_model *model);
 const struct sw_parameter *sw_model_parameter(const struct sw_model *model, int index);
 const struct sw_parameter *sw_model_find_parameter(const struct sw_model *model, const char *name);

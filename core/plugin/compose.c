@@ -34,7 +34,8 @@ struct sw_composition {
     json_t *model; /* owns the texts of values */
     json_t *texts; /* so do these: options of training, then lists of blocks that the model leaves
                       out */
-    struct sw_value **values; /* the value lists, to be freed */
+    const struct sw_plugin **defined; /* ended by NULL */
+    struct sw_value **values;         /* the value lists, to be freed */
     struct sw_fusion_use **uses;
     void **memory; /* all else that is to be freed */
     size_t value_lists, use_count, memory_count;
@@ -60,6 +61,31 @@ static void *kept(struct sw_composition *c, size_t bytes, struct sw_error *error
     return memory[c->memory_count++] = room;
 }
 
+/* What the model defines itself comes before what plugins bring. */
+static const void *find(const struct sw_composition *c, const struct sw_plugins *plugins,
+                        enum sw_kind kind, const char *name, struct sw_error *error)
+{
+    for (const struct sw_plugin *const *p = c->defined; *p; p++)
+        for (const struct sw_descriptor *const *at = sw_plugin_descriptors(*p, kind); *at; at++)
+            if (strcmp((*at)->name, name) == 0)
+                return *at;
+    return sw_plugins_find(plugins, kind, name, error);
+}
+
+static int define_all(struct sw_composition *c, const struct sw_plugins *plugins,
+                      struct sw_error *error)
+{
+    const json_t *list = json_object_get(c->model, "defined");
+    size_t count = json_array_size(list);
+    c->defined = kept(c, sizeof *c->defined * (count + 1), error);
+    for (size_t i = 0; c->defined && i < count; i++) {
+        c->defined[i] = sw_plugins_define(plugins, json_array_get(list, i), error);
+        if (!c->defined[i])
+            return 0;
+    }
+    return c->defined != NULL;
+}
+
 static struct sw_value *values_of(struct sw_composition *c, const struct sw_plugins *plugins,
                                   const struct sw_option *options, const json_t *object,
                                   struct sw_error *error);
@@ -67,8 +93,7 @@ static struct sw_value *values_of(struct sw_composition *c, const struct sw_plug
 static struct sw_fusion_use *fusion_use(struct sw_composition *c, const struct sw_plugins *plugins,
                                         const json_t *object, struct sw_error *error)
 {
-    const struct sw_fusion *fusion =
-        sw_plugins_find(plugins, SW_KIND_FUSION, name_of(object), error);
+    const struct sw_fusion *fusion = find(c, plugins, SW_KIND_FUSION, name_of(object), error);
     if (!fusion)
         return NULL;
     struct sw_fusion_use **uses = grown(c->uses, c->use_count, sizeof *uses);
@@ -193,7 +218,7 @@ static int plan_blocks(struct sw_composition *c, const struct sw_plugins *plugin
     for (size_t i = 0; blocks && i < count && error->status == SW_OK; i++) {
         const json_t *object = json_array_get(list, i);
         struct sw_block_plan *use = &blocks[i];
-        use->block = sw_plugins_find(plugins, SW_KIND_BLOCK, name_of(object), error);
+        use->block = find(c, plugins, SW_KIND_BLOCK, name_of(object), error);
         if (!use->block)
             break;
         use->prefix = prefix_of(c, key[side], use->block->name, list, i, error);
@@ -214,7 +239,7 @@ static int plan_pools(struct sw_composition *c, const struct sw_plugins *plugins
     for (int side = 0; side < 2 && pool; side++) {
         const json_t *object = json_object_get(pool, key[side]);
         struct sw_pool_plan *use = &c->plan.pool[side];
-        use->pool = sw_plugins_find(plugins, SW_KIND_POOL, name_of(object), error);
+        use->pool = find(c, plugins, SW_KIND_POOL, name_of(object), error);
         if (!use->pool)
             return 0;
         use->options = values_of(c, plugins, use->pool->options, object, error);
@@ -231,7 +256,7 @@ static int plan_stages(struct sw_composition *c, const struct sw_plugins *plugin
     for (size_t i = 0; stages && i < count; i++) {
         const json_t *object = json_array_get(list, i);
         struct sw_stage_plan *stage = &stages[i];
-        stage->stage = sw_plugins_find(plugins, SW_KIND_STAGE, name_of(object), error);
+        stage->stage = find(c, plugins, SW_KIND_STAGE, name_of(object), error);
         if (!stage->stage)
             return 0;
         stage->score = !json_is_false(json_object_get(object, "score"));
@@ -257,7 +282,7 @@ static int plan_losses(struct sw_composition *c, const struct sw_plugins *plugin
         const json_t *object = list ? json_array_get(list, i) : train;
         const json_t *weight = list ? json_object_get(object, "weight") : NULL;
         struct sw_loss_plan *use = &losses[i];
-        use->loss = usual ? usual : sw_plugins_find(plugins, SW_KIND_LOSS, name_of(object), error);
+        use->loss = usual ? usual : find(c, plugins, SW_KIND_LOSS, name_of(object), error);
         if (!use->loss)
             return 0;
         use->weight = weight ? (float)json_number_value(weight) : 1;
@@ -283,8 +308,10 @@ static int plan(struct sw_composition *c, const struct sw_plugins *plugins, stru
         sw_fail(error, SW_MISUSE, "a model: expected dim, word_dim, a direction and stages");
         return 0;
     }
+    if (!define_all(c, plugins, error))
+        return 0;
     p->direction = (enum sw_direction)way;
-    p->embedding = sw_plugins_find(plugins, SW_KIND_EMBEDDING, name_of(word), error);
+    p->embedding = find(c, plugins, SW_KIND_EMBEDDING, name_of(word), error);
     if (!p->embedding)
         return 0;
     p->embedding_options = values_of(c, plugins, p->embedding->options, word, error);

@@ -10,7 +10,8 @@
 
 /* The plan of a model {"dim", "direction", "embedding": {"plugin", "word_dim", options},
  * "image": [{"plugin", options}], "text": [..], "pool": {"image": {"plugin", options}, "text": ..},
- * "stages": [{"plugin", "score", options}], "loss": [{"plugin", "weight", options}]}. Without
+ * "stages": [{"plugin", "score", options}], "loss": [{"plugin", "weight", options}], "defined":
+ * what of these it brings along itself (sw_plugins_define)}. Without
  * blocks or a loss it has those whose descriptors say that they are the usual ones; train: the
  * "train" object of the config, where the usual loss finds its options, or NULL. Values are taken
  * as they are: whoever reads them from outside checks them first (config_model.lua). An option that

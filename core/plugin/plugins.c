@@ -17,6 +17,7 @@ struct sw_plugins {
     struct sw_ops *ops;
     struct sw_loaded_plugin *list;
     int count, room;
+    struct sw_definer definer;
 };
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -113,6 +114,21 @@ const void *sw_plugins_find(const struct sw_plugins *plugins, enum sw_kind kind,
     char hint[768];
     explain_absence(plugins, kind, wanted, hint, sizeof hint);
     sw_fail(error, SW_MISUSE, "no %s '%s'%s", sw_kind_names[kind], wanted, hint);
+    return NULL;
+}
+
+void sw_plugins_set_definer(struct sw_plugins *plugins, const struct sw_definer *definer)
+{
+    plugins->definer = *definer;
+}
+
+const struct sw_plugin *sw_plugins_define(const struct sw_plugins *plugins,
+                                          const json_t *definition, struct sw_error *error)
+{
+    const struct sw_definer *definer = &plugins->definer;
+    if (definer->define)
+        return definer->define(definer->data, definition, error);
+    sw_fail(error, SW_FAILED, "a model with definitions of its own needs Lua");
     return NULL;
 }
 
@@ -322,6 +338,8 @@ void sw_plugins_free(struct sw_plugins *plugins)
         free((char *)(size_t)plugins->list[p].file);
         free((char *)(size_t)plugins->list[p].reason);
     }
+    if (plugins->definer.release)
+        plugins->definer.release(plugins->definer.data);
     free(plugins->list);
     free(plugins);
 }

@@ -63,6 +63,20 @@ const struct sw_loaded_plugin *sw_plugins_at(const struct sw_plugins *plugins, i
  * even where a later plugin has that name. The result is a struct sw_stage, sw_fusion, .. */
 const void *sw_plugins_find(const struct sw_plugins *, enum sw_kind kind, const char *name,
                             struct sw_error *error);
+/* What makes a plugin of a definition: of something that a model brings along itself, in the list
+ * "defined" of its object. NULL with *error; the result lives as long as `data`, which is released
+ * with the plugins. */
+struct sw_definer {
+    const struct sw_plugin *(*define)(void *data, const json_t *definition, struct sw_error *error);
+    void (*release)(void *data);
+    void *data;
+};
+/* Once, before models are made; without one, definitions are refused. */
+void sw_plugins_set_definer(struct sw_plugins *plugins, const struct sw_definer *definer);
+/* NULL with *error. */
+const struct sw_plugin *sw_plugins_define(const struct sw_plugins *plugins,
+                                          const json_t *definition, struct sw_error *error);
+
 /* The descriptors of a kind in one plugin, ended by NULL. */
 const struct sw_descriptor *const *sw_plugin_descriptors(const struct sw_plugin *plugin,
                                                          enum sw_kind kind);

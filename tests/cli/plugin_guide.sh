@@ -14,7 +14,7 @@ mkdir -p tree/plugins tree/core
 cp -r "$STEPWISE_SOURCE/plugins/template" tree/plugins
 cp -r "$STEPWISE_SOURCE/core/stepwise" tree/core
 block c >tree/plugins/template/stage.c
-block lua >mine.lua
+block lua | sed '/^}/q' >mine.lua # the first of the page's scripts
 block sh >commands
 [ -s mine.lua ] && [ "$(wc -l <commands)" = 3 ] || fail 'the page has lost its script or its commands'
 for command in 'make ' 'stepwise plugins --check ./scan_lse.so ' 'stepwise train mine.lua --plugin ./scan_lse.so'; do

@@ -46,7 +46,8 @@ static int new_session(lua_State *L)
     struct sw_lua_session *session = lua_newuserdatauv(L, sizeof *session, 0);
     memset(session, 0, sizeof *session);
     luaL_setmetatable(L, SW_LUA_SESSION);
-    if (sw_session_new(&session->session, threads, path, &error) != SW_OK)
+    if (sw_session_new(&session->session, threads, path, &error) != SW_OK ||
+        sw_lua_accept_definitions(session->session, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     sw_compute_watch(session->session->compute, sw_lua_interrupted);
     return 1;

@@ -21,6 +21,9 @@ struct sw_lua_session *sw_lua_session_at(lua_State *L, int index);
  * raises when it is none. */
 json_t *sw_lua_config_json(lua_State *L, int index);
 
+/* From now on models may bring definitions of their own (lua_defined.c). */
+int sw_lua_accept_definitions(struct sw_session *session, struct sw_error *error);
+
 struct sw_inputs;
 
 /* The open inputs (core.inputs) at `index`; raises when it is none. */

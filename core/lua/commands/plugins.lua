@@ -1,12 +1,14 @@
 -- plugins.lua: stepwise plugins
 local check = require "stepwise.commands.check"
 local core = require "stepwise.core"
+local define = require "stepwise.config.define"
 local keys = require "stepwise.commands.keys"
+local script = require "stepwise.config.script"
 local text = require "stepwise.util.text"
 
 local M = {
   name = "plugins",
-  summary = "Lists the plugins with their options, or checks one plugin file.",
+  summary = "Lists the plugins with their options, or checks one plugin file or script.",
   usage = "",
   details = [[
 Plugins are looked for in the files of --plugin, in the folders of STEPWISE_PLUGIN_PATH (with ':'
@@ -14,10 +16,11 @@ between) and beside the program, in this order. Of those that bring the same nam
 and the others are hidden.
 --check loads the file in a process of its own, lists what it brings, holds the gradient of each of
 its operations against finite differences, and trains a small model with each of its parts for a few
-steps. Loading a plugin runs its code.]],
+steps. Loading a plugin runs its code. Of a script, FILE.lua, it does the same with what the
+script defines.]],
   arguments = { 0, 0 },
   options = {
-    { "check", "FILE.so", "check this file" },
+    { "check", "FILE", "check this FILE.so or FILE.lua" },
     { "here", "DIR", "check in this process, for a debugger; DIR takes its small runs" },
     { "ops", nil, "list every operation with its shapes instead" },
     { "json", nil, "print JSON" },
@@ -51,6 +54,10 @@ local function list_parts(kind, parts)
   end
 end
 
+local function list_contents(plugin)
+  for _, kind in ipairs(kinds) do list_parts(kind[1], plugin[kind[2]]) end
+end
+
 local function list_plugin(plugin)
   if plugin.reason then
     text.say("%s: %s: %s", plugin.file, plugin.hidden and "hidden" or "refused", plugin.reason)
@@ -58,7 +65,7 @@ local function list_plugin(plugin)
   end
   text.say("%s %s (%s): %s", plugin.name, plugin.version, plugin.license, plugin.doc)
   text.say("  %s", plugin.file)
-  for _, kind in ipairs(kinds) do list_parts(kind[1], plugin[kind[2]]) end
+  list_contents(plugin)
   for _, op in ipairs(plugin.ops) do
     print_wrapped(string.format("operation %s %s: %s", op.name, op.shapes, op.doc), "  ")
   end
@@ -117,16 +124,34 @@ local CHECK_SECONDS <const> = 300
 -- The file that tells the end of the check: the plugin may end its process with any status.
 local PASSED <const> = "passed"
 
-local function check_here(file, folder)
+local function say(line)
+  text.say("  %s", line)
+end
+
+local function check_plugin(file, folder)
   -- first nothing else is loaded, so that a file which brings names of ours can be checked too
   local alone <close> = core.session { threads = 1, plugin_path = "" }
   local plugin = alone:add_plugin(file)
   list_plugin(plugin)
-  local function say(line) text.say("  %s", line) end
   local wrong = check.gradients(alone, plugin, say)
 
   local together <close> = core.session { threads = 1, plugin_path = core.absolute_path(file) }
-  wrong = wrong + check.parts(together, plugin, folder, say)
+  return wrong + check.parts(together, plugin, folder, say)
+end
+
+local function check_script(file, folder)
+  script.run(file)
+  local defined, count = define.contents(), 0
+  for _, kind in ipairs(kinds) do count = count + #defined[kind[2]] end
+  if count == 0 then core.fail(1, file .. ": it defines nothing, as define_stage would") end
+  text.say("%s", file)
+  list_contents(defined)
+  local session <close> = core.session { threads = 1 }
+  return check.parts(session, defined, folder, say)
+end
+
+local function check_here(file, folder)
+  local wrong = (file:find("%.lua$") and check_script or check_plugin)(file, folder)
   if wrong > 0 then core.fail(1, string.format("%s: %s", file, text.plural(wrong, "fault"))) end
   text.say("%s: fine", file)
   core.write_file(folder .. "/" .. PASSED, "")

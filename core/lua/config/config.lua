@@ -7,6 +7,7 @@
 --
 -- What is not said has its default; unknown keys are errors with the near miss.
 local core = require "stepwise.core"
+local define = require "stepwise.config.define"
 local json_text = require "stepwise.config.json_text"
 local keys = require "stepwise.config.config_keys"
 local model = require "stepwise.config.config_model"
@@ -66,17 +67,18 @@ function M.resolve(session, given)
   end
   given = given or {}
   values.known_keys(given, sections, "a config")
-  local function parts(kind, name) return session:part(kind, name) end
-  local value = {}
+  local known = define.known(type(given.model) == "table" and given.model.defined or nil)
+  local parts, value = define.finder(session, known), {}
   resolve_section("", given, value)
   local of_train
   value.model, of_train = model.resolve(parts, given.model)
+  define.set_used(value.model, known)
   value.train = section_of("train", given.train)
   for name, said in pairs(of_train) do
     value.train[name] = values.check_key(values.find_key("train", name), said)
   end
   value.data = section_of("data", given.data)
-  return setmetatable({ session = session, parts = parts,
+  return setmetatable({ session = session, parts = parts, known = known,
     value = json_text.ordered(value, sections) }, Config)
 end
 
@@ -105,6 +107,7 @@ end
 function Config:override(assignment)
   local changed = json_text.copy(self.value)
   override.apply(changed, self.parts, assignment)
+  define.set_used(changed.model, self.known)
   self.value = changed
   return self
 end
@@ -132,7 +135,8 @@ Config.__close = Config.close
 
 -- Another config, which changes by itself.
 function Config:copy()
-  return setmetatable({ session = self.session, parts = self.parts, value = self.value }, Config)
+  return setmetatable({ session = self.session, parts = self.parts, known = self.known,
+    value = self.value }, Config)
 end
 
 -- The lists of a model that are what a model has that does not name them.
@@ -190,6 +194,13 @@ function Config:portable()
   return result
 end
 
+-- The same without where definitions stand in their file, which changes no number.
+local function compared(config)
+  local result = config:portable()
+  define.forget_places(result.model.defined)
+  return result
+end
+
 local function is_default(value, preset)
   if type(preset) == "table" then return type(value) == "table" and next(value) == nil end
   return value == preset
@@ -198,7 +209,7 @@ end
 -- What is hashed: the same without what was added later and says nothing, so that the hashes of
 -- runs that were made before these keys were there stay as they are.
 function Config:hashed()
-  local result = self:portable()
+  local result = compared(self)
   for _, key in ipairs(keys) do
     local section = key.section == "" and result or result[key.section]
     if key.later and is_default(section[key.name], key.preset) then
@@ -252,7 +263,7 @@ end
 
 -- The first key in which two configs decide other numbers, with both values, or nil.
 function Config:difference(other)
-  return difference(self:portable(), other:portable(), "")
+  return difference(compared(self), compared(other), "")
 end
 
 -- JSON of portable() on one line.
@@ -273,12 +284,14 @@ function Config:sources(known)
 end
 
 -- The plugins it uses, each once, also those that stand for what it does not name: a list of
--- session:origin.
+-- session:origin. What the config defines itself is none.
 function Config:origins()
-  local list, listed = {}, {}
+  local list, listed, is_defined = {}, {}, {}
+  for _, one in ipairs(self.value.model.defined or {}) do is_defined[one.name] = true end
   local function add(value)
     if type(value) ~= "table" then return end
-    local origin = type(value.plugin) == "string" and self.session:origin(value.plugin)
+    local name = type(value.plugin) == "string" and not is_defined[value.plugin] and value.plugin
+    local origin = name and self.session:origin(name)
     if origin and not listed[origin.name] then
       list[#list + 1], listed[origin.name] = origin, true
     end

@@ -4,7 +4,8 @@
 --   image = { { plugin =, options } .. }, text = { .. },           the encoders' blocks
 --   pool = { image = { plugin =, options }, text = { .. } },       absent: nothing is pooled
 --   stages = { { plugin =, score =, options } .. },
---   loss = { { plugin =, weight =, options } .. } }
+--   loss = { { plugin =, weight =, options } .. },
+--   defined = what a script defines of these (define.lua), where there is any }
 -- Every key may be absent. A name alone may stand for { plugin = name }, one loss or block for a
 -- list of one, one pooling for both sides. `parts` finds what plugins bring: parts(kind, name) ->
 -- { name =, options = { declaration .. } }, or an error with the near miss.
@@ -311,7 +312,7 @@ function M.resolve(parts, given)
     values.fail("model: expected a table, found %s", values.found(given))
   end
   given = given or {}
-  values.known_keys(given, M.keys, "model")
+  values.known_keys(given, { "defined", table.unpack(M.keys) }, "model")
   local model, order = {
     dim = M.dim(or_preset(given.dim, 1024)),
     direction = M.direction(or_preset(given.direction, "both")),

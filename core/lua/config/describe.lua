@@ -4,6 +4,7 @@
 -- error names the line of the script where it was made.
 local composition = require "stepwise.config.composition"
 local core = require "stepwise.core"
+local define = require "stepwise.config.define"
 local model = require "stepwise.config.config_model"
 local script = require "stepwise.config.script"
 local table_rows = require "stepwise.config.table_rows"
@@ -27,9 +28,9 @@ function M.session()
   return session
 end
 
--- What plugins bring.
+-- What plugins bring, and what the script has defined.
 local function parts(kind, name)
-  return M.session():part(kind, name)
+  return define.finder(M.session())(kind, name)
 end
 
 -- The function that describes a use of a plugin.

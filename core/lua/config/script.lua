@@ -32,8 +32,8 @@ local function refuse_unknown(what, names)
   end
 end
 
-local for_scripts = { "block", "embedding", "experiment", "fusion", "load", "loss", "pool", "stage",
-  "table", "version" }
+local for_scripts = { "block", "define_fusion", "define_loss", "define_pool", "define_stage",
+  "embedding", "experiment", "fusion", "load", "loss", "pool", "stage", "table", "version" }
 
 -- What require "stepwise" gives: made anew for each script.
 local function module_for_script()
@@ -79,6 +79,19 @@ local function environment()
 end
 
 local running = {} -- paths, the innermost last
+local sources = {} -- path -> text of the scripts that were run
+
+local begin = function() end
+
+-- f is called when a script begins that no other one loads.
+function M.on_begin(f) begin = f end
+
+function M.is_running() return #running > 0 end
+
+-- The text of the script at `path`, as it was run.
+function M.source(path)
+  return sources[path] or core.read_text(path)
+end
 
 -- The script that runs now: one of ours, or one that a stock Lua was started with.
 local function current()
@@ -134,6 +147,7 @@ local function call_limited(chunk, path)
   running[#running + 1] = path
   local hook, mask, count = debug.gethook()
   if #running == 1 then
+    begin()
     local begin_slice = slices(path)
     begin_slice()
     debug.sethook(begin_slice, "", SLICE)
@@ -166,6 +180,7 @@ function M.run(path)
     core.fail(1, path .. ": compiled Lua is not accepted; give the script's text")
   end
   if source:sub(1, 1) == "#" then source = "--" .. source end
+  sources[path] = source
   local chunk, reason = load(source, "@" .. path, "t", environment())
   if not chunk then core.fail(MISUSE, reason) end
   if #running >= DEEPEST then

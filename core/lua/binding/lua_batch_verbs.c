@@ -1,0 +1,234 @@
+/* lua_batch_verbs.c -- the verbs of a batch: what `prepare` computes and declares, and what a loss
+ * is made of. */
+#include "lua/binding/defined.h"
+
+#include <string.h>
+
+static struct sw_batch *batch_of(lua_State *L)
+{
+    struct sw_batch *batch = sw_lua_worker_of(L)->call->batch;
+    if (!batch)
+        luaL_error(L, "it works in prepare, not on tiles");
+    return batch;
+}
+
+/* ---- prepare -----------------------------------------------------------------------------------
+ */
+
+/* parameter(name): the use's own */
+static int parameter(lua_State *L)
+{
+    const struct sw_lua_call *call = sw_lua_worker_of(L)->call;
+    const char *name = luaL_checkstring(L, 2);
+    const json_t *all = json_object_get(call->use->of->json, "parameters");
+    for (size_t p = 0; p < json_array_size(all); p++) {
+        const json_t *one = json_object_get(json_array_get(all, p), "name");
+        if (strcmp(json_string_value(one), name) == 0)
+            return sw_lua_give(L, call->use->parameters[p]);
+    }
+    return luaL_error(L, "no parameter '%s'; the definition's `parameters` lists them", name);
+}
+
+static int linear(lua_State *L)
+{
+    const struct sw_lua_call *call = sw_lua_worker_of(L)->call;
+    int inputs = lua_isnoneornil(L, 4) ? 2 : 3;
+    struct sw_tensor *in[3] = {sw_lua_tensor_at(L, 2), sw_lua_tensor_at(L, 3)};
+    if (inputs == 3)
+        in[2] = sw_lua_tensor_at(L, 4);
+    return sw_lua_give(L, call->host->apply(call->graph, "linear", in, inputs, NULL));
+}
+
+static int linear_back(lua_State *L)
+{
+    return sw_lua_give(L, sw_lua_operate(L, "linear_back", sw_lua_tensor_at(L, 2),
+                                         sw_lua_tensor_at(L, 3), (struct sw_args){.i = {0}}));
+}
+
+static int columns(lua_State *L)
+{
+    int first = (int)luaL_checkinteger(L, 3), count = (int)luaL_checkinteger(L, 4);
+    return sw_lua_give(L, sw_lua_operate(L, "columns", sw_lua_tensor_at(L, 2), NULL,
+                                         (struct sw_args){.i = {first, count}}));
+}
+
+static int l2norm(lua_State *L)
+{
+    return sw_lua_give(
+        L, sw_lua_operate(L, "l2norm", sw_lua_tensor_at(L, 2), NULL, (struct sw_args){.i = {0}}));
+}
+
+/* What an input_.. verb gives; -1 is a failure of the graph. */
+static int give_handle(lua_State *L, enum sw_lua_kind kind, int at)
+{
+    if (at < 0)
+        sw_lua_push_handle(L, SW_LUA_TENSOR, NULL); /* raises */
+    sw_lua_new_handle(L, kind)->at = at;
+    return 1;
+}
+
+#define VERB_OF_SIDE(verb)                                                                     \
+    static int verb(lua_State *L)                                                              \
+    {                                                                                          \
+        struct sw_batch *b = batch_of(L);                                                      \
+        return give_handle(L, SW_LUA_INPUT,                                                    \
+                           b->host->verb(b, sw_lua_side_at(L, 2), sw_lua_tensor_at(L, 3)).at); \
+    }
+VERB_OF_SIDE(input_rows)
+VERB_OF_SIDE(input_vectors)
+VERB_OF_SIDE(input_group)
+
+static int input_product(lua_State *L)
+{
+    struct sw_batch *b = batch_of(L);
+    return give_handle(
+        L, SW_LUA_INPUT,
+        b->host->input_product(b, sw_lua_tensor_at(L, 2), sw_lua_tensor_at(L, 3)).at);
+}
+
+static int input_within(lua_State *L)
+{
+    struct sw_batch *b = batch_of(L);
+    return give_handle(
+        L, SW_LUA_INPUT,
+        b->host
+            ->input_within(b, sw_lua_side_at(L, 2), sw_lua_tensor_at(L, 3), sw_lua_tensor_at(L, 4))
+            .at);
+}
+
+static int input_shared(lua_State *L)
+{
+    struct sw_batch *b = batch_of(L);
+    return give_handle(L, SW_LUA_INPUT, b->host->input_shared(b, sw_lua_tensor_at(L, 2)).at);
+}
+
+static int input_functional(lua_State *L)
+{
+    struct sw_batch *b = batch_of(L);
+    return give_handle(L, SW_LUA_FUNCTIONAL,
+                       b->host->input_functional(b, sw_lua_tensor_at(L, 2)).at);
+}
+
+static int input_map(lua_State *L)
+{
+    struct sw_batch *b = batch_of(L);
+    return give_handle(L, SW_LUA_MAP,
+                       b->host->input_map(b, sw_lua_side_at(L, 2), sw_lua_tensor_at(L, 3)).at);
+}
+
+/* ---- pool ------------------------------------------------------------------------------------ */
+
+/* group(op, {x, ..} [, args]): the operation "group_OP", over the fragments of each image or
+ * caption */
+static int group(lua_State *L)
+{
+    struct sw_lua_call *call = sw_lua_worker_of(L)->call;
+    struct sw_tensor *in[4];
+    struct sw_args args = {.p = call->encode ? call->encode->fragments : NULL};
+    if (!args.p)
+        luaL_error(L, "it works in a pooling only");
+    luaL_checktype(L, 3, LUA_TTABLE);
+    int inputs = (int)lua_rawlen(L, 3);
+    if (inputs < 1 || inputs > 4)
+        luaL_error(L, "expected 1 to 4 tensors, found %d", inputs);
+    for (int i = 0; i < inputs; i++) {
+        lua_rawgeti(L, 3, i + 1);
+        in[i] = sw_lua_tensor_at(L, -1);
+        lua_pop(L, 1);
+    }
+    sw_lua_read_args(L, 4, &args);
+    const char *op = lua_pushfstring(L, "group_%s", luaL_checkstring(L, 2));
+    return sw_lua_give(L, call->host->apply(call->graph, op, in, inputs, &args));
+}
+
+/* ---- the batch of a loss --------------------------------------------------------------------- */
+
+static const struct sw_loss_batch *loss_batch_of(lua_State *L)
+{
+    const struct sw_loss_batch *batch = sw_lua_worker_of(L)->call->loss_batch;
+    if (!batch)
+        luaL_error(L, "it works in a loss only");
+    return batch;
+}
+
+static struct sw_tensor *ones(lua_State *L, int rows, int columns_of)
+{
+    const struct sw_lua_call *call = sw_lua_worker_of(L)->call;
+    return call->host->constant(call->graph, 2, (int[]){rows, columns_of}, 1);
+}
+
+/* (A,B) -> (A,1): the sum of each row */
+static struct sw_tensor *row_sums(lua_State *L, struct sw_tensor *x)
+{
+    if (!x || x->ndim != 2)
+        luaL_error(L, "expected a tensor (rows,columns), found %d dimensions", x ? x->ndim : 0);
+    return sw_lua_operate(L, "linear", x, ones(L, 1, x->dim[1]), (struct sw_args){.i = {0}});
+}
+
+/* total(x): the sum of all of a matrix, (1,1) */
+static int total(lua_State *L)
+{
+    struct sw_tensor *sums = row_sums(L, sw_lua_tensor_at(L, 2));
+    if (sums)
+        sums = sw_lua_worker_of(L)->call->host->reshape(sw_lua_worker_of(L)->call->graph, sums, 2,
+                                                        (int[]){1, sums->dim[0]});
+    return sw_lua_give(L, sums ? row_sums(L, sums) : NULL);
+}
+
+/* 1 where image i and caption j are a pair of the batch: (B,B) */
+static struct sw_tensor *is_pair(lua_State *L)
+{
+    const struct sw_loss_batch *batch = loss_batch_of(L);
+    int B = batch->pairs->n;
+    struct sw_tensor *x = batch->host->constant(batch->graph, 2, (int[]){B, B}, 0);
+    for (int i = 0; x && i < B; i++)
+        x->data[(size_t)i * (size_t)(B + 1)] = 1;
+    return x;
+}
+
+/* right(scores): the score of each right pair, on all columns of its row (image), (B,B); with
+ * "captions", on all rows of its column */
+static int right(lua_State *L)
+{
+    static const char *const ways[] = {"images", "captions", NULL};
+    struct sw_args none = {.i = {0}};
+    struct sw_tensor *scores = sw_lua_tensor_at(L, 2), *pairs = is_pair(L);
+    int of_captions = luaL_checkoption(L, 3, "images", ways), B = loss_batch_of(L)->pairs->n;
+    struct sw_tensor *diagonal = sw_lua_operate(L, "mul", scores, pairs, none);
+    if (!diagonal)
+        return sw_lua_give(L, NULL);
+    return sw_lua_give(L, of_captions
+                              ? sw_lua_operate(L, "linear_back", ones(L, B, B), diagonal, none)
+                              : sw_lua_operate(L, "linear", diagonal, ones(L, B, B), none));
+}
+
+/* pairs(): is_pair */
+static int right_pairs(lua_State *L)
+{
+    return sw_lua_give(L, is_pair(L));
+}
+
+/* hinge(scores, margin [, all [, exclude]]): eq. 17 */
+static int hinge(lua_State *L)
+{
+    const struct sw_loss_batch *batch = loss_batch_of(L);
+    struct sw_args args = {.i = {lua_toboolean(L, 4), lua_toboolean(L, 5)},
+                           .f = {(float)luaL_checknumber(L, 3)},
+                           .p = batch->pairs};
+    return sw_lua_give(L, sw_lua_operate(L, "hinge", sw_lua_tensor_at(L, 2), NULL, args));
+}
+
+const luaL_Reg sw_lua_matrix_verbs[] = {{"linear", linear},
+                                        {"linear_back", linear_back},
+                                        {"columns", columns},
+                                        {"l2norm", l2norm},
+                                        {NULL, NULL}};
+const luaL_Reg sw_lua_encode_verbs[] = {{"parameter", parameter}, {"group", group}, {NULL, NULL}};
+const luaL_Reg sw_lua_loss_verbs[] = {
+    {"total", total}, {"right", right}, {"pairs", right_pairs}, {"hinge", hinge}, {NULL, NULL}};
+const luaL_Reg sw_lua_batch_verbs[] = {
+    {"parameter", parameter},         {"input_product", input_product},
+    {"input_within", input_within},   {"input_rows", input_rows},
+    {"input_vectors", input_vectors}, {"input_group", input_group},
+    {"input_shared", input_shared},   {"input_functional", input_functional},
+    {"input_map", input_map},         {NULL, NULL}};
