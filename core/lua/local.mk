@@ -4,13 +4,14 @@ lua_sources += \
 	core/lua/binding/lua_claim.c core/lua/binding/lua_class.c core/lua/binding/lua_data.c \
 	core/lua/binding/lua_doctor.c core/lua/binding/lua_error.c core/lua/binding/lua_query.c \
 	core/lua/binding/lua_files.c core/lua/binding/lua_json.c core/lua/binding/lua_limit.c \
-	core/lua/binding/lua_locale.c core/lua/binding/lua_modules.c \
+	core/lua/binding/lua_locale.c core/lua/binding/lua_model.c core/lua/binding/lua_modules.c \
 	core/lua/binding/lua_plugins.c core/lua/binding/lua_process.c \
 	core/lua/binding/lua_program.c core/lua/binding/lua_session.c \
 	core/lua/binding/lua_signals.c core/lua/binding/lua_statistics.c \
+	core/lua/binding/lua_tensor.c core/lua/binding/lua_tensor_ops.c \
 	core/lua/binding/lua_terminal.c core/lua/binding/lua_text.c \
 	core/lua/binding/lua_trainer.c core/lua/binding/lua_work.c core/lua/binding/program.h \
-	core/lua/binding/results.h core/lua/binding/session.h
+	core/lua/binding/results.h core/lua/binding/session.h core/lua/binding/tensor.h
 
 # core/lua/FOLDER/NAME.lua is the module stepwise.FOLDER.NAME.
 lua_modules += core/lua/init.lua
@@ -62,6 +63,10 @@ lua_modules += \
 lua_modules += \
 	core/lua/scenes/scenes_draw.lua core/lua/scenes/scenes_folder.lua \
 	core/lua/scenes/scenes_words.lua
+# tensors for people, and a model's
+lua_modules += \
+	core/lua/tensor.lua core/lua/tensor/model.lua core/lua/tensor/tensor_methods.lua \
+	core/lua/tensor/tensor_ops.lua
 # what the others share
 lua_modules += \
 	core/lua/util/npy.lua core/lua/util/options.lua core/lua/util/progress.lua \

@@ -137,6 +137,8 @@ static int open_core(lua_State *L)
     sw_lua_open_statistics(L);
     sw_lua_open_claims(L);
     sw_lua_open_query(L);
+    sw_lua_open_tensors(L);
+    sw_lua_open_models(L);
     return 1;
 }
 
