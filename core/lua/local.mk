@@ -4,7 +4,8 @@ lua_sources += \
 	core/lua/binding/lua_claim.c core/lua/binding/lua_class.c core/lua/binding/lua_data.c \
 	core/lua/binding/lua_doctor.c core/lua/binding/lua_error.c core/lua/binding/lua_query.c \
 	core/lua/binding/lua_files.c core/lua/binding/lua_json.c core/lua/binding/lua_limit.c \
-	core/lua/binding/lua_locale.c core/lua/binding/lua_model.c core/lua/binding/lua_modules.c \
+	core/lua/binding/lua_line.c core/lua/binding/lua_locale.c core/lua/binding/lua_model.c \
+	core/lua/binding/lua_modules.c \
 	core/lua/binding/lua_plugins.c core/lua/binding/lua_process.c \
 	core/lua/binding/lua_program.c core/lua/binding/lua_session.c \
 	core/lua/binding/lua_signals.c core/lua/binding/lua_statistics.c \
@@ -20,8 +21,8 @@ lua_modules += \
 	core/lua/commands/ablate.lua core/lua/commands/bench.lua core/lua/commands/check.lua \
 	core/lua/commands/cli.lua core/lua/commands/doctor.lua core/lua/commands/eval.lua \
 	core/lua/commands/explain.lua core/lua/commands/inspect.lua core/lua/commands/keys.lua \
-	core/lua/commands/manual.lua core/lua/commands/new.lua core/lua/commands/plot.lua \
-	core/lua/commands/plugins.lua \
+	core/lua/commands/lua.lua core/lua/commands/manual.lua core/lua/commands/new.lua \
+	core/lua/commands/plot.lua core/lua/commands/plugins.lua \
 	core/lua/commands/report.lua core/lua/commands/scenes.lua core/lua/commands/search.lua \
 	core/lua/commands/tabulate.lua core/lua/commands/train.lua
 # experiments and what they resolve to
@@ -70,7 +71,7 @@ lua_modules += \
 # what the others share
 lua_modules += \
 	core/lua/util/npy.lua core/lua/util/options.lua core/lua/util/progress.lua \
-	core/lua/util/text.lua
+	core/lua/util/show.lua core/lua/util/text.lua
 # and what else is built in.
 lua_modules += \
 	plots/ablation.gp plots/attention.gp plots/gallery.gp plots/heatmap.gp plots/loss.gp \

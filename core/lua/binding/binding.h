@@ -106,5 +106,6 @@ void sw_lua_open_claims(lua_State *L);
 void sw_lua_open_query(lua_State *L);
 void sw_lua_open_tensors(lua_State *L);
 void sw_lua_open_models(lua_State *L);
+void sw_lua_open_lines(lua_State *L);
 
 #endif

@@ -114,6 +114,8 @@ function M.attention(model, of)
   return model:shown(of.split or "dev", one(of.image, "image"), 1, one(of.caption, "caption"), 1)
 end
 
+meta.methods = M -- for completion
+
 -- model.weights: {[name] = tensor}, which are read and written in place.
 function meta.__index(model, key)
   if key == "weights" then return weights_of(model).table end
