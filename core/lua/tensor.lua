@@ -1,5 +1,5 @@
--- tensor.lua: what `require "stepwise.tensor"` gives: tensors with gradients, every operation by its
--- name, arithmetic, optimisers. Numbers are float32, row by row; the collector frees them.
+-- tensor.lua: what `require "stepwise.tensor"` gives: tensors with gradients, every operation by
+-- its name, arithmetic, optimisers. Numbers are float32, row by row; the collector frees them.
 local core = require "stepwise.core"
 
 local methods = require "stepwise.tensor.tensor_methods"
@@ -9,9 +9,11 @@ local M = {
   use = ops.use,
   apply = ops.apply,
   no_grad = ops.no_grad,
-  is_tensor = methods.is_tensor,
 }
 local apply, session, is_tensor = ops.apply, ops.session, methods.is_tensor
+
+-- is_tensor(x): whether it is one
+function M.is_tensor(x) return methods.is_tensor(x) end
 
 local function fail(format, ...) core.fail(2, string.format(format, ...)) end
 
@@ -51,7 +53,8 @@ function M.zeros(...) return core.tensor { ... } end
 -- full(number, d1, ..): the same number everywhere.
 function M.full(number, ...) return core.tensor { ... }:fill(number) end
 
--- randn(seed, d1, ..): random numbers of mean 0 and deviation 1; a seed gives the same ones anywhere.
+-- randn(seed, d1, ..): random numbers of mean 0 and deviation 1; a seed gives the same ones
+-- anywhere.
 function M.randn(seed, ...) return core.tensor { ... }:draw(seed, 0, 1) end
 
 -- npy(path): the array of a .npy file, as float32.
@@ -63,15 +66,16 @@ function M.parameter(x)
   return core.tensor({ x:shape() }, true):copy(x)
 end
 
--- xavier(seed, out, in): a parameter (out, in) of U(-b, b), b = sqrt(6 / (out + in)).
+-- xavier(seed, rows, columns): a parameter of U(-b, b), b = sqrt(6 / (rows + columns)).
 function M.xavier(seed, rows, columns)
   return core.tensor({ rows, columns }, true):draw(seed, 0, math.sqrt(6 / (rows + columns)), true)
 end
 
--- ids(list), groups(list), pairs_of(list): what operations take beside tensors, as p: word ids from
--- 0; the rows of each group, end to end; the image of each pair.
+-- ids(list): word ids from 0, as operations take them beside tensors: { p = ids }
 function M.ids(list) return core.tensor_structure("ids", list) end
+-- groups(list): how many rows each group has, end to end
 function M.groups(list) return core.tensor_structure("groups", list) end
+-- pairs_of(list): the image of each pair, from 0
 function M.pairs_of(list) return core.tensor_structure("pairs", list) end
 
 -- ---- operations --------------------------------------------------------------------------------
@@ -96,15 +100,16 @@ end })
 -- matmul(x, y): (N,K) by (K,M) -> (N,M)
 function M.matmul(x, y) return apply("linear_back", nil, x, y) end
 
--- sum(x): of all numbers, (1); mean(x): their mean
+-- sum(x): of all numbers, (1)
 function M.sum(x)
   local n = x:count()
   return apply("linear", nil, x:reshape(1, n), M.full(1, 1, n)):reshape(1)
 end
+-- mean(x): of all numbers, (1)
 function M.mean(x) return M.sum(x) * (1 / x:count()) end
 
--- hinge(scores, {margin = 0.2, negatives = "hardest" or "all", images = of each pair}): eq. 17, (1);
--- with images, pairs of the same image are no negatives.
+-- hinge(scores, {margin = 0.2, negatives = "hardest" or "all", images = of each pair}): eq. 17,
+-- (1); with images, pairs of the same image are no negatives.
 function M.hinge(scores, options)
   options = options or {}
   local negatives = options.negatives or "hardest"
@@ -122,9 +127,9 @@ local function optimiser(step, clear)
   return { step = step, zero = clear }
 end
 
--- adam(parameters, {lr =, clip =}): of a list of tensors, or of a model: optimiser.step([lr]) updates
--- them and gives the norm of the gradient, optimiser.zero() clears the gradients. clip: the norm
--- counts as at most this.
+-- adam(parameters, {lr =, clip =}): of a list of tensors, or of a model: optimiser.step([lr])
+-- updates them and gives the norm of the gradient, optimiser.zero() clears the gradients. clip: the
+-- norm counts as at most this.
 function M.adam(parameters, options)
   local adam = core.tensor_adam(parameters)
   options = options or {}

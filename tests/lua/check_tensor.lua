@@ -109,6 +109,18 @@ unit.test("operations that take words, groups and pairs take them from lists", f
   unit.equal(T.hinge(scores, { images = { 7, 7 } }):item(), 0)
 end)
 
+unit.test("every operation that takes a structure takes one from Lua, or says that it cannot",
+  function()
+    local x, groups = T.zeros(3, 2), T.groups { 2, 1 }
+    unit.equal(text(T.group_mean(T.of { { 1 }, { 3 }, { 5 } }, { p = groups })), "[[2.0],[5.0]]")
+    for _, op in ipairs(session:ops()) do
+      local fine, problem = pcall(T.apply, op.name, { p = groups }, x)
+      if op.doc:find "p: " and not fine then
+        unit.equal(tostring(problem):find "p: expected none", nil, op.name)
+      end
+    end
+  end)
+
 unit.test("a regression by hand finds its line, by Adam and by plain steps", function()
   local x = T.randn(5, 64, 1)
   local y = T.no_grad(function() return 3 * x - 0.5 end)

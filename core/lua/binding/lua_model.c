@@ -59,11 +59,10 @@ static struct sw_compute *compute_of(const struct sw_lua_model *model)
     return model->session->session->compute;
 }
 
-static int close_model(lua_State *L)
+static void release_model(struct sw_lua_model *model)
 {
-    struct sw_lua_model *model = luaL_checkudata(L, 1, MODEL);
     if (!model->matcher)
-        return 0;
+        return;
     if (model->room)
         sw_gather_free(&model->gather);
     if (model->graph)
@@ -71,6 +70,12 @@ static int close_model(lua_State *L)
     sw_matcher_free(model->matcher);
     model->matcher = NULL;
     model->session->users--;
+}
+
+/* model:close(): its weights and batches cannot be used any longer */
+static int close_model(lua_State *L)
+{
+    release_model(luaL_checkudata(L, 1, MODEL));
     return 0;
 }
 
@@ -96,7 +101,7 @@ static int new_model(lua_State *L)
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
     struct sw_inputs *inputs = sw_lua_inputs_at(L, 3);
     const char *checkpoint = luaL_optstring(L, 4, NULL);
-    const json_t *config = sw_lua_config_json(L, 2, "text");
+    const json_t *config = sw_lua_config_json(L, 2);
     struct sw_lua_model *model = lua_newuserdatauv(L, sizeof *model, 2);
     *model = (struct sw_lua_model){.session = session, .inputs = inputs};
     for (int i = 1; i <= 2; i++) {
@@ -109,11 +114,13 @@ static int new_model(lua_State *L)
     if (sw_inputs_matcher(inputs, &model->matcher, session->session, config, checkpoint != NULL,
                           &error) != SW_OK)
         return sw_lua_raise(L, &error);
-    session->users++; /* from here on, finishing it frees it all */
+    session->users++;
     model->graph =
         sw_graph_new(sw_host_table(), session->session->compute, session->session->ops, &error);
-    if (!model->graph || (checkpoint && fill(model, checkpoint, &error) != SW_OK))
+    if (!model->graph || (checkpoint && fill(model, checkpoint, &error) != SW_OK)) {
+        release_model(model);
         return sw_lua_raise(L, &error);
+    }
     return 1;
 }
 
@@ -190,11 +197,9 @@ static int order(lua_State *L)
 
 static int fail_of_graph(lua_State *L, const struct sw_lua_model *model)
 {
-    if (sw_compute_interrupted(compute_of(model)))
-        return sw_lua_fail(L, SW_INTERRUPTED, "interrupted");
-    const struct sw_error *error = sw_graph_error(model->graph);
-    return sw_lua_fail(L, error->status ? error->status : SW_FAILED, "%s",
-                       error->status ? error->text : "the batch gave no result");
+    struct sw_error error = {0};
+    sw_graph_failure(model->graph, &error);
+    return sw_lua_raise(L, &error);
 }
 
 static int make_room(struct sw_lua_model *model, const struct sw_dataset *data, int count,
@@ -340,20 +345,12 @@ void sw_lua_model_backward(lua_State *L, const struct sw_lua_tensor *tensor)
 
 /* ---- without gradients ----------------------------------------------------------------------- */
 
-enum { PART = 64, MOST_SHOWN = 64 };
-
-struct shown {
-    char *name;
-    int rows, columns;
-    float *weights;
-};
+enum { PART = 64 };
 
 struct work {
     struct sw_gather gather;
-    int has_gather, lost;
+    int has_gather;
     struct sw_encoded images, captions;
-    struct shown shown[MOST_SHOWN];
-    int shown_count;
 };
 
 static void free_work(void *memory)
@@ -363,10 +360,6 @@ static void free_work(void *memory)
         sw_gather_free(&work->gather);
     sw_encoded_free(&work->images);
     sw_encoded_free(&work->captions);
-    for (int i = 0; i < work->shown_count; i++) {
-        free(work->shown[i].name);
-        free(work->shown[i].weights);
-    }
     free(work);
 }
 
@@ -448,20 +441,6 @@ static int fragments(lua_State *L)
     return 1;
 }
 
-static void keep_shown(void *data, const char *name, int rows, int columns, const float *weights)
-{
-    struct work *work = data;
-    size_t bytes = (size_t)rows * (size_t)columns * sizeof *weights;
-    if (work->shown_count == MOST_SHOWN || work->lost)
-        return;
-    struct shown one = {strdup(name), rows, columns, malloc(bytes + 1)};
-    work->shown[work->shown_count++] = one;
-    if (one.name && one.weights)
-        memcpy(one.weights, weights, bytes);
-    else
-        work->lost = 1;
-}
-
 /* model:shown(split, image, 1, caption, 1): the weights that the stages show of the pair, by name:
  * {[name] = (rows, columns)} */
 static int shown(lua_State *L)
@@ -469,16 +448,14 @@ static int shown(lua_State *L)
     size_t range[4];
     struct sw_error error = {0};
     const struct sw_lua_model *model = model_at(L, 1);
-    struct work *work = encode_range(L, model, range);
-    int status = sw_show_pair(model->matcher->model, &work->images, &work->captions, 0, 0,
-                              keep_shown, work, &error);
-    if (status != SW_OK)
+    const struct work *work = encode_range(L, model, range);
+    struct sw_attention attention;
+    if (sw_show_pair(model->matcher->model, &work->images, &work->captions, 0, 0, &attention,
+                     &error) != SW_OK)
         return sw_lua_raise(L, &error);
-    if (work->lost)
-        return sw_lua_fail(L, SW_FAILED, "out of memory for what the stages show");
-    lua_createtable(L, 0, work->shown_count);
-    for (int i = 0; i < work->shown_count; i++) {
-        const struct shown *one = &work->shown[i];
+    lua_createtable(L, 0, attention.count);
+    for (int i = 0; i < attention.count; i++) {
+        const struct sw_shown *one = &attention.list[i];
         struct sw_lua_tensor *out = sw_lua_new_tensor(L, 2, (int[]){one->rows, one->columns}, 0, 0);
         memcpy(out->x.data, one->weights, (size_t)one->rows * (size_t)one->columns * sizeof(float));
         lua_setfield(L, -2, one->name);

@@ -318,7 +318,12 @@ static int class_of(lua_State *L)
     static const char *const names[] = {"tensor", "model", NULL};
     static const char *const classes[] = {SW_LUA_TENSOR, "stepwise.model"};
     luaL_getmetatable(L, classes[luaL_checkoption(L, 1, NULL, names)]);
-    lua_getfield(L, -1, "__index");
+    if (lua_getfield(L, -1, "methods") == LUA_TNIL) { /* __index may become a function */
+        lua_pop(L, 1);
+        lua_getfield(L, -1, "__index");
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, "methods");
+    }
     lua_insert(L, -2);
     return 2;
 }

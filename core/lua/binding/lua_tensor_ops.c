@@ -30,7 +30,14 @@ struct structure {
 static const struct {
     const char *op;
     enum kind kind;
-} readers[] = {{"embedding", IDS}, {"bigru", GROUPS}, {"gram", GROUPS}, {"hinge", PAIRS}};
+} readers[] = {
+    {"embedding", IDS},        {"hinge", PAIRS},          {"bigru", GROUPS},
+    {"gru", GROUPS},           {"gram", GROUPS},          {"batch_norm", GROUPS},
+    {"row_moments", GROUPS},   {"group_mean", GROUPS},    {"group_max", GROUPS},
+    {"group_last", GROUPS},    {"group_mix", GROUPS},     {"group_attention", GROUPS},
+    {"group_windows", GROUPS}, {"group_softmax", GROUPS}, {"group_sort", GROUPS},
+    {"group_dots", GROUPS},
+};
 
 static enum kind kind_of(const char *op)
 {

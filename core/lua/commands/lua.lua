@@ -1,4 +1,4 @@
--- lua.lua: stepwise lua, and `stepwise` alone on a terminal: Lua with the project's modules at hand.
+-- lua.lua: stepwise lua, and `stepwise` alone on a terminal: Lua with the modules at hand.
 local core = require "stepwise.core"
 local keys = require "stepwise.commands.keys"
 local show = require "stepwise.util.show"
@@ -9,10 +9,10 @@ local M = {
   summary = "Runs Lua with the module at hand: a file, a line of code, or what is typed.",
   usage = "[FILE.lua [ARGUMENT..]]",
   details = [[
-sw is require "stepwise", T is require "stepwise.tensor". Without a file or -e, lines are read from the
-terminal and the values they give are printed; Tab completes names, Ctrl-C ends what runs and returns
-to the prompt, help "NAME" says what a key, a plugin, an operation or a command is. History is kept in
-~/.stepwise_history.]],
+sw is require "stepwise", T is require "stepwise.tensor". Without a file or -e, lines are read from
+the terminal and the values they give are printed; Tab completes names, Ctrl-C ends what runs and
+returns to the prompt, help "NAME" says what a key, a plugin, an operation or a command is. History
+is kept in ~/.stepwise_history, where Readline or libedit is there.]],
   arguments = { 0, 1000 },
   options = {
     { "e", "CODE", "run this, and print what it gives", dashed = true },
@@ -29,7 +29,7 @@ local function help_on_key(name, say)
   local found = false
   for _, section in ipairs(keys.sections()) do
     for _, row in ipairs(section.rows) do
-      if row.key == name or row.key:match("^[^.]+") == name or row.key:match("=(.*)$") == name then
+      if row.key == name or row.key:match("^[^.]+") == name then
         found = true
         say(string.format("%s = %s  %s", row.key, row.preset, row.range or ""))
         say("    " .. row.doc)
@@ -70,8 +70,8 @@ end
 local function help(name)
   local function say(line) text.say("%s", line) end
   if name == nil then
-    say "sw: the module stepwise; T: tensors (T.of, T.linear, ..); help \"NAME\": a key, a plugin, an"
-    say "operation or a command; help \"keys\": all keys. Values of a line are printed."
+    say "sw: the module stepwise; T: tensors (T.of, T.linear, ..). Values of a line are printed."
+    say 'help "NAME" says what a key, a plugin, an operation or a command is; help "keys": all keys.'
     return
   end
   name = tostring(name)
@@ -238,6 +238,7 @@ local function finish(results)
 end
 
 function M.run(given, arguments)
+  core.lift_memory_limit()
   local env = environment()
   if given.e then
     if arguments[1] then core.fail(2, "lua: give either a file or -e, not both") end

@@ -160,8 +160,8 @@ core.extend_session {
   end,
 
   -- sources(config [, known]): the fingerprints of the data it reads, all splits of which are
-  -- opened and have to fit. known: a list of stamps; all values of the splits that are not among them are
-  -- read, and the stamps of all are the second result.
+  -- opened and have to fit. known: a list of stamps; all values of the splits that are not among
+  -- them are read, and the stamps of all are the second result.
   sources = function(_, config, known)
     need_config(config)
     local inputs <close> = core.inputs(config, test_sets.of_config(config.value))
@@ -231,8 +231,8 @@ core.extend_session {
 
   -- train(config, run [, {resume =, keep_state =, command =, id =, known = a list of stamps}]): a
   -- trainer that writes to the run folder `run`, made by this call unless it resumes one; nothing
-  -- is trained yet. keep_state: the state stays when the run is done, for more epochs. A run that is
-  -- resumed may end elsewhere than it was to.
+  -- is trained yet. keep_state: the state stays when the run is done, for more epochs. A run that
+  -- is resumed may end elsewhere than it was to.
   train = function(session, config, run, options)
     need_config(config)
     session:threads() -- raises where it is closed

@@ -54,16 +54,16 @@ local function start(model, captions, options)
   return options
 end
 
--- scores(captions [, {split =, training =, step =}]): S (B,B) of a batch, these captions (columns) each
--- with its image (rows), with gradients; training = false: without dropout; step: of the run, for
--- its random numbers. Its backward comes before the next batch.
+-- scores(captions [, {split =, training =, step =}]): S (B,B) of a batch, these captions (columns)
+-- each with its image (rows), with gradients; training = false: without dropout; step: of the run,
+-- for its random numbers. Its backward comes before the next batch.
 function M.scores(model, captions, options)
   start(model, captions, options)
   return model:batch_scores()
 end
 
--- loss(captions [, {epoch =, split =, training =, step =}]): the losses of the config, (1), summed over
--- such a batch; epoch: from 0
+-- loss(captions [, {epoch =, split =, training =, step =}]): the losses of the config, (1), summed
+-- over such a batch; epoch: from 0
 function M.loss(model, captions, options)
   return model:batch_loss(start(model, captions, options).epoch or 0)
 end
@@ -78,8 +78,8 @@ local function range(list, most, what)
   return first, last - first + 1
 end
 
--- similarities([{split =, images = {first, last}, captions = {first, last}}]): scores (I,C) of all pairs
--- of these, or of the whole split (dev where none is named), without gradients
+-- similarities([{split =, images = {first, last}, captions = {first, last}}]): scores (I,C) of all
+-- pairs of these, or of the whole split (dev where none is named), without gradients
 function M.similarities(model, options)
   options = options or {}
   local split = options.split or "dev"
@@ -96,8 +96,8 @@ local function one(number, what)
   return number
 end
 
--- encode{image = number} or encode{caption = number}, split =: the regions (k,D) of an image, or the
--- words (n,D) of a caption, as the encoders leave them
+-- encode{image = number} or encode{caption = number}, split =: the regions (k,D) of an image, or
+-- the words (n,D) of a caption, as the encoders leave them
 function M.encode(model, of)
   local split = of.split or "dev"
   if (of.image == nil) == (of.caption == nil) then
@@ -113,8 +113,6 @@ end
 function M.attention(model, of)
   return model:shown(of.split or "dev", one(of.image, "image"), 1, one(of.caption, "caption"), 1)
 end
-
-meta.methods = M -- for completion
 
 -- model.weights: {[name] = tensor}, which are read and written in place.
 function meta.__index(model, key)

@@ -187,7 +187,6 @@ function meta.__newindex(x, key, value)
   end
 end
 
-meta.methods = T -- for completion
 meta.__len = function(x) return (x:shape()) end
 
 return M
