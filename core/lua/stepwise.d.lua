@@ -224,12 +224,12 @@ function T.sum(x) end
 ---@param session any
 function T.use(session) end
 
---- `T.xavier(seed, out, in)`: a parameter (out, in) of U(-b, b), b = sqrt(6 / (out + in)).
+--- `T.xavier(seed, rows, columns)`: a parameter of U(-b, b), b = sqrt(6 / (rows + columns)).
 ---@param seed any
----@param out any
----@param in any
+---@param rows any
+---@param columns any
 ---@return stepwise.tensor
-function T.xavier(seed, out, in) end
+function T.xavier(seed, rows, columns) end
 
 --- `T.zeros(d1, ..)`: zeros of that shape.
 ---@param ... any
@@ -565,9 +565,8 @@ function model:close() end
 function model:encode(model, of) end
 
 --- `model:fragments(split, first image, 1, 0, 0)`: or (split, 0, 0, caption, 1): the regions (k,D) of an image, the words (n,D) of a caption
----@param split any
----@param first_image any
-function model:fragments(split, first_image) end
+---@param ... any
+function model:fragments(...) end
 
 --- `model:images()`: the image of each pair of the batch, from 0
 function model:images() end
@@ -578,12 +577,8 @@ function model:images() end
 function model:loss(...) end
 
 --- `model:matrix(split, first image, images, first caption, captions)`: their scores (I,C)
----@param split any
----@param first_image any
----@param images any
----@param first_caption any
----@param captions any
-function model:matrix(split, first_image, images, first_caption, captions) end
+---@param ... any
+function model:matrix(...) end
 
 --- `model:order(epoch)`: the train captions in the order in which a run takes them, from 0; the first epoch is 0
 ---@param epoch any
@@ -603,10 +598,8 @@ function model:parameters() end
 function model:scores(...) end
 
 --- `model:shown(split, image, 1, caption, 1)`: the weights that the stages show of the pair, by name: {[name] = (rows, columns)}
----@param split any
----@param image any
----@param caption any
-function model:shown(split, image, caption) end
+---@param ... any
+function model:shown(...) end
 
 --- `model:similarities([{split =, images = {first, last}, captions = {first, last}}])`: scores (I,C) of all pairs of these, or of the whole split (dev where none is named), without gradients
 ---@param ... any

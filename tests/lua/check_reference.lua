@@ -143,7 +143,7 @@ local function lua_reference(say, missing)
   for _, name in ipairs(sorted(sw.statistics)) do
     entry("statistics." .. name, "statistics.", shown)
   end
-  say("\n### Tensors\n\nWhat `require \"stepwise.tensor\"` gives; each operation is a function of it,"
+  say("\n### Tensors\n\nWhat `require \"stepwise.tensor\"` gives; operations are functions of it,"
     .. " too.\n")
   local T = require "stepwise.tensor"
   for _, name in ipairs(sorted(T)) do entry("T." .. name, "T.", shown) end

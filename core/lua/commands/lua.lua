@@ -71,7 +71,7 @@ local function help(name)
   local function say(line) text.say("%s", line) end
   if name == nil then
     say "sw: the module stepwise; T: tensors (T.of, T.linear, ..). Values of a line are printed."
-    say 'help "NAME" says what a key, a plugin, an operation or a command is; help "keys": all keys.'
+    say 'help "NAME" says what a key, a plugin, an operation or a command is; "keys": all keys.'
     return
   end
   name = tostring(name)

@@ -121,7 +121,9 @@ function T.table(x)
   local flat, shape = x:list(), { x:shape() }
   for d = #shape, 2, -1 do
     local joined = {}
-    for i = 1, #flat, shape[d] do joined[#joined + 1] = table.move(flat, i, i + shape[d] - 1, 1, {}) end
+    for i = 1, #flat, shape[d] do
+      joined[#joined + 1] = table.move(flat, i, i + shape[d] - 1, 1, {})
+    end
     flat = joined
   end
   return flat
