@@ -170,6 +170,15 @@ unit.test("a closed model's weights and batches say so, and its session can be c
     unit.fails(2, "the model is closed", other.scores, other, { 0 })
   end)
 
+unit.test("a model that could not be made leaves its session free to be closed", function()
+  local own = sw.session { threads = 1 }
+  collectgarbage "stop"
+  unit.fails(1, "none.safetensors", own.model, own, own:resolve(config():table()),
+    "none.safetensors")
+  own:close()
+  collectgarbage "restart"
+end)
+
 model:close()
 session:close()
 unit.finish()
