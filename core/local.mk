@@ -55,6 +55,8 @@ nodist_libsw_lua_la_SOURCES = core/lua/modules.c core/lua/git_id.c
 libsw_lua_la_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
 EXTRA_DIST += core/README.md core/FORMATS.md
 EXTRA_DIST += $(lua_modules) core/lua/embed.sh core/lua/stepwise.sym
+# For editors.
+dist_pkgdata_DATA = core/lua/stepwise.d.lua
 CLEANFILES += core/lua/modules.c
 core/lua/modules.c: $(lua_modules) core/lua/embed.sh Makefile
 	$(AM_V_GEN)$(MKDIR_P) core/lua && \

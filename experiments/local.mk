@@ -18,7 +18,7 @@ dist_methods_DATA = experiments/methods/field.lua \
 	experiments/methods/sgr.lua experiments/methods/vsepp.lua
 
 # What was recorded on real data: for people and for the tests, not installed.
-EXTRA_DIST += experiments/results experiments/README.md experiments/STATISTICS.md
+EXTRA_DIST += experiments/results experiments/README.md experiments/STATISTICS.md experiments/TENSORS.md
 
 # The keys and the Lua module in README.md, from the program and the comments above its functions.
 .PHONY: reference

@@ -207,6 +207,9 @@ tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
 script_tests += tests/cli/golden.sh
 test_data += tests/golden/runs.tsv
 script_tests += tests/lua/check_equal.lua tests/lua/check_model.lua tests/lua/check_rows.lua
+# Tensors and models by hand, and the prompt.
+script_tests += tests/lua/check_tensor.lua tests/lua/check_by_hand.lua
+script_tests += tests/cli/lua.sh tests/cli/tutorial.sh
 # What the documents say.
 script_tests += tests/cli/plugin_guide.sh tests/lua/check_reference.lua tests/cli/documents.sh
 unit_programs += tests/unit/check_duplicates

@@ -6,15 +6,17 @@ lua_sources += \
 	core/lua/binding/defined.h core/lua/binding/lua_defined.c \
 	core/lua/binding/lua_doctor.c core/lua/binding/lua_error.c core/lua/binding/lua_query.c \
 	core/lua/binding/lua_files.c core/lua/binding/lua_json.c core/lua/binding/lua_limit.c \
-	core/lua/binding/lua_locale.c core/lua/binding/lua_modules.c \
+	core/lua/binding/lua_line.c core/lua/binding/lua_locale.c core/lua/binding/lua_model.c \
+	core/lua/binding/lua_modules.c \
 	core/lua/binding/lua_plugins.c core/lua/binding/lua_process.c \
 	core/lua/binding/lua_program.c core/lua/binding/lua_session.c \
 	core/lua/binding/lua_signals.c core/lua/binding/lua_statistics.c \
+	core/lua/binding/lua_tensor.c core/lua/binding/lua_tensor_ops.c \
 	core/lua/binding/lua_terminal.c core/lua/binding/lua_text.c \
 	core/lua/binding/lua_tile_verbs.c \
 	core/lua/binding/lua_trainer.c core/lua/binding/lua_verbs.c \
 	core/lua/binding/lua_work.c core/lua/binding/lua_worker.c core/lua/binding/program.h \
-	core/lua/binding/results.h core/lua/binding/session.h
+	core/lua/binding/results.h core/lua/binding/session.h core/lua/binding/tensor.h
 
 # core/lua/FOLDER/NAME.lua is the module stepwise.FOLDER.NAME.
 lua_modules += core/lua/init.lua
@@ -23,8 +25,8 @@ lua_modules += \
 	core/lua/commands/ablate.lua core/lua/commands/bench.lua core/lua/commands/check.lua \
 	core/lua/commands/cli.lua core/lua/commands/doctor.lua core/lua/commands/eval.lua \
 	core/lua/commands/explain.lua core/lua/commands/inspect.lua core/lua/commands/keys.lua \
-	core/lua/commands/manual.lua core/lua/commands/new.lua core/lua/commands/plot.lua \
-	core/lua/commands/plugins.lua \
+	core/lua/commands/lua.lua core/lua/commands/manual.lua core/lua/commands/new.lua \
+	core/lua/commands/plot.lua core/lua/commands/plugins.lua \
 	core/lua/commands/report.lua core/lua/commands/scenes.lua core/lua/commands/search.lua \
 	core/lua/commands/tabulate.lua core/lua/commands/train.lua \
 	core/lua/commands/export.lua core/lua/commands/watch.lua
@@ -71,10 +73,14 @@ lua_modules += \
 lua_modules += \
 	core/lua/scenes/scenes_draw.lua core/lua/scenes/scenes_folder.lua \
 	core/lua/scenes/scenes_words.lua
+# tensors for people, and a model's
+lua_modules += \
+	core/lua/tensor.lua core/lua/tensor/model.lua core/lua/tensor/tensor_methods.lua \
+	core/lua/tensor/tensor_ops.lua
 # what the others share
 lua_modules += \
 	core/lua/util/npy.lua core/lua/util/options.lua core/lua/util/progress.lua \
-	core/lua/util/text.lua
+	core/lua/util/show.lua core/lua/util/text.lua
 # and what else is built in.
 lua_modules += \
 	plots/ablation.gp plots/attention.gp plots/gallery.gp plots/heatmap.gp plots/loss.gp \

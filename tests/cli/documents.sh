@@ -79,7 +79,7 @@ done <seeds.txt
 # A path is in code or a link, has a slash and no blank, and begins with a folder of the tree.
 count=0
 for page in README.md .github/CONTRIBUTING.md core/README.md core/FORMATS.md core/data/README.md plugins/README.md \
-    plugins/template/README.md experiments/README.md experiments/STATISTICS.md tests/README.md; do
+    plugins/template/README.md experiments/README.md experiments/STATISTICS.md experiments/TENSORS.md tests/README.md; do
     [ -f "$STEPWISE_SOURCE/$page" ] || fail "$page is not there"
     for path in $(grep -o '`[a-z.][^` ]*/[^` ]*`' "$STEPWISE_SOURCE/$page" | tr -d '`' |
         grep -E '^(core|plugins|experiments|tests|plots|\.github)/' | grep -v 'NAME\|RUN\|FOLDER\|[*{<]\|\.\.\|\.la$\|\.so$\|\.s*libs'); do

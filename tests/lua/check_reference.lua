@@ -6,6 +6,7 @@ local core = require "stepwise.core"
 local keys = require "stepwise.commands.keys"
 
 local page <const> = unit.source .. "/experiments/README.md"
+local annotated <const> = unit.source .. "/core/lua/stepwise.d.lua"
 local BEGIN <const> = "<!-- written by make reference, from here -->\n"
 local END <const> = "<!-- to here -->\n"
 
@@ -79,6 +80,10 @@ read_lua(files("describe.lua")[1], "describe.")
 read_lua(files("define.lua")[1], "define.")
 read_lua(files("scenes_folder.lua")[1], "scenes.")
 read_lua(files("statistics.lua")[1], "statistics.")
+read_lua(files("tensor.lua")[1], "T.")
+read_lua(files("tensor_ops.lua")[1], "T.")
+read_lua(files("tensor_methods.lua")[1], "tensor:")
+read_lua(files("model.lua")[1], "model:")
 
 -- ---- the reference ----------------------------------------------------------------------------
 
@@ -102,6 +107,8 @@ local function key_tables(say)
   end
 end
 
+local listed = {} -- {signature, text} of what the reference has
+
 -- missing: gets the names without a comment
 local function lua_reference(say, missing)
   local function entry(name, prefix, shown)
@@ -110,7 +117,9 @@ local function lua_reference(say, missing)
       missing[#missing + 1] = name
       return
     end
-    say(string.format("- `%s`%s", prefix .. found[1], found[2] ~= "" and ": " .. found[2] or ""))
+    local signature = prefix .. found[1]
+    say(string.format("- `%s`%s", signature, found[2] ~= "" and ": " .. found[2] or ""))
+    listed[#listed + 1] = { signature, found[2] }
     shown[name] = true
   end
   local shown = {}
@@ -135,11 +144,17 @@ local function lua_reference(say, missing)
   for _, name in ipairs(sorted(sw.statistics)) do
     entry("statistics." .. name, "statistics.", shown)
   end
+  say("\n### Tensors\n\nWhat `require \"stepwise.tensor\"` gives; operations are functions of it,"
+    .. " too.\n")
+  local T = require "stepwise.tensor"
+  for _, name in ipairs(sorted(T)) do entry("T." .. name, "T.", shown) end
   local session <close> = sw.session { threads = 1 }
   local methods = {
     { "session", getmetatable(session).__index },
     { "config", getmetatable(session:resolve()).__index },
     { "trainer", require "stepwise.run.trainer".Trainer },
+    { "tensor", (core.class "tensor") },
+    { "model", (core.class "model") },
   }
   for _, one in ipairs(methods) do
     local class, names = one[1], {}
@@ -149,6 +164,73 @@ local function lua_reference(say, missing)
       entry(class .. ":" .. name, "", shown)
     end
   end
+end
+
+-- ---- annotations --------------------------------------------------------------------------------
+
+-- What a function gives, where an editor should know it.
+local gives <const> = {
+  session = "stepwise.session", ["session:resolve"] = "stepwise.config",
+  ["session:train"] = "stepwise.trainer", ["session:model"] = "stepwise.model",
+  ["model:loss"] = "stepwise.tensor", ["model:scores"] = "stepwise.tensor",
+  ["model:similarities"] = "stepwise.tensor", ["model:encode"] = "stepwise.tensor",
+  ["model:parameters"] = "stepwise.tensor[]", ["tensor:reshape"] = "stepwise.tensor",
+  ["tensor:rows"] = "stepwise.tensor", ["T.adam"] = "{step: function, zero: function}",
+  ["T.sgd"] = "{step: function, zero: function}",
+}
+for name in ("apply of zeros full randn npy parameter xavier matmul sum mean hinge"):gmatch "%S+" do
+  gives["T." .. name] = "stepwise.tensor"
+end
+
+-- Names of arguments, those in [..] and those behind one with a "?"; "..." where they are no names.
+local function arguments_of(signature)
+  local inside = signature:match("%((.*)%)$")
+  if not inside or inside:find("[{}|\"=<>]") or inside:find("%.%.")
+    or not load("local function _(" .. inside:gsub("[%[%]]", "") .. ") end") then
+    return { "..." }
+  end
+  local names, optional = {}, false
+  for mark, word in inside:gmatch("(%[?)[%s,]*(%[?%s*,?%s*[%a_][%w_ ]*)") do
+    optional = optional or mark ~= "" or word:find("%[") ~= nil
+    names[#names + 1] = word:gsub("[%[%s,]+", "_"):gsub("^_+", ""):gsub("_+$", "")
+      .. (optional and "?" or "")
+  end
+  return names
+end
+
+-- The file for language servers: each function of the reference, without a body.
+local function annotations()
+  local lines = { "---@meta stepwise", "-- Written by make reference.", "-- luacheck: ignore", "" }
+  local function say(...) lines[#lines + 1] = string.format(...) end
+  for _, class in ipairs { "stepwise", "stepwise.tensors", "session", "config", "trainer", "tensor",
+    "model" } do
+    say("---@class %s", class:find("^stepwise") and class or "stepwise." .. class)
+    for operator in (class == "tensor" and "add sub mul div unm pow" or ""):gmatch "%S+" do
+      say("---@operator %s(any): stepwise.tensor", operator)
+    end
+    say("local %s = {}\n", class:find("tensors") and "T" or class)
+  end
+  local seen = {}
+  for _, one in ipairs(listed) do
+    local owner, name = one[1]:match("^(%w+)([:.][%w_]+)")
+    local whole = owner and owner .. name or "stepwise." .. (one[1]:match("^[%w_]+"))
+    if not seen[whole] then
+      seen[whole] = true
+      say("--- `%s`%s", one[1], one[2] ~= "" and ": " .. one[2] or "")
+      local names = arguments_of(one[1])
+      for i, argument in ipairs(names) do
+        say("---@param %s any", argument)
+        names[i] = argument:gsub("%?$", "")
+      end
+      local result = gives[whole] or gives[(whole:gsub("^stepwise%.", ""))]
+      if result then say("---@return %s", result) end
+      say("function %s(%s) end\n", owner == "statistics" and "stepwise." .. whole or whole,
+        table.concat(names, ", "))
+    end
+  end
+  say("return stepwise")
+  return (table.concat(lines, "\n"):gsub("local stepwise = {}\n",
+    "local stepwise = { statistics = {} }\n", 1)) .. "\n"
 end
 
 local function reference()
@@ -176,6 +258,7 @@ if arg[1] == "--write" then
   local text, missing = reference()
   assert(#missing == 0, "no comment above: " .. table.concat(missing, ", "))
   core.write_file(page, before .. text .. after)
+  core.write_file(annotated, annotations())
   os.exit(0)
 end
 
@@ -194,6 +277,27 @@ unit.test("experiments/README.md is what make reference would write", function()
     if not lines[line] then error("make reference would write: " .. line) end
   end
   unit.equal(#written, #made, "bytes of the reference; make reference writes it anew")
+end)
+
+unit.test("the annotations for editors have every function of the reference", function()
+  listed = {}
+  reference()
+  local made, written = annotations(), unit.read(annotated)
+  unit.equal(#listed > 100, true, #listed .. " functions")
+  unit.equal(written == made, true, "core/lua/stepwise.d.lua is what make reference would write")
+  assert(load(made, "=annotations", "t", {}))()
+end)
+
+unit.test("the rockspec is of this version, and names what a build leaves", function()
+  local spec = {}
+  local path = unit.source .. "/stepwise-" .. core.version .. "-1.rockspec"
+  assert(loadfile(path, "t", spec))()
+  unit.equal(spec.package, "stepwise")
+  unit.equal(spec.version, core.version .. "-1")
+  for name, file in pairs(spec.build.install.lib) do
+    unit.equal(name, "stepwise")
+    unit.equal(core.file_kind(os.getenv("STEPWISE_BUILD") .. "/" .. file), "file")
+  end
 end)
 
 unit.finish()

@@ -104,5 +104,9 @@ void sw_lua_open_bench(lua_State *L);
 void sw_lua_open_statistics(lua_State *L);
 void sw_lua_open_claims(lua_State *L);
 void sw_lua_open_query(lua_State *L);
+void sw_lua_open_tensors(lua_State *L);
+void sw_lua_open_models(lua_State *L);
+void sw_lua_open_lines(lua_State *L);
+void sw_lua_open_memory(lua_State *L);
 
 #endif

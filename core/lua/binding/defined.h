@@ -146,7 +146,7 @@ void sw_lua_push_handle(lua_State *L, enum sw_lua_kind kind, void *value);
 struct sw_lua_handle *sw_lua_handle_at(lua_State *L, int index, enum sw_lua_kind kind);
 const char *sw_lua_kind_name(enum sw_lua_kind kind);
 /* Arguments of a verb: of another kind they raise. A side is "regions" or "words". */
-struct sw_tensor *sw_lua_tensor_at(lua_State *L, int index);
+struct sw_tensor *sw_lua_verb_tensor(lua_State *L, int index);
 struct sw_vectors *sw_lua_vectors_at(lua_State *L, int index);
 enum sw_side sw_lua_side_at(lua_State *L, int index);
 /* The optional table {i = {..}, f = {..}} at `index`. */

@@ -33,29 +33,29 @@ static int linear(lua_State *L)
 {
     const struct sw_lua_call *call = sw_lua_worker_of(L)->call;
     int inputs = lua_isnoneornil(L, 4) ? 2 : 3;
-    struct sw_tensor *in[3] = {sw_lua_tensor_at(L, 2), sw_lua_tensor_at(L, 3)};
+    struct sw_tensor *in[3] = {sw_lua_verb_tensor(L, 2), sw_lua_verb_tensor(L, 3)};
     if (inputs == 3)
-        in[2] = sw_lua_tensor_at(L, 4);
+        in[2] = sw_lua_verb_tensor(L, 4);
     return sw_lua_give(L, call->host->apply(call->graph, "linear", in, inputs, NULL));
 }
 
 static int linear_back(lua_State *L)
 {
-    return sw_lua_give(L, sw_lua_operate(L, "linear_back", sw_lua_tensor_at(L, 2),
-                                         sw_lua_tensor_at(L, 3), (struct sw_args){.i = {0}}));
+    return sw_lua_give(L, sw_lua_operate(L, "linear_back", sw_lua_verb_tensor(L, 2),
+                                         sw_lua_verb_tensor(L, 3), (struct sw_args){.i = {0}}));
 }
 
 static int columns(lua_State *L)
 {
     int first = (int)luaL_checkinteger(L, 3), count = (int)luaL_checkinteger(L, 4);
-    return sw_lua_give(L, sw_lua_operate(L, "columns", sw_lua_tensor_at(L, 2), NULL,
+    return sw_lua_give(L, sw_lua_operate(L, "columns", sw_lua_verb_tensor(L, 2), NULL,
                                          (struct sw_args){.i = {first, count}}));
 }
 
 static int l2norm(lua_State *L)
 {
     return sw_lua_give(
-        L, sw_lua_operate(L, "l2norm", sw_lua_tensor_at(L, 2), NULL, (struct sw_args){.i = {0}}));
+        L, sw_lua_operate(L, "l2norm", sw_lua_verb_tensor(L, 2), NULL, (struct sw_args){.i = {0}}));
 }
 
 /* What an input_.. verb gives; -1 is a failure of the graph. */
@@ -67,12 +67,12 @@ static int give_handle(lua_State *L, enum sw_lua_kind kind, int at)
     return 1;
 }
 
-#define VERB_OF_SIDE(verb)                                                                     \
-    static int verb(lua_State *L)                                                              \
-    {                                                                                          \
-        struct sw_batch *b = batch_of(L);                                                      \
-        return give_handle(L, SW_LUA_INPUT,                                                    \
-                           b->host->verb(b, sw_lua_side_at(L, 2), sw_lua_tensor_at(L, 3)).at); \
+#define VERB_OF_SIDE(verb)                                                                       \
+    static int verb(lua_State *L)                                                                \
+    {                                                                                            \
+        struct sw_batch *b = batch_of(L);                                                        \
+        return give_handle(L, SW_LUA_INPUT,                                                      \
+                           b->host->verb(b, sw_lua_side_at(L, 2), sw_lua_verb_tensor(L, 3)).at); \
     }
 VERB_OF_SIDE(input_rows)
 VERB_OF_SIDE(input_vectors)
@@ -83,37 +83,37 @@ static int input_product(lua_State *L)
     struct sw_batch *b = batch_of(L);
     return give_handle(
         L, SW_LUA_INPUT,
-        b->host->input_product(b, sw_lua_tensor_at(L, 2), sw_lua_tensor_at(L, 3)).at);
+        b->host->input_product(b, sw_lua_verb_tensor(L, 2), sw_lua_verb_tensor(L, 3)).at);
 }
 
 static int input_within(lua_State *L)
 {
     struct sw_batch *b = batch_of(L);
-    return give_handle(
-        L, SW_LUA_INPUT,
-        b->host
-            ->input_within(b, sw_lua_side_at(L, 2), sw_lua_tensor_at(L, 3), sw_lua_tensor_at(L, 4))
-            .at);
+    return give_handle(L, SW_LUA_INPUT,
+                       b->host
+                           ->input_within(b, sw_lua_side_at(L, 2), sw_lua_verb_tensor(L, 3),
+                                          sw_lua_verb_tensor(L, 4))
+                           .at);
 }
 
 static int input_shared(lua_State *L)
 {
     struct sw_batch *b = batch_of(L);
-    return give_handle(L, SW_LUA_INPUT, b->host->input_shared(b, sw_lua_tensor_at(L, 2)).at);
+    return give_handle(L, SW_LUA_INPUT, b->host->input_shared(b, sw_lua_verb_tensor(L, 2)).at);
 }
 
 static int input_functional(lua_State *L)
 {
     struct sw_batch *b = batch_of(L);
     return give_handle(L, SW_LUA_FUNCTIONAL,
-                       b->host->input_functional(b, sw_lua_tensor_at(L, 2)).at);
+                       b->host->input_functional(b, sw_lua_verb_tensor(L, 2)).at);
 }
 
 static int input_map(lua_State *L)
 {
     struct sw_batch *b = batch_of(L);
     return give_handle(L, SW_LUA_MAP,
-                       b->host->input_map(b, sw_lua_side_at(L, 2), sw_lua_tensor_at(L, 3)).at);
+                       b->host->input_map(b, sw_lua_side_at(L, 2), sw_lua_verb_tensor(L, 3)).at);
 }
 
 /* ---- pool ------------------------------------------------------------------------------------ */
@@ -133,7 +133,7 @@ static int group(lua_State *L)
         luaL_error(L, "expected 1 to 4 tensors, found %d", inputs);
     for (int i = 0; i < inputs; i++) {
         lua_rawgeti(L, 3, i + 1);
-        in[i] = sw_lua_tensor_at(L, -1);
+        in[i] = sw_lua_verb_tensor(L, -1);
         lua_pop(L, 1);
     }
     sw_lua_read_args(L, 4, &args);
@@ -168,7 +168,7 @@ static struct sw_tensor *row_sums(lua_State *L, struct sw_tensor *x)
 /* total(x): the sum of all of a matrix, (1,1) */
 static int total(lua_State *L)
 {
-    struct sw_tensor *sums = row_sums(L, sw_lua_tensor_at(L, 2));
+    struct sw_tensor *sums = row_sums(L, sw_lua_verb_tensor(L, 2));
     if (sums)
         sums = sw_lua_worker_of(L)->call->host->reshape(sw_lua_worker_of(L)->call->graph, sums, 2,
                                                         (int[]){1, sums->dim[0]});
@@ -192,7 +192,7 @@ static int right(lua_State *L)
 {
     static const char *const ways[] = {"images", "captions", NULL};
     struct sw_args none = {.i = {0}};
-    struct sw_tensor *scores = sw_lua_tensor_at(L, 2), *pairs = is_pair(L);
+    struct sw_tensor *scores = sw_lua_verb_tensor(L, 2), *pairs = is_pair(L);
     int of_captions = luaL_checkoption(L, 3, "images", ways), B = loss_batch_of(L)->pairs->n;
     struct sw_tensor *diagonal = sw_lua_operate(L, "mul", scores, pairs, none);
     if (!diagonal)
@@ -215,7 +215,7 @@ static int hinge(lua_State *L)
     struct sw_args args = {.i = {lua_toboolean(L, 4), lua_toboolean(L, 5)},
                            .f = {(float)luaL_checknumber(L, 3)},
                            .p = batch->pairs};
-    return sw_lua_give(L, sw_lua_operate(L, "hinge", sw_lua_tensor_at(L, 2), NULL, args));
+    return sw_lua_give(L, sw_lua_operate(L, "hinge", sw_lua_verb_tensor(L, 2), NULL, args));
 }
 
 const luaL_Reg sw_lua_matrix_verbs[] = {{"linear", linear},

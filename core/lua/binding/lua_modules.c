@@ -137,6 +137,10 @@ static int open_core(lua_State *L)
     sw_lua_open_statistics(L);
     sw_lua_open_claims(L);
     sw_lua_open_query(L);
+    sw_lua_open_tensors(L);
+    sw_lua_open_models(L);
+    sw_lua_open_lines(L);
+    sw_lua_open_memory(L);
     return 1;
 }
 

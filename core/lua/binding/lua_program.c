@@ -9,11 +9,11 @@
 #include <stdlib.h>
 
 /* What scripts and the Lua side may hold: far more than a config needs, far less than a script that
- * went wrong would take. Tensors are not Lua's. */
+ * went wrong would take. A model's tensors are not Lua's. */
 static const size_t most_bytes = (size_t)1 << 30;
 
 struct budget {
-    size_t used;
+    size_t used, most;
 };
 
 static void *allocate(void *data, void *block, size_t old_size, size_t size)
@@ -26,12 +26,27 @@ static void *allocate(void *data, void *block, size_t old_size, size_t size)
         budget->used -= old_size;
         return NULL;
     }
-    if (size > old_size && size - old_size > most_bytes - budget->used)
+    if (size > old_size && size - old_size > budget->most - budget->used)
         return NULL;
     void *moved = realloc(block, size);
     if (moved)
         budget->used += size - old_size;
     return moved;
+}
+
+/* lift_memory_limit(): of this program, where the user's own Lua computes on tensors. */
+static int lift_memory_limit(lua_State *L)
+{
+    void *data;
+    if (lua_getallocf(L, &data) == allocate)
+        ((struct budget *)data)->most = SIZE_MAX;
+    return 0;
+}
+
+void sw_lua_open_memory(lua_State *L)
+{
+    lua_pushcfunction(L, lift_memory_limit);
+    lua_setfield(L, -2, "lift_memory_limit");
 }
 
 /* main(argv): pushes the exit status. */
@@ -58,7 +73,7 @@ static int run(lua_State *L)
 
 int sw_lua_main(int argc, char **argv)
 {
-    struct budget budget = {0};
+    struct budget budget = {.most = most_bytes};
     lua_State *L = lua_newstate(allocate, &budget);
     if (!L) {
         fputs("stepwise: out of memory\n", stderr);

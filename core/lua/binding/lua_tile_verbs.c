@@ -14,38 +14,40 @@ static int input(lua_State *L)
 
 static int softmax(lua_State *L)
 {
-    return sw_lua_give(L, sw_softmax(sw_lua_tile_of(L), sw_lua_tensor_at(L, 2),
+    return sw_lua_give(L, sw_softmax(sw_lua_tile_of(L), sw_lua_verb_tensor(L, 2),
                                      sw_lua_side_at(L, 3), (float)luaL_optnumber(L, 4, 1)));
 }
 
 static int softmax_transposed(lua_State *L)
 {
     return sw_lua_give(L,
-                       sw_softmax_transposed(sw_lua_tile_of(L), sw_lua_tensor_at(L, 2),
+                       sw_softmax_transposed(sw_lua_tile_of(L), sw_lua_verb_tensor(L, 2),
                                              sw_lua_side_at(L, 3), (float)luaL_optnumber(L, 4, 1)));
 }
 
 static int mean(lua_State *L)
 {
-    return sw_lua_give(L, sw_mean(sw_lua_tile_of(L), sw_lua_tensor_at(L, 2), sw_lua_side_at(L, 3)));
+    return sw_lua_give(L,
+                       sw_mean(sw_lua_tile_of(L), sw_lua_verb_tensor(L, 2), sw_lua_side_at(L, 3)));
 }
 
 static int sum(lua_State *L)
 {
-    return sw_lua_give(L, sw_sum(sw_lua_tile_of(L), sw_lua_tensor_at(L, 2), sw_lua_side_at(L, 3)));
+    return sw_lua_give(L,
+                       sw_sum(sw_lua_tile_of(L), sw_lua_verb_tensor(L, 2), sw_lua_side_at(L, 3)));
 }
 
 /* sum_k x_rk y_rk of each row, (R,K,L),(R,K,L) -> (1,R,L) */
 static int rowdot(lua_State *L)
 {
-    return sw_lua_give(L, sw_lua_operate(L, "lane_rowdot", sw_lua_tensor_at(L, 2),
-                                         sw_lua_tensor_at(L, 3), (struct sw_args){.i = {0}}));
+    return sw_lua_give(L, sw_lua_operate(L, "lane_rowdot", sw_lua_verb_tensor(L, 2),
+                                         sw_lua_verb_tensor(L, 3), (struct sw_args){.i = {0}}));
 }
 
 static int blend(lua_State *L)
 {
     return sw_lua_give(L, sw_blend(sw_lua_tile_of(L), (float)luaL_checknumber(L, 2),
-                                   sw_lua_tensor_at(L, 3), sw_lua_tensor_at(L, 4)));
+                                   sw_lua_verb_tensor(L, 3), sw_lua_verb_tensor(L, 4)));
 }
 
 /* masked(op, x, side [, args]): apply with the side's mask behind x, where there is one */
@@ -53,7 +55,7 @@ static int masked(lua_State *L)
 {
     struct sw_args args = {.p = NULL};
     sw_lua_read_args(L, 5, &args);
-    return sw_lua_give(L, sw_masked(sw_lua_tile_of(L), sw_lua_op_at(L, 2), sw_lua_tensor_at(L, 3),
+    return sw_lua_give(L, sw_masked(sw_lua_tile_of(L), sw_lua_op_at(L, 2), sw_lua_verb_tensor(L, 3),
                                     sw_lua_side_at(L, 4), args));
 }
 
@@ -84,23 +86,23 @@ static int fragments(lua_State *L)
 static int over(lua_State *L)
 {
     struct sw_tile *t = sw_lua_tile_of(L);
-    return sw_lua_give_vectors(L, t->host->over(t, sw_lua_side_at(L, 2), sw_lua_tensor_at(L, 3)));
+    return sw_lua_give_vectors(L, t->host->over(t, sw_lua_side_at(L, 2), sw_lua_verb_tensor(L, 3)));
 }
 
 static int over_regions(lua_State *L)
 {
-    return sw_lua_give_vectors(L, sw_over_regions(sw_lua_tile_of(L), sw_lua_tensor_at(L, 2)));
+    return sw_lua_give_vectors(L, sw_over_regions(sw_lua_tile_of(L), sw_lua_verb_tensor(L, 2)));
 }
 
 static int over_words(lua_State *L)
 {
-    return sw_lua_give_vectors(L, sw_over_words(sw_lua_tile_of(L), sw_lua_tensor_at(L, 2)));
+    return sw_lua_give_vectors(L, sw_over_words(sw_lua_tile_of(L), sw_lua_verb_tensor(L, 2)));
 }
 
 static int explicit_vectors(lua_State *L)
 {
     struct sw_tile *t = sw_lua_tile_of(L);
-    return sw_lua_give_vectors(L, t->host->explicit_vectors(t, sw_lua_tensor_at(L, 2)));
+    return sw_lua_give_vectors(L, t->host->explicit_vectors(t, sw_lua_verb_tensor(L, 2)));
 }
 
 static int add(lua_State *L)
@@ -114,7 +116,7 @@ static int scale_rows(lua_State *L)
 {
     struct sw_tile *t = sw_lua_tile_of(L);
     return sw_lua_give_vectors(
-        L, t->host->scale_rows(t, sw_lua_vectors_at(L, 2), sw_lua_tensor_at(L, 3)));
+        L, t->host->scale_rows(t, sw_lua_vectors_at(L, 2), sw_lua_verb_tensor(L, 3)));
 }
 
 static int scale(lua_State *L)
@@ -127,7 +129,7 @@ static int scale(lua_State *L)
 static int pool(lua_State *L)
 {
     return sw_lua_give_vectors(
-        L, sw_pool(sw_lua_tile_of(L), sw_lua_vectors_at(L, 2), sw_lua_tensor_at(L, 3)));
+        L, sw_pool(sw_lua_tile_of(L), sw_lua_vectors_at(L, 2), sw_lua_verb_tensor(L, 3)));
 }
 
 static int dot(lua_State *L)
@@ -193,7 +195,7 @@ static int show(lua_State *L)
     struct sw_tile *t = sw_lua_tile_of(L);
     enum sw_axis rows = (enum sw_axis)luaL_checkoption(L, 3, NULL, axes);
     enum sw_axis of_columns = (enum sw_axis)luaL_checkoption(L, 4, NULL, axes);
-    t->host->show(t, luaL_checkstring(L, 2), rows, of_columns, sw_lua_tensor_at(L, 5));
+    t->host->show(t, luaL_checkstring(L, 2), rows, of_columns, sw_lua_verb_tensor(L, 5));
     return 0;
 }
 

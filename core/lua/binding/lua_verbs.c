@@ -76,7 +76,7 @@ struct sw_lua_handle *sw_lua_handle_at(lua_State *L, int index, enum sw_lua_kind
     return handle;
 }
 
-struct sw_tensor *sw_lua_tensor_at(lua_State *L, int index)
+struct sw_tensor *sw_lua_verb_tensor(lua_State *L, int index)
 {
     return sw_lua_handle_at(L, index, SW_LUA_TENSOR)->pointer;
 }
@@ -179,7 +179,7 @@ static int apply(lua_State *L)
         luaL_error(L, "%s: expected 1 to %d tensors, found %d", op, MOST, inputs);
     for (int i = 0; i < inputs; i++) {
         lua_rawgeti(L, 3, i + 1);
-        in[i] = sw_lua_tensor_at(L, -1);
+        in[i] = sw_lua_verb_tensor(L, -1);
         lua_pop(L, 1);
     }
     sw_lua_read_args(L, 4, &args);
@@ -189,26 +189,26 @@ static int apply(lua_State *L)
 static int affine(lua_State *L)
 {
     float f = number_at(L, 3), c = (float)luaL_optnumber(L, 4, 0);
-    return sw_lua_give(L, sw_lua_operate(L, "affine", sw_lua_tensor_at(L, 2), NULL,
+    return sw_lua_give(L, sw_lua_operate(L, "affine", sw_lua_verb_tensor(L, 2), NULL,
                                          (struct sw_args){.f = {f, c}}));
 }
 
 static int sigmoid(lua_State *L)
 {
-    return sw_lua_give(
-        L, sw_lua_operate(L, "sigmoid", sw_lua_tensor_at(L, 2), NULL, (struct sw_args){.i = {0}}));
+    return sw_lua_give(L, sw_lua_operate(L, "sigmoid", sw_lua_verb_tensor(L, 2), NULL,
+                                         (struct sw_args){.i = {0}}));
 }
 
 static int relu(lua_State *L)
 {
     return sw_lua_give(
-        L, sw_lua_operate(L, "relu", sw_lua_tensor_at(L, 2), NULL, (struct sw_args){.i = {0}}));
+        L, sw_lua_operate(L, "relu", sw_lua_verb_tensor(L, 2), NULL, (struct sw_args){.i = {0}}));
 }
 
 static int add_scalar(lua_State *L)
 {
-    return sw_lua_give(L, sw_lua_operate(L, "add_scalar", sw_lua_tensor_at(L, 2),
-                                         sw_lua_tensor_at(L, 3), (struct sw_args){.i = {0}}));
+    return sw_lua_give(L, sw_lua_operate(L, "add_scalar", sw_lua_verb_tensor(L, 2),
+                                         sw_lua_verb_tensor(L, 3), (struct sw_args){.i = {0}}));
 }
 
 static int reshape(lua_State *L)
@@ -219,7 +219,7 @@ static int reshape(lua_State *L)
         luaL_error(L, "reshape: expected 1 to %d sizes, found %d", SW_MAX_DIM, ndim);
     for (int d = 0; d < ndim; d++)
         dim[d] = (int)luaL_checkinteger(L, d + 3);
-    return sw_lua_give(L, call->host->reshape(call->graph, sw_lua_tensor_at(L, 2), ndim, dim));
+    return sw_lua_give(L, call->host->reshape(call->graph, sw_lua_verb_tensor(L, 2), ndim, dim));
 }
 
 /* ---- operators ------------------------------------------------------------------------------- */
@@ -237,7 +237,7 @@ static int is_vectors(lua_State *L, int index)
 
 static struct sw_tensor *times_number(lua_State *L, int index, float factor, float and_plus)
 {
-    return sw_lua_operate(L, "affine", sw_lua_tensor_at(L, index), NULL,
+    return sw_lua_operate(L, "affine", sw_lua_verb_tensor(L, index), NULL,
                           (struct sw_args){.f = {factor, and_plus}});
 }
 
@@ -252,8 +252,8 @@ static int plus(lua_State *L)
         return sw_lua_give_vectors(
             L, t->host->add(t, sw_lua_vectors_at(L, 1), sw_lua_vectors_at(L, 2)));
     }
-    return sw_lua_give(L, sw_lua_operate(L, "add", sw_lua_tensor_at(L, 1), sw_lua_tensor_at(L, 2),
-                                         (struct sw_args){.i = {0}}));
+    return sw_lua_give(L, sw_lua_operate(L, "add", sw_lua_verb_tensor(L, 1),
+                                         sw_lua_verb_tensor(L, 2), (struct sw_args){.i = {0}}));
 }
 
 /* x * y of tensors of one shape; of a tensor or vectors and a number; of vectors and a tensor
@@ -266,12 +266,12 @@ static int times(lua_State *L)
         return sw_lua_give_vectors(
             L, is_number(L, y)
                    ? t->host->scale(t, sw_lua_vectors_at(L, x), number_at(L, y))
-                   : t->host->scale_rows(t, sw_lua_vectors_at(L, x), sw_lua_tensor_at(L, y)));
+                   : t->host->scale_rows(t, sw_lua_vectors_at(L, x), sw_lua_verb_tensor(L, y)));
     }
     if (is_number(L, y))
         return sw_lua_give(L, times_number(L, x, number_at(L, y), 0));
-    return sw_lua_give(L, sw_lua_operate(L, "mul", sw_lua_tensor_at(L, 1), sw_lua_tensor_at(L, 2),
-                                         (struct sw_args){.i = {0}}));
+    return sw_lua_give(L, sw_lua_operate(L, "mul", sw_lua_verb_tensor(L, 1),
+                                         sw_lua_verb_tensor(L, 2), (struct sw_args){.i = {0}}));
 }
 
 static int negate(lua_State *L)

@@ -31,6 +31,7 @@ local commands = {
   { "new", "new" },
   { "doctor", "doctor" },
   { "bench", "bench" },
+  { "lua", "lua" },
 }
 
 -- more: names that may have been meant as well, {{NAME ..}..}
@@ -67,11 +68,12 @@ local function help()
   return "usage: stepwise COMMAND ..\n\n"
     .. "Composes, trains and evaluates step-wise image-text matching models.\n\n"
     .. table.concat(text.columns(rows), "\n")
-    .. "\n\nstepwise COMMAND --help says what a command takes.\n\n"
+    .. "\n\nstepwise COMMAND --help says what a command takes; stepwise alone on a terminal is\n"
+    .. "stepwise lua.\n\n"
     .. table.concat(text.columns(pages), "\n") .. "\n"
 end
 
-local function help_on(name)
+function M.help_on(name)
   if not name then return help() end
   for _, topic in ipairs(topics) do
     if topic[1] == name then return topic[3]() end
@@ -81,7 +83,9 @@ end
 
 local function dispatch(argv)
   local name = argv[1]
-  if not name then
+  if not name and core.is_terminal(0) and core.is_terminal(1) then
+    return load_command("lua").run({}, {})
+  elseif not name then
     io.stderr:write(help())
     return MISUSE
   end
@@ -90,7 +94,7 @@ local function dispatch(argv)
     return 0
   end
   if name == "help" or name == "--help" or name == "-h" then
-    io.write(help_on(argv[2]))
+    io.write(M.help_on(argv[2]))
     return 0
   end
   local command = load_command(name)

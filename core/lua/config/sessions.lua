@@ -7,6 +7,7 @@ local provenance = require "stepwise.run.provenance"
 local query = require "stepwise.results.query"
 local test_sets = require "stepwise.results.test_sets"
 local trainers = require "stepwise.run.trainer"
+require "stepwise.tensor.model"
 
 local function read_json(path)
   local fine, value = pcall(core.json_decode, core.read_text(path))
@@ -147,9 +148,20 @@ core.extend_session {
     return provenance.words(inputs:facts(), config)
   end,
 
+  -- model(config [, checkpoint]): the model of a config with its data, as a run has it before its
+  -- first step, or with the parameters of a checkpoint, whose vocab.json stands beside it
+  model = function(session, config, checkpoint)
+    need_config(config)
+    session:threads()
+    local vocab = checkpoint and (checkpoint:match("^(.*/)") or "") .. "vocab.json" or nil
+    if vocab and not core.file_kind(vocab) then vocab = nil end
+    local inputs = core.inputs(config, test_sets.of_config(config.value), vocab)
+    return core.model(session, config, inputs, checkpoint)
+  end,
+
   -- sources(config [, known]): the fingerprints of the data it reads, all splits of which are
-  -- opened and have to fit. known: a list of stamps; all values of the splits that are not among them are
-  -- read, and the stamps of all are the second result.
+  -- opened and have to fit. known: a list of stamps; all values of the splits that are not among
+  -- them are read, and the stamps of all are the second result.
   sources = function(_, config, known)
     need_config(config)
     local inputs <close> = core.inputs(config, test_sets.of_config(config.value))

@@ -269,37 +269,46 @@ struct sw_tensor *sw_graph_reshape(struct sw_graph *graph, struct sw_tensor *x, 
     return view;
 }
 
-static void fail_shapes(struct sw_graph *graph, const struct sw_op *op, struct sw_tensor *const *in,
-                        int inputs)
+static int fail_shapes(const struct sw_op *op, const struct sw_call *call, struct sw_error *error)
 {
     char got[512];
     size_t used = 0;
     got[0] = 0;
-    for (int i = 0; i < inputs; i++) {
+    for (int i = 0; i < call->inputs; i++) {
         if (i && used + 1 < sizeof got)
             got[used++] = ',';
-        used = write_shape(got, sizeof got, used, in[i]->ndim, in[i]->dim);
+        used = write_shape(got, sizeof got, used, call->in[i]->ndim, call->in[i]->dim);
     }
-    sw_fail(&graph->error, SW_FAILED, "%s: shapes do not match %s: got %s", op->name, op->shapes,
-            got);
+    sw_fail(error, SW_FAILED, "%s: shapes do not match %s: got %s", op->name, op->shapes, got);
+    return -1;
 }
 
-static int inputs_are_there(struct sw_graph *graph, const struct sw_op *op,
-                            struct sw_tensor *const *in, int inputs)
+static int check_inputs(const struct sw_op *op, int inputs, struct sw_error *error)
 {
-    if (inputs < op->least_inputs || inputs > op->most_inputs) {
-        if (op->least_inputs == op->most_inputs)
-            sw_fail(&graph->error, SW_FAILED, "%s: takes %d inputs, %s: got %d", op->name,
-                    op->least_inputs, op->shapes, inputs);
-        else
-            sw_fail(&graph->error, SW_FAILED, "%s: takes %d to %d inputs, %s: got %d", op->name,
-                    op->least_inputs, op->most_inputs, op->shapes, inputs);
-        return 0;
-    }
+    if (inputs >= op->least_inputs && inputs <= op->most_inputs)
+        return SW_OK;
+    if (op->least_inputs == op->most_inputs)
+        return sw_fail(error, SW_FAILED, "%s: takes %d inputs, %s: got %d", op->name,
+                       op->least_inputs, op->shapes, inputs);
+    return sw_fail(error, SW_FAILED, "%s: takes %d to %d inputs, %s: got %d", op->name,
+                   op->least_inputs, op->most_inputs, op->shapes, inputs);
+}
+
+int sw_op_result(const struct sw_op *op, const struct sw_call *call, int dim[SW_MAX_DIM],
+                 struct sw_error *error)
+{
+    if (check_inputs(op, call->inputs, error) != SW_OK)
+        return -1;
+    int ndim = op->shape(call, dim);
+    return ndim < 0 ? fail_shapes(op, call, error) : ndim;
+}
+
+static int some_are_missing(struct sw_tensor *const *in, int inputs)
+{
     for (int i = 0; i < inputs; i++)
         if (!in[i])
-            return 0;
-    return 1;
+            return 1;
+    return 0;
 }
 
 static int some_grad(struct sw_tensor *const *in, int inputs)
@@ -340,7 +349,8 @@ struct sw_tensor *sw_graph_apply(struct sw_graph *graph, const struct sw_op *op,
                                  const struct sw_args *args)
 {
     static const struct sw_args none;
-    if (!graph || !op || graph->error.status != SW_OK || !inputs_are_there(graph, op, in, inputs))
+    if (!graph || !op || graph->error.status != SW_OK ||
+        check_inputs(op, inputs, &graph->error) != SW_OK || some_are_missing(in, inputs))
         return NULL;
     struct sw_call call = {
         .host = graph->host,
@@ -352,7 +362,7 @@ struct sw_tensor *sw_graph_apply(struct sw_graph *graph, const struct sw_op *op,
     int dim[SW_MAX_DIM] = {0};
     int ndim = op->shape(&call, dim);
     if (ndim < 0) {
-        fail_shapes(graph, op, in, inputs);
+        fail_shapes(op, &call, &graph->error);
         return NULL;
     }
     int with_grad = graph->record && op->backward && some_grad(in, inputs);

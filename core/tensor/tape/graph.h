@@ -21,6 +21,11 @@ const struct sw_op *sw_ops_find(const struct sw_ops *ops, const char *name); /* 
 int sw_ops_count(const struct sw_ops *ops);
 const struct sw_op *sw_ops_at(const struct sw_ops *ops, int index); /* sorted by name */
 
+/* The dimensions of what a call of `op` gives, as an operation of a graph checks them: their
+ * number, or -1 with an error that names the shapes. For calls outside a graph. */
+int sw_op_result(const struct sw_op *op, const struct sw_call *call, int dim[SW_MAX_DIM],
+                 struct sw_error *error);
+
 /* One graph serves one thread. host, compute and ops outlive it. host may be NULL in tests. */
 struct sw_graph *sw_graph_new(const struct sw_host *host, struct sw_compute *compute,
                               const struct sw_ops *ops, struct sw_error *error);

@@ -16,6 +16,7 @@ enum sw_purpose {
     SW_FOR_BENCH = 6,
     SW_FOR_BOOTSTRAP = 7,
     SW_FOR_TRAINING = 8, /* dropout, dropped fragments */
+    SW_FOR_TENSORS = 9,  /* of a script */
 };
 
 struct sw_random {
