@@ -76,6 +76,7 @@ documented["session:resolve"] = { "session:resolve(given)", documented["config:r
 read_lua(files("sessions.lua")[1], "session:")
 read_lua(files("trainer.lua")[1], "trainer:")
 read_lua(files("describe.lua")[1], "describe.")
+read_lua(files("design.lua")[1], "design.")
 read_lua(files("scenes_folder.lua")[1], "scenes.")
 read_lua(files("statistics.lua")[1], "statistics.")
 

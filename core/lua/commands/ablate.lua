@@ -2,6 +2,7 @@
 local claims = require "stepwise.sweep.claim"
 local core = require "stepwise.core"
 local ensembles = require "stepwise.sweep.ensembles"
+local path_of = require "stepwise.sweep.path"
 local plan_of = require "stepwise.sweep.plan"
 local plugin_files = require "stepwise.config.plugin_files"
 local progress = require "stepwise.util.progress"
@@ -10,6 +11,7 @@ local reuse = require "stepwise.sweep.reuse"
 local setup = require "stepwise.config.setup"
 local slurm = require "stepwise.sweep.slurm"
 local sweep = require "stepwise.sweep.sweep"
+local switched_off = require "stepwise.sweep.switched_off"
 local text = require "stepwise.util.text"
 
 local MISUSE <const> = 2
@@ -57,6 +59,7 @@ end
 -- prefix: before each line
 local function show_plan(plan, dir, prefix)
   local function say(line) text.say("%s%s", prefix, line) end
+  local path = path_of.is_path(plan) and path_of.follow(plan, dir)
   say(string.format("%s: %s, %s in %s", plan.title, text.plural(#plan.rows, "row"),
     text.plural(#plan.runs, "run"), dir))
   say("data: " .. plan.data .. (plan.generated and " (generated scenes)" or ""))
@@ -71,7 +74,9 @@ local function show_plan(plan, dir, prefix)
   end
   local changes, rows = changes_of(plan), { { "run", "state", "changes" } }
   for i, run in ipairs(plan.runs) do
-    rows[i + 1] = { run.folder, (plan_of.state(dir, run)), changes[run.row] }
+    local state = plan_of.state(dir, run)
+    if path and state == "new" and not path.due[run.folder] then state = "if the path needs it" end
+    rows[i + 1] = { run.folder, state, changes[run.row] }
   end
   for _, line in ipairs(text.columns(rows)) do say(line) end
   for _, row in ipairs(plan.rows) do
@@ -81,9 +86,12 @@ local function show_plan(plan, dir, prefix)
       say(row.name .. ": cited")
     end
   end
+  for _, left in ipairs(plan.design and plan.design.left_out or {}) do
+    say(string.format("'%s' cannot be composed: %s", left.name, left.reason))
+  end
 end
 
--- One command for each run that is not done; each checks and writes the plan for itself.
+-- One command for each run that is not done and due; each checks and writes the plan for itself.
 local function show_commands(plan, dir, argv)
   local words, i = {}, 2
   while i <= #argv do
@@ -95,8 +103,9 @@ local function show_commands(plan, dir, argv)
     end
     i = i + 1
   end
+  local path = path_of.is_path(plan) and path_of.follow(plan, dir)
   for _, run in ipairs(plan.runs) do
-    if plan_of.state(dir, run) ~= "done" then
+    if plan_of.state(dir, run) ~= "done" and (not path or path.due[run.folder]) then
       local command = { core.program_path(), "ablate", "--run", run.folder }
       print(text.command(table.move(words, 1, #words, #command + 1, command)))
     end
@@ -144,6 +153,25 @@ local function plan_for(given, arguments)
   return plan_of.build(path, given, overrides, given.seeds and plan_of.seeds(given.seeds)), dir
 end
 
+-- Runs what is due; of a path, row after row as results choose them. Gives how many failed, and the
+-- signal that interrupted it.
+local function run_all(plan, dir, options, out)
+  if options.only or not path_of.is_path(plan) then return sweep.run(plan, dir, options, out) end
+  local tried, failed = {}, 0
+  while true do
+    local only = {}
+    for folder in pairs(path_of.follow(plan, dir).due) do
+      only[folder] = not tried[folder] or nil
+      tried[folder] = true
+    end
+    if not next(only) then return failed end
+    options.only = only
+    local more, interrupted = sweep.run(plan, dir, options, out)
+    failed = failed + more
+    if interrupted then return failed, interrupted end
+  end
+end
+
 -- options: as ensembles.evaluate takes them.
 local function finish(plan, dir, options, out, failed, interrupted, hint)
   core.release_interrupts()
@@ -181,12 +209,21 @@ function M.run(given, arguments, argv)
     stall = stall > 0 and stall or nil,
     reuse = given.reuse and reuse.find(given.reuse, plan),
   }
+  if given.slurm and not only and path_of.is_path(plan) then
+    core.fail(MISUSE, "--slurm: a path chooses its rows as results come, one round after another; "
+      .. "run it without, or the design factorial")
+  end
   if given.slurm then
     local failed, interrupted, hint = slurm.run(plan, dir, given, options, out)
     return finish(plan, dir, options, out, failed, interrupted, hint)
   end
   if not only then show_plan(plan, dir, "") end
-  local failed, interrupted = sweep.run(plan, dir, options, out)
+  local failed, interrupted = run_all(plan, dir, options, out)
+  if not only and not interrupted then
+    local more
+    more, interrupted = switched_off.evaluate(plan, dir, options, out)
+    failed = failed + more
+  end
   if only then return interrupted and 128 + interrupted or failed == 0 and 0 or 1 end
   return finish(plan, dir, options, out, failed, interrupted,
     "what was running is saved, and the same command goes on")

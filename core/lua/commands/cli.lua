@@ -20,6 +20,7 @@ local commands = {
   { "inspect", "inspect" },
   { "ablate", "ablate" },
   { "table", "tabulate" },
+  { "compare", "compare_runs" },
   { "plot", "plot" },
   { "explain", "explain" },
   { "search", "search" },
