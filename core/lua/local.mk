@@ -52,7 +52,7 @@ lua_modules += \
 	core/lua/figures/attention.lua core/lua/figures/curves.lua core/lua/figures/draw.lua \
 	core/lua/figures/figures.lua core/lua/figures/fonts.lua core/lua/figures/gallery.lua \
 	core/lua/figures/gnuplot.lua core/lua/figures/interactions.lua \
-	core/lua/figures/matrices.lua core/lua/figures/mixtures.lua core/lua/figures/panels.lua \
+	core/lua/figures/matrices.lua core/lua/figures/mixtures.lua \
 	core/lua/figures/pictures.lua core/lua/figures/regions.lua core/lua/figures/svg.lua
 # stepwise report
 lua_modules += \

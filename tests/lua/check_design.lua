@@ -106,7 +106,7 @@ end)
 unit.test("a misspelt part is an error and not a row that cannot be composed", function()
   unit.fails(2, { "part 'a'", "no option 'lamda' in l2l", "did you mean 'lambda'" }, ablation,
     { parts = { a = { ["l2l.lamda"] = 1 } } })
-  unit.fails(2, { "part 'a'", "'-g2x' takes no stage out of l2l, g2l, g2g" }, ablation,
+  unit.fails(2, { "part 'a'", "'-g2x' takes nothing out of l2l, g2l, g2g" }, ablation,
     { parts = { a = { stages = sw.without "g2x" } } })
   unit.fails(2, { "no design 'ladder_'", "did you mean 'ladder'" }, ablation,
     { design = "ladder_" })
