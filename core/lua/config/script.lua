@@ -32,8 +32,8 @@ local function refuse_unknown(what, names)
   end
 end
 
-local for_scripts = { "ablation", "block", "embedding", "experiment", "fusion", "load", "loss", "pool",
-  "stage", "table", "version", "without" }
+local for_scripts = { "ablation", "block", "embedding", "experiment", "fusion", "load", "loss",
+  "pool", "stage", "table", "version", "without" }
 
 -- What require "stepwise" gives: made anew for each script.
 local function module_for_script()
