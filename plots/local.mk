@@ -2,7 +2,7 @@
 plotsdir = $(pkgdatadir)/plots
 dist_plots_DATA = plots/style.gp plots/loss.gp plots/recall.gp
 dist_plots_DATA += plots/attention.gp plots/gallery.gp plots/matrix.gp
-dist_plots_DATA += plots/ablation.gp plots/heatmap.gp plots/similarity.gp
+dist_plots_DATA += plots/ablation.gp plots/heatmap.gp plots/interactions.gp plots/similarity.gp
 
 # The pictures of the recorded results, drawn again by the program that draws those of new runs.
 .PHONY: plots

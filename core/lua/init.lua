@@ -3,6 +3,7 @@ local core = require "stepwise.core"
 local define = require "stepwise.config.define"
 local keys = require "stepwise.config.config_keys"
 local describe = require "stepwise.config.describe"
+local design = require "stepwise.config.design"
 local scenes = require "stepwise.scenes.scenes_folder"
 require "stepwise.config.sessions"
 
@@ -17,6 +18,8 @@ return {
   loss = core.wrap(describe.loss),
   experiment = core.wrap(describe.experiment),
   table = core.wrap(describe.table),
+  ablation = core.wrap(design.ablation),
+  without = core.wrap(design.without),
   load = core.wrap(describe.load),
   define_stage = core.wrap(define.stage),
   define_fusion = core.wrap(define.fusion),

@@ -23,35 +23,36 @@ lua_modules += core/lua/init.lua
 # the command line and one file per command
 lua_modules += \
 	core/lua/commands/ablate.lua core/lua/commands/bench.lua core/lua/commands/check.lua \
-	core/lua/commands/cli.lua core/lua/commands/doctor.lua core/lua/commands/eval.lua \
-	core/lua/commands/explain.lua core/lua/commands/inspect.lua core/lua/commands/keys.lua \
-	core/lua/commands/lua.lua core/lua/commands/manual.lua core/lua/commands/new.lua \
-	core/lua/commands/plot.lua core/lua/commands/plugins.lua \
-	core/lua/commands/report.lua core/lua/commands/scenes.lua core/lua/commands/search.lua \
-	core/lua/commands/tabulate.lua core/lua/commands/train.lua \
-	core/lua/commands/export.lua core/lua/commands/watch.lua
+	core/lua/commands/cli.lua core/lua/commands/compare_runs.lua core/lua/commands/doctor.lua \
+	core/lua/commands/eval.lua core/lua/commands/explain.lua core/lua/commands/export.lua \
+	core/lua/commands/inspect.lua core/lua/commands/keys.lua core/lua/commands/lua.lua \
+	core/lua/commands/manual.lua core/lua/commands/new.lua core/lua/commands/plot.lua \
+	core/lua/commands/plugins.lua core/lua/commands/report.lua core/lua/commands/scenes.lua \
+	core/lua/commands/search.lua core/lua/commands/tabulate.lua core/lua/commands/train.lua \
+	core/lua/commands/watch.lua
 # experiments and what they resolve to
 lua_modules += \
 	core/lua/config/composition.lua core/lua/config/config.lua \
 	core/lua/config/config_keys.lua core/lua/config/config_model.lua \
 	core/lua/config/config_override.lua core/lua/config/config_values.lua \
-	core/lua/config/define.lua core/lua/config/describe.lua core/lua/config/function_text.lua \
-	core/lua/config/json_text.lua core/lua/config/plugin_files.lua core/lua/config/script.lua \
-	core/lua/config/sessions.lua core/lua/config/setup.lua core/lua/config/table_rows.lua
+	core/lua/config/define.lua core/lua/config/describe.lua core/lua/config/design.lua \
+	core/lua/config/function_text.lua core/lua/config/json_text.lua core/lua/config/plugin_files.lua \
+	core/lua/config/script.lua core/lua/config/sessions.lua core/lua/config/setup.lua \
+	core/lua/config/table_rows.lua
 # tables of runs
 lua_modules += \
-	core/lua/sweep/claim.lua core/lua/sweep/ensembles.lua core/lua/sweep/plan.lua \
-	core/lua/sweep/plan_check.lua core/lua/sweep/price.lua core/lua/sweep/reuse.lua \
-	core/lua/sweep/roll.lua core/lua/sweep/rounds.lua core/lua/sweep/seeds.lua \
-	core/lua/sweep/slurm.lua core/lua/sweep/stops.lua \
-	core/lua/sweep/sweep.lua
+	core/lua/sweep/claim.lua core/lua/sweep/ensembles.lua core/lua/sweep/path.lua \
+	core/lua/sweep/plan.lua core/lua/sweep/plan_check.lua core/lua/sweep/price.lua \
+	core/lua/sweep/reuse.lua core/lua/sweep/roll.lua core/lua/sweep/rounds.lua \
+	core/lua/sweep/seeds.lua core/lua/sweep/slurm.lua core/lua/sweep/stops.lua \
+	core/lua/sweep/sweep.lua core/lua/sweep/switched_off.lua
 # what runs found
 lua_modules += \
-	core/lua/results/export_csv.lua core/lua/results/export_mlflow.lua \
-	core/lua/results/export_tensorboard.lua core/lua/results/history.lua \
-	core/lua/results/compare.lua core/lua/results/coverage.lua core/lua/results/layout.lua \
-	core/lua/results/printed.lua core/lua/results/query.lua core/lua/results/results.lua \
-	core/lua/results/statistics.lua core/lua/results/summary.lua \
+	core/lua/results/compare.lua core/lua/results/coverage.lua core/lua/results/differences.lua \
+	core/lua/results/effects.lua core/lua/results/export_csv.lua core/lua/results/export_mlflow.lua \
+	core/lua/results/export_tensorboard.lua core/lua/results/gathered.lua core/lua/results/history.lua \
+	core/lua/results/layout.lua core/lua/results/printed.lua core/lua/results/query.lua \
+	core/lua/results/results.lua core/lua/results/statistics.lua core/lua/results/summary.lua \
 	core/lua/results/test_sets.lua core/lua/results/timings.lua
 # one run: what is due, and its files
 lua_modules += \
@@ -61,9 +62,9 @@ lua_modules += \
 lua_modules += \
 	core/lua/figures/attention.lua core/lua/figures/curves.lua core/lua/figures/draw.lua \
 	core/lua/figures/figures.lua core/lua/figures/fonts.lua core/lua/figures/gallery.lua \
-	core/lua/figures/gnuplot.lua core/lua/figures/matrices.lua core/lua/figures/mixtures.lua \
-	core/lua/figures/pictures.lua core/lua/figures/regions.lua \
-	core/lua/figures/svg.lua
+	core/lua/figures/gnuplot.lua core/lua/figures/interactions.lua \
+	core/lua/figures/matrices.lua core/lua/figures/mixtures.lua \
+	core/lua/figures/pictures.lua core/lua/figures/regions.lua core/lua/figures/svg.lua
 # stepwise report
 lua_modules += \
 	core/lua/report/html.lua core/lua/report/report.css core/lua/report/report_data.lua \
@@ -83,8 +84,9 @@ lua_modules += \
 	core/lua/util/show.lua core/lua/util/text.lua
 # and what else is built in.
 lua_modules += \
-	plots/ablation.gp plots/attention.gp plots/gallery.gp plots/heatmap.gp plots/loss.gp \
-	plots/matrix.gp plots/recall.gp plots/similarity.gp plots/style.gp plugins/preset.lua \
-	plugins/template/FOLDER.md plugins/template/Makefile plugins/template/block.c \
-	plugins/template/fusion.c plugins/template/kinds.lua plugins/template/loss.c plugins/template/pool.c \
-	plugins/template/stage.c plugins/template/test.sh
+	plots/ablation.gp plots/attention.gp plots/gallery.gp plots/heatmap.gp \
+	plots/interactions.gp plots/loss.gp plots/matrix.gp plots/recall.gp plots/similarity.gp \
+	plots/style.gp plugins/preset.lua plugins/template/FOLDER.md plugins/template/Makefile \
+	plugins/template/block.c plugins/template/fusion.c plugins/template/kinds.lua \
+	plugins/template/loss.c plugins/template/pool.c plugins/template/stage.c \
+	plugins/template/test.sh

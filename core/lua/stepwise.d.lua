@@ -57,9 +57,17 @@ function stepwise.loss(...) end
 ---@param ... any
 function stepwise.experiment(...) end
 
---- `table { title =, base = an experiment, rows = {{ name =, CHANGES.., paper = }, ..}, reference =, note =, tests = }`: an ablation. CHANGES: what a row changes of the base, as key = value of the command line, or as in an experiment's model: stages, image, text, pool, loss, embedding; a stage's option is ["l2l.lambda"] = 9. A row's base = an experiment: its model and training take the place of the table's base. reference: the name of the row that the others are compared with. paper: { text = { R@1, R@5, R@10 }, image = { .. }, rsum = } as printed, R@10 where there is one; with tests, { NAME = such a one, .. }; without, perhaps { DATA = such a one, .. }, on other data. { name =, ensemble = { NAMES of rows } }: the mean of similarities of their runs, seed by seed. { name =, cited = { i2t = { R@1, R@5, R@10 }, t2i = { .. }, source =, rsum = } }: numbers of others; with tests as paper. tests: { NAME = { split =, images =, folds = }, .. }, or a list of { name = NAME, .. }: each run is evaluated on all of them; what one leaves out is data.test_split, data.test_images, data.folds.
+--- `table { title =, base = an experiment, rows = {{ name =, CHANGES.., paper = }, ..}, reference =, note =, tests =, also = }`: an ablation. CHANGES: what a row changes of the base, as key = value of the command line, or as in an experiment's model: stages, image, text, pool, loss, embedding; a stage's option is ["l2l.lambda"] = 9. A row's base = an experiment: its model and training take the place of the table's base. reference: the name of the row that the others are compared with. paper: { text = { R@1, R@5, R@10 }, image = { .. }, rsum = } as printed, R@10 where there is one; with tests, { NAME = such a one, .. }; without, perhaps { DATA = such a one, .. }, on other data. { name =, ensemble = { NAMES of rows } }: the mean of similarities of their runs, seed by seed. { name =, cited = { i2t = { R@1, R@5, R@10 }, t2i = { .. }, source =, rsum = } }: numbers of others; with tests as paper. tests: { NAME = { split =, images =, folds = }, .. }, or a list of { name = NAME, .. }: each run is evaluated on all of them; what one leaves out is data.test_split, data.test_images, data.folds. also = "test_time": the table shows as well what each row's changes do to the base's checkpoint, switched off after it was trained.
 ---@param ... any
 function stepwise.table(...) end
+
+--- `ablation { title =, base = an experiment, parts = { NAME = CHANGES, .. }, design = "NAME", order = { NAMES }, reference =, note =, tests =, also = }`: a table whose rows follow from parts of the base. CHANGES: as of a table's row, what takes the part out: { ["g2g.score"] = false }, { stages = without "g2g" }, { fusion = "average" }; a key with a list of values, { ["l2l.lambda"] = { 4, 9 } }, is a part with a row per value. parts may also be a list of { name = NAME, CHANGES.. }, which has an order. design: one of these, or a list of several: leave_one_out, the base and each part out; add_one, all parts out and each alone; ladder, from all parts out to the base, in the order of the parts; pairs, leave_one_out and each two out; factorial, all combinations; path, from the base on, at each step the part out that is missed least by dev rsum. Rows of equal configs become one with both names; what cannot be composed is listed with the reason. Tables and reports show effects and interactions of the parts.
+---@param ... any
+function stepwise.ablation(...) end
+
+--- `without("STAGE", ..)`: the value of `stages` that takes stages out of the base's.
+---@param ... any
+function stepwise.without(...) end
 
 --- `load "FILE.lua"`: what the script beside this one returns.
 ---@param ... any
@@ -285,7 +293,7 @@ function session:describe(config, features, vocabulary) end
 ---@param path any
 function session:describe_checkpoint(path) end
 
---- `session:evaluate(request)`: the metrics for {checkpoints = {..}, data =, split =, vocab =, images =, folds =, sims =, all_dev_captions =, precaps =, ranks = the file that takes the rank of every query}, and coverage = a list of each checkpoint's (data/coverage.h).
+--- `session:evaluate(request)`: the metrics for {checkpoints = {..}, data =, split =, vocab =, images =, folds =, sims =, all_dev_captions =, precaps =, ranks = the file that takes the rank of every query, changes = a list of "key=value" of the model that leave parameters as they are}, and coverage = a list of each checkpoint's (data/coverage.h).
 ---@param request any
 function session:evaluate(request) end
 
@@ -395,7 +403,7 @@ function config:id(data, plugins) end
 --- `config:origins()`: the plugins it uses, each once, also those that stand for what it does not name: a list of session:origin. What the config defines itself is none.
 function config:origins() end
 
---- `config:override(assignment)`: applies "key=value"; gives the config itself; after an error it is as it was. Keys: a dotted path ("train.lr", "model.dim", "model.embedding.plugin"), a path's last word where that is clear ("lr", "dim", "train_images"), "embedding" and "word_dim", "fusion" (of every stage that fuses), "stages", "image", "text" and "loss" (names with ',' between; what was there keeps its options), "pool" (of both sides; none: no pooling) and "pool.image", "pool.text", and an option of what the model has: "STAGE.lambda", "STAGE.score", "STAGE.fusion", "STAGE.fusion.NAME", "embedding.NAME", "image.BLOCK.NAME", "text.BLOCK.NAME", "pool.image.NAME", "loss.LOSS.NAME", "loss.LOSS.weight". The second stage, block or loss of a plugin is PLUGIN_2.
+--- `config:override(assignment)`: applies "key=value"; gives the config itself; after an error it is as it was. Keys: a dotted path ("train.lr", "model.dim", "model.embedding.plugin"), a path's last word where that is clear ("lr", "dim", "train_images"), "embedding" and "word_dim", "fusion" (of every stage that fuses), "stages", "image", "text" and "loss" (names with ',' between; what was there keeps its options; "-NAME" takes one out), "pool" (of both sides; none: no pooling) and "pool.image", "pool.text", and an option of what the model has: "STAGE.lambda", "STAGE.score", "STAGE.fusion", "STAGE.fusion.NAME", "embedding.NAME", "image.BLOCK.NAME", "text.BLOCK.NAME", "pool.image.NAME", "loss.LOSS.NAME", "loss.LOSS.weight". The second stage, block or loss of a plugin is PLUGIN_2.
 ---@param assignment any
 function config:override(assignment) end
 

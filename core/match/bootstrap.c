@@ -41,6 +41,49 @@ void sw_hits_free(struct sw_hits *hits)
     *hits = (struct sw_hits){0};
 }
 
+/* The runs have to be of the same queries as `first`. */
+static int check(const struct sw_hits *first, const struct sw_hits *const *runs, size_t count,
+                 struct sw_error *error)
+{
+    if (!count)
+        return sw_fail(error, SW_FAILED, "bootstrap: no runs to compare");
+    for (size_t s = 0; s < count; s++) {
+        const struct sw_hits *hits = runs[s];
+        if (hits->images != first->images || hits->per_image != first->per_image)
+            return sw_fail(error, SW_FAILED,
+                           "bootstrap: expected %zu images with %zu captions each in all runs, "
+                           "found %zu with %zu",
+                           first->images, first->per_image, hits->images, hits->per_image);
+        if (hits->folds != first->folds)
+            return sw_fail(error, SW_FAILED,
+                           "bootstrap: expected all runs in as many folds, found %zu and %zu",
+                           first->folds, hits->folds);
+    }
+    return SW_OK;
+}
+
+int sw_hits_sum(struct sw_hits *out, const struct sw_hits *const *hits, size_t count,
+                struct sw_error *error)
+{
+    *out = (struct sw_hits){0};
+    int status = check(count ? hits[0] : NULL, hits, count, error);
+    if (status)
+        return status;
+    size_t most = hits[0]->per_image * count; /* of an image; a difference has twice that */
+    if (hits[0]->per_image > INT16_MAX / 2 / count || most > INT32_MAX / 2 / hits[0]->images)
+        return sw_fail(error, SW_FAILED, "bootstrap: %zu runs of %zu images are too many to add up",
+                       count, hits[0]->images);
+    *out = (struct sw_hits){
+        .images = hits[0]->images, .per_image = hits[0]->per_image, .folds = hits[0]->folds};
+    out->counts = calloc(out->images, SW_RECALLS * sizeof *out->counts);
+    if (!out->counts)
+        return sw_fail(error, SW_FAILED, "out of memory for the hits of %zu images", out->images);
+    for (size_t r = 0; r < count; r++)
+        for (size_t i = 0; i < SW_RECALLS * out->images; i++)
+            out->counts[i] = (int16_t)(out->counts[i] + hits[r]->counts[i]);
+    return SW_OK;
+}
+
 /* ---- draws ------------------------------------------------------------------------------------
  */
 
@@ -52,27 +95,6 @@ struct draws {
     int32_t *sums;        /* (seeds, 6) of one draw */
     double *values;       /* (7, count) */
 };
-
-static int check(const struct sw_hits *const *a, const struct sw_hits *const *b, size_t seeds,
-                 struct sw_error *error)
-{
-    if (!seeds)
-        return sw_fail(error, SW_FAILED, "bootstrap: no runs to compare");
-    for (size_t s = 0; s < seeds; s++)
-        for (int side = 0; side < 2; side++) {
-            const struct sw_hits *hits = side ? b[s] : a[s];
-            if (hits->images != a[0]->images || hits->per_image != a[0]->per_image)
-                return sw_fail(error, SW_FAILED,
-                               "bootstrap: expected %zu images with %zu captions each in all runs, "
-                               "found %zu with %zu",
-                               a[0]->images, a[0]->per_image, hits->images, hits->per_image);
-            if (hits->folds != a[0]->folds)
-                return sw_fail(error, SW_FAILED,
-                               "bootstrap: expected all runs in as many folds, found %zu and %zu",
-                               a[0]->folds, hits->folds);
-        }
-    return SW_OK;
-}
 
 static int make_room(struct draws *d, struct sw_error *error)
 {
@@ -185,7 +207,9 @@ int sw_bootstrap(const struct sw_hits *const *a, const struct sw_hits *const *b,
                  size_t draws, uint64_t seed, struct sw_spread out[SW_RECALLS + 1],
                  struct sw_error *error)
 {
-    int status = check(a, b, seeds, error);
+    int status = check(seeds ? a[0] : NULL, a, seeds, error);
+    if (!status)
+        status = check(a[0], b, seeds, error);
     if (status)
         return status;
     struct draws d = {.images = a[0]->images,

@@ -34,6 +34,12 @@ struct sw_hits {
 int sw_hits_of(struct sw_hits *out, const struct sw_ranks *ranks, struct sw_error *error);
 void sw_hits_free(struct sw_hits *hits);
 
+/* The counts of `count` runs added up, for differences between sums of settings; a run may be there
+ * several times. Errors: no runs, other queries, sums that sw_bootstrap cannot hold, memory. Free
+ * with sw_hits_free. */
+int sw_hits_sum(struct sw_hits *out, const struct sw_hits *const *hits, size_t count,
+                struct sw_error *error);
+
 /* Of a difference in percent: as measured, the 2.5 and 97.5 percentiles of its draws (between
  * neighbours on the line, as NumPy does), and p = 2 min(draws <= 0, draws >= 0), each of them and
  * of the draws counted one more, at most 1. */

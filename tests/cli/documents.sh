@@ -15,10 +15,14 @@ cp -r "$STEPWISE_SOURCE/experiments" .
 "$STEPWISE" scenes data --train 24 --dev 10 --test 20 --word-dim 6 >/dev/null
 for file in data/test_*; do cp "$file" "data/testall_${file#data/test_}"; done
 block 1 experiments/README.md >experiments/page.lua
-block 2 experiments/README.md >experiments/model.lua
+block 3 experiments/README.md >experiments/model.lua
 "$STEPWISE" inspect experiments/model.lua >model.txt 2>&1 || { cat model.txt; fail 'the model of experiments/README.md'; }
 grep -q '^text pooling *last' model.txt || { cat model.txt; fail 'the model of experiments/README.md has lost its pooling'; }
-block 3 experiments/README.md >page.lua
+block 2 experiments/README.md >experiments/parts.lua
+"$STEPWISE" ablate experiments/parts.lua word_dim=6 --data data --glove data/scenes.glove.txt --dry-run >parts.txt 2>&1 &&
+    grep -q "^# without-g2g-seed0 .*stages=-g2g" parts.txt && grep -q '^# only-gate-seed0 ' parts.txt ||
+    { cat parts.txt; fail 'the parts of experiments/README.md'; }
+block 4 experiments/README.md >page.lua
 [ -s experiments/page.lua ] && [ -s page.lua ] || fail 'experiments/README.md has lost its scripts'
 "$STEPWISE" ablate experiments/page.lua dim=8 word_dim=6 epochs=1 batch=8 --data data \
     --glove data/scenes.glove.txt --out sweep >sweep.txt 2>&1 || { cat sweep.txt; fail 'the table of experiments/README.md'; }

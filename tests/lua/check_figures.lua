@@ -470,6 +470,27 @@ unit.test("a run without an evaluation gets a loss only; an empty one nothing", 
     head)) } } }, 0)
 end)
 
+unit.test("interactions: a cell per pair, each part's own on the diagonal, hard names as they are",
+  function()
+    local function effect(kind, parts, mean, separable)
+      return { kind = kind, parts = parts, delta = { rsum = { mean = mean, n = 3,
+        separable = separable } } }
+    end
+    local function with(effects) return { title = "T", rows = {}, effects = effects } end
+    local list = figures.of_tables { with { effect("leave-one-out", { "%d_x" }, 4.5, true),
+      effect("main", { "%d_x" }, 2.5, true), effect("main", { "']]>" }, -1.5),
+      effect("interaction", { "%d_x", "']]>" }, 7.25) } }
+    unit.equal(#list, 1)
+    unit.equal(list[1].data, "x\ty\tvalue\n1\t2\t7.25\n1\t1\t2.5\n2\t2\t-1.5\n")
+    local drawn = draw(list[1])
+    for _, part in ipairs { "%d_x", "']]&gt;", ">+7.2<", ">-1.5<", "n = 3" } do
+      unit.contains(drawn, part)
+    end
+    unit.equal(drawn:find("+4.5", 1, true), nil)
+    unit.equal(#figures.of_tables { with { effect("main", { "A" }, 1) } }, 0)
+    unit.equal(#figures.of_tables { with() }, 0)
+  end)
+
 unit.test("what gnuplot complains about is told", function()
   local fine, complaint = core.run_gnuplot("plot nonsense(\n")
   unit.equal(fine, nil)

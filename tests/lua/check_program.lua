@@ -115,6 +115,47 @@ unit.test("a run trains, says what it is, and is evaluated to the same number", 
   refused(1, { "run", "--resume" }, "train", "tiny.lua", "--data", "data", "--out", "run")
 end)
 
+unit.test("a stage is switched off for an evaluation: the scores of the others are left", function()
+  local function scores(...)
+    local status, text = run("eval", "run", "--data", "data", "--split", "test", "--sims", "s.npy",
+      ...)
+    unit.equal(status, 0, text)
+    local npy, list = unit.read(folder .. "/s.npy"), {}
+    local at = 11 + string.unpack("<I2", npy, 9)
+    while at <= #npy do list[#list + 1], at = string.unpack("<f", npy, at) end
+    return list, text
+  end
+  local whole, l2l, text = scores(), scores("g2l.score=false")
+  unit.contains(text, "with g2l.score=false")
+  local g2l, apart = scores("l2l.score=false"), 0.0
+  for i, score in ipairs(whole) do -- eq. 16: S is the sum of the stages' scores
+    unit.near(score, l2l[i] + g2l[i], 1e-5)
+    apart = math.max(apart, math.abs(score - l2l[i]))
+  end
+  unit.equal(apart > 1e-3, true, "it has a score of its own")
+  local metrics = sw.json_decode(select(2, scores("g2l.score=false", "--json"))
+    :gsub("similarities.*", "") .. "")
+  unit.equal(metrics.changes[1], "g2l.score=false")
+end)
+
+unit.test("an evaluation changes nothing that the parameters depend on", function()
+  local function wrong(parts, change)
+    refused(2, parts, "eval", "run", "--data", "data", change)
+  end
+  wrong({ "dim=4: image.fc.weight is (8,16) in run/checkpoint.safetensors and would be (4,16)",
+    "STAGE.score=false" }, "dim=4")
+  wrong("g2l.fusion.image.weight is (1,16) in", "g2l.fusion=average")
+  wrong("and would be gone", "stages=-g2l")
+  wrong("epochs=3: expected a key of the model", "epochs=3")
+  wrong("did you mean 'score'?", "g2l.scor=false")
+  wrong("expected key=value, found 'x'", "x")
+  local status, text = run("train", "tiny.lua", "stages=l2l", "max_steps=1", "--data", "data",
+    "--out", "less")
+  unit.equal(status, 0, text)
+  refused(2, { "stages=l2l,g2l: needs g2l.", "which less/checkpoint.safetensors does not have" },
+    "eval", "less", "--data", "data", "stages=l2l,g2l")
+end)
+
 unit.test("two checkpoints are the mean of two", function()
   local status, text = run("eval", "run/checkpoint.safetensors,run/checkpoint-last.safetensors",
     "--data", "data", "--split", "test")

@@ -167,6 +167,46 @@ START_TEST(a_sure_gain_is_sure)
 }
 END_TEST
 
+/* Sums of runs are what effects of several rows are made of: two of the same give twice the numbers
+ * and the same p, and what would not fit is refused. */
+START_TEST(sums_of_runs_are_runs)
+{
+    struct sw_ranks better = some_ranks(30, 2, 4), worse = some_ranks(30, 2, 7);
+    better.image[3] = worse.text[4] = 11;
+    struct sw_hits hits[2] = {hits_of(&better), hits_of(&worse)}, sums[2];
+    struct sw_spread one[SW_RECALLS + 1], two[SW_RECALLS + 1];
+    struct sw_error error = {0};
+    for (int side = 0; side < 2; side++) {
+        const struct sw_hits *twice[2] = {&hits[side], &hits[side]};
+        ck_assert(!sw_hits_sum(&sums[side], twice, 2, NULL));
+    }
+    const struct sw_hits *a = &hits[0], *b = &hits[1], *c = &sums[0], *d = &sums[1];
+    ck_assert(!sw_bootstrap(&a, &b, 1, 999, 0, one, NULL));
+    ck_assert(!sw_bootstrap(&c, &d, 1, 999, 0, two, NULL));
+    for (int m = 0; m <= SW_RECALLS; m++) {
+        ck_assert_double_eq_tol(two[m].mean, 2 * one[m].mean, 1e-9);
+        ck_assert_double_eq_tol(two[m].low, 2 * one[m].low, 1e-9);
+        ck_assert_double_eq_tol(two[m].high, 2 * one[m].high, 1e-9);
+        ck_assert_double_eq_tol(two[m].p, one[m].p, 1e-12);
+    }
+    struct sw_hits none;
+    const struct sw_hits *many[INT16_MAX / 4 + 1];
+    for (size_t i = 0; i < INT16_MAX / 4 + 1; i++)
+        many[i] = a;
+    ck_assert(!sw_hits_sum(&none, many, INT16_MAX / 4, NULL));
+    sw_hits_free(&none);
+    ck_assert(sw_hits_sum(&none, many, INT16_MAX / 4 + 1, &error));
+    ck_assert_ptr_nonnull(strstr(error.text, "too many to add up"));
+    ck_assert(sw_hits_sum(&none, many, 0, &error));
+    for (int side = 0; side < 2; side++) {
+        sw_hits_free(&hits[side]);
+        sw_hits_free(&sums[side]);
+    }
+    sw_ranks_free(&better);
+    sw_ranks_free(&worse);
+}
+END_TEST
+
 /* Seeds that disagree widen the interval as their own spread says: n = 2 seeds at +d and -d move
  * the mean by d when one of them is drawn twice, and sqrt(2) times that as draws of two seeds vary
  * half as much as two new seeds would. */
@@ -314,6 +354,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, as_numpy_has_it);
     tcase_add_test(tests, nothing_differs_from_itself);
     tcase_add_test(tests, a_sure_gain_is_sure);
+    tcase_add_test(tests, sums_of_runs_are_runs);
     tcase_add_test(tests, seeds_count);
     tcase_add_test(tests, images_stay_in_their_fold);
     tcase_add_test(tests, other_queries_are_refused);

@@ -78,6 +78,24 @@ static void take_list(lua_State *L, int index, size_t count, const struct sw_hit
     }
 }
 
+/* sum_ranks(list): the hits of several runs added up, as a run of its own for bootstrap alone: it
+ * has no ranks and no metrics. */
+static int sum_ranks(lua_State *L)
+{
+    struct sw_error error = {0};
+    luaL_checktype(L, 1, LUA_TTABLE);
+    size_t count = lua_rawlen(L, 1);
+    luaL_argcheck(L, count <= MOST_RUNS, 1, "fewer runs expected");
+    const struct sw_hits **hits = lua_newuserdatauv(L, (count + 1) * sizeof *hits, 0);
+    take_list(L, 1, count, hits);
+    struct ranks *sum = lua_newuserdatauv(L, sizeof *sum, 0);
+    *sum = (struct ranks){0};
+    luaL_setmetatable(L, ranks_class);
+    if (sw_hits_sum(&sum->hits, hits, count, &error))
+        return sw_lua_raise(L, &error);
+    return 1;
+}
+
 /* bootstrap(runs, others [, {draws =, seed =}]): lists of ranks, paired by place, as
  * {i2t_r1 = {mean =, low =, high =, p =}, .., rsum = {..}} of runs minus others; see
  * match/bootstrap.h. */
@@ -121,7 +139,7 @@ void sw_lua_open_statistics(lua_State *L)
     static const luaL_Reg of_ranks[] = {
         {"metrics", ranks_metrics}, {"rows", ranks_rows}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
-        {"ranks", read_ranks}, {"bootstrap", bootstrap}, {NULL, NULL}};
+        {"ranks", read_ranks}, {"sum_ranks", sum_ranks}, {"bootstrap", bootstrap}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     sw_lua_class(L, ranks_class, of_ranks, finish_ranks);
 }

@@ -2,6 +2,7 @@
 local claims = require "stepwise.sweep.claim"
 local core = require "stepwise.core"
 local ensembles = require "stepwise.sweep.ensembles"
+local path_of = require "stepwise.sweep.path"
 local plan_of = require "stepwise.sweep.plan"
 local plugin_files = require "stepwise.config.plugin_files"
 local progress = require "stepwise.util.progress"
@@ -14,6 +15,7 @@ local setup = require "stepwise.config.setup"
 local slurm = require "stepwise.sweep.slurm"
 local stops = require "stepwise.sweep.stops"
 local sweep = require "stepwise.sweep.sweep"
+local switched_off = require "stepwise.sweep.switched_off"
 local text = require "stepwise.util.text"
 
 local MISUSE <const> = 2
@@ -68,6 +70,7 @@ end
 -- prefix: before each line. reusing: whether --reuse is given
 local function show_plan(plan, dir, prefix, reusing)
   local function say(line) text.say("%s%s", prefix, line) end
+  local path = path_of.is_path(plan) and path_of.follow(plan, dir)
   say(string.format("%s: %s, %s in %s", plan.title, text.plural(#plan.rows, "row"),
     text.plural(#plan.runs, "run"), dir))
   say("data: " .. plan.data .. (plan.generated and " (generated scenes)" or ""))
@@ -82,7 +85,9 @@ local function show_plan(plan, dir, prefix, reusing)
   end
   local changes, rows = changes_of(plan), { { "run", "state", "changes" } }
   for i, run in ipairs(plan.runs) do
-    rows[i + 1] = { run.folder, (plan_of.state(dir, run)), changes[run.row] }
+    local state = plan_of.state(dir, run)
+    if path and state == "new" and not path.due[run.folder] then state = "if the path needs it" end
+    rows[i + 1] = { run.folder, state, changes[run.row] }
   end
   for _, line in ipairs(text.columns(rows)) do say(line) end
   for _, row in ipairs(plan.rows) do
@@ -92,6 +97,9 @@ local function show_plan(plan, dir, prefix, reusing)
       say(row.name .. ": cited")
     end
   end
+  for _, left in ipairs(plan.design and plan.design.left_out or {}) do
+    say(string.format("'%s' cannot be composed: %s", left.name, left.reason))
+  end
   if reusing then return end
   local finished, above = reuse.count_beside(plan, dir)
   if finished > 0 then
@@ -100,7 +108,7 @@ local function show_plan(plan, dir, prefix, reusing)
   end
 end
 
--- One command for each run that is not done; each checks and writes the plan for itself.
+-- One command for each run that is not done and due; each checks and writes the plan for itself.
 local function show_commands(plan, dir, argv)
   local words, i = {}, 2
   while i <= #argv do
@@ -112,8 +120,9 @@ local function show_commands(plan, dir, argv)
     end
     i = i + 1
   end
+  local path = path_of.is_path(plan) and path_of.follow(plan, dir)
   for _, run in ipairs(plan.runs) do
-    if plan_of.state(dir, run) ~= "done" then
+    if plan_of.state(dir, run) ~= "done" and (not path or path.due[run.folder]) then
       local command = { core.program_path(), "ablate", "--run", run.folder }
       print(text.command(table.move(words, 1, #words, #command + 1, command)))
     end
@@ -205,6 +214,24 @@ local function show_price(plan, dir, given)
   end
 end
 
+-- Runs a path, row after row as results choose them. Gives how many failed, and the signal that
+-- interrupted it.
+local function run_path(plan, dir, options, out)
+  local tried, failed = {}, 0
+  while true do
+    local only = {}
+    for folder in pairs(path_of.follow(plan, dir).due) do
+      only[folder] = not tried[folder] or nil
+      tried[folder] = true
+    end
+    if not next(only) then return failed end
+    options.only = only
+    local more, interrupted = sweep.run(plan, dir, options, out)
+    failed = failed + more
+    if interrupted then return failed, interrupted end
+  end
+end
+
 -- options: as ensembles.evaluate takes them.
 local function finish(plan, dir, options, out, failed, interrupted, hint)
   core.release_interrupts()
@@ -255,18 +282,36 @@ function M.run(given, arguments, argv)
     local prices, problem = prices_of(plan, given, function(line) out:say(line) end)
     limits.prices = prices or core.fail(1, "--budget: " .. problem)
   end
+  local is_path = not only and path_of.is_path(plan)
+  for _, name in ipairs { "slurm", "budget", "until" } do
+    if is_path and given[name] then
+      core.fail(MISUSE, string.format("--%s: a path chooses its rows as results come, one round "
+        .. "after another; run it without, or the design factorial", name))
+    end
+  end
   if not only and not given.slurm then show_plan(plan, dir, "", given.reuse) end
-  local failed, interrupted, hint = rounds.run(plan, dir, limits, out, function(these)
-    options.only = these
-    if given.slurm then return slurm.run(plan, dir, given, options, out) end
-    local count, signal = sweep.run(plan, dir, options, out)
-    return count, signal, "what was running is saved; the same command resumes it"
-  end)
+  local hint = "what was running is saved; the same command resumes it"
+  local failed, interrupted, other
+  if is_path then
+    failed, interrupted = run_path(plan, dir, options, out)
+  else
+    failed, interrupted, other = rounds.run(plan, dir, limits, out, function(these)
+      options.only = these
+      if given.slurm then return slurm.run(plan, dir, given, options, out) end
+      local count, signal = sweep.run(plan, dir, options, out)
+      return count, signal, hint
+    end)
+  end
   if given.detach then return interrupted and 128 + interrupted or 0 end
+  if not only and not interrupted and not given.slurm then
+    local more
+    more, interrupted = switched_off.evaluate(plan, dir, options, out)
+    failed = failed + more
+  end
   if only and not given.slurm then
     return interrupted and 128 + interrupted or failed == 0 and 0 or 1
   end
-  return finish(plan, dir, options, out, failed, interrupted, hint)
+  return finish(plan, dir, options, out, failed, interrupted, other or hint)
 end
 
 return M

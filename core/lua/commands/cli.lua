@@ -21,6 +21,7 @@ local commands = {
   { "ablate", "ablate" },
   { "watch", "watch" },
   { "table", "tabulate" },
+  { "compare", "compare_runs" },
   { "plot", "plot" },
   { "explain", "explain" },
   { "search", "search" },

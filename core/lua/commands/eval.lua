@@ -3,18 +3,22 @@ local core = require "stepwise.core"
 local coverage = require "stepwise.results.coverage"
 local explain = require "stepwise.commands.explain"
 local layout = require "stepwise.results.layout"
+local setup = require "stepwise.config.setup"
 local test_sets = require "stepwise.results.test_sets"
 local text = require "stepwise.util.text"
 
 local M = {
   name = "eval",
   summary = "Evaluates a checkpoint, or several by the mean of their similarities.",
-  usage = "CHECKPOINT[,CHECKPOINT2..] --data DIR [--split SPLIT]",
+  usage = "CHECKPOINT[,CHECKPOINT2..] --data DIR [--split SPLIT] [key=value..]",
   details = [[
 Text retrieval ranks the captions for each image, image retrieval the images for each caption;
 rsum is the sum of the six recalls. Without --split: on each test set of the checkpoint's own run,
-with its images and folds.]],
-  arguments = { 1, 1 },
+with its images and folds.
+
+key=value changes the model for this evaluation, as far as its parameters stay what they are:
+g2g.score=false switches a stage off that was trained, l2l.lambda=9 sharpens its attention.]],
+  arguments = { 1, math.huge },
   options = {
     { "data", "DIR", "the data folder" },
     { "split", "SPLIT", "train, dev, test, testall: all of it, in one fold" },
@@ -61,10 +65,11 @@ local function sets_of(session, given, checkpoint)
   return sets
 end
 
-local function show(metrics, set, given, models)
-  text.say("%s%s %s%s%s", set.named and set.name .. ": " or "", given.data, set.split,
+local function show(metrics, set, given, models, changes)
+  text.say("%s%s %s%s%s%s", set.named and set.name .. ": " or "", given.data, set.split,
     core.is_generated(given.data) and " (generated scenes)" or "",
-    models > 1 and string.format(", mean of %d models", models) or "")
+    models > 1 and string.format(", mean of %d models", models) or "",
+    #changes > 0 and ", with " .. table.concat(changes, " ") or "")
   for _, line in ipairs(layout.evaluation(metrics)) do print(line) end
 end
 
@@ -72,6 +77,7 @@ function M.run(given, arguments)
   if not given.data then core.fail(2, "eval: --data is needed") end
   local checkpoints = split_list(arguments[1])
   if #checkpoints == 0 then core.fail(2, "eval: expected a checkpoint") end
+  local changes = setup.overrides(M, arguments)
   for i, path in ipairs(checkpoints) do checkpoints[i] = explain.checkpoint(path) end
   local session <close> = core.session { threads = given.threads }
   local sets = sets_of(session, given, checkpoints[1])
@@ -86,7 +92,7 @@ function M.run(given, arguments)
       checkpoints = checkpoints, data = given.data, split = set.split, vocab = given.vocab,
       images = set.images, folds = set.folds, sims = given.sims,
       all_dev_captions = given["all-dev-captions"] or set.all_dev_captions,
-      precaps = given.precaps or set.precaps,
+      precaps = given.precaps or set.precaps, changes = changes,
     }
     if given.sims then core.release_interrupts() end
     for m, covered in ipairs(found[i].coverage) do
@@ -94,12 +100,13 @@ function M.run(given, arguments)
         "the " .. set.split .. " captions", "are read as <unk>")
       if warning then io.stderr:write("stepwise: ", warning, "\n") end
     end
-    if not given.json then show(found[i], set, given, #checkpoints) end
+    if not given.json then show(found[i], set, given, #checkpoints, changes) end
     found[i].split, found[i].test = set.split, set.named and set.name or nil
   end
   if given.json then
     local whole = #sets == 1 and found[1] or { tests = found }
     whole.checkpoints, whole.data = checkpoints, given.data
+    whole.changes = #changes > 0 and core.json_array(changes) or nil
     whole.generated = core.is_generated(given.data)
     print(core.json_encode(whole, 1))
   elseif given.sims then

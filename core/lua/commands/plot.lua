@@ -13,7 +13,8 @@ local M = {
   usage = "RUN..",
   details = [[
 RUN is a run folder, or a folder that stepwise ablate filled: then its rows, each the mean of its
-seeds in a band of one standard deviation. Writes recall, loss and, of a table, ablation.
+seeds in a band of one standard deviation. Writes recall, loss and, of a table, ablation and the
+interactions of its design's parts.
 It may also be an .npy of similarities (stepwise eval --sims) or a .tsv of weights (regions down,
 words across), which becomes a picture of the same name.]],
   plugins = false,

@@ -99,7 +99,8 @@ end
 -- Applies "key=value"; gives the config itself; after an error it is as it was. Keys: a dotted path
 -- ("train.lr", "model.dim", "model.embedding.plugin"), a path's last word where that is clear
 -- ("lr", "dim", "train_images"), "embedding" and "word_dim", "fusion" (of every stage that fuses),
--- "stages", "image", "text" and "loss" (names with ',' between; what was there keeps its options),
+-- "stages", "image", "text" and "loss" (names with ',' between; what was there keeps its options;
+-- "-NAME" takes one out),
 -- "pool" (of both sides; none: no pooling) and "pool.image", "pool.text", and an option of what the
 -- model has: "STAGE.lambda", "STAGE.score", "STAGE.fusion", "STAGE.fusion.NAME", "embedding.NAME",
 -- "image.BLOCK.NAME", "text.BLOCK.NAME", "pool.image.NAME", "loss.LOSS.NAME", "loss.LOSS.weight".

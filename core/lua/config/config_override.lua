@@ -108,8 +108,27 @@ local function set_fusions(parts, of_model, name)
   end
 end
 
+-- A list without the entries that "-l2l,-g2g" names by their labels.
+local function without(old, labels, name, typed)
+  local out, left = {}, core.json_array {}
+  for word in typed:gmatch("[^, ]+") do
+    local label, found = word:match("^%-(.+)$"), false
+    for i, known in ipairs(labels) do
+      if known == label then out[i], found = true, true end
+    end
+    if not found then
+      values.fail("%s: '%s' takes nothing out of %s%s", name, word:sub(1, 80),
+        table.concat(labels, ", "), core.suggest(word:gsub("^%-", ""):sub(1, 80), labels))
+    end
+  end
+  for i, entry in ipairs(old) do
+    if not out[i] then left[#left + 1] = entry end
+  end
+  return left
+end
+
 -- A setter of a list, "l2l,g2l": entries that are there, by label or the next one of that plugin,
--- keep their options, others come with their defaults.
+-- keep their options, others come with their defaults. "-g2g" takes out of those that are there.
 local function set_list(name)
   return function(parts, of_model, typed)
     local old, list, used = of_model[name], core.json_array {}, {}
@@ -121,6 +140,10 @@ local function set_list(name)
           return entry
         end
       end
+    end
+    if typed:find("^%-") then
+      of_model[name] = model.list(parts, name, without(old, labels, name, typed))
+      return
     end
     for word in typed:gmatch("[^, ]+") do
       list[#list + 1] = take(function(_, label) return label == word end)

@@ -9,6 +9,7 @@ local model = require "stepwise.config.config_model"
 local script = require "stepwise.config.script"
 local table_rows = require "stepwise.config.table_rows"
 local test_sets = require "stepwise.results.test_sets"
+local text = require "stepwise.util.text"
 
 local M = {}
 
@@ -158,7 +159,8 @@ end
 
 local table_class = { __name = "stepwise.table" }
 local table_keys = { title = true, base = true, rows = true, reference = true, note = true,
-  tests = true }
+  tests = true, design = true, also = true }
+
 function M.is_table(value)
   return getmetatable(value) == table_class
 end
@@ -197,9 +199,9 @@ function M.row_config(row, base, configure)
 end
 
 -- table { title =, base = an experiment, rows = {{ name =, CHANGES.., paper = }, ..}, reference =,
--- note =, tests = }: an ablation. CHANGES: what a row changes of the base, as key = value of the
--- command line, or as in an experiment's model: stages, image, text, pool, loss, embedding; a
--- stage's option is ["l2l.lambda"] = 9. A row's base = an experiment: its model and training take
+-- note =, tests =, also = }: an ablation. CHANGES: what a row changes of the base, as key = value
+-- of the command line, or as in an experiment's model: stages, image, text, pool, loss, embedding;
+-- a stage's option is ["l2l.lambda"] = 9. A row's base = an experiment: its model and training take
 -- the place of the table's base. reference: the name of the row that the others are compared with.
 -- paper: { text = { R@1, R@5, R@10 }, image = { .. }, rsum = } as printed, R@10 where there is one;
 -- with tests, { NAME = such a one, .. }; without, perhaps { DATA = such a one, .. }, on other data.
@@ -207,7 +209,9 @@ end
 -- { name =, cited = { i2t = { R@1, R@5, R@10 }, t2i =
 -- { .. }, source =, rsum = } }: numbers of others; with tests as paper. tests: { NAME = { split =,
 -- images =, folds = }, .. }, or a list of { name = NAME, .. }: each run is evaluated on all of
--- them; what one leaves out is data.test_split, data.test_images, data.folds.
+-- them; what one leaves out is data.test_split, data.test_images, data.folds. also = "test_time":
+-- the table shows as well what each row's changes do to the base's checkpoint, switched off after
+-- it was trained.
 function M.table(t)
   expect(t, "table", "table")
   if checked[t] and checked[t].text and checked[t].text == text_of(t) then return t end
@@ -215,6 +219,9 @@ function M.table(t)
   table_rows.expect_utf8(t.title, "title")
   if not M.is_experiment(t.base) then fail("base: expected an experiment") end
   if t.note ~= nil then table_rows.expect_utf8(t.note, "note") end
+  if t.also ~= nil and t.also ~= "test_time" then
+    fail("also: expected 'test_time', found '%s'", text.plain(tostring(t.also)))
+  end
   local base = M.resolved(t.base, t.tests)
   table_rows.check(t.rows, t.reference, base:table())
   for _, row in ipairs(t.rows) do

@@ -6,6 +6,7 @@ local identity = require "stepwise.run.identity"
 local provenance = require "stepwise.run.provenance"
 local query = require "stepwise.results.query"
 local test_sets = require "stepwise.results.test_sets"
+local text = require "stepwise.util.text"
 local trainers = require "stepwise.run.trainer"
 require "stepwise.tensor.model"
 
@@ -33,6 +34,43 @@ local function of_checkpoint(session, path)
   end
   local resolved, config = pcall(Config.resolve_written, session, given)
   if not resolved then core.fail(1, path .. ": its config: " .. config.text) end -- a wrong file
+  return config
+end
+
+-- Applies changes, a list of "key=value", to the config of the checkpoint at `path`. They may not
+-- touch what its parameters are: a part that is switched off has been trained all the same.
+local function change(session, path, config, changes)
+  local function beside_model(of)
+    local value = of:table()
+    value.model = nil
+    return core.json_encode(value)
+  end
+  local trained = core.model_of_checkpoint(session, path, config)
+  for _, assignment in ipairs(changes) do
+    local outside, there = beside_model(config), {}
+    config:override(assignment)
+    if beside_model(config) ~= outside then
+      core.fail(2, assignment .. ": expected a key of the model, which is all that a checkpoint is "
+        .. "evaluated with")
+    end
+    local fine, changed = pcall(core.model_of, session, config, trained.features,
+      trained.vocabulary)
+    if not fine then core.fail_within(assignment, changed) end
+    for _, parameter in ipairs(changed.parameters) do there[parameter.name] = parameter.shape end
+    for _, parameter in ipairs(trained.parameters) do
+      local shape, now = text.value(parameter.shape), there[parameter.name]
+      if not now or text.value(now) ~= shape then
+        core.fail(2, string.format("%s: %s is (%s) in %s and would be %s; expected what leaves "
+          .. "parameters as they are, as STAGE.score=false", assignment, parameter.name, shape,
+          path, now and "(" .. text.value(now) .. ")" or "gone"))
+      end
+      there[parameter.name] = nil
+    end
+    local more = next(there)
+    if more then
+      core.fail(2, string.format("%s: needs %s, which %s does not have", assignment, more, path))
+    end
+  end
   return config
 end
 
@@ -172,8 +210,9 @@ core.extend_session {
   end,
 
   -- The metrics for {checkpoints = {..}, data =, split =, vocab =, images =, folds =, sims =,
-  -- all_dev_captions =, precaps =, ranks = the file that takes the rank of every query}, and
-  -- coverage = a list of each checkpoint's (data/coverage.h).
+  -- all_dev_captions =, precaps =, ranks = the file that takes the rank of every query, changes
+  -- = a list of "key=value" of the model that leave parameters as they are}, and coverage = a list
+  -- of each checkpoint's (data/coverage.h).
   evaluate = function(session, request)
     local configs = {}
     for _, name in ipairs { "data", "split" } do
@@ -183,6 +222,7 @@ core.extend_session {
     for i, path in ipairs(request.checkpoints) do
       if type(path) ~= "string" then core.fail(2, "checkpoints: expected file names") end
       configs[i] = of_checkpoint(session, path)
+      if request.changes then change(session, path, configs[i], request.changes) end
     end
     return query.evaluate(session, request, configs)
   end,

@@ -4,6 +4,7 @@
 local core = require "stepwise.core"
 local curves = require "stepwise.figures.curves"
 local gnuplot = require "stepwise.figures.gnuplot"
+local interactions = require "stepwise.figures.interactions"
 local svg = require "stepwise.figures.svg"
 local test_sets = require "stepwise.results.test_sets"
 local text = require "stepwise.util.text"
@@ -205,8 +206,7 @@ function M.of_tables(objects)
       copy.rows[r] = row.apart and setmetatable({ name = string.format("%s (%s)", row.name,
         test_sets.label(row.about)) }, { __index = row }) or row
     end
-    local figure = M.of_table(copy)
-    if figure then
+    for _, figure in pairs { M.of_table(copy), interactions.of(object) } do
       if i > 1 then figure.name = figure.name .. "-" .. i end
       if object.test then
         figure.says = string.format("%s (%s). %s", object.test, test_sets.label(object.about),

@@ -56,13 +56,15 @@ local function bootstrap(list, ranks)
   return nil, type(found) == "table" and found.text or tostring(found)
 end
 
-local function difference(list, metric, drawn)
+-- share: what one part of runs that are sums counts in their mean.
+local function difference(list, metric, drawn, share)
   local x, y = {}, {}
   for i, pair in ipairs(list) do x[i], y[i] = pair[1].metrics[metric], pair[2].metrics[metric] end
   local t = statistics.paired(x, y)
   local result = { mean = t.mean, n = t.n, separable = false }
   if drawn then
-    result.bootstrap = { low = drawn[metric].low, high = drawn[metric].high, p = drawn[metric].p }
+    result.bootstrap = { low = share * drawn[metric].low, high = share * drawn[metric].high,
+      p = drawn[metric].p }
   end
   if t.half then result.t = { low = t.mean - t.half, high = t.mean + t.half, p = t.p } end
   for _, test in ipairs { result.bootstrap or false, result.t or false } do
@@ -80,7 +82,7 @@ local function difference(list, metric, drawn)
 end
 
 -- Holm's correction within a family of differences.
-local function correct(family, sequence)
+function M.correct(family, sequence)
   local p = {}
   for i, one in ipairs(family) do p[i] = one.p end
   local corrected = statistics.holm(p)
@@ -88,6 +90,20 @@ local function correct(family, sequence)
     one.p_holm = corrected[i]
     one.separable = one.n > 1 and one.p_holm ~= nil and one.p_holm < M.level_at(sequence, one.n)
   end
+end
+
+-- What `delta` below is, of two rows; nil where they share no seed; then why nothing was drawn.
+-- share: 1 / n where the ranks of the rows are those of n runs added up, and metrics their mean.
+function M.pair(row, reference, ranks, share)
+  local list = pairs_of(row, reference)
+  if #list == 0 then return nil end
+  local drawn, problem = bootstrap(list, ranks)
+  local delta = {}
+  for _, metric in ipairs(layout.metrics) do
+    delta[metric[1]] = difference(list, metric[1], drawn, share or 1)
+  end
+  return delta, problem and string.format("'%s' against '%s': %s", row.name, reference.name,
+    problem)
 end
 
 -- Gives each row but the reference `delta`, {i2t_r1 = {mean =, low =, high =, p =, p_holm =,
@@ -100,24 +116,16 @@ end
 function M.rows(rows, reference, ranks, sequence)
   local rsums, recalls, problems = {}, {}, {}
   for _, row in ipairs(rows) do
-    local list = row ~= reference and pairs_of(row, reference) or {}
-    if #list > 0 then
-      local drawn, problem = bootstrap(list, ranks)
-      if problem then
-        problems[#problems + 1] = string.format("'%s' against '%s': %s", row.name,
-          reference.name, problem)
-      end
-      row.delta = {}
-      for _, metric in ipairs(layout.metrics) do
-        local name = metric[1]
-        row.delta[name] = difference(list, name, drawn)
-        local family = name == "rsum" and rsums or recalls
-        family[#family + 1] = row.delta[name]
-      end
+    local problem
+    if row ~= reference then row.delta, problem = M.pair(row, reference, ranks) end
+    problems[#problems + 1] = problem
+    for name, one in pairs(row.delta or {}) do
+      local family = name == "rsum" and rsums or recalls
+      family[#family + 1] = one
     end
   end
-  correct(rsums, sequence)
-  correct(recalls, sequence)
+  M.correct(rsums, sequence)
+  M.correct(recalls, sequence)
   return problems
 end
 

@@ -2,10 +2,14 @@
 -- another run's: then the table says so and stands on the rest.
 local compare = require "stepwise.results.compare"
 local core = require "stepwise.core"
+local design = require "stepwise.config.design"
+local effects = require "stepwise.results.effects"
 local ensembles = require "stepwise.sweep.ensembles"
 local layout = require "stepwise.results.layout"
 local mixtures = require "stepwise.figures.mixtures"
+local path_of = require "stepwise.sweep.path"
 local plan_of = require "stepwise.sweep.plan"
+local switched_off = require "stepwise.sweep.switched_off"
 local summary = require "stepwise.results.summary"
 local table_rows = require "stepwise.config.table_rows"
 local test_sets = require "stepwise.results.test_sets"
@@ -51,8 +55,7 @@ local function metrics_of(result, set)
 end
 
 -- A run's ranks; nil without the file, nil and why when it is broken or another run's.
-local function read_ranks(dir, run, metrics, about)
-  local path = string.format("%s/%s/%s", dir, run.folder, about.ranks)
+local function read_ranks(path, metrics, about)
   if core.file_kind(path) ~= "file" then return nil end
   local fine, ranks = pcall(core.ranks, path, about.folds)
   if not fine then return nil, reason_of(ranks) end
@@ -129,6 +132,13 @@ local function read_runs(plan, all, dir, asked)
   return found, sets
 end
 
+local function row_named(plan, name)
+  local found, names = design.row_named(plan.rows, name), {}
+  if found then return found end
+  for i, row in ipairs(plan.rows) do names[i] = row.name end
+  core.fail(2, string.format("--against: no row '%s'%s", name, core.suggest(name, names)))
+end
+
 -- The row that others are compared with: the one that is named, or the one that is the base itself.
 local function reference_of(plan, rows)
   for _, row in ipairs(rows) do
@@ -165,6 +175,53 @@ local function add_run(set, row, planned, one)
   end
 end
 
+-- Gives rows `switched_off`, what their changes do to the base's checkpoints: {reason = why they
+-- cannot be made, or delta = as of compare.rows, from the base}.
+local function read_switched_off(set, plan, dir, by_slug, ranks, warn)
+  local base, family = switched_off.base_of(plan), {}
+  for _, one in ipairs(switched_off.all(plan)) do
+    local row, found = by_slug[one.row.slug], switched_off.read(one, dir)
+    local metrics = found and metrics_of(found, set)
+    if found then
+      row.switched_off = row.switched_off or { name = row.name .. ", switched off", runs = {} }
+      row.switched_off.reason = row.switched_off.reason or found.reason
+    end
+    if metrics then
+      local run = { seed = one.seed, metrics = metrics }
+      local about = test_sets.about(metrics, set, one.run.config)
+      local own, broken = read_ranks(switched_off.ranks(one, dir, about), metrics, about)
+      ranks[run] = own
+      warn(broken)
+      table.insert(row.switched_off.runs, run)
+    end
+  end
+  for _, row in ipairs(set.rows) do
+    local off = row.switched_off
+    if off then
+      off.delta = compare.pair(off, by_slug[base.slug], ranks)
+      family[#family + 1] = off.delta and off.delta.rsum
+      set.switched_off = base.name
+    end
+  end
+  compare.correct(family)
+end
+
+-- Leaves those rows that the path came to, and what it chose.
+local function take_path(set, plan, dir)
+  local rows, names = {}, {}
+  set.off_path = 0
+  for i, row in ipairs(set.rows) do
+    names[plan.rows[i].slug] = row.name
+    if #row.runs > 0 or #row.failed > 0 then
+      rows[#rows + 1] = row
+    else
+      set.off_path = set.off_path + 1
+    end
+  end
+  set.rows, set.path = rows, path_of.follow(plan, dir)
+  for _, step in ipairs(set.path.steps) do step.name = names[step.row] end
+end
+
 -- Fills in a set: its rows, and their distances from the reference.
 local function read_set(set, plan, all, dir, found)
   local by_slug, provenances, ranks = {}, {}, {}
@@ -185,7 +242,8 @@ local function read_set(set, plan, all, dir, found)
       end
       provenances[#provenances + 1] = provenance
       warn(broken and planned.folder .. "/" .. broken)
-      ranks[run], broken = read_ranks(dir, planned, run.metrics, about)
+      ranks[run], broken = read_ranks(string.format("%s/%s/%s", dir, planned.folder, about.ranks),
+        run.metrics, about)
       warn(broken)
       if not ranks[run] then set.without_ranks = set.without_ranks + 1 end
     end
@@ -204,6 +262,13 @@ local function read_set(set, plan, all, dir, found)
       warn(problem)
     end
   end
+  if plan.also then read_switched_off(set, plan, dir, by_slug, ranks, warn) end
+  if path_of.is_path(plan) then take_path(set, plan, dir) end
+  if plan.design then
+    local problems
+    set.effects, problems = effects.of(plan.design, by_slug, ranks)
+    for _, problem in ipairs(problems) do warn(problem) end
+  end
   for _, note in ipairs(mixtures.notes(provenances)) do warn(note) end
 end
 
@@ -213,11 +278,17 @@ end
 --  row or nil, rows = {{name =, kind = "run", "ensemble" or "cited" (config/table_rows.lua), paper
 --  =, changes =, base =, ensemble =, cited =, about =, apart = whether it is of something else than
 --  the others, runs = {{seed =, metrics =, folder =}..}, failed = {{seed =, reason =}..}, missing =
---  how many, delta = see compare.lua}..}, warnings = lines about problems, without_ranks = finished
---  runs that have none}
+--  how many, delta = see compare.lua}..}, effects = see effects.lua, of a table with a design,
+--  warnings = lines about problems, without_ranks = finished runs that have none}
 -- asked: "dev", "test", or nil for the test sets where there are any.
-function M.read(dir, asked)
-  local plan = plan_of.read(dir)
+-- against: the name of the row that others are compared with, instead of the plan's reference.
+function M.read(dir, asked, against)
+  return M.of_plan(plan_of.read(dir), dir, asked, against)
+end
+
+-- The same of a plan whose run folders are below `dir`.
+function M.of_plan(plan, dir, asked, against)
+  if against then plan.reference = row_named(plan, against) end
   local all = table.move(plan.runs, 1, #plan.runs, 1, {})
   for _, run in ipairs(ensembles.runs(plan)) do all[#all + 1] = run end
   local found, sets = read_runs(plan, all, dir, asked)
@@ -255,6 +326,14 @@ function M.check_format(format)
   if not render[format] then
     core.fail(2, string.format("--format: no format '%s'%s", format,
       core.suggest(format, M.formats)))
+  end
+end
+
+-- Whether --split names what a table can be of.
+function M.check_split(split)
+  if split and split ~= "dev" and split ~= "test" then
+    core.fail(2, string.format("--split: expected dev or test, found '%s'%s", split,
+      core.suggest(split, { "dev", "test" })))
   end
 end
 

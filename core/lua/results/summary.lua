@@ -2,6 +2,7 @@
 -- object for JSON and the report.
 local compare = require "stepwise.results.compare"
 local core = require "stepwise.core"
+local differences = require "stepwise.results.differences"
 local layout = require "stepwise.results.layout"
 local printed = require "stepwise.results.printed"
 local seeds_of = require "stepwise.sweep.seeds"
@@ -164,6 +165,7 @@ local function notes_of_set(results)
   elseif least == 1 then
     note("One seed a row: differences between rows are not separable from chance at n = 1.")
   end
+  differences.effects_notes(results, note)
   if results.without_ranks > 0 and results.without_ranks < finished then
     note("%s of %d without ranks of queries.", text.plural(results.without_ranks, "run"), finished)
   end
@@ -287,37 +289,21 @@ local function recalls_block(results)
   return block
 end
 
-local function p_cell(p)
-  if not p then return "" end
-  return string.format(p >= 0.01 and "%.2f" or p >= 0.0001 and "%.4f" or "%.0e", p)
-end
-
-local MOST_SEEDS <const> = 9999
-
-local function seeds_cell(seeds)
-  if not seeds then return "" end
-  return seeds <= MOST_SEEDS and tostring(seeds) or "> " .. text.count(MOST_SEEDS)
-end
-
-local function verdict(rsum)
-  if not rsum then return "" end
-  if rsum.n == 1 then return "one seed: no verdict" end
-  return rsum.separable and "yes" or string.format("not at %d seeds", rsum.n)
-end
-
 -- What each row changes of the base, and what came of it. Columns without a word are left out.
 -- first: whether it is the table's first set; the others say nothing without a distance.
 local function changes_block(results, first)
   local reference = results.reference
-  local head = { "", "change", "Δ rsum", "95 % interval", "p", "separable", "seeds needed" }
+  local head = { "", "change", "Δ rsum", "95 % interval", "p", "separable", "seeds needed",
+    "switched off", "95 % interval" }
   local words, columns, rows = { true, true, false, false, false, true }, {}, {}
   for i, row in ipairs(results.rows) do
     local rsum = row.delta and row.delta.rsum
     rows[i] = {
       row.name, M.what(row),
       row == reference and "reference" or rsum and string.format("%+.1f", rsum.mean) or "",
-      rsum and rsum.low and string.format("[%+.1f, %+.1f]", rsum.low, rsum.high) or "",
-      p_cell(rsum and rsum.p_holm), verdict(rsum), seeds_cell(rsum and rsum.seeds_needed),
+      differences.interval(rsum), differences.p_cell(rsum and rsum.p_holm),
+      differences.verdict(rsum), differences.seeds_cell(rsum and rsum.seeds_needed),
+      differences.switched_off_cells(row),
     }
     for c, cell in ipairs(rows[i]) do
       columns[c] = columns[c] or c == 1 or cell ~= "" and cell ~= "reference"
@@ -347,6 +333,7 @@ function M.page(results)
   for i, set in ipairs(results.sets) do
     blocks[#blocks + 1] = recalls_block(set)
     blocks[#blocks + 1] = changes_block(set, i == 1)
+    blocks[#blocks + 1] = differences.effects_block(set)
   end
   return { title = title, blocks = blocks, notes = M.notes(results) }
 end
@@ -462,7 +449,8 @@ local function object(set)
       what = (row.kind ~= "run" or row.base) and M.what(row) or nil, n = #row.runs,
       metrics = metrics, changes = row.changes,
       runs = core.json_array(row.runs), failed = core.json_array(row.failed),
-      missing = row.missing, delta = row.delta, apart = row.apart or nil,
+      missing = row.missing, delta = row.delta, switched_off = row.switched_off,
+      apart = row.apart or nil,
       about = set.mixed and about_object(row.about) or nil,
     }
   end
@@ -472,6 +460,7 @@ local function object(set)
     split = about and about.split or set.name, test = set.named and set.name or nil,
     about = about and (about.told or set.named) and about_object(about) or nil,
     reference = set.reference and set.reference.name, rows = rows,
+    effects = set.effects and core.json_array(set.effects),
     notes = core.json_array(notes_of_set(set)),
   }
 end

@@ -12,6 +12,7 @@
 local core = require "stepwise.core"
 local claims = require "stepwise.sweep.claim"
 local describe = require "stepwise.config.describe"
+local design = require "stepwise.config.design"
 local identity = require "stepwise.run.identity"
 local plan_check = require "stepwise.sweep.plan_check"
 local plugin_files = require "stepwise.config.plugin_files"
@@ -100,17 +101,20 @@ function M.build(path, given, overrides, seeds)
   end
   local base, about = configure(value.base)
   seeds = seeds or { base:table().seed }
+  local rows, reference, of_design = design.expand(value, base)
   local plan = {
-    title = value.title, note = value.note, reference = value.reference, script = path,
+    title = value.title, note = value.note, reference = reference, script = path,
     data = about.dir, generated = about.generated, on_scenes = core.json_array(about.scenes or {}),
     overrides = core.json_array(overrides), version = core.version,
     plugin_files = core.json_array(plugin_files.list()),
-    rows = core.json_array {}, runs = core.json_array {},
+    rows = core.json_array {}, runs = core.json_array {}, design = of_design,
+    also = value.also,
   }
-  local taken = {}
-  for i, row in ipairs(value.rows) do
+  local taken, slugs = {}, {}
+  for i, row in ipairs(rows) do
     local slug = slug_of(row.name, taken)
     local config = table_rows.kind(row) == "run" and describe.row_config(row, base, configure)
+    slugs[row.name] = slug
     plan.rows[i] = {
       name = row.name, slug = slug, paper = row.paper, base = row.base and row.base.name,
       ensemble = row.ensemble and core.json_array(row.ensemble), cited = row.cited,
@@ -129,6 +133,9 @@ function M.build(path, given, overrides, seeds)
     if config then config:close() end
   end
   base:close()
+  for _, setting in ipairs(of_design and of_design.settings or {}) do
+    setting.row = slugs[setting.row]
+  end
   return plan
 end
 

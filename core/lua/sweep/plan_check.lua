@@ -8,7 +8,8 @@ local text = require "stepwise.util.text"
 local M = {}
 
 -- Names in a sweep's folder that no run may have.
-M.ours = { configs = true, logs = true, claims = true, replaced = true, slurm = true }
+M.ours = { configs = true, logs = true, claims = true, replaced = true, slurm = true,
+  ["switched-off"] = true }
 
 -- How many seeds a sweep may add one by one: each look costs some of the level of the last.
 M.MOST_LOOKS = 25
@@ -22,6 +23,40 @@ local function is_list(value, kind, may_be_empty)
     count = count + 1
   end
   return count == #value and (count > 0 or may_be_empty == true)
+end
+
+local MOST_PARTS <const>, MOST_SETTINGS <const> = 64, 256
+
+-- Whether plan.design is what design.lua writes; rows: a set of slugs.
+local function is_design(design, rows)
+  if type(design) ~= "table" or not is_list(design.parts, "table")
+    or not is_list(design.settings, "table") or not is_list(design.left_out, "table", true)
+    or not is_list(design.designs, "string") or #design.parts > MOST_PARTS
+    or #design.settings > MOST_SETTINGS then
+    return false
+  end
+  for _, part in ipairs(design.parts) do
+    if type(part.name) ~= "string" or not is_list(part.levels, "string") then return false end
+    part.name = text.plain(part.name)
+    for i, level in ipairs(part.levels) do part.levels[i] = text.plain(level) end
+  end
+  for _, setting in ipairs(design.settings) do
+    if not rows[setting.row] or not is_list(setting.levels, "number")
+      or #setting.levels ~= #design.parts then
+      return false
+    end
+    for i, level in ipairs(setting.levels) do
+      if not math.tointeger(level) or level < 0 or level > #design.parts[i].levels then
+        return false
+      end
+      setting.levels[i] = math.tointeger(level)
+    end
+  end
+  for _, left in ipairs(design.left_out) do
+    if type(left.name) ~= "string" or type(left.reason) ~= "string" then return false end
+    left.name, left.reason = text.plain(left.name), text.plain(left.reason)
+  end
+  return true
 end
 
 -- Raises what is missing or of another type, with the path of the file; what may be missing and is
@@ -46,6 +81,7 @@ function M.check(plan, path)
     and math.type(sequence.most) == "integer" and sequence.first >= 2
     and sequence.most >= sequence.first and sequence.most - sequence.first <= M.MOST_LOOKS,
     "first and most seeds in sequence")
+  if plan.also ~= "test_time" then plan.also = nil end
   local slugs, folders, seeds, names = {}, {}, {}, {}
   local rows_run = {}
   for i, row in ipairs(plan.rows) do
@@ -70,6 +106,7 @@ function M.check(plan, path)
         "rows with runs in the ensemble '%s', found '%s'", row.name, text.plain(name)))
     end
   end
+  if not is_design(plan.design, slugs) then plan.design = nil end
   for i, run in ipairs(plan.runs) do
     expect(slugs[run.row], "a row that is there in run " .. i)
     run.config = optional(run.config, "table") -- a table of results needs none

@@ -1,0 +1,73 @@
+-- interactions.lua: the figure of a design's parts: what pairs of them bring beyond their sum.
+local gnuplot = require "stepwise.figures.gnuplot"
+local text = require "stepwise.util.text"
+
+local M = {}
+
+local MOST_PARTS <const> = 16
+local CELL_WIDE <const>, CELL_HIGH <const> = 92, 52
+
+-- On the diagonal stands the effect of the part that says most.
+local first_of <const> = { main = 1, ["leave-one-out"] = 2, step = 3, ["add-one"] = 4 }
+
+-- The parts in order, and effects by place: {x, y, effect}.
+local function cells_of(effects)
+  local names, at, own, cells, pairs_seen = {}, {}, {}, {}, false
+  local function place(name)
+    if not at[name] then
+      names[#names + 1] = name
+      at[name] = #names
+    end
+    return at[name]
+  end
+  for _, effect in ipairs(effects) do
+    local rank, x = first_of[effect.kind], place(effect.parts[1])
+    if rank and (not own[x] or rank < first_of[own[x].kind]) then own[x] = effect end
+  end
+  for _, effect in ipairs(effects) do
+    if effect.kind == "interaction" then
+      local a, b = place(effect.parts[1]), place(effect.parts[2])
+      cells[#cells + 1] = { math.min(a, b), math.max(a, b), effect }
+      pairs_seen = true
+    end
+  end
+  for x in ipairs(names) do
+    if own[x] then cells[#cells + 1] = { x, x, own[x] } end
+  end
+  return names, pairs_seen and cells or nil
+end
+
+-- The figure of the effects of an object of results.objects(); nil where no two parts have an
+-- interaction, or more parts than can be read.
+function M.of(object)
+  local names, cells = cells_of(object.effects or {})
+  if not cells or #names > MOST_PARTS then return nil end
+  local set = { parts = #names, cells = #cells, names = {}, cell_x = {}, cell_y = {},
+    cell_value = {}, cell_note = {}, cell_sure = {}, most = 0.1,
+    title = "Δ rsum: parts, and interactions of pairs" }
+  local lines, longest = { "x\ty\tvalue" }, 1
+  for i, name in ipairs(names) do
+    set.names[i] = gnuplot.shorten(name, 24)
+    longest = math.max(longest, text.width(set.names[i]))
+  end
+  for i, cell in ipairs(cells) do
+    local rsum = cell[3].delta.rsum
+    set.cell_x[i], set.cell_y[i], set.cell_value[i] = cell[1], cell[2], rsum.mean
+    set.cell_note[i] = "n = " .. rsum.n
+    set.cell_sure[i] = rsum.separable and 1 or 0
+    set.most = math.max(set.most, math.abs(rsum.mean))
+    lines[#lines + 1] = string.format("%d\t%d\t%.6g", cell[1], cell[2], rsum.mean)
+  end
+  set.left = math.ceil(longest * 7.4) + 24
+  set.below = math.ceil(longest * 4.4) + 26
+  return {
+    name = "interactions", script = "interactions", data = table.concat(lines, "\n") .. "\n",
+    wide = math.max(330, set.left + 84 + CELL_WIDE * #names),
+    high = 34 + set.below + CELL_HIGH * #names, set = set,
+    says = "What parts bring: on the diagonal rsum with the part minus rsum without it; below it "
+      .. "the interaction of two, how much more one brings with the other than without. Framed "
+      .. "dark: separable. n: seeds.",
+  }
+end
+
+return M
