@@ -21,7 +21,7 @@ local commands = {
   { "ablate", "ablate" },
   { "table", "tabulate" },
   { "plot", "plot" },
-  { "explain", "explain" },
+  { "explain", "explain" }, { "ground", "ground" },
   { "search", "search" },
   { "report", "report" },
   { "scenes", "scenes" },

@@ -3,6 +3,7 @@
 local compare = require "stepwise.results.compare"
 local core = require "stepwise.core"
 local ensembles = require "stepwise.sweep.ensembles"
+local latex = require "stepwise.results.latex"
 local layout = require "stepwise.results.layout"
 local mixtures = require "stepwise.figures.mixtures"
 local plan_of = require "stepwise.sweep.plan"
@@ -165,6 +166,22 @@ local function add_run(set, row, planned, one)
   end
 end
 
+-- The pointing accuracy that `stepwise ground` measured on the split, of the first map of words, else
+-- of the first; nil without it, nil and why when the file is broken.
+local function read_pointing(dir, run, split)
+  local name = "grounding-" .. split .. ".json"
+  local found, problem = read_json(dir, run, name)
+  if not found then return nil, problem end
+  local maps = found.format == 1 and type(found.maps) == "table" and found.maps or {}
+  local chosen = maps[1]
+  for i = #maps, 1, -1 do
+    if type(maps[i]) == "table" and maps[i].kind == "word" then chosen = maps[i] end
+  end
+  local value = type(chosen) == "table" and chosen.accuracy
+  if type(value) ~= "number" then return nil, name .. ": expected format 1 with maps" end
+  return value
+end
+
 -- Fills in a set: its rows, and their distances from the reference.
 local function read_set(set, plan, all, dir, found)
   local by_slug, provenances, ranks = {}, {}, {}
@@ -187,6 +204,8 @@ local function read_set(set, plan, all, dir, found)
       warn(broken and planned.folder .. "/" .. broken)
       ranks[run], broken = read_ranks(dir, planned, run.metrics, about)
       warn(broken)
+      run.pointing, broken = read_pointing(dir, planned, about.split)
+      warn(broken and planned.folder .. "/" .. broken)
       if not ranks[run] then set.without_ranks = set.without_ranks + 1 end
     end
   end
@@ -210,7 +229,7 @@ end
 --  what its numbers are of (test_sets.about), mixed = whether rows differ in that, reference = a
 --  row or nil, rows = {{name =, kind = "run", "ensemble" or "cited" (config/table_rows.lua), paper
 --  =, changes =, base =, ensemble =, cited =, about =, apart = whether it is of something else than
---  the others, runs = {{seed =, metrics =, folder =}..}, failed = {{seed =, reason =}..}, missing =
+--  the others, runs = {{seed =, metrics =, folder =, pointing =}..}, failed = {{seed =, reason =}..}, missing =
 --  how many, delta = see compare.lua}..}, warnings = lines about problems, without_ranks = finished
 --  runs that have none}
 -- asked: "dev", "test", or nil for the test sets where there are any.
@@ -244,7 +263,7 @@ M.formats = { "md", "tex", "csv", "json" }
 
 local render = {
   md = function(results) return layout.markdown(summary.page(results)) end,
-  tex = function(results) return layout.latex(summary.page(results)) end,
+  tex = function(results) return latex.float { results } end,
   csv = function(results) return layout.csv(summary.records(results)) end,
   json = function(results) return core.json_encode(summary.whole(results), 1) .. "\n" end,
 }
