@@ -425,7 +425,8 @@ unit.test("a PNG without the characters that no font has, and a word about them"
   unit.equal(select(2, gnuplot.draw(figure, "svg", out)), nil)
 end)
 
-unit.test("in print: a PDF of that width with the same bytes each time, an SVG in millimetres", function()
+unit.test("in print: a PDF of that width with the same bytes each time, an SVG in millimetres",
+  function()
   local out = folder .. "/print"
   assert(core.make_folders(out))
   for _, figure in ipairs(figures.of_runs({ { name = "x", runs = { run("x", 3, 4, 0) } } },
@@ -455,7 +456,8 @@ unit.test("epochs have whole ticks, the axis begins where the curves do", functi
   end
 end)
 
-unit.test("few curves have their names at their ends, no two on each other; many in a key", function()
+unit.test("few curves have their names at their ends, no two on each other; many in a key",
+  function()
   local groups = {}
   for i = 1, 4 do groups[i] = { name = "row " .. i, runs = { run("c" .. i, 3, 4, i / 1000) } } end
   local set = figures.of_runs(groups)[1].set

@@ -1,4 +1,5 @@
--- Whether words look at what they name, counted: on weights and boxes made by hand, and as a command.
+-- Whether words look at what they name, counted: on weights and boxes made by hand, and as a
+-- command.
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 require "stepwise"
 local core = require "stepwise.core"
@@ -64,7 +65,8 @@ unit.test("a class is named by its plural, by usual words and by those of a file
 end)
 
 unit.test("a broken line is named", function()
-  for _, line in ipairs { "im\tdog\t0.9\t1\t2\t3", "im\tdog\tx\t1\t2\t3\t4", "im\tdog\t1\t9\t2\t3\t4",
+  for _, line in ipairs { "im\tdog\t0.9\t1\t2\t3", "im\tdog\tx\t1\t2\t3\t4",
+    "im\tdog\t1\t9\t2\t3\t4",
     "im\tdog\t1\tnan\t2\t3\t4", "dog" } do
     unit.fails(1, "b.tsv:2: expected image, class, score", objects.read_boxes,
       unit.write(folder .. "/b.tsv", head .. line .. "\n"), 0)
@@ -78,8 +80,8 @@ unit.test("Flickr30K Entities: phrases have boxes of their own, at their last wo
   assert(core.make_folders(dir .. "/Annotations"))
   unit.fails(1, "Sentences of Flickr30K Entities; Sentences is missing", objects.entities, dir)
   assert(core.make_folders(dir .. "/Sentences"))
-  unit.write(dir .. "/Annotations/im0.xml", "<annotation><object><name>7</name><name>8</name><bndbox>"
-    .. "<xmin>10</xmin><ymin>0</ymin><xmax>20</xmax><ymax>10</ymax></bndbox></object>"
+  unit.write(dir .. "/Annotations/im0.xml", "<annotation><object><name>7</name><name>8</name>"
+    .. "<bndbox><xmin>10</xmin><ymin>0</ymin><xmax>20</xmax><ymax>10</ymax></bndbox></object>"
     .. "<object><name>9</name><scene>1</scene></object></annotation>")
   unit.write(dir .. "/Sentences/im0.txt", "[/EN#7/animals A brown dog] in [/EN#9/scene a park]\n")
   local mentions = objects.entities(dir)

@@ -344,7 +344,8 @@ unit.test("LaTeX: booktabs, the best mean of each column in bold, ends that matc
     "toprule midrule bottomrule")
   local base, worse = tex:match("(base & [^\n]+)"), tex:match("(worse & [^\n]+)")
   unit.equal(worse:find("textbf", 1, true), nil)
-  unit.equal(select(2, base:gsub("\\textbf{[%d.]+} {\\scriptsize%$\\pm%$[%d.]+}", "")) > 0, true, base)
+  unit.equal(select(2, base:gsub("\\textbf{[%d.]+} {\\scriptsize%$\\pm%$[%d.]+}", "")) > 0, true,
+    base)
 end)
 
 unit.test("LaTeX: a float of a paper, with what is asked for and no more", function()
@@ -377,7 +378,8 @@ unit.test("the pointing accuracy of runs is a column, of the first map of words"
   local dir = sweep("pointing", three, { 0, 1 })
   for seed, value in ipairs { 40, 50 } do
     unit.write(string.format("%s/base-seed%d/grounding-test.json", dir, seed - 1), string.format(
-      '{"format": 1, "maps": [{"kind": "context", "accuracy": 9}, {"kind": "word", "accuracy": %d}]}',
+      '{"format": 1, "maps": [{"kind": "context", "accuracy": 9}, {"kind": "word", '
+        .. '"accuracy": %d}]}',
       value))
   end
   unit.write(dir .. "/worse-seed0/grounding-test.json", '{"format": 2, "maps": []}')

@@ -35,7 +35,8 @@ unit.test("two people with one seed have one data set, and another seed is anoth
   made "two" -- over what was generated before
   for _, name in ipairs(FILES) do
     unit.equal(same_file(one, two, name), true, name)
-    if not name:find "ids" and name ~= "object_words.tsv" then unit.equal(same_file(one, other, name), false, name) end
+    if not name:find "ids" and name ~= "object_words.tsv" then unit.equal(same_file(one, other,
+      name), false, name) end
   end
 end)
 

@@ -71,7 +71,8 @@ local function measure(session, source, mentions)
     if #list == 0 then break end
     for _, found in ipairs(list) do
       if not found.boxes then
-        core.fail(1, string.format("%s: %s has no boxes of regions ({split}_ims_bbx.npy)", source.data,
+        core.fail(1, string.format("%s: %s has no boxes of regions ({split}_ims_bbx.npy)",
+          source.data,
           source.split))
       end
       grounding.add(tally, found, mentions(found))

@@ -55,7 +55,8 @@ function M.run(given, arguments)
   end
   local list = {}
   check_paper(given, format, #arguments)
-  for i, dir in ipairs(arguments) do list[i] = results_of.read((dir:gsub("(.)/+$", "%1")), split) end
+  for i, dir in ipairs(arguments) do list[i] = results_of.read((dir:gsub("(.)/+$", "%1")),
+    split) end
   io.write(format == "tex" and latex.float(list, { columns = latex.columns(given.columns),
     precision = given.precision, checks = given.style ~= nil })
     or results_of.render(list[1], format))

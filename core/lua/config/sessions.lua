@@ -148,7 +148,8 @@ core.extend_session {
   end,
 
   -- sources(config [, known]): the fingerprints of the data it reads, all splits of which are
-  -- opened and have to fit. known: a list of stamps; all values of the splits that are not among them are
+  -- opened and have to fit. known: a list of stamps; all values of the splits that are not among
+  -- them are
   -- read, and the stamps of all are the second result.
   sources = function(_, config, known)
     need_config(config)
@@ -187,7 +188,8 @@ core.extend_session {
     return query.explain(session, configured(session, request))
   end,
 
-  -- A list of the same for all captions of `count` images (1) from number `first` (0) on; empty behind
+  -- A list of the same for all captions of `count` images (1) from number `first` (0) on; empty
+  -- behind
   -- the last. For {checkpoint =, data =, split =, images =, vocab =, precaps =, first =, count =}.
   explain_captions = function(session, request)
     return query.explain_captions(session, configured(session, request))
@@ -225,7 +227,8 @@ core.extend_session {
 
   -- train(config, run [, {resume =, keep_state =, command =, id =, known = a list of stamps}]): a
   -- trainer that writes to the run folder `run`, made by this call unless it resumes one; nothing
-  -- is trained yet. keep_state: the state stays when the run is done, for more epochs. A run that is
+  -- is trained yet. keep_state: the state stays when the run is done, for more epochs. A run that
+  -- is
   -- resumed may end elsewhere than it was to.
   train = function(session, config, run, options)
     need_config(config)

@@ -50,7 +50,8 @@ end
 -- ---- panels ------------------------------------------------------------------------------------
 
 local MOST_WORDS <const> = 60
-local PANEL <const>, NARROWEST <const>, GAP <const>, EDGE <const>, ACROSS <const> = 150, 100, 12, 16, 7
+local PANEL <const>, NARROWEST <const>, GAP <const>, EDGE <const>, ACROSS <const> = 150, 100, 12,
+  16, 7
 
 -- The words that get a panel of their own: those between <start> and <end>.
 local function shown_words(found)
@@ -106,7 +107,8 @@ function M.sections(found, panel)
   end
   for _, map in ipairs(found.maps) do
     if map.kind == "context" then
-      alone[#alone + 1] = { kind = "regions", title = "context", note = sizes.fit(map.name, panel - 70, true),
+      alone[#alone + 1] = { kind = "regions", title = "context", note = sizes.fit(map.name,
+        panel - 70, true),
         weights = map.weights[1] }
     elseif map.kind == "context_words" then
       alone[#alone + 1] = { kind = "words", title = sizes.fit("context, " .. map.name, 2 * panel),

@@ -35,8 +35,10 @@ local function warmup_epochs(path)
 end
 
 -- {steps = {{step =, epoch =, loss_per_sample =, ..}..}, evaluations = {{step =, at =, i2t_r1 =,
--- .., rsum =}..}, last =, warm =, warm_at =}: at is in epochs, warm the last step of the warm-up and
--- warm_at the epochs until then, nil where there was none or no step followed it. What is no number is nil. A line that a run is just
+-- .., rsum =}..}, last =, warm =, warm_at =}: at is in epochs, warm the last step of the warm-up
+-- and
+-- warm_at the epochs until then, nil where there was none or no step followed it. What is no
+-- number is nil. A line that a run is just
 -- writing is left out.
 function M.read(path)
   local steps, evaluations, columns, per_epoch, last = {}, {}, nil, nil, 0

@@ -126,7 +126,8 @@ local function in_millimetres(svg, figure)
     figure.millimetres, figure.millimetres * figure.high / figure.wide), 1))
 end
 
--- Draws `figure` as "svg", "png" or "pdf" into the file `output`: whole or not at all. true and what
+-- Draws `figure` as "svg", "png" or "pdf" into the file `output`: whole or not at all. true and
+-- what
 -- gnuplot had to say (of half a picture, say), if anything; nil and the reason.
 function M.draw(figure, format, output)
   local folder <close> = core.temporary_folder()

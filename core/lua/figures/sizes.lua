@@ -1,7 +1,9 @@
 -- sizes.lua: the format and the width of a figure, as the options of a command say them.
 --
--- Figures are laid out in units, of which the scripts' fonts have 11 to 14: in an SVG for a screen a
--- unit is a pixel; in print PER_MM of them make a millimetre, which brings those fonts to 7 to 9 points.
+-- Figures are laid out in units, of which the scripts' fonts have 11 to 14: in an SVG for a
+-- screen a
+-- unit is a pixel; in print PER_MM of them make a millimetre, which brings those fonts to 7 to 9
+-- points.
 local core = require "stepwise.core"
 local text = require "stepwise.util.text"
 

@@ -85,7 +85,8 @@ function M.add(tally, found, mentions)
 end
 
 -- {{name =, kind =, mentions =, images =, accuracy =, low =, high =, chance =, ceiling =}..}, in
--- percent. The interval is of images, whose mentions depend on each other: the linearised variance of
+-- percent. The interval is of images, whose mentions depend on each other: the linearised
+-- variance of
 -- a ratio; low and high are nil for one image.
 function M.results(tally)
   local list = {}

@@ -151,10 +151,11 @@ end
 
 -- ---- parts as check marks ----------------------------------------------------------------------
 
--- {names of parts ..}, {[row's name] = {[part] = true}}: stages, where rows differ in them, and each
+-- {names of parts ..}, {[row's name] = {[part] = true}}: stages, where rows differ in them, and
+-- each
 -- other change of the base.
 local function parts_of(results)
-  local names, has, stages, slugs = {}, {}, {}, {}
+  local names, has, stages = {}, {}, {}
   local function part(row, name)
     if not has[row][name] then has[row][name] = true end
     for _, one in ipairs(names) do
@@ -162,7 +163,7 @@ local function parts_of(results)
     end
     names[#names + 1] = name
   end
-  for _, row in ipairs(results.plan.rows) do has[row.name], slugs[row.slug] = {}, row end
+  for _, row in ipairs(results.plan.rows) do has[row.name] = {} end
   local differ, first = false, nil
   for _, run in ipairs(results.plan.runs) do
     local list = {}
@@ -257,7 +258,8 @@ local function heads_of(bodies, names, first, plain)
     local c = 1
     while c <= #names do
       local side, count = names[c]:match("^(%l2%l)_"), 1
-      while side and names[c + count] and names[c + count]:find("^" .. side) do count = count + 1 end
+      while side and names[c + count] and names[c + count]:find("^" .. side) do
+        count = count + 1 end
       if side then
         over[#over + 1] = string.format("\\multicolumn{%d}{c}{%s}", count, groups[side])
         rules[#rules + 1] = string.format("\\cmidrule(lr){%d-%d}", at, at + count - 1)

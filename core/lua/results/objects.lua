@@ -1,6 +1,7 @@
 -- objects.lua: what is where in the images of a data folder, and which words of captions name it.
 --
--- Two sources: {split}_objects.tsv with the words of its classes, and a folder of Flickr30K Entities
+-- Two sources: {split}_objects.tsv with the words of its classes, and a folder of Flickr30K
+-- Entities
 -- (Annotations/ID.xml, Sentences/ID.txt), whose phrases have boxes of their own.
 local core = require "stepwise.core"
 local text = require "stepwise.util.text"
@@ -47,8 +48,8 @@ function M.read_boxes(path, least)
       local score = tonumber(cells[3])
       if #cells ~= 7 or #box ~= 4 or not score or cells[2] == ""
         or not (box[3] > box[1] and box[4] > box[2]) then
-        core.fail(1, string.format("%s:%d: expected image, class, score, x1, y1, x2, y2 with x1 < x2 "
-          .. "and y1 < y2, found '%s'", path, number, text.cut(text.plain(line), 60)))
+        core.fail(1, string.format("%s:%d: expected image, class, score, x1, y1, x2, y2 with x1 < "
+          .. "x2 and y1 < y2, found '%s'", path, number, text.cut(text.plain(line), 60)))
       end
       if score >= least then
         local name = M.plain_name(cells[1])
@@ -129,7 +130,8 @@ end
 local function read_entities(folder, name)
   local annotations = string.format("%s/Annotations/%s.xml", folder, name)
   local sentences = string.format("%s/Sentences/%s.txt", folder, name)
-  if core.file_kind(annotations) ~= "file" or core.file_kind(sentences) ~= "file" then return nil end
+  if core.file_kind(annotations) ~= "file" or core.file_kind(sentences) ~= "file"
+    then return nil end
   local entry = { boxes = boxes_of_entities(annotations), sentences = {} }
   for line in core.read_file(sentences):gmatch("[^\r\n]+") do
     local phrases = {}
@@ -141,7 +143,8 @@ local function read_entities(folder, name)
   return entry
 end
 
--- A function that gives the mentions of an explanation: the last word of each phrase that has boxes,
+-- A function that gives the mentions of an explanation: the last word of each phrase that has
+-- boxes,
 -- in its place in the caption.
 function M.entities(folder)
   for _, name in ipairs { "Annotations", "Sentences" } do

@@ -166,7 +166,8 @@ local function add_run(set, row, planned, one)
   end
 end
 
--- The pointing accuracy that `stepwise ground` measured on the split, of the first map of words, else
+-- The pointing accuracy that `stepwise ground` measured on the split, of the first map of words,
+-- else
 -- of the first; nil without it, nil and why when the file is broken.
 local function read_pointing(dir, run, split)
   local name = "grounding-" .. split .. ".json"
@@ -229,7 +230,8 @@ end
 --  what its numbers are of (test_sets.about), mixed = whether rows differ in that, reference = a
 --  row or nil, rows = {{name =, kind = "run", "ensemble" or "cited" (config/table_rows.lua), paper
 --  =, changes =, base =, ensemble =, cited =, about =, apart = whether it is of something else than
---  the others, runs = {{seed =, metrics =, folder =, pointing =}..}, failed = {{seed =, reason =}..}, missing =
+--  the others, runs = {{seed =, metrics =, folder =, pointing =}..}, failed = {{seed =, reason
+--  =}..}, missing =
 --  how many, delta = see compare.lua}..}, warnings = lines about problems, without_ranks = finished
 --  runs that have none}
 -- asked: "dev", "test", or nil for the test sets where there are any.

@@ -137,7 +137,8 @@ end
 -- scenes(dir [, options]): writes a generated data set to the folder `dir`, which is made when only
 -- its parent is there: {train,dev,test}_ims.npy (N,k,F) and _ims_bbx.npy (N,k,4) as float32,
 -- _caps.txt, _ids.txt, _objects.tsv (what is where), the words of its classes object_words.tsv, the
--- word vectors scenes.glove.txt, and README.txt, which says that all of it is generated. The same options give the same bytes; they are those of scenes_defaults.
+-- word vectors scenes.glove.txt, and README.txt, which says that all of it is generated. The same
+-- options give the same bytes; they are those of scenes_defaults.
 function M.write(dir, options)
   local o = with_defaults(options)
   claim_folder(dir)
