@@ -12,7 +12,6 @@ set border 0
 unset tics
 unset grid
 unset key
-tiny = format eq 'png' ? ',8' : ',10'
 grey = '#666666'
 step = format eq 'png' ? 1 : finest
 
@@ -27,7 +26,7 @@ outlines = 'panel_file[p] using (($1+$3)/2):(($2+$4)/2):1:3:2:4 with boxxyerror 
            "panel_file[p] using (($1+$3)/2):(($2+$4)/2):5 with labels font ',7' textcolor rgb '#222222'"
 
 set multiplot
-set label 1 heading at screen edge, screen 1 - 20. / high left font (format eq 'png' ? ',11' : ',14')
+set label 1 heading at screen edge, screen 1 - 20. / high left font huge
 set label 2 aside at screen 1 - edge, screen 1 - 20. / high right font tiny textcolor rgb grey
 do for [s=1:|section_title|] {
     set label 2 + s section_title[s] at screen edge, screen section_y[s] left font tiny textcolor rgb grey

@@ -7,12 +7,11 @@ set border 0
 unset tics
 unset grid
 unset key
-tiny = format eq 'png' ? ',8' : ',10'
 grey = '#666666'
 photo(kind) = "panel_picture[p] binary filetype=".kind." origin=(step/2.,step/2.) every step:step with rgbimage"
 
 set multiplot
-set label 1 heading at screen edge, screen 1 - 20. / high left font (format eq 'png' ? ',11' : ',14')
+set label 1 heading at screen edge, screen 1 - 20. / high left font huge
 do for [l=1:lines] {
     set label 9 + l line[l] at screen beside, screen line_y[l] left \
         textcolor rgb (line_own[l] ? '#00704f' : '#222222')

@@ -16,7 +16,7 @@ set tics scale 0
 set xtics ceil(regions / 18.)
 unset ytics
 do for [w=1:words] { set label 1 + w word[w] at graph 0, first w - 1 right offset -0.8,0 font small textcolor rgb ink }
-set label 1 heading at screen 16. / wide, screen 1 - 20. / high left font (format eq 'png' ? ',11' : ',14')
+set label 1 heading at screen 16. / wide, screen 1 - 20. / high left font huge
 each = (1.0 - 1. * head / high) / count
 
 set multiplot

@@ -1,6 +1,7 @@
 # similarity.gp -- similarities of images (down) and captions (across); each image's own captions framed.
 #
-# data: x, y, value, a line a cell; columns, rows: how many; own: captions an image
+# data: x, y, value, a line a cell; columns, rows: how many; own: captions an image;
+# values: whether they are written, middle: the value from which they are light
 set xrange [0.5:columns + 0.5]
 set yrange [rows + 0.5:0.5]
 unset grid
@@ -19,4 +20,6 @@ do for [i=1:rows] {
     set object i rectangle from (i - 1) * own + 0.5, i - 0.5 to i * own + 0.5, i + 0.5 \
         front fillstyle empty border linecolor rgb '#d55e00' linewidth 1.2
 }
-plot data using 'x':'y':'value' with image pixels
+plot data using 'x':'y':'value' with image pixels, \
+     data using (values && column('value') == column('value') ? column('x') : NaN):'y':(short(column('value'))):(column('value') > middle ? 0xffffff : 0x222222) \
+         with labels font tiny textcolor rgb variable

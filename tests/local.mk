@@ -193,7 +193,7 @@ tests_bad_crashes_la_CPPFLAGS = $(plugin_cppflags)
 unit_programs += tests/unit/check_query
 tests_unit_check_query_SOURCES = tests/unit/check_query.c tests/unit/runs.h tests/unit/configs.h \
 	tests/unit/pairs_unit.h tests/unit/unit.h
-script_tests += tests/lua/check_explain.lua tests/lua/check_query.lua
+script_tests += tests/lua/check_explain.lua tests/lua/check_query.lua tests/lua/check_ground.lua
 script_tests += tests/cli/explain.sh
 test_data += tests/cli/explain.py
 # The report, as markup and in a browser.

@@ -25,11 +25,11 @@ lua_modules += \
 	core/lua/commands/ablate.lua core/lua/commands/bench.lua core/lua/commands/check.lua \
 	core/lua/commands/cli.lua core/lua/commands/compare_runs.lua core/lua/commands/doctor.lua \
 	core/lua/commands/eval.lua core/lua/commands/explain.lua core/lua/commands/export.lua \
-	core/lua/commands/inspect.lua core/lua/commands/keys.lua core/lua/commands/lua.lua \
-	core/lua/commands/manual.lua core/lua/commands/new.lua core/lua/commands/plot.lua \
-	core/lua/commands/plugins.lua core/lua/commands/report.lua core/lua/commands/scenes.lua \
-	core/lua/commands/search.lua core/lua/commands/tabulate.lua core/lua/commands/train.lua \
-	core/lua/commands/watch.lua
+	core/lua/commands/ground.lua core/lua/commands/inspect.lua core/lua/commands/keys.lua \
+	core/lua/commands/lua.lua core/lua/commands/manual.lua core/lua/commands/new.lua \
+	core/lua/commands/plot.lua core/lua/commands/plugins.lua core/lua/commands/report.lua \
+	core/lua/commands/scenes.lua core/lua/commands/search.lua core/lua/commands/tabulate.lua \
+	core/lua/commands/train.lua core/lua/commands/watch.lua
 # experiments and what they resolve to
 lua_modules += \
 	core/lua/config/composition.lua core/lua/config/config.lua \
@@ -50,8 +50,9 @@ lua_modules += \
 lua_modules += \
 	core/lua/results/compare.lua core/lua/results/coverage.lua core/lua/results/differences.lua \
 	core/lua/results/effects.lua core/lua/results/export_csv.lua core/lua/results/export_mlflow.lua \
-	core/lua/results/export_tensorboard.lua core/lua/results/gathered.lua core/lua/results/history.lua \
-	core/lua/results/layout.lua core/lua/results/printed.lua core/lua/results/query.lua \
+	core/lua/results/export_tensorboard.lua core/lua/results/gathered.lua core/lua/results/grounding.lua \
+	core/lua/results/history.lua core/lua/results/latex.lua core/lua/results/layout.lua \
+	core/lua/results/objects.lua core/lua/results/printed.lua core/lua/results/query.lua \
 	core/lua/results/results.lua core/lua/results/statistics.lua core/lua/results/summary.lua \
 	core/lua/results/test_sets.lua core/lua/results/timings.lua
 # one run: what is due, and its files
@@ -62,9 +63,9 @@ lua_modules += \
 lua_modules += \
 	core/lua/figures/attention.lua core/lua/figures/curves.lua core/lua/figures/draw.lua \
 	core/lua/figures/figures.lua core/lua/figures/fonts.lua core/lua/figures/gallery.lua \
-	core/lua/figures/gnuplot.lua core/lua/figures/interactions.lua \
-	core/lua/figures/matrices.lua core/lua/figures/mixtures.lua \
-	core/lua/figures/pictures.lua core/lua/figures/regions.lua core/lua/figures/svg.lua
+	core/lua/figures/gnuplot.lua core/lua/figures/interactions.lua core/lua/figures/matrices.lua \
+	core/lua/figures/mixtures.lua core/lua/figures/pictures.lua core/lua/figures/regions.lua \
+	core/lua/figures/sizes.lua core/lua/figures/svg.lua core/lua/figures/table_figure.lua
 # stepwise report
 lua_modules += \
 	core/lua/report/html.lua core/lua/report/report.css core/lua/report/report_data.lua \

@@ -100,7 +100,7 @@ function stepwise.session(...) end
 ---@param vocab? any
 function stepwise.dataset(dir, split, vocab) end
 
---- `scenes(dir [, options])`: writes a generated data set to the folder `dir`, which is made when only its parent is there: {train,dev,test}_ims.npy (N,k,F) and _ims_bbx.npy (N,k,4) as float32, _caps.txt, _ids.txt, the word vectors scenes.glove.txt, and README.txt, which says that all of it is generated. The same options give the same bytes; they are those of scenes_defaults.
+--- `scenes(dir [, options])`: writes a generated data set to the folder `dir`, which is made when only its parent is there: {train,dev,test}_ims.npy (N,k,F) and _ims_bbx.npy (N,k,4) as float32, _caps.txt, _ids.txt, _objects.tsv (what is where), the words of its classes object_words.tsv, the word vectors scenes.glove.txt, and README.txt, which says that all of it is generated. The same options give the same bytes; they are those of scenes_defaults.
 ---@param dir any
 ---@param options? any
 function stepwise.scenes(dir, options) end
@@ -300,6 +300,10 @@ function session:evaluate(request) end
 --- `session:explain(request)`: where it looks, for {checkpoint =, data =, split =, images =, vocab =, precaps =, image =, caption = or text =}; image is a name or a number, caption (0 when there is no text) one of its own. Gives {image =, id = its name or nil, caption =, text =, words = with <start> and <end>, unknown = those that count as <unk>, regions = k, boxes = nil or a list of {x1, y1, x2, y2}, false for one that is none, score =, maps =, warnings = why names or boxes are not in use}. A map is what a stage shows, {name =, kind =, rows =, columns =, weights = rows of numbers}; its kind is "word" (n,k): where each word looks; "region" (k,n): which words each region looks at; "context" (1,k) or "context_words" (1,n): where one vector looks; or "other".
 ---@param request any
 function session:explain(request) end
+
+--- `session:explain_captions(request)`: a list of the same for all captions of `count` images (1) from number `first` (0) on; empty behind the last. For {checkpoint =, data =, split =, images =, vocab =, precaps =, first =, count =}.
+---@param request any
+function session:explain_captions(request) end
 
 --- `session:find(request)`: ranks images for a sentence or captions for an image, for {checkpoint =, data =, split =, images =, vocab =, precaps =, text = or image =, top =, first =, count =}; first and count: only those images and their captions, as within a fold. Gives {ranks = "images" or "captions", among = how many, text =, words =, unknown = (of a sentence), image =, id = (of an image), results = the top best, own = what the data hold to belong together, wherever it ranks, warnings =}. A result is {rank = from 1, score =, image =, id =, caption = number of the image's own, text =, index = of the image or caption in the split, own =}. Of equal scores the higher index comes first.
 ---@param request any

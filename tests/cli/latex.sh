@@ -38,7 +38,23 @@ END
     "$STEPWISE" table two --format tex
     printf '\\end{document}\n'
 } >two.tex
-[ "$(grep -c '^\\begin{tabular}' two.tex)" -eq 4 ] || fail 'expected two blocks a test set'
+grep -q 'multicolumn{7}{c}{1K' two.tex || fail 'expected two test sets side by side'
 HOME=$folder pdflatex -interaction=batchmode -halt-on-error two.tex >out </dev/null ||
     { echo 'FAILED: LaTeX refuses the page of two test sets:'; grep -A 4 '^!' two.log | head -n 8; exit 1; }
 [ -s two.pdf ] || fail 'no page of two test sets'
+
+# In the two columns of a journal every float fits its column or the page.
+{
+    printf '\\documentclass[twocolumn]{article}\n\\usepackage[a4paper,textwidth=174mm,columnsep=6mm]{geometry}\n'
+    printf '\\usepackage{booktabs,amssymb}\n\\begin{document}\n'
+    recorded=$STEPWISE_SOURCE/experiments/results/flickr8k
+    "$STEPWISE" table "$recorded/table3" --format tex
+    "$STEPWISE" table "$recorded/table3" --format tex --style checks --columns rsum,delta
+    "$STEPWISE" table "$recorded/table3" --format tex --columns i2t_r1,t2i_r1,rsum,delta,interval,p,paper,n --precision 2
+    "$STEPWISE" table "$recorded/direction" --format tex --columns rsum,n
+    "$STEPWISE" table "$recorded/direction" "$recorded/table3" --format tex
+    printf '\\end{document}\n'
+} >journal.tex
+HOME=$folder pdflatex -interaction=batchmode -halt-on-error journal.tex >out </dev/null ||
+    { echo 'FAILED: LaTeX refuses the floats:'; grep -A 4 '^!' journal.log | head -n 8; exit 1; }
+if grep '^Overfull' journal.log; then fail 'a float is wider than its column'; fi

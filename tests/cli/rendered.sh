@@ -37,4 +37,19 @@ mv found.svg figures/gallery.svg
 "$STEPWISE" plot $run --out alone >log
 for file in alone/*.svg; do mv "$file" "figures/alone-$(basename "$file")"; done
 cp "$STEPWISE_SOURCE/experiments/results/flickr8k/table3/ablation.svg" figures/recorded.svg
+# in print: PDFs, with their fonts, in the width that was asked for
+if command -v pdftoppm >/dev/null && command -v pdffonts >/dev/null; then
+    "$STEPWISE" plot runs sims.npy weights.tsv --pdf --width 84mm --out print >log
+    "$STEPWISE" explain $run --data data --image 0 --pictures pictures --pdf --width 174mm --out print >log
+    for file in print/*.pdf; do
+        pdffonts "$file" | awk 'NR > 2 && $(NF - 4) != "yes" { bad = 1 } END { exit bad || NR < 3 }' || fail "$file lacks a font"
+        pdftoppm -r 60 -png -singlefile "$file" "${file%.pdf}" 2>complaints || fail "$file is refused by pdftoppm"
+        [ ! -s complaints ] || { cat complaints; fail "$file is not a sound PDF"; }
+        pdftoppm -r 60 -gray -singlefile "$file" grey
+        [ "$(tail -c +16 grey.pgm | tr -d '\377' | wc -c)" -gt 500 ] || fail "$file is blank"
+    done
+    [ "$(pdfinfo print/recall.pdf | sed -n 's/^Page size: *\([0-9]*\).*/\1/p')" = 238 ] || fail 'a column is 84 mm, 238 points'
+else
+    echo 'skipped: the PDFs: pdftoppm is missing; on Debian: apt-get install poppler-utils'
+fi
 exec python3 "$STEPWISE_SOURCE/tests/cli/rendered.py" "$folder" $browser

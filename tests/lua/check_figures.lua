@@ -7,6 +7,7 @@ local curves = require "stepwise.figures.curves"
 local figures = require "stepwise.figures.figures"
 local gnuplot = require "stepwise.figures.gnuplot"
 local matrices = require "stepwise.figures.matrices"
+local sizes = require "stepwise.figures.sizes"
 local npy = require "stepwise.util.npy"
 local svg = require "stepwise.figures.svg"
 
@@ -191,7 +192,7 @@ local function object()
   } }
 end
 
-unit.test("the bars: each row at its place, seeds against the base's, the paper as a difference",
+unit.test("the rows: each row at its place, seeds against the base's, the paper as a difference",
   function()
   local figure = figures.of_table(object())
   local found = blocks(figure.data)
@@ -202,9 +203,10 @@ unit.test("the bars: each row at its place, seeds against the base's, the paper 
   unit.equal(found[1][2].delta, "NaN")
   unit.equal(found[2][2].delta, "-6")
   unit.equal(figure.set.inside, 0, "500 has no place on an axis about 220")
-  unit.equal(figure.set.from > 0, true)
-  unit.contains(figure.says, string.format("the axis starts at %g", figure.set.from))
-  unit.contains(figure.says, "lie off the left axis")
+  unit.equal(figure.set.from > 200 and figure.set.to < 240, true, "no empty band on the axis")
+  unit.contains(figure.says, "lie off that axis")
+  unit.equal(figure.set.finding, "1 of 1 row separable from base")
+  unit.equal(figure.set.note[2], "not done")
   unit.equal(figures.of_table { rows = { row("x", {}) } }, nil)
 end)
 
@@ -379,16 +381,22 @@ unit.test("any text is drawn as it is: as a row, a key's name, a word, a title",
   end
   for _, name in ipairs(hard) do
     local figure = figures.of_table { title = "t", reference = name,
-      rows = { row(name, { 220 }) } }
-    unit.equal(texts(draw(figure))["difference of rsum from " .. name], true, name)
+      rows = { row(name, { 220 }), row("x", { 222 }, nil, { mean = 2, low = -1, high = 5 }) } }
+    unit.equal(texts(draw(figure))["no row is separable from " .. name], true, name)
   end
 end)
 
 unit.test("long names are cut, empty ones leave their place, wide ones count double", function()
   local figure = figures.of_table { title = "t", rows = { row(("x"):rep(300), { 220 }),
     row("", { 221 }), row(("日"):rep(40), { 222 }) } }
-  unit.equal(texts(draw(figure))[("x"):rep(33) .. "…"], true)
-  unit.equal(texts(draw(figure))[("日"):rep(16) .. "…"], true)
+  local cut = 0
+  for drawn in pairs(texts(draw(figure))) do
+    if drawn:find("^xxx+…$") or drawn:find("^日日.*…$") then
+      cut = cut + 1
+      unit.equal(sizes.text_wide(drawn, true) <= 0.3 * figure.wide, true, drawn)
+    end
+  end
+  unit.equal(cut, 2)
 end)
 
 unit.test("the axis of rows has their names and no numbers", function()
@@ -415,6 +423,61 @@ unit.test("a PNG without the characters that no font has, and a word about them"
   unit.equal(fine, true, said)
   unit.contains(said, "no font here has \u{3fffd}")
   unit.equal(select(2, gnuplot.draw(figure, "svg", out)), nil)
+end)
+
+unit.test("in print: a PDF of that width with the same bytes each time, an SVG in millimetres",
+  function()
+  local out = folder .. "/print"
+  assert(core.make_folders(out))
+  for _, figure in ipairs(figures.of_runs({ { name = "x", runs = { run("x", 3, 4, 0) } } },
+    { millimetres = 84 })) do
+    local pdf = unit.read(assert(figures.draw(figure, "pdf", out)))
+    unit.contains(pdf, "%PDF-")
+    local wide = pdf:match("/MediaBox %[ 0 0 ([%d.]+) ")
+    unit.near(tonumber(wide), 84 / 25.4 * 72, 1.5, "points")
+    unit.contains(pdf, "/FontFile2")
+    unit.equal(unit.read(assert(figures.draw(figure, "pdf", out))) == pdf, true, "the same bytes")
+    unit.contains(unit.read(assert(figures.draw(figure, "svg", out))), 'width="84.00mm"')
+  end
+  unit.fails(2, "give either --png or --pdf", sizes.of, { png = true, pdf = true }, "plot")
+  unit.near(sizes.of({ width = "3.5in" }, "plot").millimetres, 88.9, 1e-9)
+  for _, width in ipairs { "84", "x", "mm", "8mm", "-84mm", "84 furlongs", "1e9mm" } do
+    unit.fails(2, "--width: expected a length", sizes.of, { width = width }, "plot")
+  end
+end)
+
+unit.test("epochs have whole ticks, the axis begins where the curves do", function()
+  for _, epochs in ipairs { 1, 2, 4, 12, 30, 200 } do
+    local set = figures.of_runs({ { name = "x", runs = { run("x", epochs, 2, 0) } } })[1].set
+    unit.equal(set.epochs % 1, 0)
+    unit.equal(set.epochs >= 1, true)
+    unit.equal((epochs - 1) / set.epochs <= 8, true, epochs)
+    unit.equal(set.first <= 1 and set.first >= 0.5 - 0.03 * epochs, true, set.first)
+  end
+end)
+
+unit.test("few curves have their names at their ends, no two on each other; many in a key",
+  function()
+  local groups = {}
+  for i = 1, 4 do groups[i] = { name = "row " .. i, runs = { run("c" .. i, 3, 4, i / 1000) } } end
+  local set = figures.of_runs(groups)[1].set
+  unit.equal(set.strip, 0)
+  table.sort(set.label_y)
+  for i = 2, 4 do
+    unit.equal(set.label_y[i] - set.label_y[i - 1] >= 14.9, true, set.label_y[i])
+  end
+  unit.equal(set.label_y[1] >= 17 and set.label_y[4] <= set.y1, true, "inside the panel")
+  groups[5] = { name = "row 5", runs = { run("c5", 3, 4, 5) } }
+  set = figures.of_runs(groups)[1].set
+  unit.equal(set.direct, 0)
+  unit.equal(set.strip > 0, true)
+end)
+
+unit.test("a row that failed says so in its place", function()
+  local rows = { row("good", { 220, 221 }), row("bad", {}) }
+  rows[2].failed = { { seed = 0, reason = "loss is NaN at step 3" } }
+  unit.equal(texts(draw(figures.of_table { title = "t", rows = rows }))
+    ["failed: loss is NaN at step 3"], true)
 end)
 
 unit.test("what a user's environment says to gnuplot changes nothing", function()

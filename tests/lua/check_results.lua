@@ -3,6 +3,7 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
 local core = require "stepwise.core"
+local latex = require "stepwise.results.latex"
 local results = require "stepwise.results.results"
 
 local made = dofile(unit.source .. "/tests/lua/made_tables.lua")
@@ -231,7 +232,7 @@ unit.test("a failed row shows why, a row not begun that it is not done", functio
     end
   end
   unit.contains(results.render(results.read(dir), "tex"),
-    "worse & \\multicolumn{9}{l}{failed: ended by a signal: très \\textbar{} long")
+    "worse & \\multicolumn{7}{l}{failed: ended by a signal: très \\textbar{} long")
   unit.equal(results.failures(results.read(dir)), 2)
 end)
 
@@ -272,10 +273,52 @@ unit.test("LaTeX: booktabs, the best mean of each column in bold, ends that matc
   end
   unit.equal(depth, 0)
   unit.equal(table.concat(rules, " "),
-    "toprule midrule bottomrule toprule midrule bottomrule")
+    "toprule midrule bottomrule")
   local base, worse = tex:match("(base & [^\n]+)"), tex:match("(worse & [^\n]+)")
   unit.equal(worse:find("textbf", 1, true), nil)
-  unit.equal(select(2, base:gsub("\\textbf{[%d.]+} %$\\pm%$ [%d.]+", "")) > 0, true, base)
+  unit.equal(select(2, base:gsub("\\textbf{[%d.]+} {\\scriptsize%$\\pm%$[%d.]+}", "")) > 0, true,
+    base)
+end)
+
+unit.test("LaTeX: a float of a paper, with what is asked for and no more", function()
+  local claims = results.read(root .. "/claims")
+  local tex = results.render(claims, "tex")
+  unit.contains(tex, "\\multicolumn{3}{c}{Text retrieval} & \\multicolumn{3}{c}{Image retrieval}")
+  unit.contains(tex, "\\cmidrule(lr){2-4}\\cmidrule(lr){5-7}")
+  unit.contains(tex, "\\label{tab:t}")
+  unit.contains(tex, "$\\dagger$: not separable from it")
+  local same = tex:match("\nsame & [^\n]+")
+  unit.contains(same, "\\rlap{$\\dagger$}")
+  unit.equal(tex:match("\nworse & [^\n]+"):find("dagger", 1, true), nil, "worse is separable")
+  -- a few columns fit one column of a paper; digits as asked for
+  local narrow = latex.float({ claims }, { columns = latex.columns("rsum,n"), precision = 2 })
+  unit.contains(narrow, "\\begin{table}[t]")
+  unit.contains(narrow, "\\begin{tabular}{@{}lrr@{\\hspace{6pt}}}")
+  unit.equal(narrow:find("R@", 1, true), nil)
+  unit.equal(narrow:match("\nbase &[^\n]+"):find("%.%d%d[^%d]") ~= nil, true)
+  -- one folder beside another, a row at its name; the rows' changes as check marks
+  local two = latex.float({ claims, claims }, { columns = latex.columns("rsum") })
+  unit.contains(two, "\\begin{tabular}{@{}lrr")
+  local checks = latex.float({ claims }, { columns = latex.columns("rsum"), checks = true })
+  unit.contains(checks:match("\nworse & [^\n]+"), "$\\checkmark$")
+  unit.equal(checks:match("\nbase & [^\n]+"):find("checkmark", 1, true), nil)
+  unit.fails(2, "no column 'rsun'; did you mean 'rsum'", latex.columns, "recalls,rsun")
+  unit.fails(2, "twice 'n'", latex.columns, "n,n")
+end)
+
+unit.test("the pointing accuracy of runs is a column, of the first map of words", function()
+  local dir = sweep("pointing", three, { 0, 1 })
+  for seed, value in ipairs { 40, 50 } do
+    unit.write(string.format("%s/base-seed%d/grounding-test.json", dir, seed - 1), string.format(
+      '{"format": 1, "maps": [{"kind": "context", "accuracy": 9}, {"kind": "word", '
+        .. '"accuracy": %d}]}',
+      value))
+  end
+  unit.write(dir .. "/worse-seed0/grounding-test.json", '{"format": 2, "maps": []}')
+  local read = results.read(dir)
+  local tex = latex.float({ read }, { columns = latex.columns("pointing") })
+  unit.contains(tex:match("\nbase & [^\n]+"), "45.0")
+  unit.contains(tex, "worse-seed0/grounding-test.json: expected format 1")
 end)
 
 unit.test("the table is written in every format", function()

@@ -10,6 +10,7 @@ local FILES <const> = {
   "train_ims.npy", "train_ims_bbx.npy", "train_caps.txt", "train_ids.txt", "dev_ims.npy",
   "dev_ims_bbx.npy", "dev_caps.txt", "dev_ids.txt", "test_ims.npy", "test_ims_bbx.npy",
   "test_caps.txt", "test_ids.txt", "scenes.glove.txt", "README.txt",
+  "train_objects.tsv", "dev_objects.tsv", "test_objects.tsv", "object_words.tsv",
 }
 
 local function small(more)
@@ -34,7 +35,8 @@ unit.test("two people with one seed have one data set, and another seed is anoth
   made "two" -- over what was generated before
   for _, name in ipairs(FILES) do
     unit.equal(same_file(one, two, name), true, name)
-    if not name:find "ids" then unit.equal(same_file(one, other, name), false, name) end
+    if not name:find "ids" and name ~= "object_words.tsv" then unit.equal(same_file(one, other,
+      name), false, name) end
   end
 end)
 

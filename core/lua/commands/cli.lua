@@ -23,7 +23,7 @@ local commands = {
   { "table", "tabulate" },
   { "compare", "compare_runs" },
   { "plot", "plot" },
-  { "explain", "explain" },
+  { "explain", "explain" }, { "ground", "ground" },
   { "search", "search" },
   { "report", "report" },
   { "export", "export" },

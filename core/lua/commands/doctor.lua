@@ -99,7 +99,8 @@ end
 
 -- A picture with a text that is no plain word.
 local probe = { script = "heatmap", wide = 320, high = 240, data = "x\ty\tvalue\n1\t1\t1\n",
-  set = { columns = 1, rows = 1, below = 60, each = 1, title = "stepwise doctor",
+  set = { columns = 1, rows = 1, below = 60, each = 1, title = "stepwise doctor", values = 0,
+    middle = 1,
     across = { "'s 50 %" } } }
 
 local function check_gnuplot()

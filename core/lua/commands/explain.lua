@@ -1,6 +1,7 @@
 -- explain.lua: stepwise explain
 local attention = require "stepwise.figures.attention"
 local core = require "stepwise.core"
+local sizes = require "stepwise.figures.sizes"
 local test_sets = require "stepwise.results.test_sets"
 local text = require "stepwise.util.text"
 
@@ -22,7 +23,7 @@ largest (bright); both stand below it, and the strongest region has a frame.]],
     { "text", "SENTENCE", "a sentence of yours instead of a caption" },
     { "pictures", "DIR", "where the pictures are; else DATA/images, where that is there" },
     { "out", "DIR", "where the files go; else explain-IMAGE-CAPTION here" },
-    { "png", nil, "PNG, not SVG" },
+    sizes.options[1], sizes.options[2], sizes.options[3],
     { "vocab", "FILE", "a vocabulary; else the vocab.json beside the checkpoint" },
     { "precaps", nil, "word ids from SPLIT_precaps.txt, not from the captions" },
     { "threads", "N", "0: one for each CPU; the result is the same", kind = "integer", most = 256 },
@@ -97,9 +98,9 @@ local function summary(found)
   return text.columns(rows)
 end
 
-local function write(given, found)
+local function write(given, found, how)
   local folder = given.out or string.format("explain-%d-%s", found.image, found.caption or "text")
-  local format = given.png and "png" or "svg"
+  local format = how.format
   local made, reason = core.make_folders(folder)
   if not made then core.fail(1, reason) end
   local files, complaints = {}, {}
@@ -111,12 +112,14 @@ local function write(given, found)
   done("attention.tsv", true)
   local name = "attention." .. format
   local fine, why = attention.draw(found, { pictures = M.pictures(given, "explain"),
-    format = format, output = folder .. "/" .. name })
+    format = format, output = folder .. "/" .. name,
+    millimetres = how.millimetres })
   done(name, fine, why)
   local broken = not fine
   name = "matrix." .. format
   if not broken then
-    fine, why = attention.draw_matrix(found, { format = format, output = folder .. "/" .. name })
+    fine, why = attention.draw_matrix(found, { format = format, output = folder .. "/" .. name,
+      millimetres = how.millimetres })
     done(name, fine, why)
   end
   return files, complaints, broken
@@ -130,12 +133,13 @@ function M.run(given, arguments)
     core.fail(2, "explain: --caption and --text are two sentences; give one")
   end
   M.pictures(given, "explain")
+  local how = sizes.of(given, "explain")
   local session <close> = core.session { threads = given.threads }
   local request = M.source(session, given, arguments[1])
   request.image, request.caption, request.text = given.image, given.caption, given.text
   local found = session:explain(request)
   local files, complaints, broken = {}, {}, false
-  if given.out or not given.json then files, complaints, broken = write(given, found) end
+  if given.out or not given.json then files, complaints, broken = write(given, found, how) end
   table.move(found.warnings, 1, #found.warnings, #complaints + 1, complaints)
   if given.json then
     for i, box in ipairs(found.boxes or {}) do found.boxes[i] = box or core.json_null end

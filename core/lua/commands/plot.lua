@@ -5,6 +5,7 @@ local figures = require "stepwise.figures.figures"
 local matrices = require "stepwise.figures.matrices"
 local plan_of = require "stepwise.sweep.plan"
 local results_of = require "stepwise.results.results"
+local sizes = require "stepwise.figures.sizes"
 local text = require "stepwise.util.text"
 
 local M = {
@@ -21,7 +22,7 @@ words across), which becomes a picture of the same name.]],
   arguments = { 1, 100 },
   options = {
     { "out", "DIR", "where the pictures go; the folder itself when one is drawn, else here" },
-    { "png", nil, "PNG, not SVG" },
+    sizes.options[1], sizes.options[2], sizes.options[3],
     { "tsv", nil, "write the numbers of each picture too" },
     { "images", "N", "of similarities: only the first N images, 20 when none is given",
       kind = "integer", least = 1, most = 60 },
@@ -34,8 +35,9 @@ local function base_of(path)
   return path:match("([^/]+)$") or path
 end
 
--- The rows of a table's folder as groups of runs, and the figures of the table itself.
-function M.of_ablation(dir)
+-- The rows of a table's folder as groups of runs, and the figures of the table itself. how: the
+-- width, of sizes.of.
+function M.of_ablation(dir, how)
   local groups, at = {}, {}
   local plan = plan_of.read(dir)
   for i, row in ipairs(plan.rows) do
@@ -48,19 +50,19 @@ function M.of_ablation(dir)
       table.insert(at[run.row].runs, curves.read(metrics))
     end
   end
-  return groups, figures.of_tables(results_of.objects(results_of.read(dir)))
+  return groups, figures.of_tables(results_of.objects(results_of.read(dir)), how)
 end
 
 -- Adds what `path` holds to the groups of curves or to the list of figures.
-local function collect(path, groups, list, images)
+local function collect(path, groups, list, images, how)
   path = path:gsub("(.)/+$", "%1")
   local kind = core.file_kind(path)
   if kind == "file" and path:find("%.npy$") then
-    list[#list + 1] = matrices.similarities(path, base_of(path):gsub("%.npy$", ""), images)
+    list[#list + 1] = matrices.similarities(path, base_of(path):gsub("%.npy$", ""), images, how)
   elseif kind == "file" and path:find("%.tsv$") and base_of(path) ~= "metrics.tsv" then
-    list[#list + 1] = matrices.weights(path, base_of(path):gsub("%.tsv$", ""))
+    list[#list + 1] = matrices.weights(path, base_of(path):gsub("%.tsv$", ""), how)
   elseif core.file_kind(path .. "/plan.json") == "file" then
-    local rows, table_figures = M.of_ablation(path)
+    local rows, table_figures = M.of_ablation(path, how)
     table.move(rows, 1, #rows, #groups + 1, groups)
     table.move(table_figures, 1, #table_figures, #list + 1, list)
   elseif core.file_kind(path .. "/metrics.tsv") == "file" then
@@ -71,13 +73,13 @@ local function collect(path, groups, list, images)
 end
 
 function M.run(given, arguments)
-  local groups, list = {}, {}
-  for _, path in ipairs(arguments) do collect(path, groups, list, given.images or 20) end
+  local groups, list, how = {}, {}, sizes.of(given, "plot")
+  for _, path in ipairs(arguments) do collect(path, groups, list, given.images or 20, how) end
   if #groups > MOST_CURVES then
     core.fail(1, string.format("plot: found %d runs or rows; more than %d cannot be told apart in "
       .. "one picture", #groups, MOST_CURVES))
   end
-  for _, figure in ipairs(figures.of_runs(groups)) do list[#list + 1] = figure end
+  for _, figure in ipairs(figures.of_runs(groups, how)) do list[#list + 1] = figure end
   if #list == 0 then core.fail(1, "plot: no step is done yet, so there is nothing to draw") end
   local one = #arguments == 1 and arguments[1]:gsub("(.)/+$", "%1")
   local dir = given.out or (one and core.file_kind(one) == "folder" and one or ".")
@@ -94,7 +96,7 @@ function M.run(given, arguments)
   for _, figure in ipairs(list) do
     if given.tsv then core.write_file(string.format("%s/%s.tsv", dir, figure.name), figure.data) end
     local file
-    file, reason = figures.draw(figure, given.png and "png" or "svg", dir)
+    file, reason = figures.draw(figure, how.format, dir)
     if not file then core.fail(1, reason) end
     text.say("%s", file)
     if reason then io.stderr:write("stepwise: plot: ", text.plain(reason), "\n") end

@@ -239,6 +239,13 @@ core.extend_session {
     return query.explain(session, configured(session, request))
   end,
 
+  -- A list of the same for all captions of `count` images (1) from number `first` (0) on; empty
+  -- behind
+  -- the last. For {checkpoint =, data =, split =, images =, vocab =, precaps =, first =, count =}.
+  explain_captions = function(session, request)
+    return query.explain_captions(session, configured(session, request))
+  end,
+
   -- Ranks images for a sentence or captions for an image, for {checkpoint =, data =, split =,
   -- images =, vocab =, precaps =, text = or image =, top =, first =, count =}; first and count:
   -- only those images and their captions, as within a fold. Gives {ranks = "images" or "captions",

@@ -4,6 +4,7 @@ local core = require "stepwise.core"
 local gnuplot = require "stepwise.figures.gnuplot"
 local pictures = require "stepwise.figures.pictures"
 local regions = require "stepwise.figures.regions"
+local sizes = require "stepwise.figures.sizes"
 local text = require "stepwise.util.text"
 
 local M = {}
@@ -49,6 +50,8 @@ end
 -- ---- panels ------------------------------------------------------------------------------------
 
 local MOST_WORDS <const> = 60
+local PANEL <const>, NARROWEST <const>, GAP <const>, EDGE <const>, ACROSS <const> = 150, 100, 12,
+  16, 7
 
 -- The words that get a panel of their own: those between <start> and <end>.
 local function shown_words(found)
@@ -60,12 +63,14 @@ local function shown_words(found)
   return list
 end
 
-local function label(found, i)
-  local word = gnuplot.shorten(found.words[i], 18)
+-- A word in at most `most` units, so that it meets no other; small: in the font of labels.
+local function label(found, i, most, small)
   for _, unknown in ipairs(found.unknown) do
-    if unknown == found.words[i] then return word .. " (unk)" end
+    if unknown == found.words[i] then
+      return sizes.fit(found.words[i], most - sizes.text_wide(" (unk)", small), small) .. " (unk)"
+    end
   end
-  return word
+  return sizes.fit(found.words[i], most, small)
 end
 
 local function column(map, j)
@@ -75,10 +80,10 @@ local function column(map, j)
 end
 
 -- A panel for each word: where it looks, or who looks at it.
-local function section_of(found, map)
+local function section_of(found, map, panel)
   local panels, words = {}, map.kind == "word"
   for _, i in ipairs(shown_words(found)) do
-    panels[#panels + 1] = { kind = "regions", title = label(found, i),
+    panels[#panels + 1] = { kind = "regions", title = label(found, i, panel),
       weights = words and map.weights[i] or column(map, i) }
   end
   local title = map.name .. (words and ": where each word looks"
@@ -91,20 +96,22 @@ end
 
 -- Sections of panels, each a row or more: {title =, panels = {{kind =, title =, note =,
 -- weights =}..}}. What words do comes first. The first section begins with the image and ends with
--- the vectors that stand for a whole side.
-function M.sections(found)
+-- the vectors that stand for a whole side. panel: how wide one is, in units.
+function M.sections(found, panel)
   local sections, alone = {}, {}
+  panel = panel or PANEL
   for _, kind in ipairs { "word", "region" } do
     for _, map in ipairs(found.maps) do
-      if map.kind == kind then sections[#sections + 1] = section_of(found, map) end
+      if map.kind == kind then sections[#sections + 1] = section_of(found, map, panel) end
     end
   end
   for _, map in ipairs(found.maps) do
     if map.kind == "context" then
-      alone[#alone + 1] = { kind = "regions", title = "context", note = map.name,
+      alone[#alone + 1] = { kind = "regions", title = "context", note = sizes.fit(map.name,
+        panel - 70, true),
         weights = map.weights[1] }
     elseif map.kind == "context_words" then
-      alone[#alone + 1] = { kind = "words", title = "context, " .. map.name,
+      alone[#alone + 1] = { kind = "words", title = sizes.fit("context, " .. map.name, 2 * panel),
         weights = map.weights[1] }
     end
   end
@@ -112,7 +119,7 @@ function M.sections(found)
   if #sections > 0 then
     local panels = sections[1].panels
     table.insert(panels, 1, { kind = "image", title = "",
-      note = gnuplot.shorten(found.id or "image " .. found.image, 21) })
+      note = sizes.fit(found.id or "image " .. found.image, panel, true) })
     table.move(alone, 1, #alone, #panels + 1, panels)
   end
   return sections
@@ -120,7 +127,6 @@ end
 
 -- ---- pictures ----------------------------------------------------------------------------------
 
-local PANEL <const>, GAP <const>, EDGE <const>, ACROSS <const> = 150, 12, 16, 7
 local HEAD <const>, ABOVE <const>, TITLE <const>, BELOW <const> = 34, 22, 20, 28
 local FINEST <const> = 400 -- pixels of an embedded picture along its longer side
 
@@ -147,9 +153,17 @@ local function number(x)
   return x >= 0.0995 and string.format("%.2f", x) or string.format("%.3f", x)
 end
 
--- Where each panel stands, in pixels from the top left, when it is `high` pixels high; and the size
--- of the whole.
-local function lay_out(sections, high)
+-- How many panels stand beside each other, and how wide one is.
+local function grid_of(how)
+  if not how.millimetres then return ACROSS, PANEL end
+  local room = sizes.units(how) - 2 * EDGE + GAP
+  local across = math.max(2, math.min(ACROSS, room // (NARROWEST + GAP)))
+  return across, math.floor(room / across - GAP)
+end
+
+-- Where each panel stands, in units from the top left, when it is `high` high and at most `most`
+-- stand beside each other; and the size of the whole.
+local function lay_out(sections, high, most, wide)
   local y, widest, items = HEAD, 1, {}
   for _, section in ipairs(sections) do
     section.y = y + (section == sections[1] and 0 or 10)
@@ -157,17 +171,17 @@ local function lay_out(sections, high)
     local at, row = 0, 0
     for _, panel in ipairs(section.panels) do
       local across = panel.kind == "words" and 2 or 1
-      if at + across > ACROSS then at, row = 0, row + 1 end
-      panel.x = EDGE + at * (PANEL + GAP)
+      if at > 0 and at + across > most then at, row = 0, row + 1 end
+      panel.x = EDGE + at * (wide + GAP)
       panel.y = y + row * (TITLE + high + BELOW) + TITLE
-      panel.wide, panel.high = across * PANEL + (across - 1) * GAP, high
+      panel.wide, panel.high = across * wide + (across - 1) * GAP, high
       at = at + across
       widest = math.max(widest, at)
       items[#items + 1] = panel
     end
     y = y + (row + 1) * (TITLE + high + BELOW) + 4
   end
-  return items, 2 * EDGE + math.max(3, widest) * (PANEL + GAP) - GAP, y
+  return items, 2 * EDGE + math.max(3, widest) * (wide + GAP) - GAP, y
 end
 
 -- What gnuplot reads of one panel, as the text of a file, and the strongest region's box.
@@ -216,13 +230,16 @@ local function describe(set, panel, places, picture, wide, high, folder)
   end
 end
 
-local function figure_of(found, sections, places, picture, folder)
+local function figure_of(found, sections, places, picture, folder, how)
   local frame = picture and { picture.wide, picture.high } or { places.wide, places.high }
-  local items, wide, high = lay_out(sections, math.floor(0.5
-    + math.max(picture and 10 or PANEL * 0.4, math.min(PANEL * 3, PANEL * frame[2] / frame[1]))))
+  local across, panel_wide = grid_of(how)
+  local items, wide, high = lay_out(sections, math.floor(0.5 + math.max(picture and 10
+    or panel_wide * 0.4, math.min(panel_wide * 3, panel_wide * frame[2] / frame[1]))), across,
+    panel_wide)
+  if how.millimetres then wide = math.max(wide, sizes.units(how)) end
   local set = {
     count = #items, edge = EDGE / wide, section_title = {}, section_y = {}, word = {},
-    heading = gnuplot.shorten(M.title(found), wide // 9 - 12),
+    heading = sizes.fit(M.title(found), wide - 180),
     aside = string.format("image %d   score %.3f", found.image, found.score),
     extent_x = places.wide, extent_y = places.high, cells_x = places.cells[1],
     cells_y = places.cells[2], places_known = places.grid and 0 or 1, words = #found.words,
@@ -238,8 +255,9 @@ local function figure_of(found, sections, places, picture, folder)
     set.section_title[i] = section.title
     set.section_y[i] = 1 - (section.y + 0.3 * ABOVE) / high
   end
-  for i in ipairs(found.words) do set.word[i] = gnuplot.shorten(label(found, i), 11) end
-  return { script = "attention", wide = wide, high = high, set = set }
+  for i in ipairs(found.words) do set.word[i] = label(found, i, 66, true) end
+  return { script = "attention", wide = wide, high = high, set = set,
+    millimetres = how.millimetres }
 end
 
 -- Draws the panels: the picture, each word, the context. how: {pictures = a folder or nil,
@@ -247,14 +265,14 @@ end
 -- shown, why it is drawn without, or what gnuplot says of it; nil and the reason when nothing is
 -- drawn.
 function M.draw(found, how)
-  local sections = M.sections(found)
+  local sections = M.sections(found, select(2, grid_of(how)))
   if #sections == 0 then return nil, "the stages of this model show no attention weights" end
   local picture, why
   if how.pictures then picture, why = pictures.find(how.pictures, found.id) end
   local places = regions.places(found.regions, found.boxes, picture and picture.wide,
     picture and picture.high)
   local folder <close> = core.temporary_folder()
-  local figure = figure_of(found, sections, places, picture, folder:path())
+  local figure = figure_of(found, sections, places, picture, folder:path(), how)
   local drawn, reason = gnuplot.draw(figure, how.format, how.output)
   if not drawn then return nil, reason end
   return true, why or reason
@@ -283,12 +301,13 @@ function M.draw_matrix(found, how)
     end
   end
   if #files == 0 then return nil, "the stages of this model show no matrix of weights" end
-  for i = 1, n do labels[i] = label(found, i) end
-  local wide = 2 * EDGE + 150 + math.min(760, math.max(300, 18 * found.regions))
+  for i = 1, n do labels[i] = label(found, i, 130, true) end
+  local wide = sizes.units(how, 2 * EDGE + 150 + math.min(760, math.max(300, 18 * found.regions)))
   local each = 90 + math.min(1200, math.max(80, 18 * n))
-  return gnuplot.draw({ script = "matrix", wide = wide, high = HEAD + each * #files, set = {
+  return gnuplot.draw({ script = "matrix", wide = wide, high = HEAD + each * #files,
+    millimetres = how.millimetres, set = {
     count = #files, file = files, name = names, word = labels, regions = found.regions, words = n,
-    head = HEAD, heading = gnuplot.shorten(M.title(found), wide // 9),
+    head = HEAD, heading = sizes.fit(M.title(found), wide - 2 * EDGE),
   } }, how.format, how.output)
 end
 

@@ -35,8 +35,10 @@ local function warmup_epochs(path)
 end
 
 -- {steps = {{step =, epoch =, loss_per_sample =, ..}..}, evaluations = {{step =, at =, i2t_r1 =,
--- .., rsum =}..}, last =, warm =}: at is in epochs, warm the last step of the warm-up, nil where
--- there was none or no step followed it. What is no number is nil. A line that a run is just
+-- .., rsum =}..}, last =, warm =, warm_at =}: at is in epochs, warm the last step of the warm-up
+-- and
+-- warm_at the epochs until then, nil where there was none or no step followed it. What is no
+-- number is nil. A line that a run is just
 -- writing is left out.
 function M.read(path)
   local steps, evaluations, columns, per_epoch, last = {}, {}, nil, nil, 0
@@ -75,7 +77,8 @@ function M.read(path)
     if row.epoch < warm_epochs then warm = math.max(warm or 0, row.step) end
   end
   if warm == last then warm = nil end
-  return { steps = steps, evaluations = evaluations, last = last, warm = warm }
+  return { steps = steps, evaluations = evaluations, last = last, warm = warm,
+    warm_at = warm and warm / math.max(1, per_epoch) }
 end
 
 -- ---- spread ------------------------------------------------------------------------------------
@@ -248,9 +251,11 @@ end
 
 -- ---- evaluations -------------------------------------------------------------------------------
 
--- The TSV of recall.gp: a block a group, a row a dev evaluation.
+-- The TSV of recall.gp: a block a group, a row a dev evaluation; and {first =, last = in epochs,
+-- least =, most = {of each metric, with its bands ..}, ends = {the last rsum of each group ..}}.
 function M.of_evaluations(groups)
   local head = { "epoch" }
+  local found = { first = math.huge, last = 0, least = {}, most = {}, ends = {} }
   for _, metric in ipairs(layout.metrics) do
     table.move({ metric[1], metric[1] .. "_low", metric[1] .. "_high" }, 1, 3, #head + 1, head)
   end
@@ -273,14 +278,22 @@ function M.of_evaluations(groups)
       if (#places - p) % each == 0 then
         local row = { number(place.at) }
         for _, metric in ipairs(layout.metrics) do
-          add(row, values_at(runs, place.step, metric[1]), false)
+          local name, values = metric[1], values_at(runs, place.step, metric[1])
+          add(row, values, false)
+          if values then
+            local mean, low, high = spread(values, false)
+            found.least[name] = math.min(found.least[name] or mean, low or mean)
+            found.most[name] = math.max(found.most[name] or mean, high or mean)
+            if name == "rsum" then found.ends[g] = mean end
+          end
         end
+        found.first, found.last = math.min(found.first, place.at), math.max(found.last, place.at)
         rows[#rows + 1] = row
       end
     end
     blocks[g] = block(head, rows)
   end
-  return M.join(blocks)
+  return M.join(blocks), found
 end
 
 -- ---- a table's rows ----------------------------------------------------------------------------

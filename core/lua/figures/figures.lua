@@ -5,16 +5,20 @@ local core = require "stepwise.core"
 local curves = require "stepwise.figures.curves"
 local gnuplot = require "stepwise.figures.gnuplot"
 local interactions = require "stepwise.figures.interactions"
+local layout = require "stepwise.results.layout"
+local sizes = require "stepwise.figures.sizes"
 local svg = require "stepwise.figures.svg"
+local table_figure = require "stepwise.figures.table_figure"
 local test_sets = require "stepwise.results.test_sets"
 local text = require "stepwise.util.text"
 
 local M = {}
 
-local WIDE <const> = 900
+-- Below this many units panels stand below each other, and not beside.
+M.NARROW = 560
 
 -- Draws a figure to DIR/NAME.FORMAT; the file's name and a remark, if there is one, or nil and the
--- reason.
+-- reason. format: "svg", "png" or "pdf".
 function M.draw(figure, format, dir)
   local output = string.format("%s/%s.%s", dir, figure.name, format)
   local drawn, reason = gnuplot.draw(figure, format, output)
@@ -29,12 +33,12 @@ end
 local function with_key(figure, names)
   local longest = 1
   for i, name in ipairs(names) do
-    names[i] = gnuplot.shorten(name, 60)
+    names[i] = sizes.fit(gnuplot.shorten(name, 60), figure.wide - 70)
     longest = math.max(longest, text.width(names[i]))
   end
-  local columns = math.max(1, math.min(#names, (WIDE - 30) // (longest * 7.5 + 50)))
+  local columns = math.max(1, math.min(#names, (figure.wide - 30) // (longest * 7.5 + 50)))
   local strip = (#names + columns - 1) // columns * 20 + 8
-  figure.set.count, figure.set.key_columns, figure.set.strip = #names, columns, strip
+  figure.set.count, figure.set.key_columns, figure.set.strip = #names, math.floor(columns), strip
   figure.set.name = names
   figure.high = figure.high + strip
   return figure
@@ -70,133 +74,149 @@ local function band(groups)
   return ""
 end
 
--- Where the warm-up of any group ends, and the group; 0 when that is the same for all of them.
-local function ends_of_warmup(groups)
-  local steps, of, seen = {}, {}, {}
+-- Where the warm-up of any group ends, by a field of its first run, and the group; 0 when that is
+-- the same for all of them.
+local function ends_of_warmup(groups, field)
+  local places, of, seen = {}, {}, {}
   local everywhere = true
   for g, group in ipairs(groups) do
-    local warm = group.runs[1].warm
-    everywhere = everywhere and warm == groups[1].runs[1].warm
+    local warm = group.runs[1][field]
+    everywhere = everywhere and warm == groups[1].runs[1][field]
     if warm and not seen[warm] then
-      steps[#steps + 1], of[#of + 1], seen[warm] = warm + 0.5, g, true
+      places[#places + 1], of[#of + 1], seen[warm] = warm, g, true
     end
   end
-  if everywhere then of[1] = steps[1] and 0 end
-  return steps, of
+  if everywhere then of[1] = places[1] and 0 end
+  return places, of
+end
+
+-- The least of 1, 2, 5, 10, 20 .. that cuts a length into at most `most` pieces.
+local function step_of(length, most)
+  local least, unit = math.max(1, length / most), 1
+  while true do
+    for _, times in ipairs { 1, 2, 5 } do
+      if times * unit >= least then return times * unit end
+    end
+    unit = unit * 10
+  end
+end
+
+local MOST_DIRECT <const>, WIDEST_DIRECT <const>, LINE <const> = 4, 130, 15
+
+-- Where the names of curves that end at `ends` stand beside them, in units from the top, no two on
+-- each other: y is the place of a value.
+local function beside(ends, y, top, bottom)
+  local order, places = {}, {}
+  for i in ipairs(ends) do order[i] = i end
+  table.sort(order, function(a, b)
+    if ends[a] ~= ends[b] then return ends[a] > ends[b] end
+    return a < b
+  end)
+  local last = top - LINE
+  for _, i in ipairs(order) do
+    places[i] = math.max(y(ends[i]), last + LINE)
+    last = places[i]
+  end
+  local next_one = bottom + LINE
+  for at = #order, 1, -1 do
+    places[order[at]] = math.min(places[order[at]], next_one - LINE)
+    next_one = places[order[at]]
+  end
+  return places
+end
+
+-- The figure of dev evaluations. Few curves have their names at their ends, many in a key.
+local function recall(groups, how)
+  local data, found = curves.of_evaluations(groups)
+  local names, wide = names_of(groups), sizes.units(how)
+  local narrow, longest = wide < M.NARROW, 1
+  for _, name in ipairs(names) do longest = math.max(longest, sizes.text_wide(name, true)) end
+  local direct = #names <= MOST_DIRECT and #found.ends == #names and longest <= WIDEST_DIRECT
+  local right = direct and math.ceil(longest) + 12 or 0
+  local warm, warm_group = ends_of_warmup(groups, "warm_at")
+  local length = found.last - found.first
+  local pad = length > 0 and 0.03 * length or 0.5
+  local ends = { least = found.least.rsum or 0, most = found.most.rsum or 1 }
+  local spread, recalls = math.max(ends.most - ends.least, 1), {}
+  for i, metric in ipairs(layout.metrics) do
+    local name = metric[1]
+    recalls[i] = step_of((found.most[name] or 1) - (found.least[name] or 0), narrow and 3 or 5)
+  end
+  local x1 = narrow and wide - 14 - right or math.floor(0.36 * wide)
+  local figure = {
+    name = "recall", script = "recall", wide = wide, high = narrow and 520 or 410, data = data,
+    millimetres = how.millimetres,
+    set = {
+      first = found.first - pad, last = found.last + pad, narrow = narrow and 1 or 0,
+      epochs = found.last >= 1 and step_of(length, narrow and 8 or 7) or 0,
+      epochs_small = found.last >= 1 and step_of(length, narrow and 3 or 5) or 0,
+      least = ends.least - 0.05 * spread, most = ends.most + 0.05 * spread, recalls = recalls,
+      direct = right, x1 = x1, y1 = narrow and 220 or 410 - 44, label_y = {},
+      warm = warm, warm_group = warm_group, warms = #warm,
+    },
+    says = "Dev evaluations by epoch: rsum and each of the six recalls." .. band(groups),
+  }
+  local set = figure.set
+  if direct then
+    set.count, set.key_columns, set.strip, set.name = #names, 1, 0, names
+    local top, bottom = 32, set.y1
+    set.label_y = beside(found.ends, function(value)
+      return bottom - (value - set.least) / (set.most - set.least) * (bottom - top)
+    end, top, bottom)
+    return figure
+  end
+  return with_key(figure, names)
+end
+
+local function loss(groups, how)
+  local data, found = curves.of_steps(groups)
+  local warm, warm_group = ends_of_warmup(groups, "warm")
+  for i, step in ipairs(warm) do warm[i] = step + 0.5 end
+  local says = string.format("Loss per pair, norm of the gradient before it is clipped, and "
+    .. "learning rate, by step. Bold: means over %d steps, each in the middle of its own, over "
+    .. "fewer near both ends%s. Faint: the steps themselves%s.", found.window,
+    #warm > 0 and " and near the end of the warm-up" or "", found.each_single > 1
+    and string.format(", a point the mean of %d", found.each_single) or "")
+  if #warm > 0 then
+    says = says .. " Dotted: where the warm-up ends; before it all negatives of a pair are "
+      .. "summed, after it the hardest is taken."
+  end
+  local wide = sizes.units(how)
+  local narrow, last = wide < M.NARROW, 1
+  for _, group in ipairs(groups) do
+    for _, run in ipairs(group.runs) do last = math.max(last, run.last) end
+  end
+  return with_key({
+    name = "loss", script = "loss", wide = wide, high = narrow and 620 or 410, data = data,
+    millimetres = how.millimetres, says = says .. band(groups),
+    set = { each = found.each, group_of = found.group_of, singles = #found.group_of,
+      narrow = narrow and 1 or 0, steps = step_of(last, narrow and 6 or wide < 800 and 5 or 8),
+      warm = warm, warm_group = warm_group, warms = #warm },
+  }, names_of(groups))
 end
 
 -- The figures of runs: groups {{name =, runs = {what curves.read gave..}}..}; runs of one group
--- differ in their seed only. Those without a number are left out.
-function M.of_runs(groups)
+-- differ in their seed only. Those without a number are left out. how: the width, of sizes.of.
+function M.of_runs(groups, how)
   local figures = {}
-  local evaluated = some(groups, "evaluations")
-  if #evaluated > 0 then
-    figures[#figures + 1] = with_key({
-      name = "recall", script = "recall", wide = WIDE, high = 420, set = {},
-      data = curves.of_evaluations(evaluated),
-      says = "Dev evaluations by epoch: rsum and each of the six recalls." .. band(evaluated),
-    }, names_of(evaluated))
-  end
-  local trained = some(groups, "steps")
-  if #trained > 0 then
-    local data, found = curves.of_steps(trained)
-    local warm, warm_group = ends_of_warmup(trained)
-    local says = string.format("Loss per pair, norm of the gradient before it is clipped, and "
-      .. "learning rate, by step. Bold: means over %d steps, each in the middle of its own, over "
-      .. "fewer near both ends%s. Faint: the steps themselves%s.", found.window,
-      #warm > 0 and " and near the end of the warm-up" or "", found.each_single > 1
-      and string.format(", a point the mean of %d", found.each_single) or "")
-    if #warm > 0 then
-      says = says .. " Dotted: where the warm-up ends; before it all negatives of a pair are "
-        .. "summed, after it the hardest is taken."
-    end
-    figures[#figures + 1] = with_key({
-      name = "loss", script = "loss", wide = WIDE, high = 420, data = data, says = says
-        .. band(trained),
-      set = { each = found.each, group_of = found.group_of, singles = #found.group_of,
-        warm = warm, warm_group = warm_group, warms = #warm },
-    }, names_of(trained))
+  for _, kind in ipairs { { "evaluations", recall }, { "steps", loss } } do
+    local kept = some(groups, kind[1])
+    if #kept > 0 then figures[#figures + 1] = kind[2](kept, how or {}) end
   end
   return figures
 end
 
 -- ---- a table's rows ----------------------------------------------------------------------------
 
--- The ends of the rsum axis: 0, or near the smallest value where that lies far from it; and
--- whether the paper's values fit on it.
-local function axis(object)
-  local least, most, paper_least, paper_most = math.huge, 0, math.huge, 0
-  for _, row in ipairs(object.rows) do
-    local rsum = curves.rsum(row)
-    if rsum then
-      for _, value in ipairs(rsum.values) do least, most = math.min(least, value),
-        math.max(most, value) end
-      most = math.max(most, rsum.mean + (rsum.std or 0))
-      least = math.min(least, rsum.mean - (rsum.std or 0))
-      if rsum.paper and not object.generated then
-        paper_least, paper_most = math.min(paper_least, rsum.paper),
-          math.max(paper_most, rsum.paper)
-      end
-    end
-  end
-  local width = math.max(most - least, 1)
-  local inside = paper_most > 0 and paper_least > least - 2 * width
-    and paper_most < most + 2 * width
-  if inside then least, most = math.min(least, paper_least), math.max(most, paper_most) end
-  local from = least - 0.6 * (most - least) - 2
-  from = from > 20 and from // 10 * 10 or 0
-  return from, most + 0.06 * (most - from), inside, paper_least, paper_most
-end
-
 -- The figure of an object of results.object(); nil when no run is done.
-function M.of_table(object)
-  local data, distances = curves.of_rows(object)
-  if not data then return nil end
-  local based = distances.base > 0
-  local margin = 0.06 * (distances.most - distances.least) + 0.1
-  local from, to, inside, paper_least, paper_most = axis(object)
-  local names, longest, least, most = {}, 1, math.huge, 0
-  for i, row in ipairs(object.rows) do
-    if row.n > 0 then least, most = math.min(least, row.n), math.max(most, row.n) end
-    names[i] = gnuplot.shorten(row.name, 34)
-  end
-  for i, row in ipairs(object.rows) do
-    if least ~= most then names[i] = string.format("%s (n = %d)", names[i], row.n) end
-    longest = math.max(longest, text.width(names[i]))
-  end
-  local papers = paper_most > 0
-  local says = (based and "Left: " or "") .. "rsum of each row: mean, standard deviation, each seed"
-    .. (from > 0 and string.format("; the axis starts at %g.", from) or ".")
-  if based then
-    says = says .. " Right: the difference from the base with its 95 % interval; small circles are "
-      .. "seeds."
-  end
-  if papers and not inside then
-    says = says .. string.format(" The paper's own values, %.1f to %.1f on its own data, lie off "
-      .. "%s.", paper_least, paper_most, based
-      and "the left axis; crosses show the differences it reports" or "the axis")
-  end
-  return {
-    name = "ablation", script = "ablation", data = data, wide = WIDE,
-    high = 118 + 30 * #names + (based and 30 or 0),
-    set = {
-      count = #names, strip = based and 30 or 0, from = from, to = to,
-      base = distances.base, least = distances.least - margin, most = distances.most + margin,
-      against = based and gnuplot.shorten(object.reference, 30) or "",
-      papers = papers and 1 or 0, inside = inside and 1 or 0,
-      left = math.ceil(longest * 7.4) + 24, key_columns = 1,
-      runs = least == most and string.format(least > 1 and "rsum, mean ± deviation, n = %d"
-        or "rsum, n = %d", least)
-        or "rsum, mean ± deviation",
-      name = names,
-    },
-    says = says,
-  }
+function M.of_table(object, how)
+  local wide = sizes.units(how or {})
+  return table_figure.of(object, wide, wide < M.NARROW, how and how.millimetres)
 end
 
 -- The figures of all objects of results.objects(), one for each test set; a row that is evaluated
--- on something else says so beside its name.
-function M.of_tables(objects)
+-- on something else says so beside its name. how: the width, of sizes.of.
+function M.of_tables(objects, how)
   local list = {}
   for i, object in ipairs(objects) do
     local copy = {}
@@ -206,7 +226,7 @@ function M.of_tables(objects)
       copy.rows[r] = row.apart and setmetatable({ name = string.format("%s (%s)", row.name,
         test_sets.label(row.about)) }, { __index = row }) or row
     end
-    for _, figure in pairs { M.of_table(copy), interactions.of(object) } do
+    for _, figure in pairs { M.of_table(copy, how), interactions.of(object) } do
       if i > 1 then figure.name = figure.name .. "-" .. i end
       if object.test then
         figure.says = string.format("%s (%s). %s", object.test, test_sets.label(object.about),

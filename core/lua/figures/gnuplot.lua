@@ -1,10 +1,12 @@
 -- gnuplot.lua: a figure as a script for gnuplot, and the picture that gnuplot draws of it. Texts
 -- are data: gnuplot never parses one, so that nothing in them is a quote, a format or a command.
 --
--- A figure: {script = "loss" for plots/loss.gp, wide =, high = (pixels), data = TSV or nil,
--- set = {variable = number, text, M.as_file(path), or a list of these}}.
+-- A figure: {script = "loss" for plots/loss.gp, wide =, high = (units of sizes.lua), data = TSV or
+-- nil, millimetres = its width in print or nil, set = {variable = number, text, M.as_file(path), or
+-- a list of these}}.
 local core = require "stepwise.core"
 local fonts = require "stepwise.figures.fonts"
+local sizes = require "stepwise.figures.sizes"
 local text = require "stepwise.util.text"
 
 local M = {}
@@ -50,10 +52,19 @@ local function assignments(values)
     table.concat(lines, "\n"))
 end
 
+local DOTS_PER_MM <const> = 300 / 25.4
+
+-- What a unit is: pixels of a PNG, which for a screen has two; inches of a PDF.
+local function scale_of(figure, format)
+  local millimetres = figure.millimetres or figure.wide / sizes.PER_MM
+  if format == "pdf" then return millimetres / 25.4 / figure.wide end
+  return figure.millimetres and millimetres * DOTS_PER_MM / figure.wide or 2
+end
+
 -- The script that draws `figure` to the file `output`, with all numbers and texts in it.
 function M.script(figure, format, output)
   local values = { format = format, output = M.as_file(output), wide = figure.wide,
-    high = figure.high, data = figure.data and "$data" }
+    high = figure.high, data = figure.data and "$data", scale = scale_of(figure, format) }
   for name, value in pairs(figure.set) do values[name] = value end
   return (figure.data and "$data << END_OF_DATA\n" .. figure.data .. "END_OF_DATA\n" or "")
     .. assignments(values) .. core.built_in("style.gp") .. core.built_in(figure.script .. ".gp")
@@ -102,13 +113,27 @@ function M.share_images(svg)
   return (svg:gsub("<g id=\"gnuplot_canvas\">", function(s) return block .. s end, 1))
 end
 
--- Draws `figure` as "svg" or "png" into the file `output`: whole or not at all. true and what
+-- The same figure has the same bytes: without the time at which a PDF was made.
+local function timeless(pdf)
+  return (pdf:gsub("(/CreationDate %(D:)([^)]*)%)", function(key, time)
+    return key .. time:gsub("%d", "0") .. ")"
+  end))
+end
+
+-- The size in print as an SVG says it.
+local function in_millimetres(svg, figure)
+  return (svg:gsub('width="[%d.]+" height="[%d.]+"', string.format('width="%.2fmm" height="%.2fmm"',
+    figure.millimetres, figure.millimetres * figure.high / figure.wide), 1))
+end
+
+-- Draws `figure` as "svg", "png" or "pdf" into the file `output`: whole or not at all. true and
+-- what
 -- gnuplot had to say (of half a picture, say), if anything; nil and the reason.
 function M.draw(figure, format, output)
   local folder <close> = core.temporary_folder()
   local drawing = folder:path() .. "/drawing." .. format
   local script, lacks = M.script(figure, format, drawing), nil
-  if format == "png" then script, lacks = drawable(script) end
+  if format ~= "svg" then script, lacks = drawable(script) end
   local drawn, said = core.run_gnuplot(script)
   if not drawn then return nil, said end
   if core.file_kind(drawing) ~= "file" then
@@ -117,6 +142,9 @@ function M.draw(figure, format, output)
   local picture = core.read_file(drawing)
   if format == "svg" then
     picture = M.share_images(picture):gsub("]]>", "]]&gt;") -- no XML has it in a text
+    if figure.millimetres then picture = in_millimetres(picture, figure) end
+  elseif format == "pdf" then
+    picture = timeless(picture)
   end
   core.write_file(output, picture)
   -- a row without a paper's value, or a metric that stays the same, is nothing to tell

@@ -2,6 +2,7 @@
 -- an .npy.
 local core = require "stepwise.core"
 local npy = require "stepwise.util.npy"
+local sizes = require "stepwise.figures.sizes"
 
 local M = {}
 
@@ -20,6 +21,24 @@ local function number(value)
   return value == value and math.abs(value) < math.huge and string.format("%.6g", value) or "NaN"
 end
 
+-- Cells at least this large have their value written in them.
+local VALUE_WIDE <const>, VALUE_HIGH <const> = 24, 12
+
+-- Whether the values of `rows` are written in cells of that size, and from which value they are
+-- light, since the cell is dark.
+local function written(rows, wide, high)
+  local least, most = math.huge, -math.huge
+  for _, row in ipairs(rows) do
+    for _, value in ipairs(row) do
+      if value == value and math.abs(value) < math.huge then
+        least, most = math.min(least, value), math.max(most, value)
+      end
+    end
+  end
+  return wide >= VALUE_WIDE and high >= VALUE_HIGH and 1 or 0,
+    most > least and (least + most) / 2 or math.max(0, most)
+end
+
 -- At most about `most` labels along `count` places.
 local function each(count, most)
   local step = math.ceil(count / most)
@@ -27,8 +46,8 @@ local function each(count, most)
 end
 
 -- The figure `name` of a TSV whose first line is a corner and the words, and whose other lines are
--- a region and a weight for each word.
-function M.weights(path, name)
+-- a region and a weight for each word. how: the width, of sizes.of.
+function M.weights(path, name, how)
   local words, rows
   for line in io.lines(path) do
     local cells = {}
@@ -55,29 +74,34 @@ function M.weights(path, name)
   local longest = 1
   for _, word in ipairs(words) do longest = math.max(longest, utf8.len(word) or #word) end
   local below = math.min(longest, 24) * 7 + 20
+  local wide = sizes.units(how or {}, math.max(320, math.min(900, 170 + 32 * #words)))
+  local tall = math.min(700, math.max(120, 16 * #rows))
+  local values, middle = written(rows, (wide - 150) / #words, tall / #rows)
   return {
-    name = name, script = "heatmap", wide = math.max(320, math.min(900, 170 + 32 * #words)),
-    high = 40 + below + math.min(600, math.max(120, 11 * #rows)), data = cells_of(rows, number),
-    set = { columns = #words, rows = #rows, below = below, each = each(#rows, 12),
-      title = "weight of each region", across = words },
+    name = name, script = "heatmap", wide = wide, high = 40 + below + tall,
+    millimetres = how and how.millimetres, data = cells_of(rows, number),
+    set = { columns = #words, rows = #rows, below = below, each = each(#rows, 12), values = values,
+      middle = middle, title = "weight of each region", across = words },
     says = "Weights of regions (down) for words (across).",
   }
 end
 
 -- The figure `name` of the first `images` images of an .npy of similarities (images, captions).
-function M.similarities(path, name, images)
+function M.similarities(path, name, images, how)
   local function captions(rows, columns)
     return images * math.max(1, columns // rows)
   end
   local matrix = npy.matrix(path, images, captions)
   local own = math.max(1, matrix.columns // matrix.rows)
+  local wide, tall = sizes.units(how or {}), math.min(700, math.max(120, 18 * #matrix))
+  local values, middle = written(matrix, (wide - 150) / #matrix[1], tall / #matrix)
   return {
-    name = name, script = "similarity", wide = 900,
-    high = 36 + 52 + math.min(700, math.max(120, 18 * #matrix)), data = cells_of(matrix, number),
+    name = name, script = "similarity", wide = wide, high = 36 + 52 + tall,
+    millimetres = how and how.millimetres, data = cells_of(matrix, number),
     set = { columns = #matrix[1], rows = #matrix, own = own, each = each(#matrix, 10), strip = 0,
-      count = 0,
-      title = string.format("similarity of the first %d of %d images and their captions", #matrix,
-        matrix.rows) },
+      count = 0, values = values, middle = middle,
+      title = sizes.fit(string.format("similarity of the first %d of %d images and their captions",
+        #matrix, matrix.rows), wide - 150) },
     says = "Similarities of images (down) and captions (across); each image's own captions are "
       .. "framed.",
   }

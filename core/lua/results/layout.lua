@@ -1,4 +1,4 @@
--- layout.lua: metrics and results as people read them, and tables as Markdown, LaTeX, CSV.
+-- layout.lua: metrics and results as people read them, and tables as Markdown and CSV.
 local text = require "stepwise.util.text"
 
 local M = {}
@@ -114,112 +114,6 @@ function M.markdown(page)
   end
   if #page.notes > 0 then lines[#lines + 1] = "" end
   for _, note in ipairs(page.notes) do lines[#lines + 1] = "- " .. markdown_line(note) end
-  return table.concat(lines, "\n") .. "\n"
-end
-
--- What LaTeX reads as a command, prints as another sign in its first font encoding, or, as "[" and
--- "*" after the end of a row, takes for an argument.
-local latex_special = {
-  ["\\"] = "\\textbackslash{}", ["{"] = "\\{", ["}"] = "\\}", ["$"] = "\\$", ["&"] = "\\&",
-  ["#"] = "\\#", ["_"] = "\\_", ["%"] = "\\%", ["~"] = "\\textasciitilde{}",
-  ["^"] = "\\textasciicircum{}", ["<"] = "\\textless{}", [">"] = "\\textgreater{}",
-  ["|"] = "\\textbar{}", ['"'] = "''", ["["] = "{[}", ["]"] = "{]}", ["*"] = "{*}",
-  ["`"] = "\\textasciigrave{}",
-  ["\0"] = "{}", -- between two signs that would become another one
-}
-
--- Signs that two in a row turn into another: dashes and quotation marks.
-local latex_ligatures = { "%-%-", "''", ",," }
-
-local latex_signs = {
-  ["±"] = "\\pm", ["×"] = "\\times", ["−"] = "-", ["→"] = "\\to", ["≤"] = "\\leq", ["≥"] = "\\geq",
-  ["Δ"] = "\\Delta", ["α"] = "\\alpha", ["β"] = "\\beta", ["γ"] = "\\gamma", ["δ"] = "\\delta",
-  ["λ"] = "\\lambda", ["μ"] = "\\mu", ["σ"] = "\\sigma", ["τ"] = "\\tau",
-}
-
-local function latex_cell(s)
-  s = text.plain(s)
-  for _, pair in ipairs(latex_ligatures) do
-    for _ = 1, 2 do -- the second for the middle one of three
-      s = s:gsub(pair, function(two) return two:sub(1, 1) .. "\0" .. two:sub(2) end)
-    end
-  end
-  s = s:gsub('[\\{}$&#_%%~^<>|"%[%]*`\0]', latex_special)
-  s = s:gsub(utf8.charpattern, function(sign)
-    return latex_signs[sign] and "$" .. latex_signs[sign] .. "$"
-  end)
-  return (s:gsub("–", "--"))
-end
-
--- A sign is a minus and not a hyphen; of a mean with spread, the mean is what can be the best.
-local function latex_number(cell)
-  local s, best = cell_text(cell), type(cell) == "table" and cell.best
-  local low, high = s:match("^%[([-+][%d.]+), ([-+][%d.]+)%]$")
-  if low then return string.format("{[}$%s$, $%s${]}", low, high) end
-  if s:find("^[-+][%d.]+$") then return "$" .. s .. "$" end
-  if best then
-    local mean, rest = s:match("^([%d.]+)(.*)$")
-    if mean then return "\\textbf{" .. mean .. "}" .. latex_cell(rest) end
-  end
-  return latex_cell(s)
-end
-
-local function latex_block(block, lines)
-  local columns = {}
-  for i in ipairs(block.head) do columns[i] = is_words(block, i) and "l" or "r" end
-  local function add(row)
-    local cells = {}
-    for i, cell in ipairs(row) do
-      cells[i] = is_words(block, i) and latex_cell(cell_text(cell)) or latex_number(cell)
-    end
-    if row.span then
-      cells = { cells[1], string.format("\\multicolumn{%d}{l}{%s}", #block.head - 1,
-        latex_cell(row.span)) }
-    end
-    lines[#lines + 1] = table.concat(cells, " & ") .. " \\\\"
-  end
-  lines[#lines + 1] = "\\begin{tabular}{" .. table.concat(columns) .. "}"
-  lines[#lines + 1] = "\\toprule"
-  add(block.head)
-  lines[#lines + 1] = "\\midrule"
-  for _, row in ipairs(block.rows) do add(row) end
-  lines[#lines + 1] = "\\bottomrule"
-  lines[#lines + 1] = "\\end{tabular}"
-end
-
--- The characters of a table that pdfLaTeX does not know: neither Latin letters nor its own signs.
-local function beyond_latex(page)
-  local seen = {}
-  local function look(s)
-    for _, code in utf8.codes(text.plain(s)) do
-      local known = code < 0x80 or code >= 0xc0 and code <= 0x17f
-        or code == 0x2013 or code == 0x2026
-      local sign = not known and utf8.char(code)
-      if sign and not latex_signs[sign] then seen[sign] = true end
-    end
-  end
-  for _, block in ipairs(page.blocks) do
-    for _, row in ipairs(block.rows) do
-      for _, cell in ipairs(row) do look(cell_text(cell)) end
-      look(row.span or "")
-    end
-  end
-  return text.sorted_keys(seen)
-end
-
-function M.latex(page)
-  local lines = { "% " .. text.plain(page.title),
-    "% needs \\usepackage{booktabs}; bold: the best mean" }
-  local beyond = table.concat(beyond_latex(page), " ")
-  if beyond ~= "" then
-    lines[3] = "% needs LuaLaTeX or XeLaTeX, and a font that has " .. beyond
-  end
-  for _, note in ipairs(page.notes) do lines[#lines + 1] = "% " .. text.plain(note) end
-  for i, block in ipairs(page.blocks) do
-    if i > 1 then lines[#lines + 1] = "" end
-    if block.title then lines[#lines + 1] = "% " .. text.plain(block.title) end
-    latex_block(block, lines)
-  end
   return table.concat(lines, "\n") .. "\n"
 end
 

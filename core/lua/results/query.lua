@@ -129,6 +129,21 @@ local function boxes_of(query, image, k)
   return boxes
 end
 
+-- What explain gives of an image and a sentence.
+local function look(query, image, sentence, text, caption)
+  local score, k, maps = query:show(image, sentence.ids)
+  for _, map in ipairs(maps) do
+    map.kind = kinds[map.of .. " " .. map.over] or "other"
+    map.rows, map.columns = #map.weights, #map.weights[1]
+    map.of, map.over = nil, nil
+  end
+  return {
+    image = image, id = query:name(image), caption = caption, text = text, words = sentence.words,
+    unknown = sentence.unknown, regions = k, boxes = boxes_of(query, image, k), score = score,
+    maps = core.json_array(maps), warnings = core.json_array(query:warnings()),
+  }
+end
+
 -- See sessions.lua.
 function M.explain(session, request)
   local text, caption = request.text, whole(request, "caption", nil, 0)
@@ -146,17 +161,23 @@ function M.explain(session, request)
     core.fail(1, string.format("%s: expected a caption of the image's own, 0 to %d, found %d", path,
       each - 1, caption))
   end
-  local score, k, maps = query:show(image, sentence.ids)
-  for _, map in ipairs(maps) do
-    map.kind = kinds[map.of .. " " .. map.over] or "other"
-    map.rows, map.columns = #map.weights, #map.weights[1]
-    map.of, map.over = nil, nil
+  return look(query, image, sentence, text, caption)
+end
+
+-- See sessions.lua.
+function M.explain_captions(session, request)
+  local query <close> = open(session, request, request.precaps)
+  local images, captions = query:size()
+  local first, list = whole(request, "first", 0, 0), core.json_array {}
+  local each, past = captions // images, first + whole(request, "count", 1, 1)
+  for image = first, math.min(past, images) - 1 do
+    for caption = 0, each - 1 do
+      local at = image * each + caption
+      list[#list + 1] = look(query, image, sentence_of_caption(query, at, request.precaps),
+        query:caption(at), caption)
+    end
   end
-  return {
-    image = image, id = query:name(image), caption = caption, text = text, words = sentence.words,
-    unknown = sentence.unknown, regions = k, boxes = boxes_of(query, image, k), score = score,
-    maps = core.json_array(maps), warnings = core.json_array(query:warnings()),
-  }
+  return list
 end
 
 -- ---- what it finds -----------------------------------------------------------------------------

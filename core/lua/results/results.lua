@@ -5,6 +5,7 @@ local core = require "stepwise.core"
 local design = require "stepwise.config.design"
 local effects = require "stepwise.results.effects"
 local ensembles = require "stepwise.sweep.ensembles"
+local latex = require "stepwise.results.latex"
 local layout = require "stepwise.results.layout"
 local mixtures = require "stepwise.figures.mixtures"
 local path_of = require "stepwise.sweep.path"
@@ -222,6 +223,22 @@ local function take_path(set, plan, dir)
   for _, step in ipairs(set.path.steps) do step.name = names[step.row] end
 end
 
+-- The pointing accuracy that `stepwise ground` measured on the split, of the first map of
+-- words, else of the first; nil without it, nil and why when the file is broken.
+local function read_pointing(dir, run, split)
+  local name = "grounding-" .. split .. ".json"
+  local found, problem = read_json(dir, run, name)
+  if not found then return nil, problem end
+  local maps = found.format == 1 and type(found.maps) == "table" and found.maps or {}
+  local chosen = maps[1]
+  for i = #maps, 1, -1 do
+    if type(maps[i]) == "table" and maps[i].kind == "word" then chosen = maps[i] end
+  end
+  local value = type(chosen) == "table" and chosen.accuracy
+  if type(value) ~= "number" then return nil, name .. ": expected format 1 with maps" end
+  return value
+end
+
 -- Fills in a set: its rows, and their distances from the reference.
 local function read_set(set, plan, all, dir, found)
   local by_slug, provenances, ranks = {}, {}, {}
@@ -245,6 +262,8 @@ local function read_set(set, plan, all, dir, found)
       ranks[run], broken = read_ranks(string.format("%s/%s/%s", dir, planned.folder, about.ranks),
         run.metrics, about)
       warn(broken)
+      run.pointing, broken = read_pointing(dir, planned, about.split)
+      warn(broken and planned.folder .. "/" .. broken)
       if not ranks[run] then set.without_ranks = set.without_ranks + 1 end
     end
   end
@@ -277,9 +296,9 @@ end
 --  what its numbers are of (test_sets.about), mixed = whether rows differ in that, reference = a
 --  row or nil, rows = {{name =, kind = "run", "ensemble" or "cited" (config/table_rows.lua), paper
 --  =, changes =, base =, ensemble =, cited =, about =, apart = whether it is of something else than
---  the others, runs = {{seed =, metrics =, folder =}..}, failed = {{seed =, reason =}..}, missing =
---  how many, delta = see compare.lua}..}, effects = see effects.lua, of a table with a design,
---  warnings = lines about problems, without_ranks = finished runs that have none}
+--  the others, runs = {{seed =, metrics =, folder =, pointing =}..}, failed = {{seed =, reason
+--  =}..}, missing = how many, delta = see compare.lua}..}, effects = see effects.lua, of a table
+--  with a design, warnings = lines about problems, without_ranks = finished runs that have none}
 -- asked: "dev", "test", or nil for the test sets where there are any.
 -- against: the name of the row that others are compared with, instead of the plan's reference.
 function M.read(dir, asked, against)
@@ -317,7 +336,7 @@ M.formats = { "md", "tex", "csv", "json" }
 
 local render = {
   md = function(results) return layout.markdown(summary.page(results)) end,
-  tex = function(results) return layout.latex(summary.page(results)) end,
+  tex = function(results) return latex.float { results } end,
   csv = function(results) return layout.csv(summary.records(results)) end,
   json = function(results) return core.json_encode(summary.whole(results), 1) .. "\n" end,
 }

@@ -220,7 +220,7 @@ end
 local LONGEST_REASON <const> = 72
 
 -- Why a row has no numbers, short enough for a line of a table; the notes have all of it.
-local function instead_of_numbers(row)
+function M.instead_of_numbers(row)
   if #row.failed == 0 then return "not done" end
   local reason = text.plain(row.failed[1].reason)
   local front = text.cut(reason, LONGEST_REASON)
@@ -280,7 +280,9 @@ local function recalls_block(results)
   block.head[#block.head + 1] = "n"
   for i, row in ipairs(results.rows) do
     block.rows[i][#block.head] = row.kind == "cited" and "cited" or tostring(#row.runs)
-    if #row.runs == 0 and row.kind ~= "cited" then block.rows[i].span = instead_of_numbers(row) end
+    if #row.runs == 0 and row.kind ~= "cited" then
+      block.rows[i].span = M.instead_of_numbers(row)
+    end
   end
   if results.named then
     block.title = results.name .. (results.about and " (" .. test_sets.label(results.about) .. ")"

@@ -12,8 +12,8 @@ local numbers <const> = {
 local counts <const> = { "i2t_ties", "t2i_ties", "images", "captions", "folds" }
 
 -- step: steps done; epoch, position: epochs done, and steps in the one after; evaluated: the step
--- of the last evaluation; best_step, best_epoch: of the best; -1 where there was none. collapse: steps
--- that the loss has been stuck.
+-- of the last evaluation; best_step, best_epoch: of the best; -1 where there was none. collapse:
+-- steps that the loss has been stuck.
 local counters <const> = {
   "step", "epoch", "position", "evaluated", "best_step", "best_epoch", "collapse",
 }

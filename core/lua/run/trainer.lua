@@ -78,7 +78,8 @@ local function check_words(self)
   local found = self.sources.data.vocabulary
   if type(expected) == "string" and expected ~= found then
     core.fail(1, string.format("%s: its words have other ids than the vocabulary that the run "
-      .. "began with: expected fingerprint %s, found %s", self.folder:file "vocab.json", expected, found))
+      .. "began with: expected fingerprint %s, found %s", self.folder:file "vocab.json", expected,
+      found))
   end
 end
 

@@ -229,7 +229,9 @@ local function pixel(at, length)
 end
 
 -- The regions of one picture of `scene`: features (k,F), and boxes (k,4) as x1 y1 x2 y2 in pixels.
+-- Returns the things that are whole in one: {{class =, region =}..}.
 function M.regions(scene, codes, regions, noise, features, boxes, random)
+  local things = {}
   features:clear()
   for r, view in ipairs(choose_views(regions, scene, random)) do
     show(features, (r - 1) * codes.features + 1, view, scene, codes, noise, random)
@@ -238,7 +240,11 @@ function M.regions(scene, codes, regions, noise, features, boxes, random)
     boxes:set(4 * r - 2, pixel(f(view.y - y), HEIGHT))
     boxes:set(4 * r - 1, pixel(f(view.x + x), WIDTH))
     boxes:set(4 * r, pixel(f(view.y + y), HEIGHT))
+    if view.share == 1 then
+      things[#things + 1] = { class = scene.objects[view.object].class, region = r }
+    end
   end
+  return things
 end
 
 return M

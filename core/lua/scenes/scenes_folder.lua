@@ -61,9 +61,9 @@ local function claim_folder(dir)
     core.fail(1, string.format("cannot write scenes to %s: expected a folder", dir))
   end
   if core.is_generated(dir) then return end
-  local names = { "README.txt", "scenes.glove.txt" }
+  local names = { "README.txt", "scenes.glove.txt", "object_words.tsv" }
   for _, split in ipairs(splits) do
-    for _, name in ipairs { "ims.npy", "ims_bbx.npy", "caps.txt", "ids.txt" } do
+    for _, name in ipairs { "ims.npy", "ims_bbx.npy", "caps.txt", "ids.txt", "objects.tsv" } do
       names[#names + 1] = split .. "_" .. name
     end
   end
@@ -107,28 +107,38 @@ local function write_split(dir, number, o, codes)
   local boxes = core.npy_writer(path .. "_ims_bbx.npy", { images, o.regions, 4 })
   local region_row, box_row = core.floats(o.regions * o.features), core.floats(o.regions * 4)
   local captions, ids, group = {}, {}, nil
+  local objects = { "# image\tclass\tscore\tx1\ty1\tx2\ty2" }
   local function stream(kind, index) return core.random("scenes", o.seed, kind + number, index) end
   for i = 0, images - 1 do
     local which = i % draw.GROUP
     if which == 0 then group = draw.group(stream(GROUPS, i // draw.GROUP)) end
     local scene = group[which]
-    draw.regions(scene, codes, o.regions, o.noise, region_row, box_row, stream(IMAGES, i))
+    local id = string.format("scene-%s-%06d-%s", name, i // draw.GROUP, kinds[which + 1])
+    for _, thing in ipairs(draw.regions(scene, codes, o.regions, o.noise, region_row, box_row,
+      stream(IMAGES, i))) do
+      local box = {}
+      for b = 1, 4 do box[b] = string.format("%d", box_row:get(4 * (thing.region - 1) + b) // 1) end
+      objects[#objects + 1] = string.format("%s\t%s\t1\t%s", id, words.class_name(thing.class),
+        table.concat(box, "\t"))
+    end
     features:append(region_row)
     boxes:append(box_row)
     local random = stream(TEXTS, i)
     for _ = 1, CAPTIONS do captions[#captions + 1] = words.caption(scene, random) end
-    ids[i + 1] = string.format("scene-%s-%06d-%s", name, i // draw.GROUP, kinds[which + 1])
+    ids[i + 1] = id
   end
   core.write_file(path .. "_caps.txt", table.concat(captions, "\n") .. "\n")
   core.write_file(path .. "_ids.txt", table.concat(ids, "\n") .. "\n")
+  core.write_file(path .. "_objects.tsv", table.concat(objects, "\n") .. "\n")
   boxes:commit()
   features:commit()
 end
 
 -- scenes(dir [, options]): writes a generated data set to the folder `dir`, which is made when only
 -- its parent is there: {train,dev,test}_ims.npy (N,k,F) and _ims_bbx.npy (N,k,4) as float32,
--- _caps.txt, _ids.txt, the word vectors scenes.glove.txt, and README.txt, which says that all of it
--- is generated. The same options give the same bytes; they are those of scenes_defaults.
+-- _caps.txt, _ids.txt, _objects.tsv (what is where), the words of its classes object_words.tsv, the
+-- word vectors scenes.glove.txt, and README.txt, which says that all of it is generated. The same
+-- options give the same bytes; they are those of scenes_defaults.
 function M.write(dir, options)
   local o = with_defaults(options)
   claim_folder(dir)
@@ -137,6 +147,7 @@ function M.write(dir, options)
   end
   -- The label comes first, so that none of the data ever stands in the folder without it.
   core.write_file(dir .. "/README.txt", readme(o))
+  core.write_file(dir .. "/object_words.tsv", words.object_words())
   core.write_file(dir .. "/scenes.glove.txt", words.vectors(streams(WORDS), o.word_dim))
   local codes = draw.codes(streams(CODES), o.features)
   for number = 0, #splits - 1 do write_split(dir, number, o, codes) end

@@ -189,4 +189,19 @@ function M.vectors(stream, dim)
   return table.concat(lines, "\n") .. "\n"
 end
 
+-- The name of a class.
+function M.class_name(class)
+  return nouns[class][1][1]
+end
+
+-- A line per class: its name, a tab, all words for one and for many of it.
+function M.object_words()
+  local lines = {}
+  for i, forms in ipairs(nouns) do
+    lines[i] = M.class_name(i) .. "\t" .. table.concat(forms[1], " ") .. " "
+      .. table.concat(forms[2], " ") .. "\n"
+  end
+  return table.concat(lines)
+end
+
 return M
