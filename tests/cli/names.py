@@ -75,12 +75,12 @@ def check_markdown(text, names):
 
 
 def check_latex(text):
-    for line in text.split("\n"):
-        if line.startswith("%") or "tabular" in line or "rule" in line:
-            continue
-        rest = re.sub(r"\\textbf\{([\d.]+)\}", r"\1", re.sub(r"\\\\$", "", line))
-        rest = re.sub(r"\\multicolumn\{\d+\}\{l\}", "", rest)
-        rest = re.sub(r"\\(text[a-z]+\{\}|[{}$&#_%]|pm|lambda|Delta|to)", "", rest)
+    body = text.split("\\midrule\n", 1)[1].split("\\bottomrule", 1)[0]
+    for line in body.split("\n"):
+        rest = re.sub(r"\\(textbf|underline)\{([-+$\d.]+)\}", r"\2", re.sub(r"\\\\$", "", line))
+        rest = re.sub(r"\{\\scriptsize\$\\pm\$[\d.]+\}|\\rlap\{\$\\dagger\$\}", "", rest)
+        rest = re.sub(r"\\multicolumn\{\d+\}\{[lc]\}", "", rest)
+        rest = re.sub(r"\\(text[a-z]+\{\}|[{}$&#_%]|pm|lambda|Delta|to|dagger)", "", rest)
         rest = rest.replace("{[}", "").replace("{]}", "").replace("{*}", "")
         rest = rest.replace("&", "").replace("$", "")
         if re.search(r"[\\#%~^_`\"<>|\[\]]|--", rest):

@@ -330,7 +330,7 @@ unit.test("a failed run is in the table with its reason, and the rest still coun
   unit.contains(page, "66.5 ± 0.7")
   local csv = results.render(found, "csv")
   unit.contains(csv, "\nB,2,\"0, 2\",1,")
-  unit.contains(results.render(found, "tex"), "\\textbf{66.5} $\\pm$ 0.7")
+  unit.contains(results.render(found, "tex"), "\\textbf{66.5} {\\scriptsize$\\pm$0.7}")
 end)
 
 unit.test("runs that were not made alike are told apart", function()

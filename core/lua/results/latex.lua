@@ -190,14 +190,15 @@ local DOUBLE_SMALL <const>, DOUBLE_FOOTNOTE <const> = 96, 110
 
 -- Marks the best and the second of a column's cells, as they are printed.
 local function rank(cells)
-  local seen, values = {}, {}
+  local seen, values, count = {}, {}, 0
   for _, cell in pairs(cells) do
+    count = count + (cell.value and 1 or 0)
     if cell.value and not seen[cell.value] then
       values[#values + 1], seen[cell.value] = cell.value, true
     end
   end
   table.sort(values, function(a, b) return a > b end)
-  if #values < 2 then return end
+  if count < 2 then return end -- nothing to compare with
   for _, cell in pairs(cells) do
     if cell.value == values[1] then cell.best = true end
     if cell.value == values[2] and #values > 2 then cell.second = true end
@@ -217,7 +218,7 @@ local function body_of(set, names, how)
   local cells, widths, marked = {}, {}, false
   for _, row in ipairs(set.rows) do cells[row.name] = {} end
   for c, name in ipairs(names) do
-    local column = {}
+    local column, kinds = {}, {} -- the cells of a column by row; those of a kind of rows apart
     widths[c] = #name
     for _, row in ipairs(set.rows) do
       local cell
@@ -229,12 +230,17 @@ local function body_of(set, names, how)
         cell = mean_cell(values, how)
       end
       cell = cell or nil
-      if cell and not row.apart then column[row] = cell end
+      if cell and not row.apart then
+        local kind = row.kind or "run"
+        column[row], kinds[kind] = cell, kinds[kind] or {}
+        kinds[kind][row] = cell
+      end
       cells[row.name][c] = cell or false
       widths[c] = math.max(columns[name] and #name or 4, widths[c] > 6 and 4 or widths[c],
         cell and cell.chars or 0)
     end
-    rank(column)
+    kinds.cited = nil -- numbers of others stand outside
+    for _, alike in pairs(kinds) do rank(alike) end
     if name == "rsum" and not how.has_delta then
       for row, cell in pairs(column) do
         local rsum = rsum_of(row)
