@@ -99,18 +99,18 @@ tests_unit_check_order_SOURCES = tests/unit/check_order.c tests/unit/unit.h
 test_data += tests/golden/tokens.tsv tests/golden/make_tokens.py
 
 unit_programs += tests/unit/check_pairs
-tests_unit_check_pairs_SOURCES = tests/unit/check_pairs.c tests/unit/pairs_unit.h tests/unit/unit.h
+tests_unit_check_pairs_SOURCES = tests/unit/check_pairs.c tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h
 
 unit_programs += tests/unit/check_dense tests/unit/check_gru tests/unit/check_loss
 unit_programs += tests/unit/check_optimiser tests/unit/check_step
 tests_unit_check_dense_SOURCES = tests/unit/check_dense.c tests/unit/rows_unit.h tests/unit/unit.h
 unit_programs += tests/unit/check_encoders tests/unit/check_groups
-tests_unit_check_encoders_SOURCES = tests/unit/check_encoders.c tests/unit/pairs_unit.h tests/unit/unit.h
+tests_unit_check_encoders_SOURCES = tests/unit/check_encoders.c tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h
 tests_unit_check_groups_SOURCES = tests/unit/check_groups.c tests/unit/rows_unit.h tests/unit/unit.h
 tests_unit_check_gru_SOURCES = tests/unit/check_gru.c tests/unit/unit.h
 tests_unit_check_loss_SOURCES = tests/unit/check_loss.c tests/unit/unit.h
 tests_unit_check_optimiser_SOURCES = tests/unit/check_optimiser.c tests/unit/unit.h
-tests_unit_check_step_SOURCES = tests/unit/check_step.c tests/unit/pairs_unit.h tests/unit/unit.h
+tests_unit_check_step_SOURCES = tests/unit/check_step.c tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h
 test_data += tests/golden/adam.tsv tests/golden/make_adam.py
 
 # Against the plain PyTorch reading of the paper, where that and the real data are there.
@@ -133,11 +133,11 @@ script_tests += tests/cli/tokens_nltk.sh
 
 unit_programs += tests/unit/check_compose tests/unit/check_config tests/unit/check_checkpoint
 unit_programs += tests/unit/check_trainer tests/unit/check_evaluate
-tests_unit_check_compose_SOURCES = tests/unit/check_compose.c tests/unit/unit.h
-tests_unit_check_config_SOURCES = tests/unit/check_config.c tests/unit/configs.h tests/unit/unit.h
-tests_unit_check_checkpoint_SOURCES = tests/unit/check_checkpoint.c tests/unit/configs.h tests/unit/unit.h
-tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
-tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
+tests_unit_check_compose_SOURCES = tests/unit/check_compose.c tests/unit/models.h tests/unit/unit.h
+tests_unit_check_config_SOURCES = tests/unit/check_config.c tests/unit/configs.h tests/unit/models.h tests/unit/unit.h
+tests_unit_check_checkpoint_SOURCES = tests/unit/check_checkpoint.c tests/unit/configs.h tests/unit/models.h tests/unit/unit.h
+tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h tests/unit/configs.h tests/unit/models.h tests/unit/unit.h
+tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/configs.h tests/unit/models.h tests/unit/unit.h
 script_tests += tests/cli/bad_input.sh
 script_tests += tests/cli/signals.sh tests/cli/limits.sh tests/cli/resume.sh \
 	tests/cli/squeue_hiccup.sh
@@ -162,19 +162,19 @@ tests_bad_quits_la_CPPFLAGS = $(plugin_cppflags) -DCRASHES_PRESET='"exit"'
 
 script_tests += tests/cli/bench.sh tests/cli/kernels.sh
 unit_programs += tests/unit/check_products
-tests_unit_check_products_SOURCES = tests/unit/check_products.c tests/unit/pairs_unit.h tests/unit/unit.h
+tests_unit_check_products_SOURCES = tests/unit/check_products.c tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h
 include $(srcdir)/tests/bench/local.mk
 script_tests += tests/cli/readme.sh tests/cli/results.sh
 unit_programs += tests/unit/check_verify
-tests_unit_check_verify_SOURCES = tests/unit/check_verify.c tests/unit/pairs_unit.h tests/unit/unit.h
+tests_unit_check_verify_SOURCES = tests/unit/check_verify.c tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h
 unit_programs += tests/unit/check_vectors
-tests_unit_check_vectors_SOURCES = tests/unit/check_vectors.c tests/unit/pairs_unit.h tests/unit/unit.h
+tests_unit_check_vectors_SOURCES = tests/unit/check_vectors.c tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h
 
 # Folds and test sets.
 unit_programs += tests/unit/check_trial
 tests_unit_check_trial_SOURCES = tests/unit/check_trial.c tests/unit/unit.h
 unit_programs += tests/unit/check_interrupts
-tests_unit_check_interrupts_SOURCES = tests/unit/check_interrupts.c tests/unit/pairs_unit.h tests/unit/unit.h
+tests_unit_check_interrupts_SOURCES = tests/unit/check_interrupts.c tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h
 
 # Statistics and tables, against SciPy and NumPy.
 unit_programs += tests/unit/check_bootstrap
@@ -191,8 +191,8 @@ tests_bad_crashes_la_LDFLAGS = $(test_module_ldflags)
 tests_bad_crashes_la_CPPFLAGS = $(plugin_cppflags)
 # stepwise explain and stepwise search
 unit_programs += tests/unit/check_query
-tests_unit_check_query_SOURCES = tests/unit/check_query.c tests/unit/runs.h tests/unit/configs.h \
-	tests/unit/pairs_unit.h tests/unit/unit.h
+tests_unit_check_query_SOURCES = tests/unit/check_query.c tests/unit/runs.h tests/unit/configs.h tests/unit/models.h \
+	tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h
 script_tests += tests/lua/check_explain.lua tests/lua/check_query.lua tests/lua/check_ground.lua
 script_tests += tests/cli/explain.sh
 test_data += tests/cli/explain.py
@@ -204,7 +204,7 @@ script_tests += tests/cli/names.sh tests/cli/rendered.sh
 test_data += tests/cli/names.py tests/cli/rendered.py tests/cli/png.py
 # gathering batches, and the profile of a step
 unit_programs += tests/unit/check_gather tests/unit/check_profile
-tests_unit_check_gather_SOURCES = tests/unit/check_gather.c tests/unit/runs.h tests/unit/configs.h tests/unit/unit.h
+tests_unit_check_gather_SOURCES = tests/unit/check_gather.c tests/unit/runs.h tests/unit/configs.h tests/unit/models.h tests/unit/unit.h
 tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
 # Two small runs, byte for byte: what code that only moves must not change.
 script_tests += tests/cli/golden.sh
@@ -219,7 +219,7 @@ unit_programs += tests/unit/check_duplicates
 tests_unit_check_duplicates_SOURCES = tests/unit/check_duplicates.c tests/unit/unit.h
 # What a plugin is given, and what is left when a system call or malloc fails.
 unit_programs += tests/unit/check_host
-tests_unit_check_host_SOURCES = tests/unit/check_host.c tests/unit/unit.h
+tests_unit_check_host_SOURCES = tests/unit/check_host.c tests/unit/models.h tests/unit/unit.h
 check_LTLIBRARIES += tests/faults/fail.la
 tests_faults_fail_la_SOURCES = tests/faults/fail.c
 tests_faults_fail_la_LDFLAGS = $(test_module_ldflags)
@@ -238,10 +238,10 @@ coverage:
 # Other people's published code, where the numbers that it computed are there.
 unit_programs += tests/unit/check_oracle tests/unit/check_oracle_folder
 oracle_rows = tests/unit/oracle.h tests/unit/oracle_align.c tests/unit/oracle_pooled.c \
-	tests/unit/oracle_unit.h tests/unit/unit.h
+	tests/unit/oracle_unit.h tests/unit/models.h tests/unit/unit.h
 tests_unit_check_oracle_SOURCES = tests/unit/check_oracle.c $(oracle_rows)
 tests_unit_check_oracle_folder_SOURCES = tests/unit/check_oracle_folder.c $(oracle_rows)
 
 # Stages of other methods.
 unit_programs += tests/unit/check_align
-tests_unit_check_align_SOURCES = tests/unit/check_align.c tests/unit/pairs_unit.h tests/unit/unit.h
+tests_unit_check_align_SOURCES = tests/unit/check_align.c tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h

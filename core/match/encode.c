@@ -334,6 +334,8 @@ struct sw_tensor *sw_model_loss(struct sw_model *model, struct sw_graph *graph,
                                   .pairs = pairs,
                                   .epoch = epoch};
     struct sw_tensor *total = NULL;
+    if (!model->plan->loss_count)
+        sw_fail(error, SW_MISUSE, "the model names no loss");
     for (int l = 0; l < model->plan->loss_count && scores; l++) {
         const struct sw_loss_plan *use = &model->plan->losses[l];
         struct sw_tensor *loss = use->loss->loss(&batch, model->loss_self[l]);

@@ -31,9 +31,7 @@ static const char *name_of(const json_t *part)
 
 struct sw_composition {
     struct sw_model_plan plan;
-    json_t *model; /* owns the texts of values */
-    json_t *texts; /* so do these: options of training, then lists of blocks that the model leaves
-                      out */
+    json_t *model;                    /* owns the texts of values */
     const struct sw_plugin **defined; /* ended by NULL */
     struct sw_value **values;         /* the value lists, to be freed */
     struct sw_fusion_use **uses;
@@ -180,39 +178,11 @@ static const char *prefix_of(struct sw_composition *c, const char *base, const c
     return prefix;
 }
 
-/* The blocks of a model that names none: those whose descriptors give them a place. */
-static json_t *usual_blocks(const struct sw_plugins *plugins, enum sw_side side)
-{
-    json_t *list = json_array();
-    for (int place = 1; place <= SW_MOST_BLOCKS; place++)
-        for (int p = 0; p < sw_plugins_count(plugins); p++) {
-            const struct sw_plugin *plugin = sw_plugins_at(plugins, p)->plugin;
-            const struct sw_block *const *b = plugin ? plugin->blocks : NULL;
-            for (; b && *b; b++)
-                if ((side == SW_REGIONS ? (*b)->usual_image : (*b)->usual_text) == place)
-                    json_array_append_new(list, json_string((*b)->name));
-        }
-    return list;
-}
-
-static const struct sw_loss *usual_loss(const struct sw_plugins *plugins)
-{
-    for (int p = 0; p < sw_plugins_count(plugins); p++) {
-        const struct sw_plugin *plugin = sw_plugins_at(plugins, p)->plugin;
-        for (const struct sw_loss *const *l = plugin ? plugin->losses : NULL; l && *l; l++)
-            if ((*l)->flags & SW_LOSS_IS_USUAL)
-                return *l;
-    }
-    return NULL;
-}
-
 static int plan_blocks(struct sw_composition *c, const struct sw_plugins *plugins,
                        enum sw_side side, struct sw_error *error)
 {
     static const char *const key[2] = {"image", "text"};
-    json_t *list = json_incref(json_object_get(c->model, key[side]));
-    if (!list)
-        list = usual_blocks(plugins, side);
+    const json_t *list = json_object_get(c->model, key[side]);
     size_t count = json_array_size(list);
     struct sw_block_plan *blocks = kept(c, sizeof *blocks * (count + 1), error);
     for (size_t i = 0; blocks && i < count && error->status == SW_OK; i++) {
@@ -226,8 +196,6 @@ static int plan_blocks(struct sw_composition *c, const struct sw_plugins *plugin
     }
     c->plan.blocks[side] = blocks;
     c->plan.block_count[side] = (int)count;
-    json_array_append(c->texts, list); /* values point into it */
-    json_decref(list);
     return error->status == SW_OK;
 }
 
@@ -270,19 +238,17 @@ static int plan_stages(struct sw_composition *c, const struct sw_plugins *plugin
     return stages != NULL;
 }
 
-/* Without any: the usual loss, whose options are those of training that have their names. */
 static int plan_losses(struct sw_composition *c, const struct sw_plugins *plugins,
                        struct sw_error *error)
 {
-    const json_t *list = json_object_get(c->model, "loss"), *train = json_array_get(c->texts, 0);
-    const struct sw_loss *usual = list ? NULL : usual_loss(plugins);
-    size_t count = list ? json_array_size(list) : usual != NULL;
+    const json_t *list = json_object_get(c->model, "loss");
+    size_t count = json_array_size(list);
     struct sw_loss_plan *losses = kept(c, sizeof *losses * (count + 1), error);
     for (size_t i = 0; losses && i < count; i++) {
-        const json_t *object = list ? json_array_get(list, i) : train;
-        const json_t *weight = list ? json_object_get(object, "weight") : NULL;
+        const json_t *object = json_array_get(list, i);
+        const json_t *weight = json_object_get(object, "weight");
         struct sw_loss_plan *use = &losses[i];
-        use->loss = usual ? usual : find(c, plugins, SW_KIND_LOSS, name_of(object), error);
+        use->loss = find(c, plugins, SW_KIND_LOSS, name_of(object), error);
         if (!use->loss)
             return 0;
         use->weight = weight ? (float)json_number_value(weight) : 1;
@@ -321,7 +287,7 @@ static int plan(struct sw_composition *c, const struct sw_plugins *plugins, stru
 }
 
 int sw_compose(struct sw_composition **out, const struct sw_plugins *plugins, const json_t *model,
-               const json_t *train, struct sw_error *error)
+               struct sw_error *error)
 {
     *out = NULL;
     struct sw_composition *c = calloc(1, sizeof *c);
@@ -329,8 +295,6 @@ int sw_compose(struct sw_composition **out, const struct sw_plugins *plugins, co
         return sw_fail(error, SW_FAILED, "out of memory for a model's plan");
     struct sw_error own = {0};
     c->model = json_incref((json_t *)(uintptr_t)model);
-    c->texts = json_array();
-    json_array_append(c->texts, train ? (json_t *)(uintptr_t)train : json_null());
     if (!plan(c, plugins, &own)) {
         sw_composition_free(c);
         return sw_fail(error, own.status ? own.status : SW_FAILED, "%s", own.text);
@@ -357,7 +321,6 @@ void sw_composition_free(struct sw_composition *c)
     for (size_t i = 0; i < c->memory_count; i++)
         free(c->memory[i]);
     free(c->memory);
-    json_decref(c->texts);
     json_decref(c->model);
     free(c);
 }

@@ -11,16 +11,14 @@
 /* The plan of a model {"dim", "direction", "embedding": {"plugin", "word_dim", options},
  * "image": [{"plugin", options}], "text": [..], "pool": {"image": {"plugin", options}, "text": ..},
  * "stages": [{"plugin", "score", options}], "loss": [{"plugin", "weight", options}], "defined":
- * what of these it brings along itself (sw_plugins_define)}. Without
- * blocks or a loss it has those whose descriptors say that they are the usual ones; train: the
- * "train" object of the config, where the usual loss finds its options, or NULL. Values are taken
+ * what of these it brings along itself (sw_plugins_define)}. Values are taken
  * as they are: whoever reads them from outside checks them first (config_model.lua). An option that
  * is not there has the descriptor's default. features, vocabulary, seed, glove and values_follow
  * are left to the caller. `plugins` outlives the plan. Errors: a name that no plugin brings, a
  * choice that is none, a size of 0. */
 struct sw_composition;
 int sw_compose(struct sw_composition **out, const struct sw_plugins *plugins, const json_t *model,
-               const json_t *train, struct sw_error *error);
+               struct sw_error *error);
 struct sw_model_plan *sw_composition_plan(struct sw_composition *composition);
 void sw_composition_free(struct sw_composition *composition);
 

@@ -285,8 +285,6 @@ struct sw_block {
      * stay (all 1 at first) and may change ids. A group that loses all of its fragments keeps its
      * first. A block that only augments has no `encode`. */
     void (*augment)(struct sw_encode *encode, const void *self, unsigned char *keep);
-    /* The block's place, from 1, in the chain of a model that names no blocks; 0: none. */
-    int usual_image, usual_text;
 };
 
 /* One vector per image or caption: (N,D) -> (G,P). Parameters are named "image.pool." or
@@ -375,7 +373,6 @@ struct sw_loss_batch {
 
 enum sw_loss_flags {
     SW_LOSS_NEEDS_POOLED = 1,
-    SW_LOSS_IS_USUAL = 2, /* of a model that names no loss */
 };
 
 struct sw_loss {

@@ -1,8 +1,6 @@
 /* config.c -- see config.h. */
 #include "train/config.h"
 
-#include <string.h>
-
 static double number(const json_t *object, const char *key)
 {
     return json_number_value(json_object_get(object, key));
@@ -29,12 +27,9 @@ void sw_config_settings(const json_t *config, struct sw_settings *out)
         .batch = whole(train, "batch"),
         .epochs = whole(train, "epochs"),
         .decay_epoch = whole(train, "decay_epoch"),
-        .warmup_epochs = whole(train, "warmup_epochs"),
         .lr = number(train, "lr"),
         .decay = number(train, "decay"),
-        .margin = number(train, "margin"),
         .clip = number(train, "clip"),
-        .exclude_same_image = strcmp(text_of(train, "same_image"), "exclude") == 0,
         .max_steps = whole(train, "max_steps"),
         .dir = text_of(data, "dir"),
         .glove = text_of(data, "glove"),

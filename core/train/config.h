@@ -22,9 +22,8 @@
  * a path that is not given is "". */
 struct sw_settings {
     uint64_t seed;
-    int batch, epochs, decay_epoch, warmup_epochs;
-    double lr, decay, margin, clip;
-    int exclude_same_image; /* "same_image": "exclude" */
+    int batch, epochs, decay_epoch;
+    double lr, decay, clip;
     int max_steps;
     const char *dir, *glove, *vocab, *init;
     const char *train_split, *dev_split;

@@ -42,9 +42,8 @@ int sw_matcher_new(struct sw_matcher **out, const struct sw_session *session, co
     struct sw_matcher *matcher = calloc(1, sizeof *matcher);
     if (!matcher)
         return sw_fail(error, SW_FAILED, "out of memory for a model");
-    int status =
-        sw_compose(&matcher->composition, session->plugins, json_object_get(config, "model"),
-                   json_object_get(config, "train"), error);
+    int status = sw_compose(&matcher->composition, session->plugins,
+                            json_object_get(config, "model"), error);
     if (status == SW_OK) {
         struct sw_model_plan *plan = sw_composition_plan(matcher->composition);
         plan->features = inputs->features;
@@ -67,8 +66,8 @@ int sw_matcher_needs_glove(const struct sw_session *session, const json_t *confi
                            struct sw_error *error)
 {
     struct sw_composition *composition;
-    int status = sw_compose(&composition, session->plugins, json_object_get(config, "model"),
-                            json_object_get(config, "train"), error);
+    int status =
+        sw_compose(&composition, session->plugins, json_object_get(config, "model"), error);
     if (status == SW_OK)
         status =
             sw_model_needs_glove(sw_composition_plan(composition), sw_host_table(), needs, error);

@@ -1,8 +1,7 @@
 /* trainer.h -- a model in training: one step at a time, evaluations, and its tensors in files.
  *
- * A step: B captions in the epoch's order, each with its image; S (B,B); the hinge loss of eq. 17
- * with the hardest negatives (all negatives in the first `warmup_epochs`); backward; global norm
- * clipped; Adam with lr * decay^(epoch / decay_epoch), integer division, epochs from 0. An epoch's
+ * A step: B captions in the epoch's order, each with its image; S (B,B); the
+ * model's losses; backward; global norm clipped; Adam with lr * decay^(epoch / decay_epoch), integer division, epochs from 0. An epoch's
  * last batch may be smaller, down to two pairs. The same config and data give the same bits at any
  * number of threads.
  *

@@ -19,8 +19,6 @@ static const struct sw_block l2norm = {
     .doc = "each fragment divided by its length (eq. 1, 2)",
     .init = init,
     .encode = encode,
-    .usual_image = 2,
-    .usual_text = 2,
 };
 
 SW_EXPORT const struct sw_plugin sw_plugin = {

@@ -30,7 +30,6 @@ static const struct sw_block linear = {
     .self_size = sizeof(struct linear),
     .init = init,
     .encode = encode,
-    .usual_image = 1,
 };
 
 SW_EXPORT const struct sw_plugin sw_plugin = {

@@ -48,7 +48,6 @@ static const struct sw_loss hinge = {
     .self_size = sizeof(struct hinge),
     .init = init,
     .loss = loss,
-    .flags = SW_LOSS_IS_USUAL,
 };
 
 SW_EXPORT const struct sw_plugin sw_plugin = {

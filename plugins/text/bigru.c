@@ -52,7 +52,6 @@ static const struct sw_block bigru = {
     .self_size = sizeof(struct bigru),
     .init = init,
     .encode = encode,
-    .usual_text = 1,
 };
 
 SW_EXPORT const struct sw_plugin sw_plugin = {

@@ -27,6 +27,8 @@ static void make_model(void)
 {
     static const char text[] = "{\"model\": {\"dim\": 2, \"direction\": \"both\","
                                " \"embedding\": {\"plugin\": \"random\", \"word_dim\": 2},"
+                               " \"image\": [\"linear\", \"l2norm\"],"
+                               " \"text\": [\"bigru\", \"l2norm\"],"
                                " \"stages\": [{\"plugin\": \"l2l\", \"score\": true}]}}";
     struct sw_matcher_inputs inputs = {.features = 2, .vocabulary = 5, .seed = 1};
     struct sw_error error = {0};

@@ -23,6 +23,7 @@ static void begin(void)
     config = configs_default();
     for (size_t i = 0; i < sizeof set / sizeof *set; i++)
         configs_set(config, set[i]);
+    models_complete_config(config);
     float glove[V * W];
     for (int i = 0; i < V * W; i++)
         glove[i] = (float)i / 7;

@@ -1,4 +1,5 @@
 /* check_compose.c -- from a "model" object to a plan. */
+#include "models.h"
 #include "unit.h"
 
 #include "plugin/compose.h"
@@ -81,7 +82,8 @@ START_TEST(values_reach_the_plan)
                           "\"loud\": true, \"way\": \"down\"}}]}");
     struct sw_composition *composition;
     struct sw_error error = {0};
-    ck_assert_msg(sw_compose(&composition, session->plugins, model, NULL, &error) == SW_OK, "%s",
+    models_complete(model);
+    ck_assert_msg(sw_compose(&composition, session->plugins, model, &error) == SW_OK, "%s",
                   error.text);
     json_decref(model); /* the plan must not hang on it */
     const struct sw_model_plan *plan = sw_composition_plan(composition);

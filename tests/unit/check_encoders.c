@@ -206,8 +206,8 @@ START_TEST(misuse_is_named)
                         json_pack("{s:s,s:i}", "plugin", "random", "word_dim", PU_WORDS));
     if (!json_object_get(json, "stages"))
         json_object_set_new(json, "stages", json_pack("[s]", "l2l"));
-    ck_assert_msg(sw_compose(&composition, u->plugins, json, NULL, &error) == SW_OK, "%s",
-                  error.text);
+    models_complete(json);
+    ck_assert_msg(sw_compose(&composition, u->plugins, json, &error) == SW_OK, "%s", error.text);
     struct sw_model_plan *plan = sw_composition_plan(composition);
     plan->features = PU_FEATURES;
     plan->vocabulary = PU_VOCABULARY;

@@ -1,5 +1,6 @@
 /* check_host.c -- what a plugin is given of the runtime: its failures reach the user in its own
  * words, sizes are those of the model, and raw work gives the right numbers. */
+#include "models.h"
 #include "unit.h"
 
 #include "match/internal.h"
@@ -113,6 +114,7 @@ static int build(const char *how, struct sw_error *error)
     json_t *config =
         json_pack("{s:{s:i, s:{s:s, s:i}, s:[{s:s, s:s}]}}", "model", "dim", 4, "embedding",
                   "plugin", "random", "word_dim", 2, "stages", "plugin", "talks", "how", how);
+    models_complete(json_object_get(config, "model"));
     int status = sw_matcher_new(&matcher, session, config, &inputs, error);
     json_decref(config);
     return status;

@@ -423,7 +423,8 @@ START_TEST(what_cannot_be_built_says_why)
         struct sw_composition *composition;
         struct sw_model *model;
         json_t *json = json_loads(models[i], 0, NULL);
-        ck_assert_int_eq(sw_compose(&composition, u->plugins, json, NULL, &error), SW_OK);
+        models_complete(json);
+        ck_assert_int_eq(sw_compose(&composition, u->plugins, json, &error), SW_OK);
         struct sw_model_plan *plan = sw_composition_plan(composition);
         plan->features = 8;
         plan->vocabulary = 20;

@@ -7,6 +7,7 @@
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/evaluate.h"
+#include "models.h"
 #include "train/query.h"
 
 #include <stdlib.h>
@@ -139,7 +140,7 @@ static inline json_t *configs_of_checkpoint(const char *path, struct sw_error *e
     json_t *config = json_loads(text, 0, NULL);
     free(text);
     ck_assert_ptr_nonnull(config);
-    return config;
+    return models_complete_config(config);
 }
 
 static inline int configs_load(struct sw_matcher **out, json_t **config,

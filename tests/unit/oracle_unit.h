@@ -3,6 +3,7 @@
 #define SW_TESTS_ORACLE_UNIT_H
 
 #include "oracle.h"
+#include "models.h"
 #include "unit.h"
 
 #include "data/safetensors.h"
@@ -139,7 +140,8 @@ static inline void build(struct trial *t, const char *model, int vocabulary, int
     ck_assert_msg(t->compute && t->ops, "%s", error.text);
     ck_assert_msg(sw_plugins_load(&t->plugins, NULL, t->ops, &error) == SW_OK, "%s", error.text);
     json_t *given = model_of(model);
-    ck_assert_msg(sw_compose(&t->composition, t->plugins, given, NULL, &error) == SW_OK, "%s",
+    models_complete(given);
+    ck_assert_msg(sw_compose(&t->composition, t->plugins, given, &error) == SW_OK, "%s",
                   error.text);
     json_decref(given);
     struct sw_model_plan *plan = sw_composition_plan(t->composition);

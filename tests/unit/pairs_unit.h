@@ -2,6 +2,7 @@
 #ifndef SW_TESTS_PAIRS_UNIT_H
 #define SW_TESTS_PAIRS_UNIT_H
 
+#include "models.h"
 #include "unit.h"
 
 #include "plugin/compose.h"
@@ -82,7 +83,8 @@ static inline struct pairs_unit *pu_new(const char *model, int threads, int vari
                             json_pack("{s:s,s:i}", "plugin", "random", "word_dim", PU_WORDS));
     if (!json_object_get(given, "stages"))
         json_object_set_new(given, "stages", json_pack("[s,s,s]", "l2l", "g2l", "g2g"));
-    ck_assert_msg(sw_compose(&u->composition, u->plugins, given, NULL, &error) == SW_OK, "%s",
+    models_complete(given);
+    ck_assert_msg(sw_compose(&u->composition, u->plugins, given, &error) == SW_OK, "%s",
                   error.text);
     json_decref(given);
     struct sw_model_plan *plan = sw_composition_plan(u->composition);

@@ -57,7 +57,7 @@ static inline json_t *runs_config(const char *data, const char *more)
     for (char *one = strtok_r(text, " ", &save); one; one = strtok_r(NULL, " ", &save))
         configs_set(config, one);
     free(text);
-    return config;
+    return models_complete_config(config);
 }
 
 /* A whole run in the folder `run`, by the program under test. */

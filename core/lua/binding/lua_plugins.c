@@ -222,8 +222,8 @@ static int verify(lua_State *L)
     for (int i = 0; i < 2; i++) {
         struct sw_lua_box *box = sw_lua_box(L, free_composition);
         struct sw_composition *composition;
-        if (sw_compose(&composition, session->plugins, json_object_get(config, "model"),
-                       json_object_get(config, "train"), &error) != SW_OK)
+        if (sw_compose(&composition, session->plugins, json_object_get(config, "model"), &error) !=
+            SW_OK)
             return sw_lua_raise(L, &error);
         box->value = composition;
         struct sw_model_plan *plan = sw_composition_plan(composition);
