@@ -123,6 +123,64 @@ START_TEST(what_is_not_finite_moves_no_parameter)
 }
 END_TEST
 
+/* Takes steps on a model with this image encoder instead. */
+static struct pairs_unit *begin_with(const char *image_blocks)
+{
+    char model[256];
+    snprintf(model, sizeof model, "{\"stages\":[\"l2l\"],\"image\":[%s]}", image_blocks);
+    struct pairs_unit *other = pu_new(model, 2, 1);
+    step.model = other->model;
+    step.graph = other->graph;
+    step.training = 1;
+    return other;
+}
+
+/* Evaluation would go by the running values of the first day; and a step that never was must leave
+ * no trace in them. */
+START_TEST(buffers_move_with_the_steps_that_are_taken)
+{
+    struct pairs_unit *other = begin_with("\"residual_mlp\",\"l2norm\"");
+    const struct sw_tensor *mean =
+        sw_model_find_parameter(other->model, "image.mlp.bns.0.running_mean")->tensor;
+    size_t size = sizeof(float) * sw_tensor_count(mean);
+    float *moments, *kept = malloc(size);
+    sw_model_trained(other->model, &values, &gradients, &trained);
+    struct sw_adam adam = adam_of(&moments);
+    memcpy(kept, mean->data, size);
+    ck_assert_msg(take() == SW_OK, "%s", error.text); /* gradients only */
+    ck_assert_mem_eq(kept, mean->data, size);
+    step.adam = &adam;
+    step.rate = 1e-3;
+    ck_assert_int_eq(take(), SW_OK);
+    ck_assert_mem_ne(kept, mean->data, size);
+    memcpy(kept, mean->data, size);
+    values[0] = NAN;
+    ck_assert_int_eq(take(), SW_FAILED);
+    ck_assert_mem_eq(kept, mean->data, size);
+    free(kept);
+    free(moments);
+    pu_free(other);
+}
+END_TEST
+
+/* A resumed run would drop other regions than the one that was not killed. */
+START_TEST(what_is_dropped_goes_by_the_number_of_the_step)
+{
+    struct pairs_unit *other =
+        begin_with("{\"plugin\":\"drop_regions\",\"rate\":0.5},\"linear\",\"l2norm\"");
+    double loss[3];
+    static const uint64_t numbers[3] = {4, 4, 5};
+    for (int i = 0; i < 3; i++) {
+        step.number = numbers[i];
+        ck_assert_msg(take() == SW_OK, "%s", error.text);
+        loss[i] = result.loss;
+    }
+    ck_assert_double_eq(loss[0], loss[1]);
+    ck_assert_double_ne(loss[0], loss[2]);
+    pu_free(other);
+}
+END_TEST
+
 static int yes(void)
 {
     return 1;
@@ -147,6 +205,8 @@ static void add_tests(TCase *tests)
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, the_gradients_are_those_of_this_batch);
     tcase_add_test(tests, the_loss_is_the_models_own);
+    tcase_add_test(tests, buffers_move_with_the_steps_that_are_taken);
+    tcase_add_test(tests, what_is_dropped_goes_by_the_number_of_the_step);
     tcase_add_test(tests, an_update_lowers_the_loss);
     tcase_add_test(tests, what_is_not_finite_moves_no_parameter);
     tcase_add_test(tests, an_interrupted_step_says_so);
