@@ -98,12 +98,15 @@ void sw_suggest(char *out, size_t size, const char *name, const char *const *nam
         snprintf(out, size, "; did you mean '%s'?", near);
         return;
     }
+    enum { MOST_LISTED = 24 };
     size_t used = 0;
     out[0] = 0;
-    for (size_t i = 0; i < count && used < size; i++) {
+    for (size_t i = 0; i < count && i < MOST_LISTED && used < size; i++) {
         int wrote = snprintf(out + used, size - used, "%s%s", i ? ", " : "; there are ", names[i]);
         if (wrote < 0)
             return;
         used += (size_t)wrote;
     }
+    if (count > MOST_LISTED && used < size)
+        snprintf(out + used, size - used, " and %zu others", count - MOST_LISTED);
 }

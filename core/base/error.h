@@ -35,7 +35,8 @@ void sw_error_within(struct sw_error *error, const char *format, ...)
  * NULL when none is near enough to be a likely typing error. */
 const char *sw_near_miss(const char *name, const char *const *names, size_t count);
 
-/* Writes "; did you mean 'x'?" or, without a near miss, "; there are a, b, c" into out. */
+/* Writes "; did you mean 'x'?" or, without a near miss, "; there are a, b, c" into out; of more
+ * than 24 names the first, and how many others there are. */
 void sw_suggest(char *out, size_t size, const char *name, const char *const *names, size_t count);
 
 #endif

@@ -2,6 +2,7 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
 local text = require "stepwise.util.text"
+local core = require "stepwise.core"
 local latex = require "stepwise.results.latex"
 local layout = require "stepwise.results.layout"
 local progress = require "stepwise.util.progress"
@@ -101,6 +102,15 @@ unit.test("names cannot break a LaTeX table", function()
   unit.equal(latex.cell "Δ & \\x{}$", "$\\Delta$ \\& \\textbackslash{}x\\{\\}\\$")
   unit.equal(latex.cell "`a` --- '' ,, é 日",
     "\\textasciigrave{}a\\textasciigrave{} -{}-{}- '{}' ,{}, é 日")
+end)
+
+unit.test("a list of names in a message ends before it fills the screen", function()
+  local names = {}
+  for i = 1, 30 do names[i] = "operation_" .. i end
+  local said = core.suggest("qqq", names)
+  unit.contains(said, "operation_24 and 6 others")
+  unit.equal(said:find("operation_25", 1, true), nil)
+  unit.equal(core.suggest("qqq", { "alpha", "beta" }), "; there are alpha, beta")
 end)
 
 unit.test("CSV cells with commas and quotes stay one cell", function()
