@@ -36,7 +36,8 @@ expect 0 '^hello	3$' lua script.lua hello
 echo 'error "oh"' >script.lua
 expect 1 'script.lua:1: oh' lua script.lua
 
-# The prompt. It is given what waits for it line by line, and Ctrl-C once the loop runs.
+# The prompt. It is given what waits for it line by line, and Ctrl-C once the loop runs. A shell
+# between script and the program would meet Ctrl-C too, and end with its own status.
 command -v script >/dev/null || skip 'script is missing, which gives a terminal; on Debian: bsdutils'
 wait_for() { # PATTERN
     for _ in $(seq 600); do
@@ -56,7 +57,7 @@ wait_for() { # PATTERN
     printf '"af" .. "ter"\n'
     wait_for after
     printf '\004'
-} | TERM=xterm timeout 120 script -qfec "$STEPWISE" typed.txt >/dev/null || { cat typed.txt; fail 'the prompt'; }
+} | TERM=xterm SHELL=/bin/sh timeout 120 script -qfec "exec $STEPWISE" typed.txt >/dev/null || { cat typed.txt; fail 'the prompt'; }
 [ ! -e timeout.txt ] || fail "the prompt: $(cat timeout.txt)"
 tr -d '\r' <typed.txt >lines.txt
 for pattern in '42$' '^.*inside' 'stepwise: line:1: oh' 'stepwise: interrupted' 'after$'; do
