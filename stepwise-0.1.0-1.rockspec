@@ -8,9 +8,11 @@ description = {
   license = "MIT",
 }
 dependencies = { "lua ~> 5.4" }
+-- What make install brings lies in a folder of its own: LuaRocks takes lib and bin for its own use.
 build = {
   type = "command",
-  build_command = "mkdir -p .build-aux .m4 && autoreconf -fi && ./configure --prefix='$(PREFIX)' && make",
+  build_command = "mkdir -p .build-aux .m4 && autoreconf -fi && "
+    .. "./configure --prefix='$(PREFIX)/installed' && make",
   install_command = "make install",
-  install = { lib = { stepwise = ".libs/stepwise.so" } },
+  install = { lib = { stepwise = ".libs/stepwise.so" }, bin = { "stepwise" } },
 }

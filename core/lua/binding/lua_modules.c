@@ -155,3 +155,16 @@ int luaopen_stepwise(lua_State *L)
     lua_call(L, 1, 1);
     return 1;
 }
+
+/* require "stepwise.tensor" before "stepwise": Lua looks for it in the library of that name, before
+ * the searcher above is there. */
+int luaopen_stepwise_tensor(lua_State *L)
+{
+    static const char *const names[] = {"stepwise", "stepwise.tensor"};
+    for (int i = 0; i < 2; i++) {
+        lua_getglobal(L, "require");
+        lua_pushstring(L, names[i]);
+        lua_call(L, 1, 1);
+    }
+    return 1;
+}

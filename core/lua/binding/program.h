@@ -16,5 +16,6 @@ void sw_lua_catch_faults(void);
 
 /* require "stepwise" */
 __attribute__((visibility("default"))) int luaopen_stepwise(struct lua_State *L);
+__attribute__((visibility("default"))) int luaopen_stepwise_tensor(struct lua_State *L);
 
 #endif
