@@ -30,6 +30,7 @@ check_tree() {
     [ -s run/result.json ] || fail 'the run left no result'
     if command -v lua5.4 >/dev/null; then
         LUA_CPATH="$3/?.so" ${STEPWISE_LUA_PRELOAD:-} "$(command -v lua5.4)" -e '
+            assert(require("stepwise.tensor").zeros) -- first of all, as its readers would
             local session <close> = require("stepwise").session { threads = 1 }
             for _, plugin in ipairs(session:plugins()) do print(plugin.file) end' >module.txt ||
             fail 'the Lua module'
