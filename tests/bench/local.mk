@@ -14,3 +14,11 @@ EXTRA_DIST += tests/bench/bench.sh tests/bench/README.md tests/bench/recorded/st
 bench-growth: all
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/growth.sh $(BENCH_THREADS) $(BENCH_STEPS)
 EXTRA_DIST += tests/bench/growth.sh
+
+# make bench-methods [BENCH_METHODS="scan_t2i gpo"]: each method's step beside its floor, beside SHAN's L2L
+# step, and beside the loop of its published form in PyTorch where that is there.
+.PHONY: bench-methods
+bench-methods: all
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/methods.sh $(BENCH_THREADS) $(BENCH_STEPS) \
+		$(BENCH_METHODS)
+EXTRA_DIST += tests/bench/methods.sh tests/bench/methods.py

@@ -53,6 +53,14 @@ part() { # FILE PART: its GFLOP
 # 128 regions of 24 features: (128,24) x (24,16) and the gradient of the weight
 [ "$(part gate.json 'image layer')" = 0.000196608 ] || fail 'the image layer is counted wrong'
 
+# A script's model is timed in the shape that is asked for.
+# shellcheck disable=SC2086
+"$STEPWISE" bench "$STEPWISE_SOURCE/experiments/methods/imram_text.lua" $tiny --json >script.json ||
+    fail 'it does not take a script'
+[ "$(number script.json stages)/$(number script.json dim)" = imram/16 ] || fail 'the script is not what was timed'
+! "$STEPWISE" bench none.lua 2>err.txt || fail 'a script that is not there'
+grep -q 'none.lua: no such script' err.txt || { cat err.txt; fail 'a script that is not there'; }
+
 # The shape's options reach the model, and all that may be asked for is measured.
 # shellcheck disable=SC2086
 "$STEPWISE" bench $tiny --json --threads 1 --fusion gate_vector --stages l2l,g2l --direction t2i \
@@ -109,7 +117,7 @@ refused 'batch' --batch 1
 refused 'steps' --steps 0
 refused 'threads' --threads 257
 refused 'goes with --images' --captions 5
-refused 'expected key=value' fast
+refused 'expected key=value' dim=8 fast
 refused "did you mean 'lambda'" l2l.lamda=3
 
 # make bench and make bench-growth print all their rows whatever the CPU is; here of made-up results.

@@ -6,26 +6,26 @@ local text = require "stepwise.util.text"
 local M = {
   name = "bench",
   summary = "Times training steps of a given shape beside the floor of their matrix products.",
-  usage = "[key=value..]",
+  usage = "[SCRIPT.lua] [key=value..]",
   details = [[
 Steps run on random data. The floor is the time of the matrix products that the step cannot do
 without, as bare calls of OpenBLAS on all threads, measured in turn with the steps; the ratio says
 how much the rest costs. On a CPU with AMX large products run on its tiles, faster than OpenBLAS,
 and the ratio may be below 1; STEPWISE_CPU=avx512 leaves them to OpenBLAS. With --images and
 --captions also an evaluation: all encoded once, all pairs scored.
-key=value changes the model or the training, as in stepwise train.]],
+The model is SHAN-full, or the script's; key=value changes it or the training, as in stepwise train.]],
   arguments = { 0, math.huge },
   options = {
-    { "batch", "B", "pairs in a batch, 64 when none is given", kind = "integer" },
-    { "dim", "D", "joint width, 1024 when none is given", kind = "integer" },
+    { "batch", "B", "pairs in a batch, 64 or the script's when none is given", kind = "integer" },
+    { "dim", "D", "joint width, 1024 or the script's", kind = "integer" },
     { "regions", "F", "features of a region, 2048 when none are given", kind = "integer", least = 1,
       most = 1 << 20 },
     { "region-count", "k", "regions of an image, 36 when none are given", kind = "integer",
       least = 1, most = 4096 },
     { "caption-words", "n", "words of a caption on average, 14 when none are given",
       kind = "integer", least = 1, most = 1000 },
-    { "words", "W", "width of a word vector, 300 when none is given", kind = "integer" },
-    { "stages", "LIST", "alignment stages, l2l,g2l,g2g when none are given" },
+    { "words", "W", "width of a word vector, 300 or the script's", kind = "integer" },
+    { "stages", "LIST", "alignment stages, l2l,g2l,g2g or the script's" },
     { "fusion", "NAME", "how g2l fuses; gate when none is given" },
     { "direction", "NAME", "both (the default), t2i or i2t" },
     { "threads", "N", "0: one for each CPU", kind = "integer", most = 256 },
@@ -40,10 +40,14 @@ key=value changes the model or the training, as in stepwise train.]],
   },
 }
 
+local usual <const> = {
+  model = { embedding = { plugin = "glove_random" } }, train = { batch = 64 },
+}
+
 local function configure(session, given, arguments)
-  local config = session:resolve {
-    model = { embedding = { plugin = "glove_random" } }, train = { batch = 64 },
-  }
+  local is_script = arguments[1] and not arguments[1]:find("=", 1, true)
+  local config = setup.resolve(session, is_script and setup.experiment(arguments[1])
+    or { config = usual, file = "bench" })
   local typed = {
     { "train.batch", given.batch }, { "model.dim", given.dim },
     { "model.embedding.word_dim", given.words }, { "stages", given.stages },
@@ -53,7 +57,8 @@ local function configure(session, given, arguments)
     local name, value = typed[i][1], typed[i][2]
     if value then config:override(name .. "=" .. value) end
   end
-  for _, assignment in ipairs(setup.overrides(M, { "", table.unpack(arguments) })) do
+  for _, assignment in ipairs(setup.overrides(M,
+    is_script and arguments or { "", table.unpack(arguments) })) do
     config:override(assignment)
   end
   return config
