@@ -117,7 +117,7 @@ refused 'batch' --batch 1
 refused 'steps' --steps 0
 refused 'threads' --threads 257
 refused 'goes with --images' --captions 5
-refused 'expected key=value' dim=8 fast
+refused 'expected key=value' margin=0.1 fast
 refused "did you mean 'lambda'" l2l.lamda=3
 
 # make bench and make bench-growth print all their rows whatever the CPU is; here of made-up results.

@@ -13,7 +13,8 @@ without, as bare calls of OpenBLAS on all threads, measured in turn with the ste
 how much the rest costs. On a CPU with AMX large products run on its tiles, faster than OpenBLAS,
 and the ratio may be below 1; STEPWISE_CPU=avx512 leaves them to OpenBLAS. With --images and
 --captions also an evaluation: all encoded once, all pairs scored.
-The model is SHAN-full, or the script's; key=value changes it or the training, as in stepwise train.]],
+The model is SHAN-full, or the script's; key=value changes it or the training, as in stepwise
+train.]],
   arguments = { 0, math.huge },
   options = {
     { "batch", "B", "pairs in a batch, 64 or the script's when none is given", kind = "integer" },
