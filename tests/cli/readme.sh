@@ -57,8 +57,7 @@ while IFS= read -r line; do
     count=$((count + 1))
 done <commands
 cmp block.lua experiments/own_stage.lua || fail "the README's script is not experiments/own_stage.lua"
-./stepwise scenes wide --train 40 --dev 16 --test 16 --word-dim 300 >/dev/null
-./stepwise ablate experiments/own_stage.lua --data wide --glove wide/scenes.glove.txt --seeds 0-2 --out runs/own >out.txt 2>&1 ||
+./stepwise ablate experiments/own_stage.lua --data data/f30k_precomp --glove data/glove.txt --seeds 0-2 --out runs/own >out.txt 2>&1 ||
     { cat out.txt; fail 'the script block'; }
 grep -q '^| best region .*|   3 |$' out.txt || { cat out.txt; fail 'no row of three seeds for the stage of the README'; }
 
