@@ -1,5 +1,5 @@
 /* lua_data.c -- data folders: what a split holds, and what a run reads. */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "base/values.h"
 #include "data/dataset.h"

@@ -1,5 +1,5 @@
 /* lua_doctor.c -- facts about the machine: libraries, matrix products, instruction sets. */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "base/clock.h"
 

@@ -1,5 +1,5 @@
 /* lua_plugins.c -- what the loaded plugins bring, and the check of one plugin file. */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "base/values.h"
 #include "match/verify.h"

@@ -1,6 +1,6 @@
 /* lua_query.c -- a trained model and a split that it is asked about, as a userdata whose methods
  * give numbers; core/lua/results/query.lua asks. Images and captions count from 0. */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "lua/binding/results.h"
 #include "train/evaluate.h"

@@ -1,6 +1,6 @@
 /* lua_trainer.c -- a model in training, for core/lua/run/trainer.lua: steps, evaluations, tensors.
  */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "lua/binding/results.h"
 #include "train/ranks.h"

@@ -1,5 +1,5 @@
 /* lua_work.c -- inspection and gradients, methods of a session; and metrics as a table. */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "lua/binding/results.h"
 #include "train/checkpoint.h"
