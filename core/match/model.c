@@ -344,13 +344,20 @@ static int start_workers(struct sw_model *model)
     return model->error.status;
 }
 
-/* A model whose parameters are declared, or refused with model->error, and have no memory yet; NULL
- * when out of memory. */
-static struct sw_model *declared(const struct sw_model_plan *plan, const struct sw_host *host)
+static int refused(struct sw_model **model, struct sw_error *error)
 {
-    struct sw_model *model = calloc(1, sizeof *model);
+    int status = sw_fail(error, (*model)->error.status, "%s", (*model)->error.text);
+    sw_model_free(*model);
+    *model = NULL;
+    return status;
+}
+
+int sw_model_declared(struct sw_model **out, const struct sw_model_plan *plan,
+                      const struct sw_host *host, struct sw_error *error)
+{
+    struct sw_model *model = *out = calloc(1, sizeof *model);
     if (!model)
-        return NULL;
+        return sw_fail(error, SW_FAILED, "out of memory for a model");
     model->plan = plan;
     model->host = host;
     model->arena = sw_arena_new();
@@ -365,45 +372,20 @@ static struct sw_model *declared(const struct sw_model_plan *plan, const struct 
         sw_fail(&model->error, SW_MISUSE, "a model needs at least one stage");
     if (model->error.status == SW_OK)
         declare_all(model);
-    return model;
-}
-
-static int refused(struct sw_model *model, struct sw_error *error)
-{
-    int status = model ? sw_fail(error, model->error.status, "%s", model->error.text)
-                       : sw_fail(error, SW_FAILED, "out of memory for a model");
-    sw_model_free(model);
-    return status;
+    return model->error.status == SW_OK ? SW_OK : refused(out, error);
 }
 
 int sw_model_new(struct sw_model **out, const struct sw_model_plan *plan,
                  const struct sw_host *host, struct sw_compute *compute, const struct sw_ops *ops,
                  struct sw_error *error)
 {
-    *out = NULL;
-    struct sw_model *model = declared(plan, host);
-    if (!model || model->error.status != SW_OK)
-        return refused(model, error);
-    model->compute = compute;
-    model->ops = ops;
-    if (lay_out(model) != SW_OK || start_workers(model) != SW_OK)
-        return refused(model, error);
-    *out = model;
-    return SW_OK;
-}
-
-int sw_model_needs_glove(const struct sw_model_plan *plan, const struct sw_host *host, int *needs,
-                         struct sw_error *error)
-{
-    struct sw_model_plan least = *plan;
-    least.features = 1, least.vocabulary = 4; /* the special tokens */
-    struct sw_model *model = declared(&least, host);
-    if (!model || model->error.status != SW_OK)
-        return refused(model, error);
-    *needs = 0;
-    for (int p = 0; p < model->parameter_count; p++)
-        *needs |= model->parameters[p].init.kind == SW_INIT_GLOVE;
-    sw_model_free(model);
+    int status = sw_model_declared(out, plan, host, error);
+    if (status != SW_OK)
+        return status;
+    (*out)->compute = compute;
+    (*out)->ops = ops;
+    if (lay_out(*out) != SW_OK || start_workers(*out) != SW_OK)
+        return refused(out, error);
     return SW_OK;
 }
 
