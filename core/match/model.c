@@ -117,7 +117,9 @@ static int build_embedding(struct sw_model *model)
     const struct sw_model_plan *plan = model->plan;
     const struct sw_embedding *embedding = plan->embedding;
     model->embedding_self = begin_use(model, embedding, embedding->self_size, "embedding");
-    int status = embedding->init(model->host, model, model->embedding_self, plan->word_dim,
+    int status = 0;
+    if (model->embedding_self)
+        status = embedding->init(model->host, model, model->embedding_self, plan->word_dim,
                                  plan->embedding_options);
     return built(model, status, "embedding", embedding->name);
 }
@@ -134,9 +136,9 @@ static int build_encoder(struct sw_model *model, enum sw_side side, int *width)
         const struct sw_block_plan *use = &plan->blocks[side][b];
         void *self = begin_use(model, use->block, use->block->self_size, use->prefix);
         model->block_self[side][b] = self;
-        int status =
-            self ? use->block->init(model->host, model, self, side, *width, width, use->options)
-                 : -1;
+        int status = 0;
+        if (self && use->block->init)
+            status = use->block->init(model->host, model, self, side, *width, width, use->options);
         if (built(model, status, "block", use->block->name))
             return model->error.status;
     }
@@ -145,10 +147,10 @@ static int build_encoder(struct sw_model *model, enum sw_side side, int *width)
         return SW_OK;
     int pooled = *width;
     model->pool_self[side] = begin_use(model, use->pool, use->pool->self_size, pool_prefix[side]);
-    int status = model->pool_self[side]
-                     ? use->pool->init(model->host, model, model->pool_self[side], side, *width,
-                                       &pooled, use->options)
-                     : -1;
+    int status = 0;
+    if (model->pool_self[side] && use->pool->init)
+        status = use->pool->init(model->host, model, model->pool_self[side], side, *width, &pooled,
+                                 use->options);
     return built(model, status, "pool", use->pool->name);
 }
 
@@ -169,7 +171,9 @@ static int build_fusions(struct sw_model *model, const struct sw_stage_plan *par
         use->slot = model->fusion_count;
         use->self = begin_use(model, use->fusion, use->fusion->self_size, prefix);
         model->fusions[model->fusion_count++] = use;
-        int status = use->fusion->init(model->host, model, use->self, use->options);
+        int status = 0;
+        if (use->self && use->fusion->init)
+            status = use->fusion->init(model->host, model, use->self, use->options);
         if (built(model, status, "fusion", use->fusion->name))
             return model->error.status;
     }
@@ -191,7 +195,9 @@ static int build_stages(struct sw_model *model)
         model->has_tiles |= stage->score != NULL;
         model->has_matrices |= stage->score_all != NULL;
         model->stage_self[s] = begin_use(model, stage, stage->self_size, part->prefix);
-        int status = stage->init(model->host, model, model->stage_self[s], part->options);
+        int status = 0;
+        if (model->stage_self[s] && stage->init)
+            status = stage->init(model->host, model, model->stage_self[s], part->options);
         if (built(model, status, "stage", stage->name) || build_fusions(model, part))
             return model->error.status;
     }
@@ -212,7 +218,9 @@ static int build_losses(struct sw_model *model)
                            use->loss->name);
         model->loss_self[l] = begin_use(model, use->loss, use->loss->self_size, "loss");
         int before = model->parameter_count;
-        int status = use->loss->init(model->host, model, model->loss_self[l], use->options);
+        int status = 0;
+        if (model->loss_self[l] && use->loss->init)
+            status = use->loss->init(model->host, model, model->loss_self[l], use->options);
         if (model->parameter_count != before)
             sw_fail(&model->error, SW_FAILED, "declares a parameter, which a loss cannot");
         if (built(model, status, "loss", use->loss->name))

@@ -173,11 +173,11 @@ static int is_complete(enum sw_kind kind, const void *part, size_t *size, struct
     int complete = 0;
     switch (kind) {
     case SW_KIND_STAGE:
-        complete = stage->init && !stage->score != !stage->score_all;
+        complete = !stage->score != !stage->score_all;
         prepared = stage->prepared_size;
         break;
     case SW_KIND_FUSION:
-        complete = fusion->init && fusion->fuse;
+        complete = fusion->fuse != NULL;
         prepared = fusion->prepared_size;
         break;
     case SW_KIND_EMBEDDING:
@@ -187,13 +187,13 @@ static int is_complete(enum sw_kind kind, const void *part, size_t *size, struct
                     embedding->name, SW_MOST_TABLES, embedding->tables);
         break;
     case SW_KIND_BLOCK:
-        complete = block->init && (block->encode || block->augment);
+        complete = block->encode || block->augment;
         break;
     case SW_KIND_POOL:
-        complete = pool->init && pool->pool;
+        complete = pool->pool != NULL;
         break;
     case SW_KIND_LOSS:
-        complete = loss->init && loss->loss;
+        complete = loss->loss != NULL;
         break;
     case SW_KINDS:
         break;
