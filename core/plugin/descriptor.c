@@ -107,7 +107,7 @@ static int check_options(const char *kind, const char *owner, const struct sw_op
                            o->name);
         int fits = 0;
         if (!isfinite(o->least) || !isfinite(o->most) || o->least > o->most)
-            return sw_fail(error, SW_FAILED, "%s: option '%s': %g to %g is no range", owner,
+            return sw_fail(error, SW_FAILED, "%s: option '%s': %g to %g is not a range", owner,
                            o->name, o->least, o->most);
         switch (o->kind) {
         case SW_NUMBER:

@@ -291,7 +291,7 @@ static int check_ids(const struct sw_vocabulary *v, const char *path, const char
     }
     if (*expected && strcmp(found, expected) != 0)
         status = sw_fail(error, SW_FAILED,
-                         "%s: its words have other ids than the vocabulary that %s was trained "
+                         "%s: its word ids differ from those of the vocabulary that %s was trained "
                          "with: expected fingerprint %s, found %s%s",
                          path, checkpoint, expected, found, difference);
     sw_vocabulary_free(&right);

@@ -362,10 +362,10 @@ START_TEST(vocabulary_must_be_the_same)
     ck_assert_msg(sw_checkpoint_vocabulary(&vocabulary, path, NULL, 6, &error) == SW_OK, "%s",
                   error.text);
     sw_vocabulary_free(&vocabulary);
-    vocabulary_refused(other, "other.json: its words have other ids than the vocabulary that ");
+    vocabulary_refused(other, "other.json: its word ids differ from those of the vocabulary that ");
     vocabulary_refused(other, "; id 4 is 'dog', and 'cat' in ");
     unit_write(beside, wrong, strlen(wrong));
-    vocabulary_refused(NULL, "vocab.json: its words have other ids than the vocabulary that ");
+    vocabulary_refused(NULL, "vocab.json: its word ids differ from those of the vocabulary that ");
 
     /* a checkpoint of an older version has no fingerprint: the vocabulary beside it decides */
     save();

@@ -8,7 +8,7 @@ static struct sw_batch *batch_of(lua_State *L)
 {
     struct sw_batch *batch = sw_lua_worker_of(L)->call->batch;
     if (!batch)
-        luaL_error(L, "it works in prepare, not on tiles");
+        luaL_error(L, "available in prepare only, not on tiles");
     return batch;
 }
 
@@ -95,7 +95,7 @@ static int group(lua_State *L)
     struct sw_tensor *in[4];
     struct sw_args args = {.p = call->encode ? call->encode->fragments : NULL};
     if (!args.p)
-        luaL_error(L, "it works in a pooling only");
+        luaL_error(L, "available in a pooling only");
     luaL_checktype(L, 3, LUA_TTABLE);
     int inputs = (int)lua_rawlen(L, 3);
     if (inputs < 1 || inputs > 4)
@@ -116,7 +116,7 @@ static const struct sw_loss_batch *loss_batch_of(lua_State *L)
 {
     const struct sw_loss_batch *batch = sw_lua_worker_of(L)->call->loss_batch;
     if (!batch)
-        luaL_error(L, "it works in a loss only");
+        luaL_error(L, "available in a loss only");
     return batch;
 }
 

@@ -321,7 +321,7 @@ void sw_lua_model_backward(lua_State *L, const struct sw_lua_tensor *tensor)
     if (!model->has_batch || tensor->batch != model->batch || model->is_done)
         sw_lua_fail(L, SW_MISUSE, "backward: %s",
                     model->is_done && tensor->batch == model->batch
-                        ? "this batch's gradients were formed already"
+                        ? "this batch's gradients have been computed already"
                         : "the model has another batch by now; each batch's backward comes before "
                           "the next batch");
     model->is_done = 1;
