@@ -11,7 +11,7 @@ script_tests =
 test_data =
 
 # A module that only tests load: check_LTLIBRARIES += tests/bad/NAME.la, with
-# tests_bad_NAME_la_LDFLAGS = $(test_module_ldflags) and _CPPFLAGS = $(plugin_cppflags).
+# tests_bad_NAME_la_LDFLAGS = $(test_module_ldflags).
 test_module_ldflags = -module -avoid-version -shared -rpath /nowhere
 
 LDADD = libsw_core.la $(CHECK_LIBS)
@@ -120,12 +120,14 @@ test_data += tests/cli/reference.py
 # Lua: the binding, the Lua modules and the program, run by a stock Lua.
 script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lua/check_data.lua \
 	tests/lua/check_define.lua tests/lua/check_describe.lua tests/lua/check_design.lua \
-	tests/lua/check_effects.lua tests/lua/check_figures.lua tests/lua/check_gathered.lua \
+	tests/lua/check_drawn.lua tests/lua/check_effects.lua tests/lua/check_figures.lua \
+	tests/lua/check_gathered.lua \
 	tests/lua/check_help.lua tests/lua/check_json.lua tests/lua/check_options.lua \
 	tests/lua/check_path.lua tests/lua/check_plan.lua tests/lua/check_program.lua \
 	tests/lua/check_statistics.lua tests/lua/check_switched_off.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua
-test_data += tests/cli/set_up.sh tests/lua/defined_shan.lua tests/lua/made_tables.lua tests/lua/unit.lua
+test_data += tests/cli/set_up.sh tests/lua/defined_shan.lua tests/lua/made_figures.lua \
+	tests/lua/made_tables.lua tests/lua/unit.lua
 script_tests += tests/cli/template.sh tests/cli/install.sh tests/cli/plugins.sh tests/cli/locale.sh
 unit_programs += tests/unit/check_pair_ops
 tests_unit_check_pair_ops_SOURCES = tests/unit/check_pair_ops.c tests/unit/unit.h
@@ -148,17 +150,14 @@ tests_unit_check_places_SOURCES = tests/unit/check_places.c tests/unit/unit.h
 tests_unit_check_plugins_SOURCES = tests/unit/check_plugins.c tests/unit/unit.h
 check_LTLIBRARIES += tests/bad/other_abi.la tests/bad/no_symbol.la tests/bad/taken.la
 tests_bad_other_abi_la_LDFLAGS = $(test_module_ldflags)
-tests_bad_other_abi_la_CPPFLAGS = $(plugin_cppflags)
 tests_bad_no_symbol_la_LDFLAGS = $(test_module_ldflags)
 tests_bad_taken_la_LDFLAGS = $(test_module_ldflags)
-tests_bad_taken_la_CPPFLAGS = $(plugin_cppflags)
 # plugins that are in order until they are loaded, or checked
 check_LTLIBRARIES += tests/bad/odd_load.la tests/bad/quits.la
 tests_bad_odd_load_la_LDFLAGS = $(test_module_ldflags)
-tests_bad_odd_load_la_CPPFLAGS = $(plugin_cppflags)
 tests_bad_quits_la_SOURCES = tests/bad/crashes.c
 tests_bad_quits_la_LDFLAGS = $(test_module_ldflags)
-tests_bad_quits_la_CPPFLAGS = $(plugin_cppflags) -DCRASHES_PRESET='"exit"'
+tests_bad_quits_la_CPPFLAGS = $(AM_CPPFLAGS) -DCRASHES_PRESET='"exit"'
 
 script_tests += tests/cli/bench.sh tests/cli/kernels.sh
 unit_programs += tests/unit/check_products
@@ -188,7 +187,6 @@ script_tests += tests/lua/check_sweep.lua tests/lua/check_two_hosts.lua tests/cl
 	tests/cli/sweep_slurm.sh
 check_LTLIBRARIES += tests/bad/crashes.la
 tests_bad_crashes_la_LDFLAGS = $(test_module_ldflags)
-tests_bad_crashes_la_CPPFLAGS = $(plugin_cppflags)
 # stepwise explain and stepwise search
 unit_programs += tests/unit/check_query
 tests_unit_check_query_SOURCES = tests/unit/check_query.c tests/unit/runs.h tests/unit/configs.h tests/unit/models.h \

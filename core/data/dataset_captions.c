@@ -39,7 +39,7 @@ static int put_word(struct packer *p, const char *word, size_t length)
     return put(p, id);
 }
 
-/* Where the name of a picture ends that a tab or a comma parts from a caption, as in other files of
+/* Where the name of an image ends that a tab or a comma parts from a caption, as in other files of
  * the field ("1000268201.jpg#0", a tab, the caption); NULL when the line is a caption alone. */
 static const char *name_end(const char *line, size_t length)
 {
@@ -67,8 +67,8 @@ static int put_text(struct packer *p, struct sw_tokens *tokens, const char *line
     const char *name = name_end(line, length);
     if (name)
         return sw_fail(p->error, SW_FAILED,
-                       "expected a caption, found a picture's name before it, '%.*s'; sort the "
-                       "lines by picture, then keep only the captions with '%s'",
+                       "expected a caption, found an image's name before it, '%.*s'; sort the "
+                       "lines by image, then keep only the captions with '%s'",
                        name - line > 60 ? 60 : (int)(name - line), line,
                        *name == ',' ? "cut -d, -f2-" : "cut -f2-");
     int status = sw_tokenize(line, length, tokens, p->error);

@@ -295,24 +295,41 @@ static int missing(const struct sw_safetensors *file, const char *name, struct s
     return sw_fail(error, SW_FAILED, "%s: no tensor '%s'%s", file->path, name, hint);
 }
 
+const struct sw_safetensors_entry *sw_safetensors_require(const struct sw_safetensors *file,
+                                                          const char *name, int ndim,
+                                                          const size_t *shape,
+                                                          struct sw_error *error)
+{
+    const struct sw_safetensors_entry *entry = sw_safetensors_find(file, name);
+    char expected[128], found[128];
+    if (!entry) {
+        missing(file, name, error);
+        return NULL;
+    }
+    if (strcmp(entry->dtype, "F32")) {
+        sw_fail(error, SW_FAILED, "%s: tensor '%s': expected dtype F32, found %s", file->path, name,
+                entry->dtype);
+        return NULL;
+    }
+    int same = entry->ndim == ndim;
+    for (int i = 0; same && shape && i < ndim; i++)
+        same = entry->shape[i] == shape[i];
+    if (same)
+        return entry;
+    snprintf(expected, sizeof expected, "%d dimensions", ndim);
+    sw_fail(error, SW_FAILED, "%s: tensor '%s': expected shape %s, found %s", file->path, name,
+            shape ? sw_shape_text(expected, ndim, shape, " x ") : expected,
+            sw_shape_text(found, entry->ndim, entry->shape, " x "));
+    return NULL;
+}
+
 int sw_safetensors_floats(const struct sw_safetensors *file, const char *name, int ndim,
                           const size_t *shape, float *out, struct sw_error *error)
 {
-    const struct sw_safetensors_entry *entry = sw_safetensors_find(file, name);
+    const struct sw_safetensors_entry *entry =
+        sw_safetensors_require(file, name, ndim, shape, error);
     if (!entry)
-        return missing(file, name, error);
-    if (strcmp(entry->dtype, "F32"))
-        return sw_fail(error, SW_FAILED, "%s: tensor '%s': expected dtype F32, found %s",
-                       file->path, name, entry->dtype);
-    int same = entry->ndim == ndim;
-    for (int i = 0; same && i < ndim; i++)
-        same = entry->shape[i] == shape[i];
-    if (!same) {
-        char expected[128], found[128];
-        return sw_fail(error, SW_FAILED, "%s: tensor '%s': expected shape %s, found %s", file->path,
-                       name, sw_shape_text(expected, ndim, shape, " x "),
-                       sw_shape_text(found, entry->ndim, entry->shape, " x "));
-    }
+        return SW_FAILED;
     memcpy(out, entry->data, entry->elements * sizeof *out);
     return SW_OK;
 }

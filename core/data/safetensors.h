@@ -54,8 +54,15 @@ const struct sw_safetensors_entry *sw_safetensors_find(const struct sw_safetenso
 /* The string `key` of the metadata, or NULL. */
 const char *sw_safetensors_string(const struct sw_safetensors *file, const char *key);
 
-/* Copies the F32 tensor `name`, which must have exactly shape[0..ndim), to out. Errors: no such
- * tensor (with the near miss), another dtype, another shape. */
+/* The F32 tensor `name`, with exactly shape[0..ndim), or where shape is NULL with ndim dimensions.
+ * NULL after an error: no such tensor (with the near miss), another dtype, another shape. */
+const struct sw_safetensors_entry *sw_safetensors_require(const struct sw_safetensors *file,
+                                                          const char *name, int ndim,
+                                                          const size_t *shape,
+                                                          struct sw_error *error);
+
+/* Copies the F32 tensor `name`, which must have exactly shape[0..ndim), to out. Errors:
+ * as those of sw_safetensors_require. */
 int sw_safetensors_floats(const struct sw_safetensors *file, const char *name, int ndim,
                           const size_t *shape, float *out, struct sw_error *error);
 

@@ -257,7 +257,7 @@ int sw_vocabulary_save(const struct sw_vocabulary *vocabulary, const char *path,
     char *text = bad ? NULL : json_dumps(root, JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER);
     json_decref(root);
     if (!text)
-        return sw_fail(error, SW_FAILED, "cannot write %s: out of memory, or a word is no UTF-8",
+        return sw_fail(error, SW_FAILED, "cannot write %s: out of memory, or a word is not UTF-8",
                        path);
     int status = sw_write_file(path, text, strlen(text), error);
     free(text);

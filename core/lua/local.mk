@@ -16,7 +16,7 @@ lua_sources += \
 	core/lua/binding/lua_tile_verbs.c \
 	core/lua/binding/lua_trainer.c core/lua/binding/lua_verbs.c \
 	core/lua/binding/lua_work.c core/lua/binding/lua_worker.c core/lua/binding/program.h \
-	core/lua/binding/results.h core/lua/binding/session.h core/lua/binding/tensor.h
+	core/lua/binding/results.h core/lua/binding/lua_session.h core/lua/binding/tensor.h
 
 # core/lua/FOLDER/NAME.lua is the module stepwise.FOLDER.NAME.
 lua_modules += core/lua/init.lua

@@ -28,11 +28,11 @@ local function flatten(list, depth, shape, flat)
   if not shape[depth] then
     shape[depth] = #list
   elseif shape[depth] ~= #list then
-    fail("rows of one length expected, found %d numbers beside %d", #list, shape[depth])
+    fail("expected rows of equal length, found %d numbers beside %d", #list, shape[depth])
   end
   for _, one in ipairs(list) do
     if (type(one) == "table") ~= (type(list[1]) == "table") then
-      fail "rows of one length expected, found a number beside a list"
+      fail "expected rows of equal length, found a number beside a list"
     end
     flatten(one, depth + 1, shape, flat)
   end

@@ -117,7 +117,9 @@ static int build_embedding(struct sw_model *model)
     const struct sw_model_plan *plan = model->plan;
     const struct sw_embedding *embedding = plan->embedding;
     model->embedding_self = begin_use(model, embedding, embedding->self_size, "embedding");
-    int status = embedding->init(model->host, model, model->embedding_self, plan->word_dim,
+    int status = 0;
+    if (model->embedding_self)
+        status = embedding->init(model->host, model, model->embedding_self, plan->word_dim,
                                  plan->embedding_options);
     return built(model, status, "embedding", embedding->name);
 }
@@ -134,9 +136,9 @@ static int build_encoder(struct sw_model *model, enum sw_side side, int *width)
         const struct sw_block_plan *use = &plan->blocks[side][b];
         void *self = begin_use(model, use->block, use->block->self_size, use->prefix);
         model->block_self[side][b] = self;
-        int status =
-            self ? use->block->init(model->host, model, self, side, *width, width, use->options)
-                 : -1;
+        int status = 0;
+        if (self && use->block->init)
+            status = use->block->init(model->host, model, self, side, *width, width, use->options);
         if (built(model, status, "block", use->block->name))
             return model->error.status;
     }
@@ -145,10 +147,10 @@ static int build_encoder(struct sw_model *model, enum sw_side side, int *width)
         return SW_OK;
     int pooled = *width;
     model->pool_self[side] = begin_use(model, use->pool, use->pool->self_size, pool_prefix[side]);
-    int status = model->pool_self[side]
-                     ? use->pool->init(model->host, model, model->pool_self[side], side, *width,
-                                       &pooled, use->options)
-                     : -1;
+    int status = 0;
+    if (model->pool_self[side] && use->pool->init)
+        status = use->pool->init(model->host, model, model->pool_self[side], side, *width, &pooled,
+                                 use->options);
     return built(model, status, "pool", use->pool->name);
 }
 
@@ -169,7 +171,9 @@ static int build_fusions(struct sw_model *model, const struct sw_stage_plan *par
         use->slot = model->fusion_count;
         use->self = begin_use(model, use->fusion, use->fusion->self_size, prefix);
         model->fusions[model->fusion_count++] = use;
-        int status = use->fusion->init(model->host, model, use->self, use->options);
+        int status = 0;
+        if (use->self && use->fusion->init)
+            status = use->fusion->init(model->host, model, use->self, use->options);
         if (built(model, status, "fusion", use->fusion->name))
             return model->error.status;
     }
@@ -191,7 +195,9 @@ static int build_stages(struct sw_model *model)
         model->has_tiles |= stage->score != NULL;
         model->has_matrices |= stage->score_all != NULL;
         model->stage_self[s] = begin_use(model, stage, stage->self_size, part->prefix);
-        int status = stage->init(model->host, model, model->stage_self[s], part->options);
+        int status = 0;
+        if (model->stage_self[s] && stage->init)
+            status = stage->init(model->host, model, model->stage_self[s], part->options);
         if (built(model, status, "stage", stage->name) || build_fusions(model, part))
             return model->error.status;
     }
@@ -212,7 +218,9 @@ static int build_losses(struct sw_model *model)
                            use->loss->name);
         model->loss_self[l] = begin_use(model, use->loss, use->loss->self_size, "loss");
         int before = model->parameter_count;
-        int status = use->loss->init(model->host, model, model->loss_self[l], use->options);
+        int status = 0;
+        if (model->loss_self[l] && use->loss->init)
+            status = use->loss->init(model->host, model, model->loss_self[l], use->options);
         if (model->parameter_count != before)
             sw_fail(&model->error, SW_FAILED, "declares a parameter, which a loss cannot");
         if (built(model, status, "loss", use->loss->name))
@@ -344,13 +352,20 @@ static int start_workers(struct sw_model *model)
     return model->error.status;
 }
 
-/* A model whose parameters are declared, or refused with model->error, and have no memory yet; NULL
- * when out of memory. */
-static struct sw_model *declared(const struct sw_model_plan *plan, const struct sw_host *host)
+static int refused(struct sw_model **model, struct sw_error *error)
 {
-    struct sw_model *model = calloc(1, sizeof *model);
+    int status = sw_fail(error, (*model)->error.status, "%s", (*model)->error.text);
+    sw_model_free(*model);
+    *model = NULL;
+    return status;
+}
+
+int sw_model_declared(struct sw_model **out, const struct sw_model_plan *plan,
+                      const struct sw_host *host, struct sw_error *error)
+{
+    struct sw_model *model = *out = calloc(1, sizeof *model);
     if (!model)
-        return NULL;
+        return sw_fail(error, SW_FAILED, "out of memory for a model");
     model->plan = plan;
     model->host = host;
     model->arena = sw_arena_new();
@@ -365,45 +380,20 @@ static struct sw_model *declared(const struct sw_model_plan *plan, const struct 
         sw_fail(&model->error, SW_MISUSE, "a model needs at least one stage");
     if (model->error.status == SW_OK)
         declare_all(model);
-    return model;
-}
-
-static int refused(struct sw_model *model, struct sw_error *error)
-{
-    int status = model ? sw_fail(error, model->error.status, "%s", model->error.text)
-                       : sw_fail(error, SW_FAILED, "out of memory for a model");
-    sw_model_free(model);
-    return status;
+    return model->error.status == SW_OK ? SW_OK : refused(out, error);
 }
 
 int sw_model_new(struct sw_model **out, const struct sw_model_plan *plan,
                  const struct sw_host *host, struct sw_compute *compute, const struct sw_ops *ops,
                  struct sw_error *error)
 {
-    *out = NULL;
-    struct sw_model *model = declared(plan, host);
-    if (!model || model->error.status != SW_OK)
-        return refused(model, error);
-    model->compute = compute;
-    model->ops = ops;
-    if (lay_out(model) != SW_OK || start_workers(model) != SW_OK)
-        return refused(model, error);
-    *out = model;
-    return SW_OK;
-}
-
-int sw_model_needs_glove(const struct sw_model_plan *plan, const struct sw_host *host, int *needs,
-                         struct sw_error *error)
-{
-    struct sw_model_plan least = *plan;
-    least.features = 1, least.vocabulary = 4; /* the special tokens */
-    struct sw_model *model = declared(&least, host);
-    if (!model || model->error.status != SW_OK)
-        return refused(model, error);
-    *needs = 0;
-    for (int p = 0; p < model->parameter_count; p++)
-        *needs |= model->parameters[p].init.kind == SW_INIT_GLOVE;
-    sw_model_free(model);
+    int status = sw_model_declared(out, plan, host, error);
+    if (status != SW_OK)
+        return status;
+    (*out)->compute = compute;
+    (*out)->ops = ops;
+    if (lay_out(*out) != SW_OK || start_workers(*out) != SW_OK)
+        return refused(out, error);
     return SW_OK;
 }
 

@@ -77,10 +77,10 @@ int sw_model_new(struct sw_model **out, const struct sw_model_plan *plan,
                  struct sw_error *error);
 void sw_model_free(struct sw_model *model);
 
-/* *needs: whether a parameter of the plan starts from GloVe rows. Parameters are only declared;
- * the plan's features and vocabulary need not be known yet. */
-int sw_model_needs_glove(const struct sw_model_plan *plan, const struct sw_host *host, int *needs,
-                         struct sw_error *error);
+/* A model whose parameters are declared and have no memory: names, shapes and initial values can be
+ * asked for, nothing computed. */
+int sw_model_declared(struct sw_model **out, const struct sw_model_plan *plan,
+                      const struct sw_host *host, struct sw_error *error);
 
 const struct sw_model_plan *sw_model_plan_of(const struct sw_model *model);
 /* The descriptor whose init runs: one init may serve descriptors that were made at run time. */

@@ -107,7 +107,7 @@ static int check_options(const char *kind, const char *owner, const struct sw_op
                            o->name);
         int fits = 0;
         if (!isfinite(o->least) || !isfinite(o->most) || o->least > o->most)
-            return sw_fail(error, SW_FAILED, "%s: option '%s': %g to %g is no range", owner,
+            return sw_fail(error, SW_FAILED, "%s: option '%s': %g to %g is not a range", owner,
                            o->name, o->least, o->most);
         switch (o->kind) {
         case SW_NUMBER:
@@ -173,11 +173,11 @@ static int is_complete(enum sw_kind kind, const void *part, size_t *size, struct
     int complete = 0;
     switch (kind) {
     case SW_KIND_STAGE:
-        complete = stage->init && !stage->score != !stage->score_all;
+        complete = !stage->score != !stage->score_all;
         prepared = stage->prepared_size;
         break;
     case SW_KIND_FUSION:
-        complete = fusion->init && fusion->fuse;
+        complete = fusion->fuse != NULL;
         prepared = fusion->prepared_size;
         break;
     case SW_KIND_EMBEDDING:
@@ -187,13 +187,13 @@ static int is_complete(enum sw_kind kind, const void *part, size_t *size, struct
                     embedding->name, SW_MOST_TABLES, embedding->tables);
         break;
     case SW_KIND_BLOCK:
-        complete = block->init && (block->encode || block->augment);
+        complete = block->encode || block->augment;
         break;
     case SW_KIND_POOL:
-        complete = pool->init && pool->pool;
+        complete = pool->pool != NULL;
         break;
     case SW_KIND_LOSS:
-        complete = loss->init && loss->loss;
+        complete = loss->loss != NULL;
         break;
     case SW_KINDS:
         break;

@@ -241,7 +241,7 @@ static int is_trusted(const char *file, struct sw_error *error)
     if (about.st_uid != 0 && about.st_uid != geteuid())
         return !sw_fail(error, SW_FAILED, "it belongs to another user (%u)", about.st_uid);
     if (about.st_mode & S_IWOTH)
-        return !sw_fail(error, SW_FAILED, "anybody may write to it (mode %o)",
+        return !sw_fail(error, SW_FAILED, "it is writable by everyone (mode %o)",
                         about.st_mode & 07777);
     return 1;
 }

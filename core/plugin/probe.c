@@ -24,7 +24,7 @@ const struct sw_plugin *sw_plugin_open(const char *file, void **library, struct 
     }
     const struct sw_plugin *plugin = dlsym(*library, "sw_plugin");
     if (!plugin)
-        sw_fail(error, SW_FAILED, "it has no symbol 'sw_plugin', so it is no Stepwise plugin");
+        sw_fail(error, SW_FAILED, "it has no symbol 'sw_plugin', so it is not a Stepwise plugin");
     if (plugin && sw_descriptor_check(plugin, error) == SW_OK)
         return plugin;
     dlclose(*library);
@@ -60,7 +60,7 @@ int sw_plugin_probe(const char *file, struct sw_error *error)
     if (end == SW_TRIAL_DONE)
         return own.status == SW_OK ? SW_OK : sw_fail(error, own.status, "%s", own.text);
     if (end == SW_TRIAL_NONE)
-        return sw_fail(error, SW_FAILED, "no process for a trial of it: %s", strerror(errno));
+        return sw_fail(error, SW_FAILED, "cannot start a process to try it: %s", strerror(errno));
     if (end == SW_TRIAL_LATE || is_slow)
         return sw_fail(error, SW_FAILED, "it did not return within %u s when it %s",
                        is_slow ? trial.cpu_seconds : trial.seconds, when);

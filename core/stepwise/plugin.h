@@ -264,8 +264,9 @@ enum sw_axis { SW_AXIS_REGIONS = 0, SW_AXIS_WORDS = 1, SW_AXIS_ONE = 2 };
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
-/* What every descriptor but an operation's begins with. `plugin`, `score`, `weight` and `prefix`
- * are not free as names of options. */
+/* What every descriptor but an operation's begins with. `init`, which keeps options and declares
+ * parameters, may be NULL where there is neither, but not an embedding's. `plugin`, `score`,
+ * `weight` and `prefix` are not free as names of options. */
 #define SW_DESCRIPTOR_HEAD                                              \
     const char *name, *doc;                                             \
     const struct sw_option *options; /* NULL or ended by a NULL name */ \

@@ -11,73 +11,99 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The two tensors that core's own encoders bring, and the first dimension of any word table, say
- * how large the model is; the rest is checked against the model once it is built. */
-static const char image_weight[] = "image.fc.weight";
-static const char recurrent_weight[] = "text.gru.weight_hh_l0";
-static const char tables[] = "embedding.";
+enum { MOST_DIM = 1 << 24 };
 
 struct checkpoint {
     struct sw_safetensors file;
-    const json_t *config;
-    int dim, features, vocabulary; /* D, F, V, from the tensors */
+    int features, vocabulary; /* F, V */
 };
 
-static const struct sw_safetensors_entry *need(const struct checkpoint *c, const char *name,
-                                               struct sw_error *error)
+/* ---- sizes ----------------------------------------------------------------------------------- */
+
+/* A size of `plan`, which is `from` now: whichever dimension grows when it is `by` more is that of
+ * a tensor in the file, which says how large it is there. It stays `from` where none grows, or the
+ * model allows no other. */
+static int read_size(const struct sw_safetensors *file, struct sw_model_plan *plan, int *size,
+                     int by, struct sw_error *error)
 {
-    const struct sw_safetensors_entry *entry = sw_safetensors_find(&c->file, name);
-    char shape[128];
-    if (!entry) {
-        sw_fail(error, SW_FAILED,
-                "%s: expected a tensor '%s', found none; is it a model of Stepwise?", c->file.path,
-                name);
-        return NULL;
+    struct sw_model *small = NULL, *large = NULL;
+    const int from = *size;
+    int status = sw_model_declared(&small, plan, sw_host_table(), error), grown = 0;
+    *size = from + by;
+    if (status == SW_OK)
+        sw_model_declared(&large, plan, sw_host_table(), NULL);
+    *size = from;
+    for (int p = 0; large && p < sw_model_parameters(small) && !grown; p++) {
+        const struct sw_parameter *parameter = sw_model_parameter(small, p);
+        const struct sw_tensor *a = parameter->tensor, *b = sw_model_parameter(large, p)->tensor;
+        for (int d = 0; d < a->ndim && !grown; d++) {
+            grown = b->dim[d] - a->dim[d];
+            if (!grown)
+                continue;
+            const struct sw_safetensors_entry *entry =
+                sw_safetensors_require(file, parameter->name, a->ndim, NULL, error);
+            double found = entry ? ((double)entry->shape[d] - a->dim[d]) * by / grown + from : 1;
+            if (!entry || !(found >= 1 && found <= INT_MAX / 4))
+                status = sw_fail(error, SW_FAILED, "%s: tensor '%s': dimension %d is out of range",
+                                 file->path, parameter->name, d);
+            *size = (int)found;
+        }
     }
-    sw_shape_text(shape, entry->ndim, entry->shape, " x ");
-    if (entry->ndim != 2 || entry->shape[0] > INT_MAX / 4 || entry->shape[1] > INT_MAX / 4) {
-        sw_fail(error, SW_FAILED, "%s: %s: expected a matrix, found %s", c->file.path, name, shape);
-        return NULL;
-    }
-    return entry;
+    sw_model_free(small);
+    sw_model_free(large);
+    return status;
 }
 
-/* The file must hold about as many numbers as the config's model: a small file cannot ask for
- * gigabytes. */
-static int read_sizes(struct checkpoint *c, struct sw_error *error)
+static void shape_of(const struct sw_tensor *x, size_t shape[SW_MAX_DIM])
 {
-    const char *path = c->file.path;
-    const struct sw_safetensors_entry *image = need(c, image_weight, error);
-    const struct sw_safetensors_entry *gru = image ? need(c, recurrent_weight, error) : NULL;
-    if (!gru)
-        return SW_FAILED;
-    const json_t *model = json_object_get(c->config, "model");
-    size_t dim = (size_t)json_integer_value(json_object_get(model, "dim"));
-    char shape[128];
-    sw_shape_text(shape, 2, image->shape, " x ");
-    if (image->shape[0] != dim)
-        return sw_fail(error, SW_FAILED,
-                       "%s: %s: expected %zu x F as the config's dim is %zu, found %s", path,
-                       image_weight, dim, dim, shape);
-    sw_shape_text(shape, 2, gru->shape, " x ");
-    if (gru->shape[0] != 3 * dim || gru->shape[1] != dim)
-        return sw_fail(error, SW_FAILED, "%s: %s: expected %zu x %zu, found %s", path,
-                       recurrent_weight, 3 * dim, dim, shape);
-    c->dim = (int)dim;
-    c->features = (int)image->shape[1];
-    for (size_t i = 0; i < c->file.count; i++) {
-        const char *name = c->file.entries[i].name;
-        if (strncmp(name, tables, strlen(tables)) != 0)
-            continue;
-        const struct sw_safetensors_entry *table = need(c, name, error);
-        if (!table)
-            return SW_FAILED;
-        c->vocabulary = (int)table->shape[0];
-        return SW_OK;
-    }
-    return sw_fail(error, SW_FAILED, "%s: expected a word table '%sNAME.weight', found none", path,
-                   tables);
+    for (int d = 0; d < x->ndim; d++)
+        shape[d] = (size_t)x->dim[d];
 }
+
+/* The file must hold the tensors of the config's model before there is memory for them: a small
+ * file cannot ask for gigabytes. */
+static int check_shapes(const struct sw_safetensors *file, const struct sw_model_plan *plan,
+                        struct sw_error *error)
+{
+    struct sw_model *model;
+    int status = sw_model_declared(&model, plan, sw_host_table(), error);
+    for (int p = 0; status == SW_OK && p < sw_model_parameters(model); p++) {
+        const struct sw_parameter *parameter = sw_model_parameter(model, p);
+        size_t shape[SW_MAX_DIM];
+        shape_of(parameter->tensor, shape);
+        if (!sw_safetensors_require(file, parameter->name, parameter->tensor->ndim, shape, error))
+            status = SW_FAILED;
+    }
+    sw_model_free(model);
+    return status;
+}
+
+static int read_sizes(struct checkpoint *c, const struct sw_session *session, const json_t *config,
+                      struct sw_error *error)
+{
+    struct sw_composition *composition;
+    int status =
+        sw_compose(&composition, session->plugins, json_object_get(config, "model"), error);
+    if (status == SW_OK) {
+        struct sw_model_plan *plan = sw_composition_plan(composition);
+        if (plan->dim > MOST_DIM)
+            status = sw_fail(error, SW_FAILED, "%s: its config's dim, %d, is above %d",
+                             c->file.path, plan->dim, MOST_DIM);
+        plan->features = plan->dim, plan->vocabulary = 4; /* the special tokens */
+        if (status == SW_OK)
+            status = read_size(&c->file, plan, &plan->features, plan->dim, error);
+        if (status == SW_OK)
+            status = read_size(&c->file, plan, &plan->vocabulary, 1, error);
+        if (status == SW_OK)
+            status = check_shapes(&c->file, plan, error);
+        c->features = plan->features;
+        c->vocabulary = plan->vocabulary;
+    }
+    sw_composition_free(composition);
+    return status;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
 
 int sw_checkpoint_config(const char *path, char **text, struct sw_error *error)
 {
@@ -124,8 +150,7 @@ static int fill(const struct checkpoint *c, const struct sw_model *model, struct
         struct sw_tensor *t = parameter->tensor;
         size_t shape[SW_MAX_DIM];
         names[i] = parameter->name;
-        for (int j = 0; j < t->ndim; j++)
-            shape[j] = (size_t)t->dim[j];
+        shape_of(t, shape);
         status = sw_safetensors_floats(&c->file, parameter->name, t->ndim, shape, t->data, error);
         if (status == SW_OK)
             status = all_finite(c, parameter, error);
@@ -146,13 +171,13 @@ static int fill(const struct checkpoint *c, const struct sw_model *model, struct
 int sw_checkpoint_load(struct sw_matcher **out, const struct sw_session *session, const char *path,
                        const json_t *config, struct sw_error *error)
 {
-    struct checkpoint c = {.config = config};
+    struct checkpoint c = {0};
     struct sw_matcher *matcher = NULL;
     *out = NULL;
     int status = sw_safetensors_open(&c.file, path, error);
     if (status != SW_OK)
         return status;
-    status = read_sizes(&c, error);
+    status = read_sizes(&c, session, config, error);
     struct sw_matcher_inputs inputs = {
         .features = c.features, .vocabulary = c.vocabulary, .values_follow = 1};
     if (status == SW_OK)
@@ -198,8 +223,7 @@ int sw_checkpoint_save(const char *path, const struct sw_model *model, const cha
             const struct sw_parameter *parameter = sw_model_parameter(model, i);
             entries[i].name = parameter->name;
             entries[i].ndim = parameter->tensor->ndim;
-            for (int j = 0; j < parameter->tensor->ndim; j++)
-                entries[i].shape[j] = (size_t)parameter->tensor->dim[j];
+            shape_of(parameter->tensor, entries[i].shape);
             entries[i].data = parameter->tensor->data;
         }
         status = sw_safetensors_write(path, entries, (size_t)count, metadata, error);
@@ -267,7 +291,7 @@ static int check_ids(const struct sw_vocabulary *v, const char *path, const char
     }
     if (*expected && strcmp(found, expected) != 0)
         status = sw_fail(error, SW_FAILED,
-                         "%s: its words have other ids than the vocabulary that %s was trained "
+                         "%s: its word ids differ from those of the vocabulary that %s was trained "
                          "with: expected fingerprint %s, found %s%s",
                          path, checkpoint, expected, found, difference);
     sw_vocabulary_free(&right);

@@ -66,11 +66,18 @@ int sw_matcher_needs_glove(const struct sw_session *session, const json_t *confi
                            struct sw_error *error)
 {
     struct sw_composition *composition;
+    struct sw_model *model = NULL;
     int status =
         sw_compose(&composition, session->plugins, json_object_get(config, "model"), error);
-    if (status == SW_OK)
-        status =
-            sw_model_needs_glove(sw_composition_plan(composition), sw_host_table(), needs, error);
+    if (status == SW_OK) {
+        struct sw_model_plan *plan = sw_composition_plan(composition);
+        plan->features = 1, plan->vocabulary = 4; /* the special tokens */
+        status = sw_model_declared(&model, plan, sw_host_table(), error);
+    }
+    *needs = 0;
+    for (int p = 0; status == SW_OK && p < sw_model_parameters(model); p++)
+        *needs |= sw_model_parameter(model, p)->init.kind == SW_INIT_GLOVE;
+    sw_model_free(model);
     sw_composition_free(composition);
     return status;
 }

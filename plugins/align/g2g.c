@@ -6,13 +6,6 @@
  * stands for it. */
 #include <stepwise/plugin.h>
 
-static int init(const struct sw_host *host, struct sw_model *model, void *self,
-                const struct sw_value *values)
-{
-    (void)host, (void)model, (void)self, (void)values;
-    return 0;
-}
-
 static struct sw_vectors *mean(struct sw_tile *tile, enum sw_side side)
 {
     return sw_pool(tile, tile->host->fragments(tile, side), tile->host->mean_weights(tile, side));
@@ -35,7 +28,6 @@ static struct sw_tensor *score(struct sw_tile *tile, const void *self, const voi
 static const struct sw_stage g2g = {
     .name = "g2g",
     .doc = "global to global: one vector for the image, one for the text (eq. 14, 15)",
-    .init = init,
     .score = score,
 };
 

@@ -4,13 +4,6 @@
  *   S = -|max(0, |t| - |v|)|, with the absolute values of both vectors of length 1 */
 #include <stepwise/plugin.h>
 
-static int init(const struct sw_host *host, struct sw_model *model, void *self,
-                const struct sw_value *values)
-{
-    (void)host, (void)model, (void)self, (void)values;
-    return 0;
-}
-
 /* |x| of each number of a row of length 1 */
 static struct sw_tensor *magnitudes(struct sw_batch *batch, struct sw_tensor *x)
 {
@@ -29,7 +22,6 @@ static struct sw_tensor *score_all(struct sw_batch *batch, const void *self, con
 static const struct sw_stage order = {
     .name = "order",
     .doc = "order embeddings: how far a caption's pooled vector is from lying below its image's",
-    .init = init,
     .score_all = score_all,
     .flags = SW_NEEDS_POOLED,
 };

@@ -1,13 +1,6 @@
 /* average.c -- x = (own + attended) / 2; no parameters. */
 #include <stepwise/plugin.h>
 
-static int init(const struct sw_host *host, struct sw_model *model, void *self,
-                const struct sw_value *values)
-{
-    (void)host, (void)model, (void)self, (void)values;
-    return 0;
-}
-
 static struct sw_vectors *fuse(struct sw_tile *tile, const void *self, const void *prepared,
                                enum sw_side side, struct sw_vectors *own,
                                struct sw_vectors *attended)
@@ -19,7 +12,6 @@ static struct sw_vectors *fuse(struct sw_tile *tile, const void *self, const voi
 static const struct sw_fusion average = {
     .name = "average",
     .doc = "the mean of a fragment and what it attends to: x = (own + attended) / 2",
-    .init = init,
     .fuse = fuse,
 };
 

@@ -101,13 +101,6 @@ static const struct sw_op bce_op = {
 
 /* ---- the loss ---- */
 
-static int init(const struct sw_host *host, struct sw_model *model, void *self,
-                const struct sw_value *values)
-{
-    (void)host, (void)model, (void)self, (void)values;
-    return 0;
-}
-
 static struct sw_tensor *loss(struct sw_loss_batch *batch, const void *self)
 {
     (void)self;
@@ -117,7 +110,6 @@ static struct sw_tensor *loss(struct sw_loss_batch *batch, const void *self)
 static const struct sw_loss bce = {
     .name = "bce",
     .doc = "CAMP: binary cross-entropy with the hardest negatives; for scores between 0 and 1",
-    .init = init,
     .loss = loss,
 };
 

@@ -2,13 +2,6 @@
  * BMVC 2018, and many after it). */
 #include <stepwise/plugin.h>
 
-static int init(const struct sw_host *host, struct sw_model *model, void *self, enum sw_side side,
-                int width, int *out, const struct sw_value *values)
-{
-    (void)host, (void)model, (void)self, (void)side, (void)width, (void)out, (void)values;
-    return 0;
-}
-
 static struct sw_tensor *pool(struct sw_encode *e, const void *self, struct sw_tensor *x)
 {
     struct sw_args args = {.p = e->fragments};
@@ -19,7 +12,6 @@ static struct sw_tensor *pool(struct sw_encode *e, const void *self, struct sw_t
 static const struct sw_pool mean = {
     .name = "mean",
     .doc = "mean of an image's regions or a caption's words",
-    .init = init,
     .pool = pool,
 };
 

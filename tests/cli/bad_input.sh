@@ -117,8 +117,8 @@ refused 1 'cannot write sims\.npy: expected a file, found a folder' \
     "$STEPWISE" eval $checkpoint --data good --split test --sims sims.npy
 [ -p pipe ] || { echo 'FAILED: a pipe was replaced by a file'; failed=$((failed + 1)); }
 
-# A run folder that is there already is not written over.
-refused 1 'run: is there already' "$STEPWISE" train tiny.lua --data good --out run
+# A run folder that already exists is not written over.
+refused 1 'run: already exists' "$STEPWISE" train tiny.lua --data good --out run
 
 [ ! -e r ] || [ ! -e r/result.json ] || { echo 'FAILED: a refused run left a result'; failed=$((failed + 1)); }
 echo "$count wrong things tried, $failed not refused as they should be"

@@ -33,7 +33,7 @@ id=$(sed -n 2p data/test_ids.txt)
 # What was not asked for rightly is refused, in one line, and writes nothing.
 refused 2 '--data is needed' explain run --image 0
 refused 2 '--image is needed' explain run --data data
-refused 2 'two sentences' explain run --data data --image 0 --caption 1 --text 'a dog'
+refused 2 'give either --caption or --text' explain run --data data --image 0 --caption 1 --text 'a dog'
 refused 1 'a number below 12' explain run --data data --image 12
 refused 1 "did you mean '$id'" explain run --data data --image "${id}x"
 refused 1 "0 to 4, found 5" explain run --data data --image 0 --caption 5
@@ -42,7 +42,7 @@ refused 1 "did you mean 'test'" explain run --data data --split tset --image 0
 refused 1 'no such folder: nowhere' explain run --data data --image 0 --pictures nowhere
 refused 1 'checkpoint.safetensors' explain nowhere/checkpoint.safetensors --data data --image 0
 refused 2 'expected a sentence' search run --data data
-refused 2 'two questions' search run --data data --image 0 'a dog'
+refused 2 'give either a sentence or --image' search run --data data --image 0 'a dog'
 refused 2 'expected 1 to 1000 words, found 0' search run --data data ''
 refused 2 'ends in .svg or .png' search run --data data --out x.gif 'a dog'
 refused 2 'where they are with --pictures' search run --data data --out x.svg 'a dog'

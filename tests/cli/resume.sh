@@ -50,7 +50,7 @@ refused '--init parts/checkpoint-last.safetensors' parts epochs=5
 # Slips.
 refused "no such run folder to resume; did you mean 'parts'?" tiny.lua --data data --out prats --resume
 [ ! -e prats ] || fail 'a mistyped folder was made'
-refused 'is there already; --resume' tiny.lua --data data --out whole
+refused 'already exists; --resume' tiny.lua --data data --out whole
 refused 'no run folder' tiny.lua --data data --out data
 refused 'no run folder' tiny.lua --data data --out data --restart
 [ -s data/train_ims.npy ] || fail 'data were removed'
@@ -90,7 +90,7 @@ quietly tiny.lua --data data --out half
 mkdir early
 head -n 3 whole/metrics.tsv >early/metrics.tsv
 cp half/config.json early
-refused 'is there already' tiny.lua --data data --out early
+refused 'already exists' tiny.lua --data data --out early
 quietly early --resume
 grep -q 'no state was saved yet' out || fail "steps without a state: $(cat out)"
 

@@ -93,7 +93,7 @@ refuse "did you mean 'stage'" stgae mine
 refuse 'that begins with a letter' stage ../mine
 refuse 'that begins with a letter' stage Mine
 refuse 'is taken in C' loss double
-refuse 'it is there already' stage mine --out 'new stage'
+refuse 'it already exists' stage mine --out 'new stage'
 
 # The template also builds where it lies in the source tree, without an installed header.
 mkdir -p tree/plugins tree/core

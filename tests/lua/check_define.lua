@@ -209,7 +209,7 @@ sw.define_stage { %s }]], fields))
   refused({ "own.lua:2", "lower-case letters" }, "name = 'Bad'" .. score)
   refused({ "own.lua:2", "score: expected a function, found nothing" }, "name = 'bad'")
   refused({ "own.lua:2", "did you mean 'score'" }, "name = 'bad', scor = 1" .. score)
-  refused({ "own.lua:2", "parameter 'a' is there twice" },
+  refused({ "own.lua:2", "parameter 'a' appears twice" },
     "name = 'bad', parameters = { { 'a', 1 }, { 'a', 'D' } }" .. score)
   refused({ "own.lua:2", "expected sizes as 4, \"D\"" },
     "name = 'bad', parameters = { { 'a', 'E' } }" .. score)

@@ -93,7 +93,7 @@ unit.test("a row may only change what the base has", function()
 end)
 
 unit.test("rows have names of their own, and the reference is one of them", function()
-  unit.fails(2, "row 'a' is there twice", sw.table,
+  unit.fails(2, "row 'a' appears twice", sw.table,
     { title = "T", base = base, rows = { { name = "a" }, { name = "a" } } })
   unit.fails(2, { "no row 'SHAN'", "did you mean 'SHAN1'" }, sw.table,
     { title = "T", base = base, rows = { { name = "SHAN1" } }, reference = "SHAN" })
@@ -147,7 +147,7 @@ end)
 -- ---- scripts ---------------------------------------------------------------------------------
 
 unit.test("globals are refused: a slip in a name is not silently nil", function()
-  unit.fails(2, { "x.lua:1: ", "'model' is no local variable" }, run, "model = {}")
+  unit.fails(2, { "x.lua:1: ", "'model' is not a local variable" }, run, "model = {}")
   unit.fails(2, { "x.lua:1: ", "no variable 'tabel'", "did you mean 'table'" }, run,
     "local t = tabel.concat({})")
 end)

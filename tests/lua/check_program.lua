@@ -187,7 +187,7 @@ unit.test("Ctrl-C saves the run, and the line it prints goes on with it", functi
   local text = pipe:read("a")
   pipe:close()
   unit.contains(text, "status 143")
-  unit.contains(text, "to go on: stepwise train long --resume")
+  unit.contains(text, "to resume: stepwise train long --resume")
   unit.equal(sw.json_decode(unit.read(folder .. "/long/config.json")).train.epochs, 100000)
   local state = io.open(folder .. "/long/state.safetensors")
   unit.equal(state ~= nil, true, "state.safetensors")

@@ -265,7 +265,7 @@ unit.test("the command: one line about a folder that is none, and a page without
   function()
   local code, text = unit.program { "report", folder }
   unit.equal(code, 1)
-  unit.contains(text, "no run folder, it has neither plan.json nor metrics.tsv")
+  unit.contains(text, "not a run folder: it has neither plan.json nor metrics.tsv")
   code, text = unit.program { "report", dir, "--pictures", folder .. "/nowhere" }
   unit.equal(code, 1)
   unit.contains(text, "nowhere: no such folder")

@@ -55,7 +55,7 @@ end
 unit.test("an ensemble is of rows that are trained, each once", function()
   wrong("ensemble: no row 'c'", { name = "e", ensemble = { "a", "c" } })
   wrong("expected the names of 2 to 16 rows, found 1", { name = "e", ensemble = { "a" } })
-  wrong("'a' is there twice", { name = "e", ensemble = { "a", "a" } })
+  wrong("'a' appears twice", { name = "e", ensemble = { "a", "a" } })
   wrong("'RDAN' has no runs of its own", { name = "e", ensemble = { "a", "RDAN" } })
   wrong("'e' has no runs of its own", { name = "e", ensemble = { "a", "e" } })
   wrong("no key 'lr'", { name = "e", ensemble = { "a", "b" }, lr = 1 })

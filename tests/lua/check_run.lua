@@ -380,7 +380,7 @@ unit.test("two runs do not write over each other", function()
   local of = config()
   do
     local trainer <close> = open("mine", of)
-    unit.fails(1, "is there already", open, "mine", of)
+    unit.fails(1, "already exists", open, "mine", of)
     unit.fails(1, "is locked by process", open, "mine", of, { resume = true })
     follow(trainer, 8)
     trainer:save()
@@ -412,8 +412,8 @@ unit.test("a run is not resumed with a vocabulary of other ids, nor with other d
   end
   vocab.idx2word = nil
   unit.write(file, sw.json_encode(vocab))
-  unit.fails(1, "vocab.json: its words have other ids than the vocabulary that the run began with",
-    open, "ids", of, { resume = true })
+  unit.fails(1, "vocab.json: its word ids differ from those of the vocabulary that the run "
+    .. "began with", open, "ids", of, { resume = true })
   unit.write(file, text)
   open("ids", of, { resume = true }):close()
   local captions = unit.read(copy .. "/train_caps.txt")

@@ -218,7 +218,7 @@ local function vectors(dim)
   local text = words.vectors(function(i) return core.random("scenes", 3, 1, i) end, dim)
   for line in text:gmatch "([^\n]+)\n" do
     local word, rest = line:match "^(%S+) (.*)$"
-    assert(not result[word], word .. " is there twice")
+    assert(not result[word], word .. " appears twice")
     local numbers = {}
     for number in rest:gmatch "%S+" do numbers[#numbers + 1] = assert(tonumber(number), number) end
     unit.equal(#numbers, dim, word)

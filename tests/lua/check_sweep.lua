@@ -380,7 +380,7 @@ unit.test("a process that finds other plugins than the plan's does not start its
   local found, said = run("train", "clean/configs/all-seed0.json", "--out", "wrong", "--id",
     string.rep("0", 32))
   unit.equal(found, 1, said)
-  unit.contains(said, "the run was planned with other data, plugins or config")
+  unit.contains(said, "the run was planned with different data, plugins or config")
   unit.equal(exists "wrong", false)
 end)
 
@@ -396,7 +396,7 @@ unit.test("Ctrl-C ends a sweep, and its runs are saved and gone on with", functi
   unit.equal(found, 143, said)
   unit.contains(said, "what was running is saved; the same command resumes it")
   unit.equal(exists "long/logs/all-seed0.error", false)
-  unit.contains(unit.read(folder .. "/long/logs/all-seed0.log"), "and saved; to go on:")
+  unit.contains(unit.read(folder .. "/long/logs/all-seed0.log"), "and saved; to resume:")
   unit.equal(exists "long/claims/all-seed0", false)
   unit.equal(exists "long/all-seed0/claim", false)
 end)

@@ -200,7 +200,7 @@ for text, message in pairs {
   ['{"model": {"dmi": 6}}'] = "no option 'dmi' in model; did you mean 'dim'?",
   ['{"model": 6}'] = "model: expected a table, found 6",
   ['{"model": {"embedding": {"word_dim": 6}}}'] =
-    "image.fc.weight: expected 1024 x F as the config's dim is 1024, found 8 x 16",
+    "tensor 'image.fc.weight': expected shape 1024 x 16, found 8 x 16",
   ['{"model": {"dim": 8, "embedding": {"word_dim": 3}}}'] = "expected shape 24 x 6, found 24 x 12",
   ['{"model": {"dim": 8, "embedding": {"plugin": "glove", "word_dim": 6}}}'] =
     "text.gru.weight_ih_l0",

@@ -171,6 +171,48 @@ START_TEST(round_trip)
 }
 END_TEST
 
+/* Sizes are asked of the model's own parts: no tensor has to be there by its name. */
+static const char *const encoders[][2] = {{"linear", "linear"},
+                                          {"residual_mlp", "gru"},
+                                          {"self_attention", "bigru"},
+                                          {"drop_regions,l2norm", "linear,self_attention"},
+                                          {"dropout,linear", "drop_words,gru"}};
+
+static json_t *names(const char *list)
+{
+    json_t *out = json_array();
+    char *copy = strdup(list), *rest = copy, *name;
+    while ((name = strsep(&rest, ",")))
+        json_array_append_new(out, json_string(name));
+    free(copy);
+    return out;
+}
+
+START_TEST(any_encoders_are_read)
+{
+    int features = strstr(encoders[_i][0], "l2norm") || strstr(encoders[_i][0], "self") ? 16 : F;
+    struct sw_matcher *own, *loaded;
+    json_t *read, *model = json_object_get(config, "model");
+    struct sw_error error = {0};
+    struct sw_matcher_inputs inputs = {.features = features, .vocabulary = V, .seed = 1};
+    configs_set(config, "dim=16");
+    configs_set(config, "embedding=random");
+    configs_set(config, "stages=l2l");
+    json_object_set_new(model, "image", names(encoders[_i][0]));
+    json_object_set_new(model, "text", names(encoders[_i][1]));
+    ck_assert_msg(sw_matcher_new(&own, session, config, &inputs, &error) == SW_OK, "%s",
+                  error.text);
+    ck_assert_msg(configs_save(path, own->model, config, NULL, &error) == SW_OK, "%s", error.text);
+    ck_assert_msg(configs_load(&loaded, &read, session, path, &error) == SW_OK, "%s", error.text);
+    ck_assert_int_eq(sw_model_plan_of(loaded->model)->features, features);
+    ck_assert_int_eq(sw_model_plan_of(loaded->model)->vocabulary, V);
+    same_numbers(own->model, loaded->model);
+    json_decref(read);
+    sw_matcher_free(loaded);
+    sw_matcher_free(own);
+}
+END_TEST
+
 static size_t drop_last(struct sw_safetensors_entry *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -241,7 +283,7 @@ static const struct {
     {transpose, "g2l.pool.text.weight"},
     {add_nan, "text.gru.weight_hh_l0: number 7 of 108 is a NaN"},
     {add_infinity, "text.gru.weight_hh_l0: number 7 of 108 is an infinity"},
-    {no_table, "expected a word table 'embedding.NAME.weight', found none"},
+    {no_table, "no tensor 'embedding.glove.weight'"},
 };
 
 /* PyTorch's strict=True, both ways: a model must never be scored with a tensor left at random. */
@@ -249,6 +291,23 @@ START_TEST(wrong_tensors)
 {
     rewrite(changes[_i].change, NULL);
     refused(changes[_i].message);
+}
+END_TEST
+
+/* Nothing as large as a config says is made before the file has shown that it holds it. */
+START_TEST(a_config_cannot_ask_for_memory)
+{
+    json_t *large = configs_portable(config);
+    for (int i = 0; i < 2; i++) {
+        json_object_set_new(json_object_get(large, "model"), "dim",
+                            json_integer(i ? 2000000000 : 1 << 16));
+        char *text = json_dumps(large, 0);
+        rewrite(NULL, text);
+        refused(i ? "its config's dim, 2000000000, is above"
+                  : "tensor 'image.fc.weight': expected shape 65536 x 5, found 6 x 5");
+        free(text);
+    }
+    json_decref(large);
 }
 END_TEST
 
@@ -303,10 +362,10 @@ START_TEST(vocabulary_must_be_the_same)
     ck_assert_msg(sw_checkpoint_vocabulary(&vocabulary, path, NULL, 6, &error) == SW_OK, "%s",
                   error.text);
     sw_vocabulary_free(&vocabulary);
-    vocabulary_refused(other, "other.json: its words have other ids than the vocabulary that ");
+    vocabulary_refused(other, "other.json: its word ids differ from those of the vocabulary that ");
     vocabulary_refused(other, "; id 4 is 'dog', and 'cat' in ");
     unit_write(beside, wrong, strlen(wrong));
-    vocabulary_refused(NULL, "vocab.json: its words have other ids than the vocabulary that ");
+    vocabulary_refused(NULL, "vocab.json: its word ids differ from those of the vocabulary that ");
 
     /* a checkpoint of an older version has no fingerprint: the vocabulary beside it decides */
     save();
@@ -442,7 +501,9 @@ static void add_tests(TCase *tests)
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, names_and_shapes);
     tcase_add_test(tests, round_trip);
+    tcase_add_loop_test(tests, any_encoders_are_read, 0, sizeof encoders / sizeof *encoders);
     tcase_add_loop_test(tests, wrong_tensors, 0, sizeof changes / sizeof *changes);
+    tcase_add_test(tests, a_config_cannot_ask_for_memory);
     tcase_add_test(tests, vocabulary_must_fit);
     tcase_add_test(tests, vocabulary_must_be_the_same);
     tcase_add_test(tests, state_round_trip);

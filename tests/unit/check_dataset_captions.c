@@ -33,8 +33,8 @@ START_TEST(no_captions)
         {"a\n0.jpg#0\ta dog\na\na\na\n", "train_caps.txt: line 2: expected a caption, found a "
                                          "picture's name before it, '0.jpg#0'; sort the lines"},
         {"a\n0.jpg#0\ta dog\na\na\na\n", "keep only the captions with 'cut -f2-'"},
-        {"a\na\nX_9.JPEG\ta dog\na\na\n", "line 3: expected a caption, found a picture's name"},
-        {"a\na\na\n9.png,a dog\na\n", "found a picture's name before it, '9.png'"},
+        {"a\na\nX_9.JPEG\ta dog\na\na\n", "line 3: expected a caption, found an image's name"},
+        {"a\na\na\n9.png,a dog\na\n", "found an image's name before it, '9.png'"},
         {"a\na\na\n9.png,a dog\na\n", "'cut -d, -f2-'"},
     };
     static const char good[] = "#1\ta dog\n.jpg, a dog\na 0.jpg#0\tdog\n3,a\na dog.jpg\tdog\n";

@@ -116,7 +116,7 @@ START_TEST(a_file_that_anybody_may_write_is_refused)
     char *folder = unit_folder(), *file = unit_path(folder, "open.so");
     unit_write(file, "hello", 5);
     ck_assert_int_eq(chmod(file, 0666), 0);
-    refused(file, "anybody may write to it");
+    refused(file, "it is writable by everyone");
     free(file);
     unit_remove_folder(folder);
 }
@@ -225,7 +225,7 @@ START_TEST(a_descriptor_without_bounds_is_refused)
     not_registered(&plugin, "self_size or prepared_size is above");
     plugin = good();
     options[0].most = INFINITY;
-    not_registered(&plugin, "is no range");
+    not_registered(&plugin, "is not a range");
     plugin = good();
     options[0] = (struct sw_option){"sharp", SW_CHOICE, "a", "a $(b)", 0, 0, "an option"};
     not_registered(&plugin, "does not fit");

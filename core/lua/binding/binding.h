@@ -39,6 +39,7 @@ void sw_lua_box_empty(struct sw_lua_box *box);
 /* Fields of the table at `index`, which is an options argument: nil gives the default; another type
  * or a number out of [least, most] raises misuse that names the field. */
 const char *sw_lua_text_field(lua_State *L, int index, const char *name, const char *missing);
+const char *sw_lua_needed_text(lua_State *L, int index, const char *name); /* nil raises */
 lua_Integer sw_lua_integer_field(lua_State *L, int index, const char *name, lua_Integer missing,
                                  lua_Integer least, lua_Integer most);
 int sw_lua_switch_field(lua_State *L, int index, const char *name, int missing);
@@ -62,6 +63,8 @@ void sw_lua_add_methods(lua_State *L, const char *name, const luaL_Reg *methods)
 void sw_lua_set_text(lua_State *L, const char *name, const char *text); /* NULL: none */
 void sw_lua_set_number(lua_State *L, const char *name, double number);
 void sw_lua_set_integer(lua_State *L, const char *name, lua_Integer number);
+void sw_lua_set_switch(lua_State *L, const char *name, int is_on);
+void sw_lua_set_hex(lua_State *L, const char *name, uint64_t number); /* 16 digits */
 
 /* ---- signals (lua_signals.c) ----------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@ static struct sw_batch *batch_of(lua_State *L)
 {
     struct sw_batch *batch = sw_lua_worker_of(L)->call->batch;
     if (!batch)
-        luaL_error(L, "it works in prepare, not on tiles");
+        luaL_error(L, "available in prepare only, not on tiles");
     return batch;
 }
 
@@ -67,54 +67,23 @@ static int give_handle(lua_State *L, enum sw_lua_kind kind, int at)
     return 1;
 }
 
-#define VERB_OF_SIDE(verb)                                                                       \
-    static int verb(lua_State *L)                                                                \
-    {                                                                                            \
-        struct sw_batch *b = batch_of(L);                                                        \
-        return give_handle(L, SW_LUA_INPUT,                                                      \
-                           b->host->verb(b, sw_lua_side_at(L, 2), sw_lua_verb_tensor(L, 3)).at); \
+#define INPUT_VERB(verb, kind, ...)                                    \
+    static int verb(lua_State *L)                                      \
+    {                                                                  \
+        struct sw_batch *b = batch_of(L);                              \
+        return give_handle(L, kind, b->host->verb(b, __VA_ARGS__).at); \
     }
-VERB_OF_SIDE(input_rows)
-VERB_OF_SIDE(input_vectors)
-VERB_OF_SIDE(input_group)
+#define TENSOR(index) sw_lua_verb_tensor(L, index)
+#define SIDE(index) sw_lua_side_at(L, index)
 
-static int input_product(lua_State *L)
-{
-    struct sw_batch *b = batch_of(L);
-    return give_handle(
-        L, SW_LUA_INPUT,
-        b->host->input_product(b, sw_lua_verb_tensor(L, 2), sw_lua_verb_tensor(L, 3)).at);
-}
-
-static int input_within(lua_State *L)
-{
-    struct sw_batch *b = batch_of(L);
-    return give_handle(L, SW_LUA_INPUT,
-                       b->host
-                           ->input_within(b, sw_lua_side_at(L, 2), sw_lua_verb_tensor(L, 3),
-                                          sw_lua_verb_tensor(L, 4))
-                           .at);
-}
-
-static int input_shared(lua_State *L)
-{
-    struct sw_batch *b = batch_of(L);
-    return give_handle(L, SW_LUA_INPUT, b->host->input_shared(b, sw_lua_verb_tensor(L, 2)).at);
-}
-
-static int input_functional(lua_State *L)
-{
-    struct sw_batch *b = batch_of(L);
-    return give_handle(L, SW_LUA_FUNCTIONAL,
-                       b->host->input_functional(b, sw_lua_verb_tensor(L, 2)).at);
-}
-
-static int input_map(lua_State *L)
-{
-    struct sw_batch *b = batch_of(L);
-    return give_handle(L, SW_LUA_MAP,
-                       b->host->input_map(b, sw_lua_side_at(L, 2), sw_lua_verb_tensor(L, 3)).at);
-}
+INPUT_VERB(input_product, SW_LUA_INPUT, TENSOR(2), TENSOR(3))
+INPUT_VERB(input_within, SW_LUA_INPUT, SIDE(2), TENSOR(3), TENSOR(4))
+INPUT_VERB(input_rows, SW_LUA_INPUT, SIDE(2), TENSOR(3))
+INPUT_VERB(input_vectors, SW_LUA_INPUT, SIDE(2), TENSOR(3))
+INPUT_VERB(input_group, SW_LUA_INPUT, SIDE(2), TENSOR(3))
+INPUT_VERB(input_shared, SW_LUA_INPUT, TENSOR(2))
+INPUT_VERB(input_functional, SW_LUA_FUNCTIONAL, TENSOR(2))
+INPUT_VERB(input_map, SW_LUA_MAP, SIDE(2), TENSOR(3))
 
 /* ---- pool ------------------------------------------------------------------------------------ */
 
@@ -126,7 +95,7 @@ static int group(lua_State *L)
     struct sw_tensor *in[4];
     struct sw_args args = {.p = call->encode ? call->encode->fragments : NULL};
     if (!args.p)
-        luaL_error(L, "it works in a pooling only");
+        luaL_error(L, "available in a pooling only");
     luaL_checktype(L, 3, LUA_TTABLE);
     int inputs = (int)lua_rawlen(L, 3);
     if (inputs < 1 || inputs > 4)
@@ -147,7 +116,7 @@ static const struct sw_loss_batch *loss_batch_of(lua_State *L)
 {
     const struct sw_loss_batch *batch = sw_lua_worker_of(L)->call->loss_batch;
     if (!batch)
-        luaL_error(L, "it works in a loss only");
+        luaL_error(L, "available in a loss only");
     return batch;
 }
 

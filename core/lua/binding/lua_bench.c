@@ -1,5 +1,5 @@
 /* lua_bench.c -- a model on random data as a userdata, for core/lua/results/timings.lua to time. */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "train/bare.h"
 #include "train/bench.h"

@@ -14,14 +14,10 @@ struct lua_claim {
 static void push_state(lua_State *L, const struct sw_claim_state *state)
 {
     lua_createtable(L, 0, 4);
-    lua_pushboolean(L, state->locked || state->elsewhere);
-    lua_setfield(L, -2, "held");
-    lua_pushboolean(L, state->elsewhere);
-    lua_setfield(L, -2, "elsewhere");
-    lua_pushinteger(L, (lua_Integer)state->beat);
-    lua_setfield(L, -2, "beat");
-    lua_pushstring(L, state->owner);
-    lua_setfield(L, -2, "owner");
+    sw_lua_set_switch(L, "held", state->locked || state->elsewhere);
+    sw_lua_set_switch(L, "elsewhere", state->elsewhere);
+    sw_lua_set_integer(L, "beat", (lua_Integer)state->beat);
+    sw_lua_set_text(L, "owner", state->owner);
 }
 
 /* claim_state(path): who has it now. */

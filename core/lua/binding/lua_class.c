@@ -1,6 +1,8 @@
 /* lua_class.c -- metatables of userdata, and fields of tables. */
 #include "lua/binding/binding.h"
 
+#include "base/values.h"
+
 void sw_lua_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction finish)
 {
     luaL_newmetatable(L, name);
@@ -38,4 +40,16 @@ void sw_lua_set_integer(lua_State *L, const char *name, lua_Integer number)
 {
     lua_pushinteger(L, number);
     lua_setfield(L, -2, name);
+}
+
+void sw_lua_set_switch(lua_State *L, const char *name, int is_on)
+{
+    lua_pushboolean(L, is_on);
+    lua_setfield(L, -2, name);
+}
+
+void sw_lua_set_hex(lua_State *L, const char *name, uint64_t number)
+{
+    char hex[17];
+    sw_lua_set_text(L, name, sw_hex(hex, number));
 }

@@ -1,5 +1,5 @@
 /* lua_data.c -- data folders: what a split holds, and what a run reads. */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "base/values.h"
 #include "data/dataset.h"
@@ -25,19 +25,6 @@ static void release_split(void *value)
     free(split);
 }
 
-static void set_count(lua_State *L, const char *name, size_t value)
-{
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_hex(lua_State *L, const char *name, uint64_t value)
-{
-    char hex[17];
-    lua_pushstring(L, sw_hex(hex, value));
-    lua_setfield(L, -2, name);
-}
-
 /* dataset(dir, split [, vocab]): {images =, captions =, regions =, features =, fingerprint =,
  * has_boxes =} and, with a vocabulary file, {vocabulary =, longest =}. Everything is checked as a
  * run would. */
@@ -59,16 +46,15 @@ static int dataset(lua_State *L)
     sw_dataset_open_side_files(&split->data);
     const struct sw_dataset *data = &split->data;
     lua_createtable(L, 0, 8);
-    set_count(L, "images", data->images);
-    set_count(L, "captions", data->captions);
-    set_count(L, "regions", data->regions);
-    set_count(L, "features", data->features);
-    lua_pushboolean(L, data->has_boxes);
-    lua_setfield(L, -2, "has_boxes");
-    set_hex(L, "fingerprint", sw_dataset_fingerprint(data));
+    sw_lua_set_integer(L, "images", (lua_Integer)data->images);
+    sw_lua_set_integer(L, "captions", (lua_Integer)data->captions);
+    sw_lua_set_integer(L, "regions", (lua_Integer)data->regions);
+    sw_lua_set_integer(L, "features", (lua_Integer)data->features);
+    sw_lua_set_switch(L, "has_boxes", data->has_boxes);
+    sw_lua_set_hex(L, "fingerprint", sw_dataset_fingerprint(data));
     if (vocab) {
-        set_count(L, "vocabulary", split->vocabulary.words.count);
-        set_count(L, "longest", data->longest);
+        sw_lua_set_integer(L, "vocabulary", (lua_Integer)split->vocabulary.words.count);
+        sw_lua_set_integer(L, "longest", (lua_Integer)data->longest);
     }
     sw_lua_box_empty(box);
     return 1;
@@ -198,16 +184,15 @@ static int facts(lua_State *L)
     const struct sw_inputs *in = sw_lua_inputs_at(L, 1);
     const struct sw_dataset *split;
     lua_createtable(L, 0, 10);
-    lua_pushboolean(L, in->generated);
-    lua_setfield(L, -2, "generated");
-    set_hex(L, "train", in->train_fingerprint);
+    sw_lua_set_switch(L, "generated", in->generated);
+    sw_lua_set_hex(L, "train", in->train_fingerprint);
     if (in->has_dev)
-        set_hex(L, "dev", in->dev_fingerprint);
+        sw_lua_set_hex(L, "dev", in->dev_fingerprint);
     if (in->test_count)
-        set_hex(L, "test", in->test_fingerprint);
-    set_count(L, "train_captions", in->train.captions);
-    set_count(L, "dev_captions", in->dev.captions);
-    set_count(L, "tests", in->test_count);
+        sw_lua_set_hex(L, "test", in->test_fingerprint);
+    sw_lua_set_integer(L, "train_captions", (lua_Integer)in->train.captions);
+    sw_lua_set_integer(L, "dev_captions", (lua_Integer)in->dev.captions);
+    sw_lua_set_integer(L, "tests", (lua_Integer)in->test_count);
     lua_newtable(L);
     for (size_t i = 0; (split = sw_inputs_split(in, i)); i++) {
         char hex[17];
@@ -216,17 +201,16 @@ static int facts(lua_State *L)
     }
     lua_setfield(L, -2, "stamps");
     lua_createtable(L, 0, 4);
-    lua_pushstring(L, in->vocabulary_from);
-    lua_setfield(L, -2, "from");
-    set_count(L, "words", in->vocabulary.words.count);
-    set_hex(L, "fingerprint", sw_vocabulary_fingerprint(&in->vocabulary));
+    sw_lua_set_text(L, "from", in->vocabulary_from);
+    sw_lua_set_integer(L, "words", (lua_Integer)in->vocabulary.words.count);
+    sw_lua_set_hex(L, "fingerprint", sw_vocabulary_fingerprint(&in->vocabulary));
     set_coverage(L, &in->known);
     lua_setfield(L, -2, "vocabulary");
     if (in->glove_lines) {
         lua_createtable(L, 0, 4);
-        set_count(L, "vectors", in->glove_lines);
-        set_count(L, "found", in->glove_found);
-        set_hex(L, "rows", in->glove_hash);
+        sw_lua_set_integer(L, "vectors", (lua_Integer)in->glove_lines);
+        sw_lua_set_integer(L, "found", (lua_Integer)in->glove_found);
+        sw_lua_set_hex(L, "rows", in->glove_hash);
         set_coverage(L, &in->with_vector);
         lua_setfield(L, -2, "glove");
     }

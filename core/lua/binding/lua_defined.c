@@ -1,7 +1,7 @@
 /* lua_defined.c -- descriptors of what a script defines. Whoever wrote the definition into a config
  * may be a stranger: what config/define.lua checks with good messages is held to its types here. */
 #include "lua/binding/defined.h"
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "match/model.h"
 #include "plugin/descriptor.h"

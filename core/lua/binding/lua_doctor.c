@@ -1,5 +1,5 @@
 /* lua_doctor.c -- facts about the machine: libraries, matrix products, instruction sets. */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "base/clock.h"
 
@@ -13,16 +13,11 @@
 static int libraries(lua_State *L)
 {
     lua_createtable(L, 0, 5);
-    lua_pushliteral(L, LUA_RELEASE);
-    lua_setfield(L, -2, "lua");
-    lua_pushstring(L, jansson_version_str());
-    lua_setfield(L, -2, "jansson");
-    lua_pushstring(L, openblas_get_config());
-    lua_setfield(L, -2, "blas");
-    lua_pushstring(L, openblas_get_corename());
-    lua_setfield(L, -2, "blas_core");
-    lua_pushliteral(L, __VERSION__);
-    lua_setfield(L, -2, "compiler");
+    sw_lua_set_text(L, "lua", LUA_RELEASE);
+    sw_lua_set_text(L, "jansson", jansson_version_str());
+    sw_lua_set_text(L, "blas", openblas_get_config());
+    sw_lua_set_text(L, "blas_core", openblas_get_corename());
+    sw_lua_set_text(L, "compiler", __VERSION__);
     return 1;
 }
 
@@ -32,17 +27,13 @@ static int machine(lua_State *L)
     char host[256] = "";
     gethostname(host, sizeof host - 1);
     lua_createtable(L, 0, 5);
-    lua_pushinteger(L, sysconf(_SC_NPROCESSORS_ONLN));
-    lua_setfield(L, -2, "cpus");
-    lua_pushinteger(L, (lua_Integer)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
-    lua_setfield(L, -2, "memory");
-    lua_pushstring(L, host);
-    lua_setfield(L, -2, "host");
+    sw_lua_set_integer(L, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
+    sw_lua_set_integer(L, "memory", (lua_Integer)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
+    sw_lua_set_text(L, "host", host);
 #if defined(__x86_64__) && defined(__GNUC__)
-    lua_pushboolean(L, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
-    lua_setfield(L, -2, "avx2");
-    lua_pushboolean(L, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"));
-    lua_setfield(L, -2, "avx512");
+    sw_lua_set_switch(L, "avx2", __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
+    sw_lua_set_switch(L, "avx512",
+                      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"));
 #endif
     return 1;
 }

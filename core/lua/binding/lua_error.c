@@ -24,16 +24,15 @@ static void push_place(lua_State *L)
 int sw_lua_raise(lua_State *L, const struct sw_error *error)
 {
     lua_createtable(L, 0, 3);
-    lua_pushstring(L, error->text);
-    lua_setfield(L, -2, "text");
+    sw_lua_set_text(L, "text", error->text);
     push_place(L);
     lua_pushstring(L, error->text);
     lua_concat(L, 2);
     lua_setfield(L, -2, "message");
-    lua_pushinteger(L, error->status == SW_MISUSE        ? 2
+    sw_lua_set_integer(L, "status",
+                       error->status == SW_MISUSE        ? 2
                        : error->status == SW_INTERRUPTED ? 128 + sw_lua_interrupted()
                                                          : 1);
-    lua_setfield(L, -2, "status");
     luaL_setmetatable(L, error_name);
     return lua_error(L);
 }
@@ -109,6 +108,14 @@ const char *sw_lua_text_field(lua_State *L, int index, const char *name, const c
     return text;
 }
 
+const char *sw_lua_needed_text(lua_State *L, int index, const char *name)
+{
+    const char *text = sw_lua_text_field(L, index, name, NULL);
+    if (!text)
+        sw_lua_fail(L, SW_MISUSE, "%s: expected a string, found nothing", name);
+    return text;
+}
+
 lua_Integer sw_lua_integer_field(lua_State *L, int index, const char *name, lua_Integer missing,
                                  lua_Integer least, lua_Integer most)
 {
@@ -144,8 +151,7 @@ void sw_lua_open_errors(lua_State *L)
     luaL_newmetatable(L, error_name);
     lua_pushcfunction(L, error_text);
     lua_setfield(L, -2, "__tostring");
-    lua_pushstring(L, error_name);
-    lua_setfield(L, -2, "__name");
+    sw_lua_set_text(L, "__name", error_name);
     lua_pop(L, 1);
 
     luaL_newmetatable(L, box_name);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* nil, "path: reason", true when something of that name is there already */
+/* nil, "path: reason", true when something of that name already exists */
 static int refused(lua_State *L, const char *path, int fault)
 {
     lua_pushnil(L);

@@ -166,11 +166,6 @@ static int sizes(lua_State *L)
     return 2;
 }
 
-static void release(void *memory)
-{
-    free(memory);
-}
-
 /* model:order(epoch): the train captions in the order in which a run takes them, from 0; the first
  * epoch is 0 */
 static int order(lua_State *L)
@@ -179,17 +174,13 @@ static int order(lua_State *L)
     lua_Integer epoch = luaL_checkinteger(L, 2);
     luaL_argcheck(L, epoch >= 0, 2, "expected 0 or more");
     size_t count = split_at(L, model, 3)->captions;
-    struct sw_lua_box *box = sw_lua_box(L, release);
-    uint32_t *captions = box->value = malloc(count * sizeof *captions);
-    if (!captions)
-        return sw_lua_fail(L, SW_FAILED, "out of memory for %d captions", (int)count);
+    uint32_t *captions = lua_newuserdatauv(L, count * sizeof *captions, 0);
     sw_order(model->seed, (uint64_t)epoch, (uint32_t)count, captions);
     lua_createtable(L, (int)count, 0);
     for (size_t i = 0; i < count; i++) {
         lua_pushinteger(L, captions[i]);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
-    sw_lua_box_empty(box);
     return 1;
 }
 
@@ -216,16 +207,13 @@ static int make_room(struct sw_lua_model *model, const struct sw_dataset *data, 
     return status;
 }
 
-/* The list of captions at `at` into a new box's memory. */
+/* The list of captions at `at`, in memory of Lua that is pushed. */
 static uint32_t *captions_at(lua_State *L, int at, const struct sw_dataset *data, int *count)
 {
     luaL_checktype(L, at, LUA_TTABLE);
     lua_Unsigned length = lua_rawlen(L, at);
     luaL_argcheck(L, length >= 1 && length <= 65536, at, "expected 1 to 65536 captions");
-    struct sw_lua_box *box = sw_lua_box(L, release);
-    uint32_t *captions = box->value = malloc(length * sizeof *captions);
-    if (!captions)
-        sw_lua_fail(L, SW_FAILED, "out of memory for a batch");
+    uint32_t *captions = lua_newuserdatauv(L, length * sizeof *captions, 0);
     for (lua_Unsigned i = 0; i < length; i++) {
         int whole;
         lua_rawgeti(L, at, (lua_Integer)i + 1);
@@ -333,7 +321,7 @@ void sw_lua_model_backward(lua_State *L, const struct sw_lua_tensor *tensor)
     if (!model->has_batch || tensor->batch != model->batch || model->is_done)
         sw_lua_fail(L, SW_MISUSE, "backward: %s",
                     model->is_done && tensor->batch == model->batch
-                        ? "this batch's gradients were formed already"
+                        ? "this batch's gradients have been computed already"
                         : "the model has another batch by now; each batch's backward comes before "
                           "the next batch");
     model->is_done = 1;

@@ -1,5 +1,5 @@
 /* lua_plugins.c -- what the loaded plugins bring, and the check of one plugin file. */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "base/values.h"
 #include "match/verify.h"
@@ -10,12 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void set_text(lua_State *L, const char *name, const char *text)
-{
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, name);
-}
-
 static void push_options(lua_State *L, const struct sw_option *options)
 {
     static const char *const kinds[] = {"", "number", "integer", "switch", "choice", "fusion"};
@@ -23,16 +17,14 @@ static void push_options(lua_State *L, const struct sw_option *options)
     for (lua_Integer i = 0; options && options[i].name; i++) {
         const struct sw_option *option = &options[i];
         lua_createtable(L, 0, 7);
-        set_text(L, "name", option->name);
-        set_text(L, "kind", kinds[option->kind]);
-        set_text(L, "preset", option->preset);
-        set_text(L, "choices", option->choices);
-        set_text(L, "doc", option->doc);
+        sw_lua_set_text(L, "name", option->name);
+        sw_lua_set_text(L, "kind", kinds[option->kind]);
+        sw_lua_set_text(L, "preset", option->preset);
+        sw_lua_set_text(L, "choices", option->choices);
+        sw_lua_set_text(L, "doc", option->doc);
         if (option->least != 0 || option->most != 0) {
-            lua_pushnumber(L, option->least);
-            lua_setfield(L, -2, "least");
-            lua_pushnumber(L, option->most);
-            lua_setfield(L, -2, "most");
+            sw_lua_set_number(L, "least", option->least);
+            sw_lua_set_number(L, "most", option->most);
         }
         lua_rawseti(L, -2, i + 1);
     }
@@ -43,18 +35,16 @@ static void push_options(lua_State *L, const struct sw_option *options)
 static void append_part(lua_State *L, enum sw_kind kind, const struct sw_descriptor *part)
 {
     lua_createtable(L, 0, 4);
-    set_text(L, "name", part->name);
-    set_text(L, "doc", part->doc);
+    sw_lua_set_text(L, "name", part->name);
+    sw_lua_set_text(L, "doc", part->doc);
     push_options(L, part->options);
     lua_setfield(L, -2, "options");
     if (kind == SW_KIND_EMBEDDING) {
-        lua_pushinteger(L, ((const struct sw_embedding *)(const void *)part)->tables);
-        lua_setfield(L, -2, "tables");
+        sw_lua_set_integer(L, "tables", ((const struct sw_embedding *)(const void *)part)->tables);
     }
     if (kind == SW_KIND_STAGE) {
         unsigned flags = ((const struct sw_stage *)(const void *)part)->flags;
-        lua_pushboolean(L, (flags & SW_NEEDS_POOLED) != 0);
-        lua_setfield(L, -2, "pooled");
+        sw_lua_set_switch(L, "pooled", (flags & SW_NEEDS_POOLED) != 0);
     }
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }
@@ -63,21 +53,19 @@ static void append_part(lua_State *L, enum sw_kind kind, const struct sw_descrip
 static void push_op(lua_State *L, const struct sw_op *op)
 {
     lua_createtable(L, 0, 5);
-    set_text(L, "name", op->name);
-    set_text(L, "shapes", op->shapes);
-    set_text(L, "doc", op->doc);
-    lua_pushinteger(L, op->least_inputs);
-    lua_setfield(L, -2, "least_inputs");
-    lua_pushinteger(L, op->most_inputs);
-    lua_setfield(L, -2, "most_inputs");
+    sw_lua_set_text(L, "name", op->name);
+    sw_lua_set_text(L, "shapes", op->shapes);
+    sw_lua_set_text(L, "doc", op->doc);
+    sw_lua_set_integer(L, "least_inputs", op->least_inputs);
+    sw_lua_set_integer(L, "most_inputs", op->most_inputs);
 }
 
 static void push_contents(lua_State *L, const struct sw_plugin *plugin)
 {
-    set_text(L, "name", plugin->name);
-    set_text(L, "version", plugin->version);
-    set_text(L, "license", plugin->license);
-    set_text(L, "doc", plugin->doc);
+    sw_lua_set_text(L, "name", plugin->name);
+    sw_lua_set_text(L, "version", plugin->version);
+    sw_lua_set_text(L, "license", plugin->license);
+    sw_lua_set_text(L, "doc", plugin->doc);
     static const char *const lists[SW_KINDS] = {"stages", "fusions", "embeddings",
                                                 "blocks", "pools",   "losses"};
     for (int kind = 0; kind < SW_KINDS; kind++) {
@@ -121,10 +109,10 @@ static int origin(lua_State *L)
         return 0;
     char hash[17];
     lua_createtable(L, 0, 4);
-    set_text(L, "name", loaded->plugin->name);
-    set_text(L, "version", loaded->plugin->version);
-    set_text(L, "hash", sw_hex(hash, loaded->hash));
-    set_text(L, "file", loaded->file);
+    sw_lua_set_text(L, "name", loaded->plugin->name);
+    sw_lua_set_text(L, "version", loaded->plugin->version);
+    sw_lua_set_text(L, "hash", sw_hex(hash, loaded->hash));
+    sw_lua_set_text(L, "file", loaded->file);
     return 1;
 }
 
@@ -132,15 +120,14 @@ static void push_plugin(lua_State *L, const struct sw_loaded_plugin *loaded)
 {
     char hash[17];
     lua_createtable(L, 0, 10);
-    set_text(L, "file", loaded->file);
-    set_text(L, "hash", sw_hex(hash, loaded->hash));
+    sw_lua_set_text(L, "file", loaded->file);
+    sw_lua_set_text(L, "hash", sw_hex(hash, loaded->hash));
     if (loaded->plugin)
         push_contents(L, loaded->plugin);
     else
-        set_text(L, "reason", loaded->reason ? loaded->reason : "refused");
+        sw_lua_set_text(L, "reason", loaded->reason ? loaded->reason : "refused");
     if (loaded->hidden) {
-        lua_pushboolean(L, 1);
-        lua_setfield(L, -2, "hidden");
+        sw_lua_set_switch(L, "hidden", 1);
     }
 }
 
@@ -243,12 +230,10 @@ static int verify(lua_State *L)
     lua_createtable(L, count, 0);
     for (int i = 0; i < count; i++) {
         lua_createtable(L, 0, 4);
-        set_text(L, "what", findings[i].what);
-        set_text(L, "where", findings[i].where);
-        lua_pushnumber(L, findings[i].worst);
-        lua_setfield(L, -2, "worst");
-        lua_pushnumber(L, findings[i].most);
-        lua_setfield(L, -2, "most");
+        sw_lua_set_text(L, "what", findings[i].what);
+        sw_lua_set_text(L, "where", findings[i].where);
+        sw_lua_set_number(L, "worst", findings[i].worst);
+        sw_lua_set_number(L, "most", findings[i].most);
         lua_rawseti(L, -2, i + 1);
     }
     return 1;

@@ -88,7 +88,7 @@ static int push_end(lua_State *L, int status)
 static int wait_for(lua_State *L)
 {
     pid_t process = (pid_t)luaL_checkinteger(L, 1);
-    luaL_argcheck(L, process > 0, 1, "expected a process number");
+    luaL_argcheck(L, process > 0, 1, "expected a process id");
     int status = 0;
     pid_t ended = waitpid(process, &status, lua_toboolean(L, 2) ? WNOHANG : 0);
     if (ended < 0 && errno != EINTR)
@@ -103,7 +103,7 @@ static int wait_for(lua_State *L)
 static int send(lua_State *L, int signal)
 {
     pid_t process = (pid_t)luaL_checkinteger(L, 1);
-    luaL_argcheck(L, process > 0, 1, "expected a process number");
+    luaL_argcheck(L, process > 0, 1, "expected a process id");
     lua_pushboolean(L, kill(process, signal) == 0);
     return 1;
 }

@@ -1,6 +1,6 @@
 /* lua_query.c -- a trained model and a split that it is asked about, as a userdata whose methods
  * give numbers; core/lua/results/query.lua asks. Images and captions count from 0. */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "lua/binding/results.h"
 #include "train/evaluate.h"
@@ -22,14 +22,6 @@ static struct sw_query *query_at(lua_State *L, int index)
     return &query->query;
 }
 
-static const char *needed(lua_State *L, const char *name)
-{
-    const char *text = sw_lua_text_field(L, 2, name, NULL);
-    if (!text)
-        sw_lua_fail(L, SW_MISUSE, "%s: expected a string, found nothing", name);
-    return text;
-}
-
 /* open_query(session, {checkpoint =, config =, data =, split =, vocab =, images =, precaps =,
  * all_captions =, captions = whether the captions get word ids}) */
 static int open_query(lua_State *L)
@@ -39,9 +31,9 @@ static int open_query(lua_State *L)
     lua_settop(L, 2);
     luaL_checktype(L, 2, LUA_TTABLE);
     struct sw_query_source source = {
-        .checkpoint = needed(L, "checkpoint"),
-        .dir = needed(L, "data"),
-        .split = needed(L, "split"),
+        .checkpoint = sw_lua_needed_text(L, 2, "checkpoint"),
+        .dir = sw_lua_needed_text(L, 2, "data"),
+        .split = sw_lua_needed_text(L, 2, "split"),
         .vocab = sw_lua_text_field(L, 2, "vocab", NULL),
         .captions = sw_lua_switch_field(L, 2, "captions", 0),
         .data = {.images = (size_t)sw_lua_integer_field(L, 2, "images", 0, 0, LUA_MAXINTEGER),
@@ -295,12 +287,9 @@ static int show(lua_State *L)
     for (int i = 0; i < found->count; i++) {
         const struct sw_shown *shown = &found->list[i];
         lua_createtable(L, 0, 4);
-        lua_pushstring(L, shown->name);
-        lua_setfield(L, -2, "name");
-        lua_pushstring(L, axes[shown->row_axis]);
-        lua_setfield(L, -2, "of");
-        lua_pushstring(L, axes[shown->column_axis]);
-        lua_setfield(L, -2, "over");
+        sw_lua_set_text(L, "name", shown->name);
+        sw_lua_set_text(L, "of", axes[shown->row_axis]);
+        sw_lua_set_text(L, "over", axes[shown->column_axis]);
         lua_createtable(L, shown->rows, 0);
         for (int r = 0; r < shown->rows; r++) {
             sw_lua_push_floats(L, shown->weights + (size_t)r * (size_t)shown->columns,

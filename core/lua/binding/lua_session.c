@@ -1,5 +1,5 @@
 /* lua_session.c -- sessions: threads, operations, plugins; and configs on their way to C. */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include <stdlib.h>
 #include <string.h>

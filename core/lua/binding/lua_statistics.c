@@ -72,7 +72,7 @@ static void take_list(lua_State *L, int index, size_t count, const struct sw_hit
     for (size_t i = 0; i < count; i++) {
         lua_rawgeti(L, index, (lua_Integer)i + 1);
         struct ranks *ranks = luaL_testudata(L, -1, ranks_class);
-        luaL_argcheck(L, ranks, index, "a list of ranks expected");
+        luaL_argcheck(L, ranks, index, "expected a list of ranks");
         out[i] = &ranks->hits;
         lua_pop(L, 1);
     }
@@ -85,7 +85,7 @@ static int sum_ranks(lua_State *L)
     struct sw_error error = {0};
     luaL_checktype(L, 1, LUA_TTABLE);
     size_t count = lua_rawlen(L, 1);
-    luaL_argcheck(L, count <= MOST_RUNS, 1, "fewer runs expected");
+    luaL_argcheck(L, count <= MOST_RUNS, 1, "too many runs");
     const struct sw_hits **hits = lua_newuserdatauv(L, (count + 1) * sizeof *hits, 0);
     take_list(L, 1, count, hits);
     struct ranks *sum = lua_newuserdatauv(L, sizeof *sum, 0);
@@ -109,7 +109,7 @@ static int bootstrap(lua_State *L)
     size_t count = lua_rawlen(L, 1), draws = 10000;
     uint64_t seed = 0;
     luaL_argcheck(L, lua_rawlen(L, 2) == count && count <= MOST_RUNS, 2,
-                  "lists of one length expected");
+                  "expected lists of equal length");
     if (!lua_isnoneornil(L, 3)) {
         luaL_checktype(L, 3, LUA_TTABLE);
         draws = (size_t)sw_lua_integer_field(L, 3, "draws", (lua_Integer)draws, LEAST_DRAWS,

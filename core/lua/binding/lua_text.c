@@ -98,8 +98,6 @@ void sw_lua_open_text(lua_State *L)
                                          {"hash128", hash128},
                                          {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
-    lua_pushliteral(L, PACKAGE_VERSION);
-    lua_setfield(L, -2, "version");
-    lua_pushstring(L, sw_git_id);
-    lua_setfield(L, -2, "git");
+    sw_lua_set_text(L, "version", PACKAGE_VERSION);
+    sw_lua_set_text(L, "git", sw_git_id);
 }

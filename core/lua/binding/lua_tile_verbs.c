@@ -3,173 +3,71 @@
 
 #include <string.h>
 
-/* ---- tiles: tensors -------------------------------------------------------------------------- */
+/* A verb of a tile: what the call gives, a tensor or vectors. */
+#define TENSOR_VERB(verb, call)                \
+    static int verb(lua_State *L)              \
+    {                                          \
+        struct sw_tile *t = sw_lua_tile_of(L); \
+        return sw_lua_give(L, call);           \
+    }
+#define VECTORS_VERB(verb, call)               \
+    static int verb(lua_State *L)              \
+    {                                          \
+        struct sw_tile *t = sw_lua_tile_of(L); \
+        return sw_lua_give_vectors(L, call);   \
+    }
 
-static int input(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    int at = sw_lua_handle_at(L, 2, SW_LUA_INPUT)->at;
-    return sw_lua_give(L, t->host->input(t, (struct sw_input){at}));
-}
+/* Its arguments, from 2 on. */
+#define TENSOR(index) sw_lua_verb_tensor(L, index)
+#define VECTORS(index) sw_lua_vectors_at(L, index)
+#define SIDE(index) sw_lua_side_at(L, index)
+#define NUMBER(index) (float)luaL_checknumber(L, index)
+#define HANDLE(index, kind) sw_lua_handle_at(L, index, kind)->at
 
-static int softmax(lua_State *L)
-{
-    return sw_lua_give(L, sw_softmax(sw_lua_tile_of(L), sw_lua_verb_tensor(L, 2),
-                                     sw_lua_side_at(L, 3), (float)luaL_optnumber(L, 4, 1)));
-}
+/* ---- tensors --------------------------------------------------------------------------------- */
 
-static int softmax_transposed(lua_State *L)
-{
-    return sw_lua_give(L,
-                       sw_softmax_transposed(sw_lua_tile_of(L), sw_lua_verb_tensor(L, 2),
-                                             sw_lua_side_at(L, 3), (float)luaL_optnumber(L, 4, 1)));
-}
-
-static int mean(lua_State *L)
-{
-    return sw_lua_give(L,
-                       sw_mean(sw_lua_tile_of(L), sw_lua_verb_tensor(L, 2), sw_lua_side_at(L, 3)));
-}
-
-static int sum(lua_State *L)
-{
-    return sw_lua_give(L,
-                       sw_sum(sw_lua_tile_of(L), sw_lua_verb_tensor(L, 2), sw_lua_side_at(L, 3)));
-}
-
+TENSOR_VERB(input, sw_read(t, (struct sw_input){HANDLE(2, SW_LUA_INPUT)}))
+TENSOR_VERB(softmax, sw_softmax(t, TENSOR(2), SIDE(3), (float)luaL_optnumber(L, 4, 1)))
+TENSOR_VERB(softmax_transposed,
+            sw_softmax_transposed(t, TENSOR(2), SIDE(3), (float)luaL_optnumber(L, 4, 1)))
+TENSOR_VERB(mean, sw_mean(t, TENSOR(2), SIDE(3)))
+TENSOR_VERB(sum, sw_sum(t, TENSOR(2), SIDE(3)))
 /* sum_k x_rk y_rk of each row, (R,K,L),(R,K,L) -> (1,R,L) */
-static int rowdot(lua_State *L)
-{
-    return sw_lua_give(L, sw_lua_operate(L, "lane_rowdot", sw_lua_verb_tensor(L, 2),
-                                         sw_lua_verb_tensor(L, 3), (struct sw_args){.i = {0}}));
-}
-
-static int blend(lua_State *L)
-{
-    return sw_lua_give(L, sw_blend(sw_lua_tile_of(L), (float)luaL_checknumber(L, 2),
-                                   sw_lua_verb_tensor(L, 3), sw_lua_verb_tensor(L, 4)));
-}
+TENSOR_VERB(rowdot, sw_apply2(t, "lane_rowdot", TENSOR(2), TENSOR(3), (struct sw_args){.i = {0}}))
+TENSOR_VERB(blend, sw_blend(t, NUMBER(2), TENSOR(3), TENSOR(4)))
+TENSOR_VERB(mean_weights, t->host->mean_weights(t, SIDE(2)))
 
 /* masked(op, x, side [, args]): apply with the side's mask behind x, where there is one */
 static int masked(lua_State *L)
 {
     struct sw_args args = {.p = NULL};
     sw_lua_read_args(L, 5, &args);
-    return sw_lua_give(L, sw_masked(sw_lua_tile_of(L), sw_lua_op_at(L, 2), sw_lua_verb_tensor(L, 3),
-                                    sw_lua_side_at(L, 4), args));
-}
-
-static int mean_weights(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    return sw_lua_give(L, t->host->mean_weights(t, sw_lua_side_at(L, 2)));
-}
-
-/* ---- tiles: pair vectors --------------------------------------------------------------------- */
-
-static int regions(lua_State *L)
-{
-    return sw_lua_give_vectors(L, sw_regions(sw_lua_tile_of(L)));
-}
-
-static int words(lua_State *L)
-{
-    return sw_lua_give_vectors(L, sw_words_of(sw_lua_tile_of(L)));
-}
-
-static int fragments(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    return sw_lua_give_vectors(L, t->host->fragments(t, sw_lua_side_at(L, 2)));
-}
-
-static int over(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    return sw_lua_give_vectors(L, t->host->over(t, sw_lua_side_at(L, 2), sw_lua_verb_tensor(L, 3)));
-}
-
-static int over_regions(lua_State *L)
-{
-    return sw_lua_give_vectors(L, sw_over_regions(sw_lua_tile_of(L), sw_lua_verb_tensor(L, 2)));
-}
-
-static int over_words(lua_State *L)
-{
-    return sw_lua_give_vectors(L, sw_over_words(sw_lua_tile_of(L), sw_lua_verb_tensor(L, 2)));
-}
-
-static int explicit_vectors(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    return sw_lua_give_vectors(L, t->host->explicit_vectors(t, sw_lua_verb_tensor(L, 2)));
-}
-
-static int add(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    return sw_lua_give_vectors(L,
-                               t->host->add(t, sw_lua_vectors_at(L, 2), sw_lua_vectors_at(L, 3)));
-}
-
-static int scale_rows(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    return sw_lua_give_vectors(
-        L, t->host->scale_rows(t, sw_lua_vectors_at(L, 2), sw_lua_verb_tensor(L, 3)));
-}
-
-static int scale(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    return sw_lua_give_vectors(
-        L, t->host->scale(t, sw_lua_vectors_at(L, 2), (float)luaL_checknumber(L, 3)));
-}
-
-static int pool(lua_State *L)
-{
-    return sw_lua_give_vectors(
-        L, sw_pool(sw_lua_tile_of(L), sw_lua_vectors_at(L, 2), sw_lua_verb_tensor(L, 3)));
-}
-
-static int dot(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    return sw_lua_give(L, t->host->dot(t, sw_lua_vectors_at(L, 2), sw_lua_vectors_at(L, 3)));
-}
-
-static int cosine(lua_State *L)
-{
-    return sw_lua_give(
-        L, sw_cosine(sw_lua_tile_of(L), sw_lua_vectors_at(L, 2), sw_lua_vectors_at(L, 3)));
-}
-
-static int cosine_to(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    return sw_lua_give(L, t->host->cosine_to(t, sw_lua_vectors_at(L, 2), sw_lua_side_at(L, 3)));
-}
-
-static int functional(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    int at = sw_lua_handle_at(L, 3, SW_LUA_FUNCTIONAL)->at;
     return sw_lua_give(L,
-                       t->host->functional(t, sw_lua_vectors_at(L, 2), (struct sw_functional){at}));
+                       sw_masked(sw_lua_tile_of(L), sw_lua_op_at(L, 2), TENSOR(3), SIDE(4), args));
 }
 
-static int mapped(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    int at = sw_lua_handle_at(L, 3, SW_LUA_MAP)->at;
-    return sw_lua_give(L, t->host->mapped(t, sw_lua_vectors_at(L, 2), (struct sw_map){at}));
-}
+/* ---- pair vectors ---------------------------------------------------------------------------- */
 
-static int numbers(lua_State *L)
-{
-    struct sw_tile *t = sw_lua_tile_of(L);
-    return sw_lua_give(L, t->host->numbers(t, sw_lua_vectors_at(L, 2)));
-}
+VECTORS_VERB(regions, sw_regions(t))
+VECTORS_VERB(words, sw_words_of(t))
+VECTORS_VERB(fragments, t->host->fragments(t, SIDE(2)))
+VECTORS_VERB(over, t->host->over(t, SIDE(2), TENSOR(3)))
+VECTORS_VERB(over_regions, sw_over_regions(t, TENSOR(2)))
+VECTORS_VERB(over_words, sw_over_words(t, TENSOR(2)))
+VECTORS_VERB(explicit_vectors, t->host->explicit_vectors(t, TENSOR(2)))
+VECTORS_VERB(add, t->host->add(t, VECTORS(2), VECTORS(3)))
+VECTORS_VERB(scale_rows, t->host->scale_rows(t, VECTORS(2), TENSOR(3)))
+VECTORS_VERB(scale, t->host->scale(t, VECTORS(2), NUMBER(3)))
+VECTORS_VERB(pool, sw_pool(t, VECTORS(2), TENSOR(3)))
+VECTORS_VERB(get, sw_get(t, luaL_checkstring(L, 2)))
+
+TENSOR_VERB(dot, t->host->dot(t, VECTORS(2), VECTORS(3)))
+TENSOR_VERB(cosine, sw_cosine(t, VECTORS(2), VECTORS(3)))
+TENSOR_VERB(cosine_to, t->host->cosine_to(t, VECTORS(2), SIDE(3)))
+TENSOR_VERB(functional, t->host->functional(t, VECTORS(2),
+                                            (struct sw_functional){HANDLE(3, SW_LUA_FUNCTIONAL)}))
+TENSOR_VERB(mapped, t->host->mapped(t, VECTORS(2), (struct sw_map){HANDLE(3, SW_LUA_MAP)}))
+TENSOR_VERB(numbers, t->host->numbers(t, VECTORS(2)))
 
 /* The tile keeps the name: a copy that lives as long. */
 static int put(lua_State *L)
@@ -181,11 +79,6 @@ static int put(lua_State *L)
     if (kept)
         sw_put(t, memcpy(kept, name, length), sw_lua_vectors_at(L, 3));
     return 0;
-}
-
-static int get(lua_State *L)
-{
-    return sw_lua_give_vectors(L, sw_get(sw_lua_tile_of(L), luaL_checkstring(L, 2)));
 }
 
 /* show(name, rows, columns, weights): rows and columns are "regions", "words" or "one" */

@@ -1,6 +1,6 @@
 /* lua_trainer.c -- a model in training, for core/lua/run/trainer.lua: steps, evaluations, tensors.
  */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "lua/binding/results.h"
 #include "train/ranks.h"
@@ -105,8 +105,7 @@ static int step(lua_State *L)
                    {"seconds", one.seconds},
                    {"data_seconds", one.data_seconds}};
     lua_createtable(L, 0, 16); /* with what the event adds */
-    lua_pushinteger(L, one.samples);
-    lua_setfield(L, -2, "samples");
+    sw_lua_set_integer(L, "samples", one.samples);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         lua_pushnumber(L, numbers[i].value);
         lua_setfield(L, -2, numbers[i].name);

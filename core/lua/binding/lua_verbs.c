@@ -47,7 +47,7 @@ void sw_lua_push_handle(lua_State *L, enum sw_lua_kind kind, void *value)
         luaL_where(L, 1);
         lua_pushstring(L, sw_graph_error(worker->call->graph)->status
                               ? sw_graph_error(worker->call->graph)->text
-                              : "it gives nothing here");
+                              : "it returns nothing here");
         lua_concat(L, 2);
         lua_error(L);
     }
@@ -118,7 +118,7 @@ struct sw_tile *sw_lua_tile_of(lua_State *L)
 {
     struct sw_tile *tile = call_of(L)->tile;
     if (!tile)
-        luaL_error(L, "it works on tiles, not in prepare");
+        luaL_error(L, "available on tiles only, not in prepare");
     return tile;
 }
 

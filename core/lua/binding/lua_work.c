@@ -1,5 +1,5 @@
 /* lua_work.c -- inspection and gradients, methods of a session; and metrics as a table. */
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #include "lua/binding/results.h"
 #include "train/checkpoint.h"
@@ -37,23 +37,9 @@ void sw_lua_push_metrics(lua_State *L, const struct sw_metrics *m)
     }
 }
 
-static const char *needed_text(lua_State *L, int index, const char *name)
-{
-    const char *text = sw_lua_text_field(L, index, name, NULL);
-    if (!text)
-        sw_lua_fail(L, SW_MISUSE, "%s: expected a string, found nothing", name);
-    return text;
-}
-
 static void release_matcher(void *value)
 {
     sw_matcher_free(value);
-}
-
-static void set_integer(lua_State *L, const char *name, lua_Integer value)
-{
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, name);
 }
 
 /* {features =, vocabulary =, parameters = {{name =, shape = {..}, count =, trained =}..}} */
@@ -62,24 +48,22 @@ static int push_model(lua_State *L, struct sw_lua_box *box)
     const struct sw_model *model = ((const struct sw_matcher *)box->value)->model;
     const struct sw_model_plan *plan = sw_model_plan_of(model);
     lua_createtable(L, 0, 11);
-    set_integer(L, "features", plan->features);
-    set_integer(L, "vocabulary", plan->vocabulary);
+    sw_lua_set_integer(L, "features", plan->features);
+    sw_lua_set_integer(L, "vocabulary", plan->vocabulary);
     lua_createtable(L, sw_model_parameters(model), 0);
     for (int i = 0; i < sw_model_parameters(model); i++) {
         const struct sw_parameter *parameter = sw_model_parameter(model, i);
         const struct sw_tensor *t = parameter->tensor;
         lua_createtable(L, 0, 4);
-        lua_pushstring(L, parameter->name);
-        lua_setfield(L, -2, "name");
+        sw_lua_set_text(L, "name", parameter->name);
         lua_createtable(L, t->ndim, 0);
         for (int d = 0; d < t->ndim; d++) {
             lua_pushinteger(L, t->dim[d]);
             lua_rawseti(L, -2, d + 1);
         }
         lua_setfield(L, -2, "shape");
-        set_integer(L, "count", (lua_Integer)sw_tensor_count(t));
-        lua_pushboolean(L, t->grad != NULL);
-        lua_setfield(L, -2, "trained");
+        sw_lua_set_integer(L, "count", (lua_Integer)sw_tensor_count(t));
+        sw_lua_set_switch(L, "trained", t->grad != NULL);
         lua_rawseti(L, -2, i + 1);
     }
     lua_setfield(L, -2, "parameters");
@@ -173,12 +157,12 @@ static int gradients(lua_State *L)
     struct sw_lua_session *session = sw_lua_session_at(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     struct sw_gradient_request request = {
-        .checkpoint = needed_text(L, 2, "checkpoint"),
-        .dir = needed_text(L, 2, "data"),
-        .split = needed_text(L, 2, "split"),
+        .checkpoint = sw_lua_needed_text(L, 2, "checkpoint"),
+        .dir = sw_lua_needed_text(L, 2, "data"),
+        .split = sw_lua_needed_text(L, 2, "split"),
         .vocab = sw_lua_text_field(L, 2, "vocab", NULL),
         .batch = (int)sw_lua_integer_field(L, 2, "batch", 16, 2, 65536),
-        .out = needed_text(L, 2, "out"),
+        .out = sw_lua_needed_text(L, 2, "out"),
     };
     lua_getfield(L, 2, "config");
     request.config = sw_lua_config_json(L, -1);

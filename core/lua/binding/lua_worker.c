@@ -169,7 +169,7 @@ static void fail_with(lua_State *L, int result, struct sw_error *error, int stat
     if (result == LUA_ERRMEM)
         sw_fail(error, status, "its Lua state takes more than %zu MB", most_bytes >> 20);
     else
-        sw_fail(error, status, "%s", text ? text : "it raised an error that is no text");
+        sw_fail(error, status, "%s", text ? text : "it raised an error that is not text");
     lua_pop(L, 1);
 }
 

@@ -5,7 +5,7 @@
 #ifndef SW_LUA_TENSOR_H
 #define SW_LUA_TENSOR_H
 
-#include "lua/binding/session.h"
+#include "lua/binding/lua_session.h"
 
 #define SW_LUA_TENSOR "stepwise.tensor"
 

@@ -130,7 +130,7 @@ function M.run(given, arguments)
     if not given[needed] then core.fail(2, "explain: --" .. needed .. " is needed") end
   end
   if given.text and given.caption then
-    core.fail(2, "explain: --caption and --text are two sentences; give one")
+    core.fail(2, "explain: give either --caption or --text, not both")
   end
   M.pictures(given, "explain")
   local how = sizes.of(given, "explain")

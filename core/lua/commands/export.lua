@@ -34,7 +34,7 @@ local function runs_of(dir)
         runs[#runs + 1] = history.read(folder, run.folder)
       end
     end
-    if #runs == 0 then core.fail(1, dir .. ": none of its runs has begun") end
+    if #runs == 0 then core.fail(1, dir .. ": none of its runs has started") end
     return runs, plan.title
   elseif core.file_kind(dir .. "/metrics.tsv") then
     local name = core.absolute_path(dir):match("([^/]+)$")

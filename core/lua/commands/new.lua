@@ -53,7 +53,7 @@ function M.run(given, arguments)
   end
   check_name(name)
   local folder = (given.out or name):gsub("(.)/+$", "%1")
-  if core.file_kind(folder) then core.fail(1, folder .. ": it is there already") end
+  if core.file_kind(folder) then core.fail(1, folder .. ": it already exists") end
   local made, reason = core.make_folders(folder)
   if not made then core.fail(1, reason) end
   local values = { NAME = name, KIND = kind, USE = about.use, SCRIPT = about.script,

@@ -68,7 +68,7 @@ local function collect(path, groups, list, images, how)
   elseif core.file_kind(path .. "/metrics.tsv") == "file" then
     groups[#groups + 1] = { name = base_of(path), runs = { curves.read(path .. "/metrics.tsv") } }
   else
-    core.fail(1, path .. ": no run folder, it has no metrics.tsv")
+    core.fail(1, path .. ": not a run folder: it has no metrics.tsv")
   end
 end
 

@@ -31,7 +31,7 @@ pictures, a contact sheet is written too.]],
 local function check(given, arguments)
   if not given.data then core.fail(2, "search: --data is needed") end
   if (arguments[2] ~= nil) == (given.image ~= nil) then
-    core.fail(2, arguments[2] and "search: a sentence and --image are two questions; ask one"
+    core.fail(2, arguments[2] and "search: give either a sentence or --image, not both"
       or "search: expected a sentence, or --image ID")
   end
   if given.out and not (given.out:find("%.svg$") or given.out:find("%.png$")) then

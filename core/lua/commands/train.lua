@@ -104,7 +104,7 @@ end
 
 local function interrupted(trainer, out, run, step)
   trainer:save()
-  out:say(string.format("interrupted at step %d and saved; to go on: %s", step, text.command(
+  out:say(string.format("interrupted at step %d and saved; to resume: %s", step, text.command(
     plugin_files.pass_on { "stepwise", "train", run, "--resume" })))
   return 128 + core.interrupted()
 end
@@ -125,7 +125,7 @@ local function follow(session, config, run, about, options, out)
   while true do
     local event = trainer:next()
     if event.kind == "step" then
-      if not step and event.step > 1 then out:say("going on at step " .. event.step) end
+      if not step and event.step > 1 then out:say("resuming at step " .. event.step) end
       step = event.step
       local left = clock:left(event)
       out:follow(function() return step_line(event, left) end)
@@ -189,12 +189,12 @@ local function check_folder(run, given, resume)
     core.fail(1, string.format("%s: no such run folder to resume%s", run,
       core.suggest(name or run, beside)))
   elseif kind == "foreign" then
-    core.fail(1, run .. ": is there already, and is no run folder; --out RUN takes another")
+    core.fail(1, run .. ": already exists, and is not a run folder; --out RUN takes another")
   elseif kind == "lost" and resume and not given.restart then
     core.fail(1, run .. ": its training state (state.safetensors) is gone, so it cannot be "
       .. "resumed; --restart starts over in it, --init FILE starts a new run from its checkpoint")
   elseif kind ~= "unused" and not resume and not given.restart then
-    core.fail(1, run .. ": is there already; --resume resumes it, --restart starts over in it, "
+    core.fail(1, run .. ": already exists; --resume resumes it, --restart starts over in it, "
       .. "--out RUN takes another")
   end
 end

@@ -132,7 +132,7 @@ local function parameters(given, what)
   end
   for i, one in ipairs(given or {}) do
     list[i] = parameter(one, i, what)
-    if taken[list[i].name] then fail("%s: parameter '%s' is there twice", what, list[i].name) end
+    if taken[list[i].name] then fail("%s: parameter '%s' appears twice", what, list[i].name) end
     taken[list[i].name] = true
   end
   if #list > MOST_PARAMETERS then

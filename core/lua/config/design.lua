@@ -65,7 +65,7 @@ local function parts_of(given, order)
     if type(name) ~= "string" or name == "" or text.plain(name) ~= name then
       fail("parts: expected a name in one line, found '%s'", text.plain(tostring(name)))
     end
-    if by_name[name] then fail("parts: '%s' is there twice", name) end
+    if by_name[name] then fail("parts: '%s' appears twice", name) end
     if type(changes) ~= "table" or next(changes) == nil then
       fail("part '%s': expected what takes it out, as { [\"g2g.score\"] = false }", name)
     end
@@ -73,7 +73,7 @@ local function parts_of(given, order)
     by_name[name] = parts[#parts]
   end
   if #given > 0 then
-    if order ~= nil then fail("order: the list of parts has an order of its own") end
+    if order ~= nil then fail("order: the list of parts already has an order") end
     for _, part in ipairs(given) do
       local changes = {}
       for key, value in pairs(type(part) == "table" and part or {}) do

@@ -73,7 +73,7 @@ local function environment()
     __index = refuse_unknown("variable", names),
     __newindex = function(_, name)
       name = tostring(name)
-      core.fail(MISUSE, string.format("'%s' is no local variable; write 'local %s = ..'", name,
+      core.fail(MISUSE, string.format("'%s' is not a local variable; write 'local %s = ..'", name,
         name))
     end,
   })

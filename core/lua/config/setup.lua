@@ -64,7 +64,7 @@ function M.experiment(path)
   if core.file_kind(path) == "folder" then
     local file = path:gsub("/+$", "") .. "/config.json"
     if core.file_kind(file) ~= "file" then
-      core.fail(1, path .. ": no run folder, it has no config.json")
+      core.fail(1, path .. ": not a run folder: it has no config.json")
     end
     return {
       config = read_config(file), file = file, run = path:gsub("(.)/+$", "%1"), label = base,

@@ -241,7 +241,7 @@ local function check_names(rows)
       fail("rows[%d]: name: expected UTF-8 without control characters, found '%s'", i,
         text.plain(row.name))
     end
-    if taken[row.name] then fail("row '%s' is there twice", row.name) end
+    if taken[row.name] then fail("row '%s' appears twice", row.name) end
     taken[row.name] = row
   end
   return taken
@@ -262,7 +262,7 @@ local function check_ensemble(row, by_name, names)
     if M.kind(member) ~= "run" then
       fail("%s: '%s' has no runs of its own; expected rows that are trained", what, name)
     end
-    if seen[name] then fail("%s: '%s' is there twice", what, name) end
+    if seen[name] then fail("%s: '%s' appears twice", what, name) end
     seen[name] = true
   end
 end

@@ -137,7 +137,7 @@ end
 function M.read(dir)
   if core.file_kind(dir .. "/plan.json") == "file" then return of_table(dir) end
   if core.file_kind(dir .. "/metrics.tsv") == "file" then return of_run(dir) end
-  core.fail(1, dir .. ": no run folder, it has neither plan.json nor metrics.tsv")
+  core.fail(1, dir .. ": not a run folder: it has neither plan.json nor metrics.tsv")
 end
 
 -- The metrics of a run on a set, and what they are of (test_sets.about); nil without them.

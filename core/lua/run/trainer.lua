@@ -44,8 +44,8 @@ local function identify(self, expected)
     "plugins", self.resolved:plugins())
   self.id, self.key = identity.of(self.resolved, self.sources)
   if expected and expected ~= self.id then
-    core.fail(1, string.format("the run was planned with other data, plugins or config: expected "
-      .. "id %s, found %s", expected:sub(1, 40), self.id))
+    core.fail(1, string.format("the run was planned with different data, plugins or config: "
+      .. "expected id %s, found %s", expected:sub(1, 40), self.id))
   end
   self.state_key = identity.state_key(self.resolved, self.sources)
   if self.before then
@@ -77,7 +77,7 @@ local function check_words(self)
   local expected = type(data) == "table" and data.vocabulary
   local found = self.sources.data.vocabulary
   if type(expected) == "string" and expected ~= found then
-    core.fail(1, string.format("%s: its words have other ids than the vocabulary that the run "
+    core.fail(1, string.format("%s: its word ids differ from those of the vocabulary that the run "
       .. "began with: expected fingerprint %s, found %s", self.folder:file "vocab.json", expected,
       found))
   end
@@ -122,7 +122,7 @@ end
 -- Everything is read before the folder is made, so that a wrong path leaves no empty folder.
 local function open_new(self, run, options)
   if core.file_kind(run) then
-    core.fail(1, "the run folder " .. run .. " is there already; --out takes another one, --resume "
+    core.fail(1, "the run folder " .. run .. " already exists; --out takes another one, --resume "
       .. "resumes it")
   end
   open_inputs(self, options)

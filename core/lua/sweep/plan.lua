@@ -357,7 +357,7 @@ local function agree(plan, dir, replan, known)
   elseif core.file_kind(dir) == "folder" then
     for _, name in ipairs(core.list_folder(dir)) do
       if not ours[name] and not name:find("^plan%.json%.") then -- or what a killed process left
-        core.fail(1, dir .. ": holds something else than runs of a table; --out DIR takes another "
+        core.fail(1, dir .. ": holds something other than runs of a table; --out DIR takes another "
           .. "folder")
       end
     end
@@ -418,7 +418,7 @@ function M.check_folders(plan, dir, replan)
       end
       local claim <close> = core.claim(dir .. "/claims/" .. run.folder)
       if not claim or core.claim_state(folder .. "/claim").held then
-        core.fail(1, folder .. ": it is in use by another process")
+        core.fail(1, folder .. ": it is locked by another process")
       end
       must(core.make_folders(dir .. "/replaced"))
       local aside, n = dir .. "/replaced/" .. run.folder, 1

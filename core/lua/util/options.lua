@@ -113,7 +113,7 @@ function M.parse(command, words)
   if #arguments < least then
     fail(command, "expected %s", command.usage)
   elseif #arguments > most then
-    fail(command, "'%s' is too much; expected %s", text.plain(arguments[most + 1]),
+    fail(command, "unexpected argument '%s'; expected %s", text.plain(arguments[most + 1]),
       command.usage ~= "" and command.usage or "no arguments")
   end
   return given, arguments

@@ -274,17 +274,10 @@ static const struct sw_sample norm_samples[] = {
 };
 
 const struct sw_op sw_op_batch_norm = {
-    .name = "batch_norm",
-    .shapes = "(N,D),(C),(C)[,(C),(C)]->(N,D)",
-    .doc = "gain (x - mean) / sqrt(variance + f0) + shift per channel; moments of the batch, or "
-           "given; i0: C is 0 columns, 1 slots of a group; zero in padding rows; p: sw_fragments",
-    .least_inputs = 3,
-    .most_inputs = 5,
-    .shape = norm_shape,
+    SW_OP(norm, "batch_norm", 3, 5, "(N,D),(C),(C)[,(C),(C)]->(N,D)",
+          "gain (x - mean) / sqrt(variance + f0) + shift per channel; moments of the batch, or "
+          "given; i0: C is 0 columns, 1 slots of a group; zero in padding rows; p: sw_fragments"),
     .saved_size = norm_saved_size,
-    .forward = norm_forward,
-    .backward = norm_backward,
-    SW_SAMPLES(norm_samples),
 };
 
 /* ---- row_moments ---- */

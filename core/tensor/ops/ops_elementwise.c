@@ -82,8 +82,8 @@ static const struct sw_sample bent_samples[] = {
 
 /* Where a root and a logarithm are steep no longer. */
 static const struct sw_sample positive_samples[] = {
-    {1, {SW_IN(0.5f, 2, 5, 7)}, {{0}, {0}, NULL}},
-    {1, {SW_IN(0.5f, 2, 1, 3, 16)}, {{0}, {0}, NULL}},
+    {1, {SW_IN(0.5f, 2, 5, 7)}, SW_NO_ARGS},
+    {1, {SW_IN(0.5f, 2, 1, 3, 16)}, SW_NO_ARGS},
 };
 
 static const struct sw_sample two_input_samples[] = {
@@ -93,25 +93,17 @@ static const struct sw_sample two_input_samples[] = {
 };
 
 /* name_range is forward's and name_range_backward backward's work on a range. */
-#define ELEMENTWISE(op, inputs, shapes_, doc_, table)     \
-    static void op##_forward(const struct sw_call *call)  \
-    {                                                     \
-        walk(call, op##_range);                           \
-    }                                                     \
-    static void op##_backward(const struct sw_call *call) \
-    {                                                     \
-        walk(call, op##_range_backward);                  \
-    }                                                     \
-    static const struct sw_op op##_op = {                 \
-        .name = #op,                                      \
-        .shapes = shapes_,                                \
-        .doc = doc_,                                      \
-        .least_inputs = inputs,                           \
-        .most_inputs = inputs,                            \
-        .shape = same_shape,                              \
-        .forward = op##_forward,                          \
-        .backward = op##_backward,                        \
-        SW_SAMPLES(table),                                \
+#define ELEMENTWISE(op, inputs, shapes_, doc_, table)                          \
+    static void op##_forward(const struct sw_call *call)                       \
+    {                                                                          \
+        walk(call, op##_range);                                                \
+    }                                                                          \
+    static void op##_backward(const struct sw_call *call)                      \
+    {                                                                          \
+        walk(call, op##_range_backward);                                       \
+    }                                                                          \
+    static const struct sw_op op##_op = {                                      \
+        SW_OP_WITH(op, same_shape, table, #op, inputs, inputs, shapes_, doc_), \
     };
 
 /* ---- two inputs ---- */

@@ -12,9 +12,7 @@ static int pooled_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     const struct sw_tensor *x = call->in[call->inputs - 1];
     if (x->ndim != 2 || !sw_groups_fit(call->args->p, x->dim[0]))
         return -1;
-    out_dim[0] = sw_group_rows(call->args->p);
-    out_dim[1] = x->dim[1];
-    return 2;
+    return sw_shape_2(out_dim, sw_group_rows(call->args->p), x->dim[1]);
 }
 
 /* Three images of up to 3 regions, in one block of lanes with room for more; captions end to end,
@@ -74,15 +72,8 @@ static const struct sw_sample pooled_samples[] = {
 };
 
 static const struct sw_op group_mean = {
-    .name = "group_mean",
-    .shapes = "(N,D)->(G,D)",
-    .doc = "mean of each group's fragments, zero for a group without any; p: sw_fragments",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = pooled_shape,
-    .forward = mean_forward,
-    .backward = mean_backward,
-    SW_SAMPLES(pooled_samples),
+    SW_OP_WITH(mean, pooled_shape, pooled_samples, "group_mean", 1, 1, "(N,D)->(G,D)",
+               "mean of each group's fragments, zero for a group without any; p: sw_fragments"),
 };
 
 /* ---- group_max ---- */
@@ -159,17 +150,10 @@ static const struct sw_sample max_samples[] = {
 };
 
 static const struct sw_op group_max = {
-    .name = "group_max",
-    .shapes = "(N,D)->(G,D)",
-    .doc = "largest number of each group's fragments per column, without the last i0 fragments but "
-           "with the first; zero for a group without any; p: sw_fragments",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = max_shape,
+    SW_OP(max, "group_max", 1, 1, "(N,D)->(G,D)",
+          "largest number of each group's fragments per column, without the last i0 fragments but "
+          "with the first; zero for a group without any; p: sw_fragments"),
     .saved_size = max_saved_size,
-    .forward = max_forward,
-    .backward = max_backward,
-    SW_SAMPLES(max_samples),
 };
 
 /* ---- group_last ---- */
@@ -199,15 +183,8 @@ static void last_backward(const struct sw_call *call)
 }
 
 static const struct sw_op group_last = {
-    .name = "group_last",
-    .shapes = "(N,D)->(G,D)",
-    .doc = "last fragment of each group, zero for a group without any; p: sw_fragments",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = pooled_shape,
-    .forward = last_forward,
-    .backward = last_backward,
-    SW_SAMPLES(pooled_samples),
+    SW_OP_WITH(last, pooled_shape, pooled_samples, "group_last", 1, 1, "(N,D)->(G,D)",
+               "last fragment of each group, zero for a group without any; p: sw_fragments"),
 };
 
 /* ---- group_mix ---- */
@@ -284,15 +261,8 @@ static const struct sw_sample mix_samples[] = {
 };
 
 static const struct sw_op group_mix = {
-    .name = "group_mix",
-    .shapes = "(N,D or 1),(N,D)->(G,D)",
-    .doc = "sum of w x over each group's fragments; p: sw_fragments",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = mix_shape,
-    .forward = mix_forward,
-    .backward = mix_backward,
-    SW_SAMPLES(mix_samples),
+    SW_OP(mix, "group_mix", 2, 2, "(N,D or 1),(N,D)->(G,D)",
+          "sum of w x over each group's fragments; p: sw_fragments"),
 };
 
 const struct sw_op *const sw_ops_group[] = {

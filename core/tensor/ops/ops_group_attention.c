@@ -33,9 +33,7 @@ static int attention_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     if (__builtin_mul_overflow(groups->stride, q->dim[1], &step) ||
         __builtin_mul_overflow(groups->most, groups->most, &step))
         return -1;
-    out_dim[0] = q->dim[0];
-    out_dim[1] = q->dim[1];
-    return 2;
+    return sw_shape_2(out_dim, q->dim[0], q->dim[1]);
 }
 
 static size_t squares(const struct sw_call *call)
@@ -209,17 +207,10 @@ static const struct sw_sample attention_samples[] = {
 };
 
 const struct sw_op sw_op_group_attention = {
-    .name = "group_attention",
-    .shapes = "(N,D),(N,D),(N,D)->(N,D)",
-    .doc = "softmax(q k^T / sqrt(D / i0)) v within each group for each of i0 heads; f0 of the "
-           "weights are dropped, key i1, i2; zero in padding rows; p: sw_fragments",
-    .least_inputs = 3,
-    .most_inputs = 3,
-    .shape = attention_shape,
+    SW_OP(attention, "group_attention", 3, 3, "(N,D),(N,D),(N,D)->(N,D)",
+          "softmax(q k^T / sqrt(D / i0)) v within each group for each of i0 heads; f0 of the "
+          "weights are dropped, key i1, i2; zero in padding rows; p: sw_fragments"),
     .saved_size = attention_saved_size,
-    .forward = attention_forward,
-    .backward = attention_backward,
-    SW_SAMPLES(attention_samples),
 };
 
 /* ---- group_windows ---- */
@@ -291,14 +282,7 @@ static const struct sw_sample windows_samples[] = {
 };
 
 const struct sw_op sw_op_group_windows = {
-    .name = "group_windows",
-    .shapes = "(N,W)->(N,i0 W)",
-    .doc = "i0 neighbours end to end, from the i1-th before each fragment on, zeros beyond its "
-           "group; zero in padding rows; p: sw_fragments",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = windows_shape,
-    .forward = windows_forward,
-    .backward = windows_backward,
-    SW_SAMPLES(windows_samples),
+    SW_OP(windows, "group_windows", 1, 1, "(N,W)->(N,i0 W)",
+          "i0 neighbours end to end, from the i1-th before each fragment on, zeros beyond its "
+          "group; zero in padding rows; p: sw_fragments"),
 };

@@ -11,9 +11,7 @@ static int same_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     const struct sw_tensor *x = call->in[0];
     if (x->ndim != 2 || !sw_groups_fit(call->args->p, x->dim[0]))
         return -1;
-    out_dim[0] = x->dim[0];
-    out_dim[1] = x->dim[1];
-    return 2;
+    return sw_shape_2(out_dim, x->dim[0], x->dim[1]);
 }
 
 static const int region_first[] = {0, 1, 2}, region_count[] = {3, 1, 2};
@@ -113,16 +111,9 @@ static const struct sw_sample softmax_samples[] = {
 };
 
 const struct sw_op sw_op_group_softmax = {
-    .name = "group_softmax",
-    .shapes = "(N,C)->(N,C)",
-    .doc = "softmax of f0 x over each group's fragments, per column; zero in padding rows; p: "
-           "sw_fragments",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = same_shape,
-    .forward = softmax_forward,
-    .backward = softmax_backward,
-    SW_SAMPLES(softmax_samples),
+    SW_OP_WITH(softmax, same_shape, softmax_samples, "group_softmax", 1, 1, "(N,C)->(N,C)",
+               "softmax of f0 x over each group's fragments, per column; zero in padding rows; p: "
+               "sw_fragments"),
 };
 
 /* ---- group_sort ---- */
@@ -234,15 +225,9 @@ static const struct sw_sample sort_samples[] = {
 };
 
 const struct sw_op sw_op_group_sort = {
-    .name = "group_sort",
-    .shapes = "(N,D)->(N,D)",
-    .doc = "numbers of each column in falling order within each group; zero in padding rows; p: "
-           "sw_fragments",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = same_shape,
+    SW_OP_WITH(
+        sort, same_shape, sort_samples, "group_sort", 1, 1, "(N,D)->(N,D)",
+        "numbers of each column in falling order within each group; zero in padding rows; p: "
+        "sw_fragments"),
     .saved_size = sort_saved_size,
-    .forward = sort_forward,
-    .backward = sort_backward,
-    SW_SAMPLES(sort_samples),
 };

@@ -15,9 +15,7 @@ static int dots_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
         y->dim[0] != sw_group_rows(groups) || y->dim[1] != x->dim[1] || w->dim[0] != 1 ||
         w->dim[1] != x->dim[1])
         return -1;
-    out_dim[0] = x->dim[0];
-    out_dim[1] = 1;
-    return 2;
+    return sw_shape_2(out_dim, x->dim[0], 1);
 }
 
 /* w y_g, and behind all of these, in backward, sum_f d_f x_f: (2,G,D) */
@@ -95,15 +93,8 @@ static const struct sw_sample dots_samples[] = {
 };
 
 const struct sw_op sw_op_group_dots = {
-    .name = "group_dots",
-    .shapes = "(N,D),(G,D),(1,D)->(N,1)",
-    .doc = "sum_d w_d x_fd y_gd of each fragment with its group's row; zero in padding rows; p: "
-           "sw_fragments",
-    .least_inputs = 3,
-    .most_inputs = 3,
-    .shape = dots_shape,
+    SW_OP(dots, "group_dots", 3, 3, "(N,D),(G,D),(1,D)->(N,1)",
+          "sum_d w_d x_fd y_gd of each fragment with its group's row; zero in padding rows; p: "
+          "sw_fragments"),
     .saved_size = dots_saved_size,
-    .forward = dots_forward,
-    .backward = dots_backward,
-    SW_SAMPLES(dots_samples),
 };

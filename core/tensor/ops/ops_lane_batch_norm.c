@@ -138,17 +138,10 @@ static const struct sw_sample norm_samples[] = {
 };
 
 const struct sw_op sw_op_lane_batch_norm = {
-    .name = "lane_batch_norm",
-    .shapes = "(1,R,L),(1),(1)[,(1),(1)][,(1,R,L)]->(1,R,L)",
-    .doc = "gain (x - mean) / sqrt(variance + f0) + shift over what the mask keeps, 0 elsewhere; "
-           "moments of the tile, or given",
-    .least_inputs = 3,
-    .most_inputs = 6,
-    .shape = norm_shape,
+    SW_OP(norm, "lane_batch_norm", 3, 6, "(1,R,L),(1),(1)[,(1),(1)][,(1,R,L)]->(1,R,L)",
+          "gain (x - mean) / sqrt(variance + f0) + shift over what the mask keeps, 0 elsewhere; "
+          "moments of the tile, or given"),
     .saved_size = norm_saved_size,
-    .forward = norm_forward,
-    .backward = norm_backward,
-    SW_SAMPLES(norm_samples),
 };
 
 /* ---- lane_moment ---- */
@@ -173,7 +166,7 @@ static void moment_forward(const struct sw_call *call)
 }
 
 static const struct sw_sample moment_samples[] = {
-    {1, {SW_IN(-1, 1, 1, 3, 16)}, {{0}, {0}, NULL}},
+    {1, {SW_IN(-1, 1, 1, 3, 16)}, SW_NO_ARGS},
     {2, {SW_IN(-1, 1, 1, 3, 16), SW_CONSTANT_IN(0, 1, 1, 3, 16)}, {.i = {1}}},
 };
 

@@ -72,26 +72,20 @@ static void max_backward(const struct sw_call *call)
 
 /* Few enough that no two columns come as close as the step of a finite difference. */
 static const struct sw_sample max_samples[] = {
-    {1, {SW_IN(-1, 1, 3, 5, 16)}, {{0}, {0}, NULL}},
+    {1, {SW_IN(-1, 1, 3, 5, 16)}, SW_NO_ARGS},
     {1, {SW_IN(-1, 1, 5, 3, 16)}, {.i = {1}}},
-    {2, {SW_IN(-1, 1, 2, 4, 16), SW_CONSTANT_IN(0, 1, 1, 4, 16)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 2, 4, 16), SW_CONSTANT_IN(0, 1, 1, 4, 16)}, SW_NO_ARGS},
     {2, {SW_IN(-2, 2, 3, 2, 16), SW_CONSTANT_IN(0, 1, 1, 3, 16)}, {.i = {1}}},
-    {1, {SW_IN(-1, 1, 1, 1, 16)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 2, 3, 16), SW_CONSTANT_IN(0, 0, 1, 3, 16)}, {{0}, {0}, NULL}},
+    {1, {SW_IN(-1, 1, 1, 1, 16)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 2, 3, 16), SW_CONSTANT_IN(0, 0, 1, 3, 16)}, SW_NO_ARGS},
 };
 
 const struct sw_op sw_op_lane_max = {
-    .name = "lane_max",
-    .shapes = "(R,K,L)[,(1,K,L)]->(1,R,L)",
-    .doc = "the largest x_rk of the columns that the mask keeps, 0 where it keeps none; i0: x is "
-           "given as (K,R,L)",
-    .least_inputs = 1,
-    .most_inputs = 2,
-    .shape = reduce_shape,
+    SW_OP_WITH(
+        max, reduce_shape, max_samples, "lane_max", 1, 2, "(R,K,L)[,(1,K,L)]->(1,R,L)",
+        "the largest x_rk of the columns that the mask keeps, 0 where it keeps none; i0: x is "
+        "given as (K,R,L)"),
     .saved_size = max_saved_size,
-    .forward = max_forward,
-    .backward = max_backward,
-    SW_SAMPLES(max_samples),
 };
 
 /* ---- lane_lse ---- */
@@ -145,15 +139,9 @@ static const struct sw_sample lse_samples[] = {
 };
 
 const struct sw_op sw_op_lane_lse = {
-    .name = "lane_lse",
-    .shapes = "(R,K,L)[,(1,K,L)]->(1,R,L)",
-    .doc = "log(sum_k exp(f0 x_rk)) / f0 over the columns that the mask keeps, 0 where it keeps "
-           "none; f0 is not 0; i0: x is given as (K,R,L)",
-    .least_inputs = 1,
-    .most_inputs = 2,
-    .shape = reduce_shape,
+    SW_OP_WITH(
+        lse, reduce_shape, lse_samples, "lane_lse", 1, 2, "(R,K,L)[,(1,K,L)]->(1,R,L)",
+        "log(sum_k exp(f0 x_rk)) / f0 over the columns that the mask keeps, 0 where it keeps "
+        "none; f0 is not 0; i0: x is given as (K,R,L)"),
     .saved_size = lse_saved_size,
-    .forward = lse_forward,
-    .backward = lse_backward,
-    SW_SAMPLES(lse_samples),
 };

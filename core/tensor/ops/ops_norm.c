@@ -16,9 +16,7 @@ static int layer_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     for (int i = GAIN; i <= SHIFT; i++)
         if (call->in[i]->ndim != 1 || call->in[i]->dim[0] != x->dim[1])
             return -1;
-    out_dim[0] = x->dim[0];
-    out_dim[1] = x->dim[1];
-    return 2;
+    return sw_shape_2(out_dim, x->dim[0], x->dim[1]);
 }
 
 /* saved: of each row the normed numbers (N,D), and 1 / deviation (N) */
@@ -126,16 +124,9 @@ static const struct sw_sample layer_samples[] = {
 };
 
 static const struct sw_op layer_norm = {
-    .name = "layer_norm",
-    .shapes = "(N,D),(D),(D)->(N,D)",
-    .doc = "gain (x - mean) / sqrt(variance + f0) + shift, mean and variance of each row",
-    .least_inputs = 3,
-    .most_inputs = 3,
-    .shape = layer_shape,
+    SW_OP(layer, "layer_norm", 3, 3, "(N,D),(D),(D)->(N,D)",
+          "gain (x - mean) / sqrt(variance + f0) + shift, mean and variance of each row"),
     .saved_size = layer_saved_size,
-    .forward = layer_forward,
-    .backward = layer_backward,
-    SW_SAMPLES(layer_samples),
 };
 
 const struct sw_op *const sw_ops_norm[] = {

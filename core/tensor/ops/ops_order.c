@@ -12,9 +12,7 @@ static int order_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     const struct sw_tensor *x = call->in[IMAGES], *y = call->in[CAPTIONS];
     if (x->ndim != 2 || y->ndim != 2 || x->dim[1] != y->dim[1])
         return -1;
-    out_dim[0] = x->dim[0];
-    out_dim[1] = y->dim[0];
-    return 2;
+    return sw_shape_2(out_dim, x->dim[0], y->dim[0]);
 }
 
 /* Four running sums, as a compiler may keep in one register. */
@@ -100,18 +98,11 @@ static void order_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample samples[] = {
-    {2, {SW_IN(0, 1, 3, 5), SW_IN(1.2f, 2, 4, 5)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-9, 9, 4, 3), SW_IN(-9, 9, 2, 3)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(0, 1, 3, 5), SW_IN(1.2f, 2, 4, 5)}, SW_NO_ARGS},
+    {2, {SW_IN(-9, 9, 4, 3), SW_IN(-9, 9, 2, 3)}, SW_NO_ARGS},
 };
 
 const struct sw_op sw_op_order_scores = {
-    .name = "order_scores",
-    .shapes = "(G,P),(C,P)->(G,C)",
-    .doc = "-|max(0, y - x)| for each row x of the first and y of the second",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = order_shape,
-    .forward = order_forward,
-    .backward = order_backward,
-    SW_SAMPLES(samples),
+    SW_OP_WITH(order, order_shape, samples, "order_scores", 2, 2, "(G,P),(C,P)->(G,C)",
+               "-|max(0, y - x)| for each row x of the first and y of the second"),
 };

@@ -75,20 +75,13 @@ static void dropout_backward(const struct sw_call *call)
 
 static const struct sw_sample dropout_samples[] = {
     {1, {SW_IN(-1, 1, 5, 7)}, {{1, 2}, {0.3f}, NULL}},
-    {1, {SW_IN(-1, 1, 3, 2, 4)}, {{0}, {0}, NULL}},
+    {1, {SW_IN(-1, 1, 3, 2, 4)}, SW_NO_ARGS},
 };
 
 const struct sw_op sw_op_dropout = {
-    .name = "dropout",
-    .shapes = "(..)->(..)",
-    .doc = "x / (1 - f0), or 0 with probability f0; key i0, i1",
-    .least_inputs = 1,
-    .most_inputs = 1,
-    .shape = dropout_shape,
+    SW_OP(dropout, "dropout", 1, 1, "(..)->(..)",
+          "x / (1 - f0), or 0 with probability f0; key i0, i1"),
     .saved_size = dropout_saved_size,
-    .forward = dropout_forward,
-    .backward = dropout_backward,
-    SW_SAMPLES(dropout_samples),
 };
 
 /* ---- uniform ---- */

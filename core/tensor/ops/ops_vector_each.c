@@ -46,24 +46,17 @@ static void sum_backward(const struct sw_call *call, float factor)
 }
 
 static const struct sw_sample each_samples[] = {
-    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 3, 16, 5)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 1, 4), SW_IN(-1, 1, 3, 16, 4)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 3, 16, 4), SW_IN(-1, 1, 1, 1, 4)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 16, 2), SW_IN(-1, 1, 3, 1, 2)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 2, 1, 3), SW_IN(-1, 1, 2, 1, 3)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 3, 16, 5), SW_IN(-1, 1, 3, 16, 5)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 1, 4), SW_IN(-1, 1, 3, 16, 4)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 3, 16, 4), SW_IN(-1, 1, 1, 1, 4)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 16, 2), SW_IN(-1, 1, 3, 1, 2)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 2, 1, 3), SW_IN(-1, 1, 2, 1, 3)}, SW_NO_ARGS},
 };
 
-#define EACH(op, doc_)                                    \
-    const struct sw_op sw_op_vec_##op = {                 \
-        .name = "vec_" #op,                               \
-        .shapes = "(R or 1,Lx,D),(R or 1,Ly,D)->(R,L,D)", \
-        .doc = doc_,                                      \
-        .least_inputs = 2,                                \
-        .most_inputs = 2,                                 \
-        .shape = each_shape,                              \
-        .forward = op##_forward,                          \
-        .backward = op##_backward,                        \
-        SW_SAMPLES(each_samples),                         \
+#define EACH(op, doc_)                                             \
+    const struct sw_op sw_op_vec_##op = {                          \
+        SW_OP_WITH(op, each_shape, each_samples, "vec_" #op, 2, 2, \
+                   "(R or 1,Lx,D),(R or 1,Ly,D)->(R,L,D)", doc_),  \
     };
 
 /* ---- vec_add, vec_sub, vec_mul ---- */
@@ -149,21 +142,14 @@ static void stack_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample stack_samples[] = {
-    {2, {SW_IN(-1, 1, 2, 16, 3), SW_IN(-1, 1, 1, 16, 3)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 16, 2), SW_IN(-1, 1, 3, 1, 2)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 1, 1, 2), SW_IN(-1, 1, 2, 1, 2)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 2, 16, 3), SW_IN(-1, 1, 1, 16, 3)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 16, 2), SW_IN(-1, 1, 3, 1, 2)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 1, 1, 2), SW_IN(-1, 1, 2, 1, 2)}, SW_NO_ARGS},
 };
 
 const struct sw_op sw_op_vec_stack = {
-    .name = "vec_stack",
-    .shapes = "(R,Lx,D),(K,Ly,D)->(R+K,L or 1,D)",
-    .doc = "the rows of x, and under them those of y",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = stack_shape,
-    .forward = stack_forward,
-    .backward = stack_backward,
-    SW_SAMPLES(stack_samples),
+    SW_OP(stack, "vec_stack", 2, 2, "(R,Lx,D),(K,Ly,D)->(R+K,L or 1,D)",
+          "the rows of x, and under them those of y"),
 };
 
 /* ---- vec_memory ---- */
@@ -236,19 +222,12 @@ static void memory_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample memory_samples[] = {
-    {2, {SW_IN(-1, 1, 2, 16, 6), SW_IN(-1, 1, 2, 16, 3)}, {{0}, {0}, NULL}},
-    {2, {SW_IN(-1, 1, 2, 16, 2), SW_IN(-1, 1, 2, 1, 1)}, {{0}, {0}, NULL}},
+    {2, {SW_IN(-1, 1, 2, 16, 6), SW_IN(-1, 1, 2, 16, 3)}, SW_NO_ARGS},
+    {2, {SW_IN(-1, 1, 2, 16, 2), SW_IN(-1, 1, 2, 1, 1)}, SW_NO_ARGS},
 };
 
 const struct sw_op sw_op_vec_memory = {
-    .name = "vec_memory",
-    .shapes = "(R,L,2D),(R,Lx,D)->(R,L,D)",
-    .doc = "h + g (x - h) with h = tanh of the first D numbers and g = sigmoid of the others",
-    .least_inputs = 2,
-    .most_inputs = 2,
-    .shape = memory_shape,
+    SW_OP(memory, "vec_memory", 2, 2, "(R,L,2D),(R,Lx,D)->(R,L,D)",
+          "h + g (x - h) with h = tanh of the first D numbers and g = sigmoid of the others"),
     .saved_size = memory_saved_size,
-    .forward = memory_forward,
-    .backward = memory_backward,
-    SW_SAMPLES(memory_samples),
 };

@@ -108,11 +108,11 @@ static inline size_t sw_vector_at(const struct sw_tensor *x, int r, int l)
     }
 #define SW_SAMPLES(table) .samples = table, .sample_count = sizeof table / sizeof *table
 
-/* The members of an operation whose functions are stem_shape, stem_forward and stem_backward, and
- * whose table is stem_samples. */
-#define SW_OP(stem, name_, least, most, shapes_, doc_)                                         \
+/* The members of an operation whose functions are stem_forward and stem_backward; of SW_OP also
+ * stem_shape, and the table stem_samples. */
+#define SW_OP_WITH(stem, shape_, samples_, name_, least, most, shapes_, doc_)                  \
     .name = name_, .shapes = shapes_, .doc = doc_, .least_inputs = least, .most_inputs = most, \
-    .shape = stem##_shape, .forward = stem##_forward, .backward = stem##_backward,             \
-    SW_SAMPLES(stem##_samples)
+    .shape = shape_, .forward = stem##_forward, .backward = stem##_backward, SW_SAMPLES(samples_)
+#define SW_OP(stem, ...) SW_OP_WITH(stem, stem##_shape, stem##_samples, __VA_ARGS__)
 
 #endif

@@ -1,4 +1,4 @@
-/* session.h -- sessions as userdata, and configs, for the files of the binding. */
+/* lua_session.h -- sessions as userdata, and configs, for the files of the binding. */
 #ifndef SW_LUA_SESSION_H
 #define SW_LUA_SESSION_H
 
