@@ -330,9 +330,10 @@ function session:needs_glove(config) end
 --- `session:ops()`: all operations, the core's and the plugins', sorted by name.
 function session:ops() end
 
---- `session:origin(name)`: {name, version, hash, file} of the plugin that brought it, or nil.
+--- `session:origin(name [, kind])`: {name, version, hash, file} of the plugin that brought it, or nil; without a kind, of the first kind that has the name.
 ---@param name any
-function session:origin(name) end
+---@param kind? any
+function session:origin(name, kind) end
 
 --- `session:part(kind, name)`: {name, doc, options} of a stage, fusion, embedding, block, pool or loss; an error has the near miss.
 ---@param kind any
@@ -420,6 +421,10 @@ function config:portable() end
 --- `config:portable_text()`: JSON of portable() on one line.
 function config:portable_text() end
 
+--- `config:require_heard(assignments)`: fails with the first of them that is unheard.
+---@param assignments any
+function config:require_heard(assignments) end
+
 --- `config:same_but_end(other)`: whether two configs differ at most in where the run ends.
 ---@param other any
 function config:same_but_end(other) end
@@ -442,6 +447,10 @@ function config:take_data(other) end
 --- `config:text(indent)`: JSON with the keys in their order.
 ---@param indent any
 function config:text(indent) end
+
+--- `config:unheard(assignment)`: why the assignment changes nothing: it sets a key of train that options of losses are one with, and no loss of this model has such an option; nil where it counts.
+---@param assignment any
+function config:unheard(assignment) end
 
 --- `config:whole()`: a plain table in which nothing is left out: every list of the model, what each stage's parameters are named after as `prefix`, and every option of the losses.
 function config:whole() end

@@ -132,11 +132,13 @@ const struct sw_plugin *sw_plugins_define(const struct sw_plugins *plugins,
     return NULL;
 }
 
-const struct sw_loaded_plugin *sw_plugins_origin(const struct sw_plugins *plugins, const char *name)
+const struct sw_loaded_plugin *sw_plugins_origin(const struct sw_plugins *plugins,
+                                                 enum sw_kind wanted, const char *name)
 {
     const struct sw_loaded_plugin *origin = NULL;
     for (int kind = 0; kind < SW_KINDS && !origin; kind++)
-        find(plugins, (enum sw_kind)kind, name, &origin);
+        if (wanted == SW_KINDS || wanted == (enum sw_kind)kind)
+            find(plugins, (enum sw_kind)kind, name, &origin);
     return origin;
 }
 

@@ -80,8 +80,10 @@ const struct sw_plugin *sw_plugins_define(const struct sw_plugins *plugins,
 /* The descriptors of a kind in one plugin, ended by NULL. */
 const struct sw_descriptor *const *sw_plugin_descriptors(const struct sw_plugin *plugin,
                                                          enum sw_kind kind);
-/* The plugin file a descriptor came from (for provenance). */
-const struct sw_loaded_plugin *sw_plugins_origin(const struct sw_plugins *, const char *name);
+/* The plugin file that the descriptor of that kind came from (for provenance), or NULL. SW_KINDS:
+ * of the first kind that has one of that name. */
+const struct sw_loaded_plugin *sw_plugins_origin(const struct sw_plugins *, enum sw_kind,
+                                                 const char *name);
 
 /* The one host table. */
 const struct sw_host *sw_host_table(void);

@@ -57,7 +57,7 @@ wait_for() { # PATTERN
     printf '"af" .. "ter"\n'
     wait_for after
     printf '\004'
-} | TERM=xterm SHELL=/bin/sh timeout 120 script -qfec "exec $STEPWISE" typed.txt >/dev/null || { cat typed.txt; fail 'the prompt'; }
+} | TERM=xterm SHELL=/bin/sh timeout 120 script -qfec "exec '$STEPWISE'" typed.txt >/dev/null || { cat typed.txt; fail 'the prompt'; }
 [ ! -e timeout.txt ] || fail "the prompt: $(cat timeout.txt)"
 tr -d '\r' <typed.txt >lines.txt
 for pattern in '42$' '^.*inside' 'stepwise: line:1: oh' 'stepwise: interrupted' 'after$'; do

@@ -62,7 +62,7 @@ quietly tiny.lua --data data --out whole --restart epochs=3
 [ "$(cut -f 2 whole/metrics.tsv | tail -n 1)" = 2 ] || fail '--restart did not start over'
 
 # A state that is gone.
-"$STEPWISE" train tiny.lua --data data --out lost epochs=3000 >lost.out 2>&1 &
+"$STEPWISE" train tiny.lua --data data --out lost epochs=1000000 >lost.out 2>&1 &
 process=$!
 for _ in $(seq 1200); do
     ! cut -f 2 lost/metrics.tsv 2>/dev/null | grep -q '^[1-9]' || break # the second epoch
@@ -73,7 +73,7 @@ wait $process || :
 rm lost/state.safetensors
 cp lost/metrics.tsv before
 refused 'training state (state.safetensors) is gone' lost
-refused 'training state (state.safetensors) is gone' tiny.lua --data data --out lost --resume epochs=3000
+refused 'training state (state.safetensors) is gone' tiny.lua --data data --out lost --resume epochs=1000000
 cmp before lost/metrics.tsv
 rm -f lost/checkpoint.safetensors lost/log.jsonl # an epoch ended, which saves a state, too
 refused 'training state (state.safetensors) is gone' lost

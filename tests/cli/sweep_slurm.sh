@@ -48,8 +48,10 @@ setpriv --reuid munge --regid munge --clear-groups munged --foreground --socket=
     --log-file="$folder/munge/log" --seed-file="$folder/munge/seed" --key-file=/etc/munge/munge.key \
     >munged.out 2>&1 &
 started=$!
-# Three ports that nobody listens on.
-port=$(awk 'BEGIN { srand(); print 20000 + int(20000 * rand()) }')
+# Three ports that nobody listens on, below those that the system hands out.
+port=$((20000 + $$ % 4000 * 3))
+is_taken() { cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q "$(printf ':%04X ' "$1")"; }
+while is_taken $port || is_taken $((port + 1)) || is_taken $((port + 2)); do port=$((port + 3)); done
 host=$(hostname -s)
 cat >slurm.conf <<CONF
 ClusterName=stepwise
@@ -86,7 +88,7 @@ export SLURM_CONF
 tries=0
 until [ -S munge/socket ]; do
     tries=$((tries + 1))
-    [ $tries -lt 100 ] || fail "munged does not start: $(cat munged.out)"
+    [ $tries -lt 600 ] || fail "munged does not start: $(cat munged.out)"
     sleep 0.1
 done
 slurmctld -c >ctld.out 2>&1 || fail "slurmctld does not start: $(cat ctld.out)"
@@ -95,7 +97,7 @@ slurmd -c -N n2 >d2.out 2>&1 || fail "slurmd does not start: $(cat d2.out)"
 tries=0
 until [ "$(sinfo -h -N -t idle 2>/dev/null | wc -l)" = 2 ]; do
     tries=$((tries + 1))
-    [ $tries -lt 60 ] || fail "the nodes are not idle: $(sinfo -N 2>&1)"
+    [ $tries -lt 240 ] || fail "the nodes are not idle: $(sinfo -N 2>&1)"
     sleep 0.5
 done
 
@@ -147,7 +149,7 @@ cmp local/table.md gone/table.md || fail 'another table after --detach'
 
 # A task that is told of its time limit saves, waits in the queue again, and goes on; meanwhile Ctrl-C
 # ends the waiting only, and the same command collects.
-long='epochs=400 --run all-seed0,i2t-seed0'
+long='epochs=1000 --run all-seed0,i2t-seed0'
 # shellcheck disable=SC2086 # words
 ablate $long --out calm || fail 'the calm run'
 # shellcheck disable=SC2086
@@ -156,7 +158,7 @@ sweep=$!
 tries=0
 until [ -s torn/all-seed0/state.safetensors ]; do
     tries=$((tries + 1))
-    [ $tries -lt 600 ] || fail 'the task does not start'
+    [ $tries -lt 1800 ] || fail 'the task does not start'
     sleep 0.1
 done
 job=$(squeue --me -h -r -o '%F_%K' | sort | head -n 1)
@@ -167,13 +169,13 @@ grep -q 'the jobs go on; the same command waits for them' sweep.out || fail 'no 
 tries=0
 until grep -q 'interrupted at step' torn/logs/all-seed0.log; do
     tries=$((tries + 1))
-    [ $tries -lt 600 ] || fail 'the task was not told to save'
+    [ $tries -lt 1800 ] || fail 'the task was not told to save'
     sleep 0.1
 done
 tries=0
 until scontrol show job "$job" | grep -q 'Restarts=1'; do
     tries=$((tries + 1))
-    [ $tries -lt 300 ] || fail 'the task was not requeued'
+    [ $tries -lt 1800 ] || fail 'the task was not requeued'
     sleep 0.1
 done
 # A requeued task waits for two minutes; but never start it within the second in which it was ended.

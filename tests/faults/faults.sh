@@ -1,5 +1,5 @@
 #!/bin/sh
-# faults.sh -- a run that is saved, an evaluation and a figure, each with one failing call after
+# faults.sh -- a run that is saved, an evaluation, a figure and a new plugin, each with one failing call after
 # another (fail.c): a full disk, no memory, no process. Whatever fails, the program ends by itself
 # with status 0 or 1 and at most one line of complaint, and what was saved before still goes on to the
 # same bits. All of the first CALLS calls of a kind are tried, and samples of those after them.
@@ -74,6 +74,7 @@ scenario() { # NAME FAULT
         ;;
     eval) with "$2" eval whole/checkpoint.safetensors --data data --split test --sims sims.npy --threads 1 ;;
     plot) rm -f whole/*.svg && with "$2" plot whole ;;
+    new) rm -rf deep && with "$2" new stage mine --out deep/mine ;;
     esac
 }
 
@@ -87,9 +88,11 @@ check() { # NAME FAULT
     *) fail "$1 with '$2': exit status $status: $(head -n 3 error.txt)" ;;
     esac
     [ "$1" != train ] || still_resumes "$2"
+    [ "$1-$status" != new-1 ] || [ ! -e deep ] || [ "$(ls deep/mine 2>/dev/null | wc -l)" = 4 ] ||
+        fail "new with '$2': a part of the folder stays: $(ls -R deep)"
 }
 
-for name in train eval plot; do
+for name in train eval plot new; do
     export STEPWISE_FAIL_COUNT="$folder/counts"
     scenario "$name" 'open 0'
     unset STEPWISE_FAIL_COUNT

@@ -70,6 +70,23 @@ unit.test("the plugins of a run are not those whose names it defines itself", fu
   unit.equal(lua.random, true)
 end)
 
+unit.test("a pooling is a plugin of the run beside a stage of its name from the script", function()
+  local config = describe.resolved(run([[
+local sw = require "stepwise"
+sw.define_stage { name = "max",
+  prepare = function(b) return { fit = b:input_product(b.regions, b.words) } end,
+  score = function(t, _, p)
+    local fit = t:input(p.fit)
+    return t:mean(t:rowdot(t:softmax(fit, "regions", 9), fit), "words")
+  end }
+return sw.experiment { model = { dim = 8, pool = "max", stages = { "max", "dot" },
+  embedding = sw.embedding "random" { word_dim = 6 } } }]]))
+  unit.equal(config:plugins().max, session:origin("max", "pool").hash)
+  unit.equal(session:origin("max", "stage"), nil)
+  unit.equal(session:origin("max").hash, session:origin("max", "pool").hash)
+  unit.fails(nil, "invalid option 'pol'", session.origin, session, "max", "pol")
+end)
+
 local DOT <const> = [[
 local sw = require "stepwise"
 local FACTOR = 0.5

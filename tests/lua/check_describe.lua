@@ -92,6 +92,22 @@ unit.test("a row may only change what the base has", function()
   unit.fails(2, "found 4 numbers", with, { name = "a", paper = { text = { 1, 2, 3, 4 } } })
 end)
 
+unit.test("what losses alone are asked for is refused where no loss of the model has it", function()
+  local function with(changes, model)
+    changes.name = "a"
+    return sw.table { title = "T", rows = { changes },
+      base = sw.experiment { model = model, train = { margin = 0.3 } } }
+  end
+  unit.fails(2, { "row 'a': ", "margin=0.1 would have no effect", "the option 'margin'",
+    "the model has infonce" }, with, { loss = "infonce", margin = 0.1 })
+  unit.fails(2, "train.same_image=exclude would have no effect", with,
+    { loss = "infonce", ["train.same_image"] = "exclude" })
+  unit.fails(2, "train.margin=0.3 would have no effect", with, {}, { loss = "infonce" })
+  with({ loss = "infonce" }) -- the base's margin is that of its own loss
+  with { loss = "infonce,hinge", margin = 0.1 }
+  sw.experiment { model = { loss = "infonce" }, train = { margin = 0.2 } }
+end)
+
 unit.test("rows have names of their own, and the reference is one of them", function()
   unit.fails(2, "row 'a' appears twice", sw.table,
     { title = "T", base = base, rows = { { name = "a" }, { name = "a" } } })

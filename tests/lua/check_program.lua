@@ -156,6 +156,22 @@ unit.test("an evaluation changes nothing that the parameters depend on", functio
     "eval", "less", "--data", "data", "stages=l2l,g2l")
 end)
 
+unit.test("an option of another loss is refused, in a table where no row has it", function()
+  local parts = "margin=0.3 would have no effect: no loss of this model has the option 'margin'"
+  refused(2, parts, "train", "tiny.lua", "loss=infonce", "margin=0.3", "--data", "data")
+  refused(2, parts, "inspect", "tiny.lua", "margin=0.3", "loss=infonce")
+  unit.write(folder .. "/losses.lua", [[
+local sw = require "stepwise"
+return sw.table { title = "T", base = sw.load "tiny.lua",
+  rows = { { name = "a", loss = "infonce" }, { name = "b", loss = LOSS } } }]])
+  local text = unit.read(folder .. "/losses.lua")
+  unit.write(folder .. "/one.lua", (text:gsub("LOSS", "'hinge'")))
+  unit.write(folder .. "/none.lua", (text:gsub("LOSS", "'bce'")))
+  local status, said = run("ablate", "one.lua", "--data", "data", "--dry-run", "margin=0.3")
+  unit.equal(status, 0, said)
+  refused(2, parts, "ablate", "none.lua", "--data", "data", "--dry-run", "margin=0.3")
+end)
+
 unit.test("two checkpoints are the mean of two", function()
   local status, text = run("eval", "run/checkpoint.safetensors,run/checkpoint-last.safetensors",
     "--data", "data", "--split", "test")

@@ -109,7 +109,7 @@ local base = sw.experiment {
   name = "tiny",
   model = { dim = 8, embedding = sw.embedding "random" { word_dim = 6 },
     stages = { sw.stage "l2l" {} } },
-  train = { batch = 16, epochs = 200, checkpoint_every = 4 },
+  train = { batch = 16, epochs = 400, checkpoint_every = 4 },
 }
 return sw.table { title = "T", base = base, reference = "all",
   rows = { { name = "all" }, { name = "i2t", direction = "i2t" } } }
@@ -118,7 +118,7 @@ return sw.table { title = "T", base = base, reference = "all",
     .. "--features 16 >/dev/null", program, folder)), true)
   local function sweep(host, dir, ...)
     return start(host, program, "ablate", folder .. "/rows.lua", "--data", folder .. "/data",
-      "--out", folder .. "/" .. dir, ...)
+      "--threads", "1", "--out", folder .. "/" .. dir, ...)
   end
   local process, said = sweep("clean", "clean")
   core.wait(process)

@@ -135,6 +135,14 @@ unit.test("the page has the same, and is loaded again only while something is to
   unit.equal(unit.read(folder .. "/page.html"):find("refresh", 1, true), nil)
 end)
 
+unit.test("a run whose result cannot be read has failed, and says which file", function()
+  unit.write(dir .. "/a-seed0/result.json", '{"seconds": 7')
+  local said = watch(dir, "--once")
+  unit.contains(said, ": 3 done, 1 failed\n")
+  unit.contains(said, "a-seed0: " .. dir .. "/a-seed0/result.json: ")
+  unit.write(dir .. "/a-seed0/result.json", "{}")
+end)
+
 unit.test("one run is followed as well, and anything else refused", function()
   unit.contains(watch(folder .. "/one", "--once"), "one  ")
   local status, said = unit.program { "watch", folder, "--once" }
@@ -145,14 +153,14 @@ end)
 unit.test("a run that works now is running, and its sweep says the time left", function()
   sw.scenes(folder .. "/data", { train = 32, dev = 8, test = 8, features = 16 })
   local status, said = unit.program({ "watch", "live", "--once" }, "cd '" .. folder .. [[' && {
-    "$STEPWISE" ablate rows.lua --data data --out live word_dim=4 embedding=random epochs=5000 \
+    "$STEPWISE" ablate rows.lua --data data --out live word_dim=4 embedding=random epochs=1000000 \
       >ablate.log 2>&1 & pid=$!; tries=0
     until [ -s live/a-seed0/checkpoint.safetensors ] || [ $tries -gt 600 ]; do
       sleep 0.1; tries=$((tries + 1))
     done; }; trap 'kill $pid; wait $pid' EXIT; ]])
   unit.equal(status, 0, said)
   unit.contains(said, "1 running, 3 waiting")
-  unit.equal(said:find("a%-seed0  running +%d+/5000") ~= nil, true, said)
+  unit.equal(said:find("a%-seed0  running +%d+/1000000") ~= nil, true, said)
 end)
 
 unit.finish()

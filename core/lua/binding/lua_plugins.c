@@ -100,11 +100,16 @@ static int part(lua_State *L)
     return 1;
 }
 
-/* session:origin(name): {name, version, hash, file} of the plugin that brought it, or nil. */
+/* session:origin(name [, kind]): {name, version, hash, file} of the plugin that brought it, or nil;
+ * without a kind, of the first kind that has the name. */
 static int origin(lua_State *L)
 {
     const struct sw_plugins *all = sw_lua_session_at(L, 1)->session->plugins;
-    const struct sw_loaded_plugin *loaded = sw_plugins_origin(all, luaL_checkstring(L, 2));
+    const char *name = luaL_checkstring(L, 2);
+    enum sw_kind kind = SW_KINDS;
+    if (!lua_isnoneornil(L, 3))
+        kind = (enum sw_kind)luaL_checkoption(L, 3, NULL, sw_kind_names);
+    const struct sw_loaded_plugin *loaded = sw_plugins_origin(all, kind, name);
     if (!loaded || !loaded->plugin)
         return 0;
     char hash[17];

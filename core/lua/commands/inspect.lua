@@ -81,7 +81,8 @@ local function describe(session, given, arguments)
       config:override(assignment)
     end
   end
-  setup.apply(config, given, setup.overrides(M, arguments))
+  local overrides = setup.overrides(M, arguments)
+  setup.apply(config, given, overrides):require_heard(overrides)
   local resolved = config:table()
   local checker = scripts.session()
   local checked <close> = checker:resolve(resolved)

@@ -44,6 +44,26 @@ local function filled(content, own, name, values)
   return (content:gsub("%f[%w_]" .. own .. "%f[^%w_]", name))
 end
 
+-- The folders of a path that are not there, the deepest last.
+local function missing(path)
+  local found = {}
+  while path ~= "" and not core.file_kind(path) do
+    table.insert(found, 1, path)
+    path = path:match("^(.*[^/])/+[^/]+$") or ""
+  end
+  return found
+end
+
+-- Calls make(); where it fails, removes the files and then the folders.
+local function whole_or_nothing(files, folders, make)
+  local fine, problem = pcall(make)
+  if fine then return end
+  for _, list in ipairs { files, folders } do
+    for i = #list, 1, -1 do os.remove(list[i]) end
+  end
+  error(problem, 0)
+end
+
 function M.run(given, arguments)
   local kind, name = arguments[1], arguments[2]
   local about = kinds[kind]
@@ -54,19 +74,23 @@ function M.run(given, arguments)
   check_name(name)
   local folder = (given.out or name):gsub("(.)/+$", "%1")
   if core.file_kind(folder) then core.fail(1, folder .. ": it already exists") end
-  local made, reason = core.make_folders(folder)
-  if not made then core.fail(1, reason) end
+  local folders, files = missing(folder), {}
   local values = { NAME = name, KIND = kind, USE = about.use, SCRIPT = about.script,
     OPTIONS = about.options }
-  for to, from in pairs { [name .. ".c"] = kind .. ".c", ["test.sh"] = "test.sh",
-    ["README.md"] = "FOLDER.md", Makefile = "Makefile" } do
-    local content = filled(core.built_in(from), about.name, name, values)
-    if to == "Makefile" then
-      content = content:gsub("NAME = [^\n]*", "NAME = " .. name, 1)
-        :gsub("SOURCE = [^\n]*", "SOURCE = " .. name .. ".c", 1)
+  whole_or_nothing(files, folders, function()
+    local made, reason = core.make_folders(folder)
+    if not made then core.fail(1, reason) end
+    for to, from in pairs { [name .. ".c"] = kind .. ".c", ["test.sh"] = "test.sh",
+      ["README.md"] = "FOLDER.md", Makefile = "Makefile" } do
+      local content = filled(core.built_in(from), about.name, name, values)
+      if to == "Makefile" then
+        content = content:gsub("NAME = [^\n]*", "NAME = " .. name, 1)
+          :gsub("SOURCE = [^\n]*", "SOURCE = " .. name .. ".c", 1)
+      end
+      files[#files + 1] = folder .. "/" .. to
+      core.write_file(files[#files], content)
     end
-    core.write_file(folder .. "/" .. to, content)
-  end
+  end)
   text.say("%s: a %s that works as it is; next: cd %s && make check", folder, kind,
     text.command { folder })
   return 0

@@ -230,7 +230,9 @@ function M.run(given, arguments, argv)
   end
   local out <close> = progress.new(io.stdout)
   local source = setup.experiment(arguments[1])
-  local config, about = setup.configure(source, given, setup.overrides(M, arguments))
+  local overrides = setup.overrides(M, arguments)
+  local config, about = setup.configure(source, given, overrides)
+  config:require_heard(overrides)
   composition.check(describe.session(), config)
   local settings = config:table()
   local run = given.out or source.run

@@ -113,6 +113,25 @@ function Config:override(assignment)
   return self
 end
 
+-- Why the assignment changes nothing: it sets a key of train that options of losses are one with,
+-- and no loss of this model has such an option; nil where it counts.
+function Config:unheard(assignment)
+  local name = assignment:match("^train%.([^.=]+)=") or assignment:match("^([^.=]+)=")
+  local key = name and values.find_key("train", name)
+  local losses = self.value.model.loss
+  if not key or not key.of_loss or model.leader(self.parts, losses, name) then return nil end
+  return string.format("%s would have no effect: no loss of this model has the option '%s'; the "
+    .. "model has %s", assignment, name, table.concat(model.labels(losses), ", "))
+end
+
+-- Fails with the first of them that is unheard.
+function Config:require_heard(assignments)
+  for _, assignment in ipairs(assignments) do
+    local problem = self:unheard(assignment)
+    if problem then values.fail("%s", problem) end
+  end
+end
+
 -- Sets data.tests, a list that is checked.
 function Config:set_tests(list)
   local changed = json_text.copy(self.value)
@@ -284,25 +303,34 @@ function Config:sources(known)
   return self.session:sources(self, known)
 end
 
+-- The kind of what stands under a key of the model.
+local kind_of <const> = { embedding = "embedding", image = "block", text = "block", pool = "pool",
+  stages = "stage", loss = "loss" }
+
 -- The plugins it uses, each once, also those that stand for what it does not name: a list of
 -- session:origin. What the config defines itself is none.
 function Config:origins()
   local list, listed, is_defined = {}, {}, {}
-  for _, one in ipairs(self.value.model.defined or {}) do is_defined[one.name] = true end
-  local function add(value)
+  for _, one in ipairs(self.value.model.defined or {}) do
+    is_defined[one.kind .. " " .. one.name] = true
+  end
+  local function add(value, kind)
     if type(value) ~= "table" then return end
-    local name = type(value.plugin) == "string" and not is_defined[value.plugin] and value.plugin
-    local origin = name and self.session:origin(name)
+    local name = type(value.plugin) == "string" and value.plugin
+    local origin = name and not is_defined[kind .. " " .. name] and self.session:origin(name, kind)
     if origin and not listed[origin.name] then
       list[#list + 1], listed[origin.name] = origin, true
     end
+    if name then kind = "fusion" end -- the one part that is another part's option
     if core.is_array(value) then
-      for _, item in ipairs(value) do add(item) end
+      for _, item in ipairs(value) do add(item, kind) end
     else
-      for _, key in ipairs(json_text.keys(value)) do add(value[key]) end
+      for _, key in ipairs(json_text.keys(value)) do add(value[key], kind) end
     end
   end
-  add(self.value.model)
+  for _, key in ipairs(json_text.keys(self.value.model)) do
+    add(self.value.model[key], kind_of[key])
+  end
   return list
 end
 

@@ -5,6 +5,7 @@
 local composition = require "stepwise.config.composition"
 local core = require "stepwise.core"
 local define = require "stepwise.config.define"
+local keys = require "stepwise.config.config_keys"
 local model = require "stepwise.config.config_model"
 local script = require "stepwise.config.script"
 local table_rows = require "stepwise.config.table_rows"
@@ -119,9 +120,22 @@ function M.experiment(t)
   return setmetatable(result, experiment_class)
 end
 
+-- What the section `train` of an experiment says that is not the default, as assignments.
+local function own_choices(train)
+  local result = {}
+  for _, key in ipairs(keys) do
+    local said = key.section == "train" and train and train[key.name]
+    if said and said ~= key.preset then
+      result[#result + 1] = string.format("train.%s=%s", key.name, tostring(said))
+    end
+  end
+  return result
+end
+
 local function check_experiment(experiment)
   local config = M.session():resolve(config_of(experiment))
   composition.check(M.session(), config)
+  config:require_heard(own_choices(experiment.train))
   if experiment.on_scenes ~= nil then
     expect(experiment.on_scenes, "table", "on_scenes")
     local changed = config:copy()
@@ -191,9 +205,9 @@ function M.row_config(row, base, configure)
   else
     fail("row '%s': base: expected an experiment, found a %s", row.name, type(row.base))
   end
-  for _, assignment in ipairs(within_row(M.assignments, M.changes_of(row))) do
-    within_row(config.override, config, assignment)
-  end
+  local assignments = within_row(M.assignments, M.changes_of(row))
+  for _, assignment in ipairs(assignments) do within_row(config.override, config, assignment) end
+  within_row(config.require_heard, config, assignments)
   within_row(composition.check, M.session(), config)
   return config
 end

@@ -110,11 +110,14 @@ function M.build(path, given, overrides, seeds)
     rows = core.json_array {}, runs = core.json_array {}, design = of_design,
     also = value.also,
   }
-  local taken, slugs = {}, {}
+  local taken, slugs, unheard = {}, {}, {}
   for i, row in ipairs(rows) do
     local slug = slug_of(row.name, taken)
     local config = table_rows.kind(row) == "run" and describe.row_config(row, base, configure)
     slugs[row.name] = slug
+    for _, assignment in ipairs(config and overrides or {}) do
+      unheard[assignment] = unheard[assignment] ~= false and config:unheard(assignment) or false
+    end
     plan.rows[i] = {
       name = row.name, slug = slug, paper = row.paper, base = row.base and row.base.name,
       ensemble = row.ensemble and core.json_array(row.ensemble), cited = row.cited,
@@ -133,6 +136,9 @@ function M.build(path, given, overrides, seeds)
     if config then config:close() end
   end
   base:close()
+  for _, assignment in ipairs(overrides) do -- of a row with another loss it is no slip
+    if unheard[assignment] then core.fail(MISUSE, path .. ": " .. unheard[assignment]) end
+  end
   for _, setting in ipairs(of_design and of_design.settings or {}) do
     setting.row = slugs[setting.row]
   end

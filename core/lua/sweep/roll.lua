@@ -45,8 +45,11 @@ function Roll:read_plan()
   end
 end
 
+-- "done" and its result, or another state and what is to be said of it.
 local function state_of(self, run)
-  if core.file_kind(run.folder .. "/result.json") then return "done" end
+  local whole, result = pcall(identity.read_json, run.folder .. "/result.json")
+  if not whole then return "failed", text.plain(tostring(result)) end
+  if result then return "done", result end
   local fine, claim = pcall(core.claim_state, run.folder .. "/claim")
   if fine and claim.held then return "running", claim.owner end
   local path = run.planned and string.format("%s/logs/%s.error", self.dir, run.name)
@@ -73,8 +76,9 @@ function Roll:look()
   self.counts = { done = 0, running = 0, failed = 0, stopped = 0, waiting = 0 }
   for _, run in ipairs(self.runs) do
     if run.state ~= "done" then
-      run.state, run.reason = state_of(self, run)
-      if run.state ~= "failed" then run.reason = nil end
+      local state, found = state_of(self, run)
+      run.state, run.reason = state, state == "failed" and found or nil
+      run.seconds = state == "done" and tonumber(found.seconds) or nil
       run.standing:look()
     end
     self.counts[run.state] = self.counts[run.state] + 1
@@ -83,10 +87,6 @@ function Roll:look()
     local last = run.standing.evaluations[#run.standing.evaluations]
     local other = last and rsum_at(run.reference, last.step)
     run.rsum, run.gap = last and last.rsum, other and last.rsum - other or nil
-    if run.state == "done" and not run.seconds then
-      local fine, result = pcall(identity.read_json, run.folder .. "/result.json")
-      run.seconds = fine and type(result) == "table" and tonumber(result.seconds) or nil
-    end
   end
   return self
 end
