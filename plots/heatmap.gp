@@ -14,7 +14,7 @@ set title title
 unset xtics
 do for [i=1:columns] { set label i across[i] at first i, graph 0 rotate by 50 right offset 0.3,-0.6 font small textcolor rgb ink }
 set ytics 1, each
-set ylabel 'region'
+set ylabel 'region' offset 1,0
 set colorbox user origin screen at(wide - 72), screen down(y1) size screen at(14), screen real(y1 - y0) / high
 set cbtics scale 0.3 format '%.2g'
 set cblabel ''

@@ -11,7 +11,7 @@ x0 = 60; x1 = wide - 90; y0 = 36; y1 = high - 52
 eval panel
 set title title
 set xlabel 'caption'
-set ylabel 'image'
+set ylabel 'image' offset 1,0
 set xtics 1, each * own
 set ytics 1, each
 set colorbox user origin screen at(wide - 72), screen down(y1) size screen at(14), screen real(y1 - y0) / high

@@ -48,12 +48,13 @@ lua_modules += \
 	core/lua/sweep/sweep.lua core/lua/sweep/switched_off.lua
 # what runs found
 lua_modules += \
-	core/lua/results/compare.lua core/lua/results/coverage.lua core/lua/results/differences.lua \
+	core/lua/results/columns.lua core/lua/results/compare.lua core/lua/results/coverage.lua \
+	core/lua/results/differences.lua \
 	core/lua/results/effects.lua core/lua/results/export_csv.lua core/lua/results/export_mlflow.lua \
 	core/lua/results/export_tensorboard.lua core/lua/results/gathered.lua core/lua/results/grounding.lua \
 	core/lua/results/history.lua core/lua/results/latex.lua core/lua/results/layout.lua \
 	core/lua/results/objects.lua core/lua/results/printed.lua core/lua/results/query.lua \
-	core/lua/results/results.lua core/lua/results/statistics.lua core/lua/results/summary.lua \
+	core/lua/results/records.lua core/lua/results/results.lua core/lua/results/statistics.lua core/lua/results/summary.lua \
 	core/lua/results/test_sets.lua core/lua/results/timings.lua
 # one run: what is due, and its files
 lua_modules += \

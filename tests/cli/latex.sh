@@ -43,7 +43,17 @@ HOME=$folder pdflatex -interaction=batchmode -halt-on-error two.tex >out </dev/n
     { echo 'FAILED: LaTeX refuses the page of two test sets:'; grep -A 4 '^!' two.log | head -n 8; exit 1; }
 [ -s two.pdf ] || fail 'no page of two test sets'
 
-# In the two columns of a journal every float fits its column or the page.
+# In the two columns of a journal every float fits its column or the page, what the parts of a design bring as well.
+cat >designed.lua <<'END'
+local sw = require "stepwise"
+return sw.ablation {
+  title = "100% designed", design = "factorial", also = "test_time",
+  base = sw.experiment { model = { dim = 4, embedding = { plugin = "random", word_dim = 4 } }, train = { batch = 8, epochs = 1 } },
+  parts = { { name = "the part_1 & its $ name", ["g2g.score"] = false }, { name = "λ × 2", ["l2l.lambda"] = 30 } },
+}
+END
+"$STEPWISE" ablate designed.lua --data data --seeds 0-1 --out designed >log || { cat log; echo 'FAILED: no design'; exit 1; }
+"$STEPWISE" table designed --format tex | grep -q 'label{tab:100-designed-effects}' || fail 'no float of effects'
 {
     printf '\\documentclass[twocolumn]{article}\n\\usepackage[a4paper,textwidth=174mm,columnsep=6mm]{geometry}\n'
     printf '\\usepackage{booktabs,amssymb}\n\\begin{document}\n'
@@ -52,6 +62,7 @@ HOME=$folder pdflatex -interaction=batchmode -halt-on-error two.tex >out </dev/n
     "$STEPWISE" table "$recorded/table3" --format tex --style checks --columns rsum,delta
     "$STEPWISE" table "$recorded/table3" --format tex --columns i2t_r1,t2i_r1,rsum,delta,interval,p,paper,n --precision 2
     "$STEPWISE" table "$recorded/direction" --format tex --columns rsum,n
+    "$STEPWISE" table designed --format tex
     "$STEPWISE" table "$recorded/direction" "$recorded/table3" --format tex
     printf '\\end{document}\n'
 } >journal.tex

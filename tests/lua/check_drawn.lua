@@ -271,6 +271,26 @@ unit.test("interactions: a cell per pair, each part's own on the diagonal, hard 
       unit.contains(drawn, part)
     end
     unit.equal(drawn:find("+4.5", 1, true), nil)
+    -- in the width of a column long names have numbers below, and small cells no text
+    local many = {}
+    for i = 1, 8 do
+      many[#many + 1] = effect("main", { "a long name of part " .. i }, 30 + i)
+      for k = i + 1, 8 do
+        many[#many + 1] = effect("interaction", { "a long name of part " .. i,
+          "a long name of part " .. k }, -50 - i - k)
+      end
+    end
+    local narrow = figures.of_tables({ with(many) }, { millimetres = 84 })[1]
+    unit.equal(narrow.wide, 370)
+    drawn = draw(narrow)
+    unit.contains(drawn, 'width="84.00mm"')
+    unit.contains(drawn, ">8<")
+    unit.equal(select(2, drawn:gsub("a long", "")), 8, "each name once")
+    unit.equal(drawn:find(">-53", 1, true), nil)
+    local few = draw(figures.of_tables({ with { effect("interaction", { "A", "B" }, 7.25) } },
+      { millimetres = 84 })[1])
+    unit.contains(few, "+7.2")
+    unit.equal(select(2, few:gsub(">A<", "")), 2, "short names below as well")
     unit.equal(#figures.of_tables { with { effect("main", { "A" }, 1) } }, 0)
     unit.equal(#figures.of_tables { with() }, 0)
   end)

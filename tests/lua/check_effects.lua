@@ -2,6 +2,8 @@
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
 local core = require "stepwise.core"
+local report_data = require "stepwise.report.report_data"
+local report_page = require "stepwise.report.report_page"
 local results = require "stepwise.results.results"
 local made = dofile(unit.source .. "/tests/lua/made_tables.lua")
 
@@ -146,6 +148,67 @@ unit.test("what could not be composed is said below the table", function()
   unit.contains(results.render(results.read(dir), "md"), "'only C' cannot be composed: stage g2l")
   unit.contains(results.render(results.read(dir), "md"), "What the parts bring")
   unit.contains(results.render(results.read(dir), "tex"), "'only C' cannot be composed: stage g2l")
+end)
+
+unit.test("CSV has effects as rows of a kind, with the numbers of JSON", function()
+  local read = results.read(root .. "/four")
+  local rows = results.render(read, "csv")
+  local found = effect(object(root .. "/four"), "interaction", "A B").delta.rsum
+  local line = rows:match("\nA × B,[^\n]+")
+  unit.contains(line, string.format(",%.6g,%.6g,%.6g,", found.mean, found.low, found.high))
+  unit.contains(line, "0,,interaction,")
+  unit.contains(line, ",interaction")
+  local few = results.render_all({ read }, "csv", { columns = { "rsum", "delta", "p" },
+    precision = 2 })
+  unit.equal(few:match("^[^\n]+"), "row,kind,rsum_mean,rsum_std,delta_rsum,separable,p_holm")
+  unit.contains(few, string.format("\nA × B,interaction,,,%.2f,%s,%.6g\n", found.mean,
+    found.separable, found.p_holm))
+end)
+
+unit.test("LaTeX has effects as a float of their own, the page as a table", function()
+  local dir = root .. "/four"
+  local found = effect(object(dir), "main", "A").delta.rsum
+  local float = results.render(results.read(dir), "tex"):match("\\end{table%*?}(.+)$")
+  unit.contains(float, "\\label{tab:t-effects}")
+  local line = float:match("\nA & main effect[^\n]+")
+  unit.contains(line, string.format("& $%+.1f$", found.mean))
+  unit.equal(line:find("dagger", 1, true) == nil, found.separable)
+  unit.contains(float, "\nA $\\times$ B & interaction")
+  local plan = sw.json_decode(unit.read(dir .. "/plan.json"))
+  plan.design = nil
+  unit.write(root .. "/plain.json", sw.json_encode(plan))
+  assert(os.execute(string.format("cp -r %s %s/plain && mv %s/plain.json %s/plain/plan.json",
+    dir, root, root, root)))
+  local plain = results.render(results.read(root .. "/plain"), "tex")
+  unit.equal(plain:find("effects", 1, true), nil, "a table without a design has one float")
+  local page = report_page.page(report_data.read(dir), {})
+  unit.contains(page, "What the parts bring")
+  unit.contains(page, ">A × B</th>")
+  unit.contains(page, "main effect, mean of 2 settings")
+  unit.equal(report_page.page(report_data.read(root .. "/plain"), {}):find("What the parts bring"),
+    nil)
+end)
+
+unit.test("a design of more rows than curves can be told apart has its other pictures", function()
+  local rows, parts = { { "ab", {}, 0.6 } }, {}
+  local function levels(a, b)
+    local list = {}
+    for i = 1, 9 do list[i] = (i == a or i == b) and 1 or 0 end
+    return list
+  end
+  rows[1][2] = levels()
+  for i = 1, 9 do parts[i] = { name = "P" .. i, levels = { "x" } } end
+  for i = 1, 9 do
+    for k = i, 9 do rows[#rows + 1] = { "w" .. i .. "-" .. k, levels(i, k), 1 } end
+  end
+  local dir = sweep("many", { "pairs" }, parts, rows)
+  for _, name in ipairs { "ab", "w1-1" } do
+    unit.write(string.format("%s/%s-seed0/metrics.tsv", dir, name), "")
+  end
+  local status, said = unit.program { "plot", dir, "--width", "84mm" }
+  unit.equal(status, 0, said)
+  unit.contains(said, "interactions.svg")
+  unit.contains(said, "only the other pictures are drawn")
 end)
 
 unit.test("a design in a plan that does not fit its rows is no design", function()

@@ -2,6 +2,7 @@
 -- it does when files are missing, broken or another run's.
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
 local sw = require "stepwise"
+local columns = require "stepwise.results.columns"
 local core = require "stepwise.core"
 local latex = require "stepwise.results.latex"
 local results = require "stepwise.results.results"
@@ -291,19 +292,51 @@ unit.test("LaTeX: a float of a paper, with what is asked for and no more", funct
   unit.contains(same, "\\rlap{$\\dagger$}")
   unit.equal(tex:match("\nworse & [^\n]+"):find("dagger", 1, true), nil, "worse is separable")
   -- a few columns fit one column of a paper; digits as asked for
-  local narrow = latex.float({ claims }, { columns = latex.columns("rsum,n"), precision = 2 })
+  local narrow = latex.float({ claims }, { columns = columns.names("rsum,n"), precision = 2 })
   unit.contains(narrow, "\\begin{table}[t]")
   unit.contains(narrow, "\\begin{tabular}{@{}lrr@{\\hspace{6pt}}}")
   unit.equal(narrow:find("R@", 1, true), nil)
   unit.equal(narrow:match("\nbase &[^\n]+"):find("%.%d%d[^%d]") ~= nil, true)
   -- one folder beside another, a row at its name; the rows' changes as check marks
-  local two = latex.float({ claims, claims }, { columns = latex.columns("rsum") })
+  local two = latex.float({ claims, claims }, { columns = columns.names("rsum") })
   unit.contains(two, "\\begin{tabular}{@{}lrr")
-  local checks = latex.float({ claims }, { columns = latex.columns("rsum"), checks = true })
+  local checks = latex.float({ claims }, { columns = columns.names("rsum"), checks = true })
   unit.contains(checks:match("\nworse & [^\n]+"), "$\\checkmark$")
   unit.equal(checks:match("\nbase & [^\n]+"):find("checkmark", 1, true), nil)
-  unit.fails(2, "no column 'rsun'; did you mean 'rsum'", latex.columns, "recalls,rsun")
-  unit.fails(2, "twice 'n'", latex.columns, "n,n")
+  unit.fails(2, "no column 'rsun'; did you mean 'rsum'", columns.names, "recalls,rsun")
+  unit.fails(2, "twice 'n'", columns.names, "n,n")
+end)
+
+unit.test("Markdown and CSV: chosen columns, and folders side by side", function()
+  local dir = root .. "/claims"
+  local function told(...)
+    local status, text = unit.program { "table", ... }
+    unit.equal(status, 0, text)
+    return text
+  end
+  local found = object(dir)
+  local mean, delta = found.rows[3].metrics.rsum.mean, found.rows[3].delta.rsum.mean
+  local md = told(dir, "--columns", "rsum,delta,n", "--precision", "2")
+  unit.contains(md:match("\n|  [^\n]+"):gsub(" +", " "), "| | rsum | Δ rsum | n |")
+  local worse = md:match("\n| worse [^\n]+")
+  unit.contains(worse, string.format("%.2f ± ", mean))
+  unit.contains(worse, string.format("%+.2f ", delta))
+  unit.contains(md:match("\n| same [^\n]+"), " † |")
+  unit.contains(md, "- †: not separable")
+  unit.contains(told(dir, "--precision", "3"), string.format("%.3f ± ", mean))
+  sweep("beside", { three[1], { "other", { "lr=0.2" }, 1.5 } }, { 0, 1 })
+  local two = told(dir, root .. "/beside", "--columns", "rsum")
+  unit.contains(two:match("\n|  [^\n]+"):gsub(" +", " "), "| | claims: rsum | beside: rsum |")
+  unit.equal(two:match("\n| other +| +|") ~= nil, true, "the first folder has no such row")
+  local csv = told(dir, root .. "/beside", "--format", "csv", "--columns", "delta,n")
+  unit.equal(csv:match("^[^\n]+"), "folder,row,delta_rsum,separable,n")
+  unit.contains(csv, string.format("\n%s,worse,%.6g,true,", dir, delta))
+  unit.contains(csv, "\n" .. root .. "/beside,other,")
+  for _, extra in ipairs { { "--columns", "rsum" }, { "--precision", "2" }, { dir } } do
+    local status, said = unit.program { "table", dir, "--format", "json", table.unpack(extra) }
+    unit.equal(status, 2, said)
+    unit.contains(said, "need")
+  end
 end)
 
 unit.test("the pointing accuracy of runs is a column, of the first map of words", function()
@@ -316,7 +349,7 @@ unit.test("the pointing accuracy of runs is a column, of the first map of words"
   end
   unit.write(dir .. "/worse-seed0/grounding-test.json", '{"format": 2, "maps": []}')
   local read = results.read(dir)
-  local tex = latex.float({ read }, { columns = latex.columns("pointing") })
+  local tex = latex.float({ read }, { columns = columns.names("pointing") })
   unit.contains(tex:match("\nbase & [^\n]+"), "45.0")
   unit.contains(tex, "worse-seed0/grounding-test.json: expected format 1")
 end)

@@ -291,14 +291,16 @@ unit.test("a finished run is taken over from another table, by its id", function
   unit.contains(said, "again-seed1: taken over from clean/l2l-x-seed1")
   unit.equal(unit.read(folder .. "/other/again-seed1/checkpoint.safetensors"),
     unit.read(folder .. "/clean/l2l-x-seed1/checkpoint.safetensors"))
-  unit.equal(run("ablate", "other.lua", "--data", "data", "--out", "o", "--reuse", "nowhere"), 2)
+  found, said = run("ablate", "other.lua", "--data", "data", "--out", "o", "--reuse", "cleam")
+  unit.equal(found, 2)
+  unit.contains(said, "--reuse: cleam: no such folder; did you mean 'clean'?")
 end)
 
 unit.test("--reuse takes a folder of sweeps, and says why a run is not taken over", function()
   assert(os.execute(inside .. "mkdir shelf && cp -r clean shelf/clean"))
   local found, said = run("ablate", "rows.lua", "--data", "data", "--out", "shelf/new", "--dry-run")
   unit.equal(found, 0, said)
-  unit.contains(said, "# 2 of these runs finished in other folders of shelf: --reuse shelf takes")
+  unit.contains(said, "# 2 of these runs finished in other folders of shelf: --reuse auto takes")
   write_table("like.lua", '{ name = "L2L $x", stages = { "l2l" }, lr = 0.5 }')
   found, said = run("ablate", "like.lua", "--data", "data", "--out", "like", "--reuse", "shelf")
   unit.equal(found, 0, said)
@@ -313,6 +315,40 @@ unit.test("--reuse takes a folder of sweeps, and says why a run is not taken ove
   unit.equal(found, 0, said)
   unit.contains(said, "l2l-x-seed0: taken over from")
   unit.equal(started "like2", "all-seed0")
+end)
+
+unit.test("--reuse auto looks beside --out, and says in what near runs differ", function()
+  assert(os.execute(inside .. "mkdir hall && cp -r clean hall/first"))
+  write_table("near.lua", '{ name = "another name", stages = { "l2l" }, lr = 0.5 }, '
+    .. '{ name = "far", dim = 9, lr = 0.5, stages = { "l2l", "g2l" } }')
+  local found, said = run("ablate", "near.lua", "--data", "data", "--seeds", "0-1", "--out",
+    "hall/second", "--reuse", "auto", "--dry-run")
+  unit.equal(found, 0, said)
+  unit.contains(said, "# all-seed1: would be taken over from hall/first/all-seed1\n")
+  unit.contains(said, "# hall/first/l2l-x-seed0 is not taken over for another-name-seed0 and 1 "
+    .. "more seed: train.lr is 0.0002 there and 0.5 here\n")
+  unit.equal(said:find("for far-seed", 1, true), nil, "far is not near anything")
+  -- other data, and another build of a plugin, by name
+  local provenance = decoded "hall/first/l2l-x-seed0/provenance.json"
+  provenance.sources.data.train = ("0"):rep(32)
+  provenance.sources.plugins.l2l = ("1"):rep(32)
+  unit.write(folder .. "/hall/first/l2l-x-seed0/provenance.json", sw.json_encode(provenance))
+  local result = decoded "hall/first/l2l-x-seed0/result.json"
+  result.id = ("2"):rep(32)
+  unit.write(folder .. "/hall/first/l2l-x-seed0/result.json", sw.json_encode(result))
+  found, said = run("ablate", "rows.lua", "--data", "data", "--out", "hall/third", "--reuse",
+    "auto")
+  unit.equal(found, 0, said)
+  unit.contains(said, "hall/first/l2l-x-seed0 is not taken over for l2l-x-seed0: it differs in the "
+    .. "train split (00000000 there, ")
+  unit.contains(said, "the build of the plugin l2l (11111111 there, ")
+  unit.contains(said, "all-seed0: taken over from hall/first/all-seed0")
+  unit.equal(started "hall/third", "l2l-x-seed0")
+  -- its own runs are no others
+  found, said = run("ablate", "rows.lua", "--data", "data", "--out", "hall/third", "--reuse",
+    "auto")
+  unit.equal(found, 0, said)
+  unit.equal(said:find("taken over", 1, true), nil)
 end)
 
 local function without(path, ...)

@@ -68,6 +68,20 @@ unit.test("what changes parameters, or training alone, cannot be switched off, w
     unit.contains(text, " switched off | ")
     unit.contains(text, "'without lr' cannot be switched off: lr=0.01: expected a key of the model")
     sw.json_decode(unit.read(folder .. "/out/table.json"))
+    local off, page = row_of("without G2G").switched_off.delta.rsum, run("report", "out")
+    local csv, tex = unit.read(folder .. "/out/table.csv"), unit.read(folder .. "/out/table.tex")
+    unit.contains(csv:match("^[^\n]+"), ",switched_off,switched_off_low,switched_off_high,")
+    unit.contains(csv:match("\nwithout G2G,[^\n]+"), string.format(",%.6g,%.6g,%.6g,", off.mean,
+      off.low, off.high))
+    unit.equal(tex:match("\\begin.+"):find("switched off", 1, true), nil,
+      "two test sets leave no room for it")
+    tex = run("table", "out", "--format", "tex", "--columns", "rsum,switched_off")
+    unit.contains(tex:match("\nwithout G2G &[^\n]+"), string.format("$%+.1f$", off.mean))
+    unit.contains(tex:match("\nwithout gate &[^\n]+"), "& n/a")
+    unit.contains(tex, "Switched off: the trained model of all evaluated with the row's change.")
+    page = unit.read(folder .. "/" .. page:match("[^\n]+"))
+    unit.contains(page, ">switched off</th>")
+    unit.contains(page, ">not possible</td>")
   end)
 
 unit.test("evaluations are made once, and again when the base is another run", function()

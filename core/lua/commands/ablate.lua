@@ -49,7 +49,8 @@ before.]],
     seeds.options[1], seeds.options[2], stops.options[1], stops.options[2],
     { "run", "NAME,..", "only these runs of the plan; no table is written" },
     { "reuse", "DIR,..", "take finished runs of the same id over from these folders, or from "
-      .. "sweeps in them; why a run of the same name is not taken is told" },
+      .. "sweeps in them; auto: from what is beside the folder of --out. Why a run that is nearly "
+      .. "the same is not taken is told" },
     { "replan", nil, "data or plugins have changed: set runs made with the old ones aside" },
     { "lease", "S", string.format("seconds without a sign of life after which another machine's "
       .. "process counts as dead; %d", claims.LEASE), kind = "integer", least = 5, most = 86400 },
@@ -104,8 +105,25 @@ local function show_plan(plan, dir, prefix, reusing)
   local finished, above = reuse.count_beside(plan, dir)
   if finished > 0 then
     say(string.format("%d of these runs finished in other folders of %s: --reuse %s takes them "
-      .. "over", finished, above, text.quote(above)))
+      .. "over", finished, above, reuse.AUTO))
   end
+end
+
+-- What --reuse finds: {ID = folder}, and lines about what it does not take.
+local function find_reusable(plan, dir, given)
+  local folders = reuse.folders(given.reuse, dir)
+  local found = reuse.find(folders, plan)
+  return found, reuse.refusals(folders, plan, dir, found)
+end
+
+local function show_reuse(plan, dir, given)
+  local found, refusals = find_reusable(plan, dir, given)
+  for _, run in ipairs(plan.runs) do
+    if run.id and found[run.id] and plan_of.state(dir, run) == "new" then
+      text.say("# %s: would be taken over from %s", run.folder, found[run.id])
+    end
+  end
+  for _, line in ipairs(refusals) do text.say("# %s", line) end
 end
 
 -- One command for each run that is not done and due; each checks and writes the plan for itself.
@@ -257,6 +275,7 @@ function M.run(given, arguments, argv)
     if not given.replan then plan_of.check_folders(plan, dir) end
     chosen(plan, given.run)
     show_plan(plan, dir, "# ", given.reuse)
+    if given.reuse then show_reuse(plan, dir, given) end
     show_price(plan, dir, given)
     show_commands(plan, dir, { table.unpack(argv, 1) })
     return 0
@@ -272,10 +291,11 @@ function M.run(given, arguments, argv)
     jobs = given.j, threads = given.threads, lease = given.lease, only = only,
     stall = stall > 0 and stall or nil, collapse = given.collapse or stops.COLLAPSE,
     race = given.race,
-    reuse = given.reuse and reuse.find(given.reuse, plan),
   }
-  for _, line in ipairs(options.reuse and reuse.refusals(given.reuse, plan, options.reuse) or {}) do
-    out:say(line)
+  if given.reuse then
+    local refusals
+    options.reuse, refusals = find_reusable(plan, dir, given)
+    for _, line in ipairs(refusals) do out:say(line) end
   end
   local limits = { only = only, budget = budget, jobs = given.j or 1 }
   if budget then

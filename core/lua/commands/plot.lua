@@ -76,10 +76,13 @@ function M.run(given, arguments)
   local groups, list, how = {}, {}, sizes.of(given, "plot")
   for _, path in ipairs(arguments) do collect(path, groups, list, given.images or 20, how) end
   if #groups > MOST_CURVES then
-    core.fail(1, string.format("plot: found %d runs or rows; more than %d cannot be told apart in "
-      .. "one picture", #groups, MOST_CURVES))
+    local problem = string.format("plot: found %d runs or rows; more than %d curves cannot be told "
+      .. "apart in one picture", #groups, MOST_CURVES)
+    if #list == 0 then core.fail(1, problem) end
+    io.stderr:write("stepwise: ", problem, ", so only the other pictures are drawn\n")
+  else
+    for _, figure in ipairs(figures.of_runs(groups, how)) do list[#list + 1] = figure end
   end
-  for _, figure in ipairs(figures.of_runs(groups, how)) do list[#list + 1] = figure end
   if #list == 0 then core.fail(1, "plot: no step is done yet, so there is nothing to draw") end
   local one = #arguments == 1 and arguments[1]:gsub("(.)/+$", "%1")
   local dir = given.out or (one and core.file_kind(one) == "folder" and one or ".")

@@ -1,6 +1,6 @@
 -- tabulate.lua: stepwise table
+local columns = require "stepwise.results.columns"
 local core = require "stepwise.core"
-local latex = require "stepwise.results.latex"
 local results_of = require "stepwise.results.results"
 local text = require "stepwise.util.text"
 
@@ -18,32 +18,36 @@ paper's numbers and the recalls' differences are all in json. In csv a text that
 would run as a formula begins with an apostrophe.
 tex is one float for a paper, as wide as a column or two: recalls under Text retrieval and Image
 retrieval, rsum and its difference from the base; the best in bold, the second underlined, a dagger
-where the difference is not separable. Of several DIRs the columns stand side by side, a row at its
-name.]],
+where the difference is not separable; of a table that has a design a second one has the effects,
+which csv has as rows of a kind of their own. Of several DIRs the columns stand side by side, a row
+at its name; in csv their rows stand below each other, with a column folder.]],
   options = {
     { "against", "ROW", "compare the others with this row, and not with the table's reference" },
     { "format", "FORMAT", "md, tex, csv or json; md when none is given" },
-    { "columns", "LIST", "of tex: recalls or single ones (i2t_r1 .. t2i_r10), rsum, delta, "
-      .. "interval, p, n, paper, pointing; as recalls,rsum,n" },
-    { "precision", "N", "of tex: digits after the point, 1 when none is given", kind = "integer",
-      most = 3 },
+    { "columns", "LIST", "of md, tex and csv: recalls or single ones (i2t_r1 .. t2i_r10), rsum, "
+      .. "delta, interval, p, n, paper, pointing, switched_off; as recalls,rsum,n" },
+    { "precision", "N", "of md, tex and csv: digits after the point; 1 in md and tex, all in csv "
+      .. "when none is given", kind = "integer", most = 3 },
     { "style", "STYLE", "of tex: checks for a check mark per stage and change of each row" },
     { "split", "SPLIT", "dev or test; test when none is given and any run has it" },
   },
 }
 
--- What only a float has.
-local function check_paper(given, format, count)
+-- What not every format has.
+local function check_choices(given, format, count)
   if given.style and given.style ~= "checks" then
     core.fail(2, string.format("--style: expected checks, found '%s'", text.plain(given.style)))
   end
-  if format == "tex" then return end
-  for _, name in ipairs { "columns", "precision", "style" } do
-    if given[name] then core.fail(2, string.format("--%s: needs --format tex", name)) end
+  if given.style and format ~= "tex" then core.fail(2, "--style: needs --format tex") end
+  if format ~= "json" then return end
+  for _, name in ipairs { "columns", "precision" } do
+    if given[name] then
+      core.fail(2, string.format("--%s: needs --format md, tex or csv", name))
+    end
   end
   if count > 1 then
-    core.fail(2, string.format("table: expected one DIR, found %d; several need --format tex",
-      count))
+    core.fail(2, string.format("table: expected one DIR, found %d; several need --format md, tex "
+      .. "or csv", count))
   end
 end
 
@@ -52,13 +56,12 @@ function M.run(given, arguments)
   results_of.check_format(format)
   results_of.check_split(given.split)
   local list = {}
-  check_paper(given, format, #arguments)
+  check_choices(given, format, #arguments)
   for i, dir in ipairs(arguments) do
     list[i] = results_of.read((dir:gsub("(.)/+$", "%1")), given.split, given.against)
   end
-  io.write(format == "tex" and latex.float(list, { columns = latex.columns(given.columns),
-    precision = given.precision, checks = given.style ~= nil })
-    or results_of.render(list[1], format))
+  io.write(results_of.render_all(list, format, { columns = columns.names(given.columns),
+    precision = given.precision, checks = given.style ~= nil }))
   return 0
 end
 

@@ -259,8 +259,8 @@ function Config:id(data, plugins)
   return self:hash(core.json_encode { data = data, plugins = plugins })
 end
 
--- The first difference of two plain values, as "train.lr is 0.001 there and 0.0002 here", or nil.
-local function difference(there, here, path)
+-- Adds the differences of two plain values to a list, as "train.lr is 0.001 there and 0.0002 here".
+local function differ(list, there, here, path)
   if type(there) == "table" and type(here) == "table"
     and core.is_array(there) == core.is_array(here) then
     local array = core.is_array(there)
@@ -271,20 +271,25 @@ local function difference(there, here, path)
         local deeper = array and string.format("%s[%d]", path, i)
           or path .. (path == "" and "" or ".") .. name
         local key = array and i or name
-        local found = difference(there[key], here[key], deeper)
-        if found then return found end
+        differ(list, there[key], here[key], deeper)
       end
-      return nil
+      return list
     end
   end
-  if there == here then return nil end
-  return string.format("%s is %s there and %s here", path, values.found(there), values.found(here))
+  if there ~= here then
+    list[#list + 1] = string.format("%s is %s there and %s here", path, values.found(there),
+      values.found(here))
+  end
+  return list
 end
 
--- The first key in which two configs decide other numbers, with both values, or nil.
-function Config:difference(other)
-  return difference(compared(self), compared(other), "")
+-- The keys in which two configs decide other numbers, each with both values: a list of texts.
+function Config:differences(other)
+  return differ({}, compared(self), compared(other), "")
 end
+
+-- The first of them, or nil.
+function Config:difference(other) return self:differences(other)[1] end
 
 -- JSON of portable() on one line.
 function Config:portable_text()

@@ -226,7 +226,7 @@ function M.of_tables(objects, how)
       copy.rows[r] = row.apart and setmetatable({ name = string.format("%s (%s)", row.name,
         test_sets.label(row.about)) }, { __index = row }) or row
     end
-    for _, figure in pairs { M.of_table(copy, how), interactions.of(object) } do
+    for _, figure in pairs { M.of_table(copy, how), interactions.of(object, how) } do
       if i > 1 then figure.name = figure.name .. "-" .. i end
       if object.test then
         figure.says = string.format("%s (%s). %s", object.test, test_sets.label(object.about),

@@ -100,8 +100,10 @@ function M.similarities(path, name, images, how)
     millimetres = how and how.millimetres, data = cells_of(matrix, number),
     set = { columns = #matrix[1], rows = #matrix, own = own, each = each(#matrix, 10), strip = 0,
       count = 0, values = values, middle = middle,
-      title = sizes.fit(string.format("similarity of the first %d of %d images and their captions",
-        #matrix, matrix.rows), wide - 150) },
+      title = sizes.first_fitting(wide - 150,
+        string.format("similarity of the first %d of %d images and their captions", #matrix,
+          matrix.rows),
+        string.format("similarity, %d of %d images", #matrix, matrix.rows)) },
     says = "Similarities of images (down) and captions (across); each image's own captions are "
       .. "framed.",
   }

@@ -70,4 +70,13 @@ function M.fit(s, most, small)
   return cut
 end
 
+-- The first of the texts that takes at most `most` units; else the last one, cut.
+function M.first_fitting(most, ...)
+  local texts = { ... }
+  for _, s in ipairs(texts) do
+    if M.text_wide(s) <= most then return text.plain(s) end
+  end
+  return M.fit(texts[#texts], most)
+end
+
 return M

@@ -32,6 +32,13 @@ local function signed(value)
   return (string.format("%+.1f", value):gsub("%-", "−"))
 end
 
+local function p_text(p) return p < 0.001 and "< 0.001" or string.format("%.3f", p) end
+
+local function interval_text(low, high)
+  return low and element("span", { class = "soft" }, string.format("%s to %s", signed(low),
+    signed(high)))
+end
+
 -- ---- the question ------------------------------------------------------------------------------
 
 -- "D = 256, direction t2i, words glove_random, stages l2l g2l g2g" of a config
@@ -166,7 +173,23 @@ local function best_means(object)
   return best
 end
 
-local function table_row(object, row, best)
+-- A row's distance from what it is compared with, as a cell.
+local function distance_cell(rsum, instead)
+  return element("td", {}, rsum and signed(rsum.mean) or instead or "",
+    rsum and interval_text(rsum.low, rsum.high))
+end
+
+local function has_switched_off(object)
+  for _, row in ipairs(object.rows) do
+    if row.switched_off then return true end
+  end
+  return false
+end
+
+-- The rows of the page's table that are a row of the object; off: whether there is a column of what
+-- is switched off.
+local function table_row(object, row, best, off)
+  local behind = (object.reference and 2 or 0) + (off and 1 or 0) -- cells between rsum and n
   local cells = { element("th", { scope = "row" }, row.name, row.apart
     and element("span", { class = "soft" }, " " .. test_sets.label(row.about))) }
   local paper, has_paper = { element("td", {}, "paper") }, false
@@ -177,7 +200,7 @@ local function table_row(object, row, best)
       local value = ((row.metrics[metric[1]] or {}).papers or {})[data]
       line[i + 1] = element("td", {}, value and string.format("%.1f", value) or "")
     end
-    for _ = 1, object.reference and 3 or 1 do line[#line + 1] = element("td", {}) end
+    for _ = 1, 1 + behind do line[#line + 1] = element("td", {}) end
     others[#others + 1] = element("tr", { class = "paper" }, line)
   end
   for i, metric in ipairs(layout.metrics) do
@@ -200,14 +223,17 @@ local function table_row(object, row, best)
   if object.reference then
     local mean, low, high, p, separable = distance(row)
     local reference = row.name == object.reference
-    cells[#cells + 1] = element("td", {}, mean and signed(mean) or reference and "base" or "",
-      low and element("span", { class = "soft" }, string.format("%s to %s", signed(low),
-        signed(high))))
-    cells[#cells + 1] = element("td", {}, p and (p < 0.001 and "< 0.001"
-      or string.format("%.3f", p)) or "",
+    cells[#cells + 1] = distance_cell(mean and { mean = mean, low = low, high = high },
+      reference and "base")
+    cells[#cells + 1] = element("td", {}, p and p_text(p) or "",
       mean and not separable and element("span", { class = "soft" }, "not separable"))
-    paper[#paper + 1], paper[#paper + 2] = element("td", {}), element("td", {})
   end
+  if off then
+    local found = row.switched_off or {}
+    cells[#cells + 1] = distance_cell(found.delta and found.delta.rsum,
+      found.reason and "not possible")
+  end
+  for _ = 1, behind do paper[#paper + 1] = element("td", {}) end
   cells[#cells + 1] = element("td", {}, row.kind == "cited" and "cited" or row.n)
   paper[#paper + 1] = element("td", {})
   return { element("tr", { class = (has_paper or #others > 0) and "has-paper" }, cells),
@@ -217,11 +243,32 @@ end
 local function result_table(object)
   local others, body = {}, {}
   if object.reference then others = { "Δ rsum", "p (Holm)" } end
+  local best, off = best_means(object), has_switched_off(object)
+  if off then others[#others + 1] = "switched off" end
   others[#others + 1] = "n"
-  local best = best_means(object)
-  for i, row in ipairs(object.rows) do body[i] = table_row(object, row, best) end
+  for i, row in ipairs(object.rows) do body[i] = table_row(object, row, best, off) end
   return element("div", { class = "wide" }, element("table", {}, head_of(others),
     element("tbody", {}, body)))
+end
+
+-- What the parts of a design bring; nil without parts.
+local function effects_table(object)
+  local body, heads = {}, {}
+  for i, effect in ipairs(object.effects or {}) do
+    local rsum = effect.delta.rsum
+    body[i] = element("tr", {}, element("th", { scope = "row" },
+      table.concat(effect.parts, " × ")), element("td", { class = "text" }, effect.says),
+      distance_cell(rsum), element("td", {}, rsum.p_holm and p_text(rsum.p_holm) or "",
+        not rsum.separable and element("span", { class = "soft" }, "not separable")),
+      element("td", {}, rsum.n))
+  end
+  if #body == 0 then return nil end
+  for i, name in ipairs { "part", "effect", "Δ rsum", "p (Holm)", "n" } do
+    heads[i] = element("th", { class = i == 2 and "text", scope = "col" }, name)
+  end
+  return { element("h3", {}, "What the parts bring"), element("div", { class = "wide" },
+    element("table", {}, element("thead", {}, element("tr", {}, heads)),
+      element("tbody", {}, body))) }
 end
 
 -- The table of each set, and the notes of all.
@@ -232,7 +279,7 @@ local function result_tables(model)
       parts[#parts + 1] = element("h3", {}, object.test, object.about
         and element("span", { class = "soft" }, " " .. test_sets.label(object.about)))
     end
-    parts[#parts + 1] = { in_short(object), result_table(object) }
+    parts[#parts + 1] = { in_short(object), result_table(object), effects_table(object) }
   end
   for i, note in ipairs(model.notes) do notes[i] = element("li", {}, note) end
   parts[#parts + 1] = element("ul", { class = "notes" }, notes)

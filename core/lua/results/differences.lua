@@ -22,22 +22,24 @@ function M.verdict(rsum)
   return rsum.separable and "yes" or string.format("not at %d seeds", rsum.n)
 end
 
+function M.signed(value, precision) return string.format("%+." .. precision .. "f", value) end
+
 -- "[-1.2, +3.4]"; "" where there is none.
-function M.interval(difference)
-  return difference and difference.low
-    and string.format("[%+.1f, %+.1f]", difference.low, difference.high) or ""
+function M.interval(difference, precision)
+  return difference and difference.low and string.format("[%s, %s]",
+    M.signed(difference.low, precision), M.signed(difference.high, precision)) or ""
 end
 
 -- What a row's changes do to the base's checkpoint, and the interval.
-function M.switched_off_cells(row)
+function M.switched_off_cells(row, precision)
   local off = row.switched_off
   local rsum = off and off.delta and off.delta.rsum
   if not rsum then return off and off.reason and "not possible" or "", "" end
-  return string.format("%+.1f", rsum.mean), M.interval(rsum)
+  return M.signed(rsum.mean, precision), M.interval(rsum, precision)
 end
 
 -- The block of a page that tells what parts bring; nil without parts.
-function M.effects_block(results)
+function M.effects_block(results, precision)
   local list = results.effects
   if not list or #list == 0 then return nil end
   local block = { head = { results.named and results.name or "", "effect", "Δ rsum",
@@ -46,7 +48,8 @@ function M.effects_block(results)
   for i, effect in ipairs(list) do
     local rsum = effect.delta.rsum
     block.rows[i] = { table.concat(effect.parts, " × "), effect.says,
-      string.format("%+.1f", rsum.mean), M.interval(rsum), M.p_cell(rsum.p_holm), M.verdict(rsum) }
+      M.signed(rsum.mean, precision), M.interval(rsum, precision), M.p_cell(rsum.p_holm),
+      M.verdict(rsum) }
   end
   return block
 end

@@ -1,9 +1,7 @@
 -- latex.lua: a table as LaTeX prints it in a paper: a float with a caption, grouped heads, the best
 -- values marked, and what is not separable from chance.
-local core = require "stepwise.core"
-local layout = require "stepwise.results.layout"
-local printed = require "stepwise.results.printed"
-local statistics = require "stepwise.results.statistics"
+local columns = require "stepwise.results.columns"
+local differences = require "stepwise.results.differences"
 local summary = require "stepwise.results.summary"
 local text = require "stepwise.util.text"
 
@@ -46,11 +44,6 @@ function M.cell(s)
   return (s:gsub("–", "--"))
 end
 
--- A number with a sign that is a minus and not a hyphen.
-local function signed(value, precision)
-  return string.format("$%+." .. precision .. "f$", value)
-end
-
 -- The characters of `texts` that pdfLaTeX does not know: neither Latin letters nor its own signs.
 local function beyond_latex(texts)
   local seen = {}
@@ -68,92 +61,20 @@ end
 -- ---- columns -----------------------------------------------------------------------------------
 
 local groups <const> = { i2t = "Text retrieval", t2i = "Image retrieval" }
--- beside the number, so that numbers stay below each other
-local sign_of <const> = { [false] = "\\rlap{$\\dagger$}", [true] = "" }
+local heads <const> = { p = "$p$", n = "$n$" }
 
-local function rsum_of(row) return row.delta and row.delta.rsum end
-
--- A value with its deviation; `chars` is how wide that is, about.
-local function mean_cell(values, how)
-  if #values == 0 then return nil end
-  local deviation = how.deviations and statistics.deviation(values)
-  local mean = string.format("%." .. how.precision .. "f", statistics.mean(values))
-  return { mean, value = tonumber(mean),
-    rest = deviation and string.format(" {\\scriptsize$\\pm$%." .. how.precision .. "f}", deviation)
-      or "", chars = #mean + (deviation and how.precision + 3 or 0) }
+-- The plain text of a number, a difference, an interval or p, with a minus and not a hyphen.
+function M.number(s)
+  return (s:gsub("[-+]%d[%d.]*", "$%0$"):gsub("^<", "$<$"):gsub("%[", "{[}"):gsub("%]", "{]}"))
 end
 
--- Columns that are no metric: their heads, and a row's cell.
-local columns <const> = {
-  delta = { "$\\Delta$ rsum", function(row, how)
-    local rsum = rsum_of(row)
-    return rsum and { signed(rsum.mean, how.precision) .. sign_of[rsum.separable], chars = 6 }
-  end },
-  interval = { "95\\,\\% interval", function(row, how)
-    local rsum = rsum_of(row)
-    return rsum and rsum.low and { string.format("{[}%s, %s{]}", signed(rsum.low, how.precision),
-      signed(rsum.high, how.precision)), chars = 14 }
-  end },
-  p = { "$p$", function(row)
-    local p = rsum_of(row) and rsum_of(row).p_holm
-    return p and { p < 0.001 and "$<$0.001" or string.format("%.3f", p), chars = 6 }
-  end },
-  n = { "$n$", function(row)
-    return { row.kind == "cited" and "cited" or tostring(#row.runs), chars = 2 }
-  end },
-  paper = { "paper", function(row, how, set)
-    local value = printed.paper(set, row, "rsum")
-    return value and { string.format("%." .. how.precision .. "f", value), chars = 6 }
-  end },
-  pointing = { "pointing", function(row, how)
-    local values = {}
-    for i, run in ipairs(row.runs) do values[i] = run.pointing end
-    return #values == #row.runs and mean_cell(values, how)
-  end },
-}
-
-local metric_names = {}
-for i, metric in ipairs(layout.metrics) do metric_names[i] = metric[1] end
-local extra_names <const> = { "delta", "interval", "p", "n", "paper", "pointing" }
-
--- The names of a list as "recalls,rsum,n"; nil is nil.
-function M.columns(list)
-  if not list then return nil end
-  local known = table.move(metric_names, 1, #metric_names, 2, { "recalls" })
-  table.move(extra_names, 1, #extra_names, #known + 1, known)
-  local names, seen = {}, {}
-  for name in (list .. ","):gmatch("%s*([^,]-)%s*,") do
-    local found = false
-    for _, one in ipairs(known) do found = found or one == name end
-    if not found or seen[name] then
-      core.fail(2, string.format("--columns: %s '%s'%s", found and "twice" or "no column",
-        text.plain(name), found and "" or core.suggest(name, known)))
-    end
-    seen[name] = true
-    if name == "recalls" then
-      table.move(metric_names, 1, 6, #names + 1, names)
-    else
-      names[#names + 1] = name
-    end
-  end
-  return names
-end
-
--- Whether any row of the sets has something in the column.
-local function any_cell(sets, name, how)
-  for _, set in ipairs(sets) do
-    for _, row in ipairs(set.rows) do
-      if columns[name][2](row, how, set) then return true end
-    end
-  end
-  return false
-end
+-- Beside a number, so that numbers stay below each other.
+M.dagger = "\\rlap{$\\dagger$}"
 
 -- ---- parts as check marks ----------------------------------------------------------------------
 
 -- {names of parts ..}, {[row's name] = {[part] = true}}: stages, where rows differ in them, and
--- each
--- other change of the base.
+-- each other change of the base.
 local function parts_of(results)
   local names, has, stages = {}, {}, {}
   local function part(row, name)
@@ -188,78 +109,19 @@ end
 local SINGLE <const> = 46 -- characters in a column, in two columns of \small, of \footnotesize
 local DOUBLE_SMALL <const>, DOUBLE_FOOTNOTE <const> = 96, 110
 
--- Marks the best and the second of a column's cells, as they are printed.
-local function rank(cells)
-  local seen, values, count = {}, {}, 0
-  for _, cell in pairs(cells) do
-    count = count + (cell.value and 1 or 0)
-    if cell.value and not seen[cell.value] then
-      values[#values + 1], seen[cell.value] = cell.value, true
-    end
-  end
-  table.sort(values, function(a, b) return a > b end)
-  if count < 2 then return end -- nothing to compare with
-  for _, cell in pairs(cells) do
-    if cell.value == values[1] then cell.best = true end
-    if cell.value == values[2] and #values > 2 then cell.second = true end
-  end
-end
-
 local function marked_up(cell)
   if not cell then return "" end
-  local s = cell[1]
+  local s = M.number(cell.text)
   if cell.best then s = "\\textbf{" .. s .. "}" end
   if cell.second then s = "\\underline{" .. s .. "}" end
-  return s .. (cell.rest or "")
-end
-
--- The body of one set: {names ..}, {[row's name] = {cell of each column ..}}, the widest of each.
-local function body_of(set, names, how)
-  local cells, widths, marked = {}, {}, false
-  for _, row in ipairs(set.rows) do cells[row.name] = {} end
-  for c, name in ipairs(names) do
-    local column, kinds = {}, {} -- the cells of a column by row; those of a kind of rows apart
-    widths[c] = #name
-    for _, row in ipairs(set.rows) do
-      local cell
-      if columns[name] then
-        cell = columns[name][2](row, how, set)
-      else
-        local values = { row.kind == "cited" and printed.cited(set, row, name) or nil }
-        for i, run in ipairs(row.runs) do values[i] = run.metrics[name] end
-        cell = mean_cell(values, how)
-      end
-      cell = cell or nil
-      if cell and not row.apart then
-        local kind = row.kind or "run"
-        column[row], kinds[kind] = cell, kinds[kind] or {}
-        kinds[kind][row] = cell
-      end
-      cells[row.name][c] = cell or false
-      widths[c] = math.max(columns[name] and #name or 4, widths[c] > 6 and 4 or widths[c],
-        cell and cell.chars or 0)
-    end
-    kinds.cited = nil -- numbers of others stand outside
-    for _, alike in pairs(kinds) do rank(alike) end
-    if name == "rsum" and not how.has_delta then
-      for row, cell in pairs(column) do
-        local rsum = rsum_of(row)
-        if rsum and not rsum.separable then
-          cell.rest, marked = cell.rest .. sign_of[false], true
-        end
-      end
-    end
-  end
-  for _, row in ipairs(set.rows) do
-    marked = marked or how.has_delta and rsum_of(row) and not rsum_of(row).separable or false
-  end
-  return cells, widths, marked
+  if cell.deviation then s = s .. " {\\scriptsize$\\pm$" .. cell.deviation .. "}" end
+  return s .. (cell.unsure and M.dagger or "")
 end
 
 -- The two lines of heads over `bodies`, and the rules between them.
 local function heads_of(bodies, names, first, plain)
-  local over, rules, heads, at = {}, {}, {}, first
-  for i = 1, first - 1 do over[i], heads[i] = "", plain[i] or "" end
+  local over, rules, lower, at = {}, {}, {}, first
+  for i = 1, first - 1 do over[i], lower[i] = "", plain[i] or "" end
   for _, _ in ipairs(bodies) do
     local c = 1
     while c <= #names do
@@ -274,13 +136,13 @@ local function heads_of(bodies, names, first, plain)
       end
       for i = c, c + count - 1 do
         local metric = names[i]:match("_r(%d+)$")
-        heads[#heads + 1] = metric and "R@" .. metric or columns[names[i]] and columns[names[i]][1]
-          or names[i]
+        lower[#lower + 1] = metric and "R@" .. metric or heads[names[i]]
+          or M.cell(columns.head(names[i]))
       end
       c, at = c + count, at + count
     end
   end
-  return over, rules, heads
+  return over, rules, lower
 end
 
 local function line_of(cells) return table.concat(cells, " & ") .. " \\\\" end
@@ -307,47 +169,11 @@ local function caption_of(results_list, page)
       M.cell(reference.name), page.marked and "; $\\dagger$: not separable from it" or "")
     if single then say("One seed: no verdict.") end
   end
+  if how.has_off then
+    say("Switched off: the trained model of %s evaluated with the row's change.",
+      M.cell(page.bodies[1].set.switched_off or reference and reference.name or "the base"))
+  end
   return table.concat(words, " ")
-end
-
-local function bodies_of(results_list)
-  local bodies = {}
-  for _, results in ipairs(results_list) do
-    for _, set in ipairs(results.sets) do
-      local data = text.plain(results.plan.data or ""):match("([^/]+)/*$") or ""
-      bodies[#bodies + 1] = { set = set, name = #results_list > 1
-        and data .. (set.named and ", " .. set.name or "") or set.named and set.name or nil }
-    end
-  end
-  return bodies
-end
-
--- Fills in what follows from the sets: columns, deviations, and whether anything is compared.
-local function settle(how, bodies)
-  local sets = {}
-  for i, body in ipairs(bodies) do sets[i] = body.set end
-  how.precision = how.precision or 1
-  local compared = any_cell(sets, "delta", how)
-  if not how.columns then
-    how.columns = M.columns(#bodies > 2 and "i2t_r1,t2i_r1,rsum" or "recalls,rsum")
-    if compared and #bodies == 1 then table.insert(how.columns, "delta") end
-  end
-  how.compared, how.spread, how.has_delta, how.deviations = compared, false, false, #bodies == 1
-  for _, name in ipairs(how.columns) do how.has_delta = how.has_delta or name == "delta" end
-  for _, set in ipairs(sets) do
-    for _, row in ipairs(set.rows) do how.spread = how.spread or #row.runs > 1 end
-  end
-end
-
--- The rows of all sets, by name, in the order of their first sight.
-local function row_names(bodies)
-  local names, seen = {}, {}
-  for _, body in ipairs(bodies) do
-    for _, row in ipairs(body.set.rows) do
-      if not seen[row.name] then names[#names + 1], seen[row.name] = row.name, row end
-    end
-  end
-  return names, seen
 end
 
 local function total_width(bodies, longest, parts)
@@ -364,7 +190,7 @@ local function add_heads(page, add)
   local bodies, names, first = page.bodies, page.how.columns, 2 + #page.parts
   local plain = { "" }
   for i, part in ipairs(page.parts) do plain[i + 1] = M.cell(part) end
-  local over, rules, heads = heads_of(bodies, names, first, plain)
+  local over, rules, last = heads_of(bodies, names, first, plain)
   if #bodies > 1 then
     local top, lower = {}, {}
     for i = 1, first - 1 do top[i] = "" end
@@ -380,12 +206,12 @@ local function add_heads(page, add)
     add(line_of(over))
     add(table.concat(rules))
   end
-  add(line_of(heads))
+  add(line_of(last))
 end
 
 -- The cells of one row over all sets; one that has no numbers says why.
 local function cells_of(page, name)
-  local cells, done = { M.cell(name) }, 0
+  local cells = { M.cell(name) }
   for _, part in ipairs(page.parts) do
     cells[#cells + 1] = page.has[name] and page.has[name][part] and "$\\checkmark$" or ""
   end
@@ -394,9 +220,8 @@ local function cells_of(page, name)
     for c = 1, #page.how.columns do
       cells[#cells + 1] = marked_up(body.cells[name] and body.cells[name][c])
     end
-    done = done + (body.runs[name] or 0)
   end
-  if done == 0 and page.rows[name].kind ~= "cited" then
+  if columns.is_empty(page, name) then
     cells[first] = string.format("\\multicolumn{%d}{l}{%s}", #cells - first + 1,
       M.cell(summary.instead_of_numbers(page.rows[name])))
     for c = #cells, first + 1, -1 do cells[c] = nil end
@@ -404,31 +229,20 @@ local function cells_of(page, name)
   return cells
 end
 
--- What the float is made of: {bodies =, parts =, has =, order = names of rows, rows = by name,
--- width = characters, marked = whether a row is marked as not separable, how =}.
+-- What the float is made of: what columns.choose gives, with parts =, has = of the check marks, and
+-- width = characters.
 local function page_of(results_list, how)
-  local page = { bodies = bodies_of(results_list), parts = {}, has = {}, marked = false, how = {
-    columns = how.columns, precision = how.precision or 1 } }
-  settle(page.how, page.bodies)
-  if how.checks then page.parts, page.has = parts_of(results_list[1]) end
-  page.order, page.rows = row_names(page.bodies)
-  local longest = 6
-  for _, name in ipairs(page.order) do longest = math.max(longest, text.width(name)) end
-  local function fill()
-    for _, body in ipairs(page.bodies) do
-      local marked
-      body.cells, body.widths, marked = body_of(body.set, page.how.columns, page.how)
-      page.marked = page.marked or marked
-      body.runs = {}
-      for _, row in ipairs(body.set.rows) do body.runs[row.name] = #row.runs end
-    end
-    page.width = total_width(page.bodies, longest, page.parts)
+  local parts, has = {}, {}
+  if how.checks then parts, has = parts_of(results_list[1]) end
+  local function width_of(page)
+    local longest = 6
+    for _, name in ipairs(page.order) do longest = math.max(longest, text.width(name)) end
+    return total_width(page.bodies, longest, parts)
   end
-  fill()
-  if page.width > DOUBLE_FOOTNOTE and page.how.deviations then
-    page.how.deviations = false
-    fill()
-  end
+  local page = columns.choose(results_list, how, function(page)
+    return width_of(page) <= DOUBLE_FOOTNOTE
+  end)
+  page.parts, page.has, page.width = parts, has, width_of(page)
   return page
 end
 
@@ -452,36 +266,75 @@ local function comments_of(page, results_list, how)
   return lines
 end
 
--- A float of the results of one or several folders, side by side. how: {columns = what M.columns
--- gave, precision = digits, checks = whether a row's parts are check marks}, each may be nil.
-function M.float(results_list, how)
-  how = how or {}
-  local page = page_of(results_list, how)
-  local lines = comments_of(page, results_list, how)
-  local function add(format, ...) lines[#lines + 1] = string.format(format, ...) end
-  local function add_line(line) lines[#lines + 1] = line end
-  local narrow = page.width <= SINGLE
+-- The lines of a float, as wide as a column or two: `width` characters; `fill` adds the rows.
+local function float_of(width, caption, label, space, letters, fill)
+  local narrow, lines = width <= SINGLE, {}
+  local function add(line) lines[#lines + 1] = line end
   local float = narrow and "table" or "table*"
-  local label = results_list[1].plan.title:lower():gsub("[^%w]+", "-"):gsub("^%-", "")
-    :gsub("%-$", "")
-  add("\\begin{%s}[t]", float)
+  add("\\begin{" .. float .. "}[t]")
   add("\\centering")
   add("\\setlength{\\belowcaptionskip}{4pt}")
-  add_line("\\caption{" .. caption_of(results_list, page) .. "}")
-  add("\\label{tab:%s}", label)
-  add(narrow and page.width > 38 and "\\footnotesize" or page.width > DOUBLE_SMALL
-    and "\\footnotesize" or "\\small")
-  add("\\setlength{\\tabcolsep}{%dpt}", #page.bodies > 1 and 3 or 4)
-  add("\\begin{tabular}{@{}l%s%s%s}", ("c"):rep(#page.parts),
-    ("r"):rep(#page.how.columns * #page.bodies), page.marked and "@{\\hspace{6pt}}" or "@{}")
+  add("\\caption{" .. caption .. "}")
+  add("\\label{tab:" .. label .. "}")
+  add(narrow and width > 38 and "\\footnotesize" or width > DOUBLE_SMALL and "\\footnotesize"
+    or "\\small")
+  add(string.format("\\setlength{\\tabcolsep}{%dpt}", space))
+  add("\\begin{tabular}{@{}" .. letters .. "}")
   add("\\toprule")
-  add_heads(page, add_line)
-  add("\\midrule")
-  for _, name in ipairs(page.order) do add_line(line_of(cells_of(page, name))) end
+  fill(add)
   add("\\bottomrule")
   add("\\end{tabular}")
-  add("\\end{%s}", float)
+  add("\\end{" .. float .. "}")
   return table.concat(lines, "\n") .. "\n"
+end
+
+local function label_of(title)
+  return (title:lower():gsub("[^%w]+", "-"):gsub("^%-", ""):gsub("%-$", ""))
+end
+
+-- The float of what the parts of a set's design bring; "" without parts.
+local function effects_float(set, precision)
+  local list, width, part_wide, unsure = set.effects or {}, 0, 4, false
+  if #list == 0 then return "" end
+  local rows = {}
+  for i, effect in ipairs(list) do
+    local rsum, parts = effect.delta.rsum, table.concat(effect.parts, " × ")
+    unsure = unsure or not rsum.separable
+    part_wide = math.max(part_wide, text.width(parts))
+    width = math.max(width, text.width(effect.says))
+    rows[i] = { M.cell(parts), M.cell(effect.says),
+      M.number(differences.signed(rsum.mean, precision)) .. (rsum.separable and "" or M.dagger),
+      M.number(differences.interval(rsum, precision)), M.number(differences.p_cell(rsum.p_holm)) }
+  end
+  local caption = string.format("%s%s: what the parts bring. $\\Delta$ rsum: with the part minus "
+    .. "without it%s.", M.cell(set.plan.title), set.named and ", " .. M.cell(set.name) or "",
+    unsure and "; $\\dagger$: not separable from 0" or "")
+  local label = label_of(set.plan.title .. (set.named and " " .. set.name or "") .. " effects")
+  return "\n" .. float_of(part_wide + width + 36, caption, label, 4, "llrrr", function(add)
+    add(line_of { "part", "effect", M.cell("Δ rsum"), M.cell("95 % interval"), "$p$" })
+    add("\\midrule")
+    for _, row in ipairs(rows) do add(line_of(row)) end
+  end)
+end
+
+-- A float of the results of one or several folders, side by side, and of tables with a design one
+-- more per test set. how: {columns = what columns.names gave, precision = digits, checks = whether
+-- a row's parts are check marks}, each may be nil.
+function M.float(results_list, how)
+  local page = page_of(results_list, how)
+  local letters = "l" .. ("c"):rep(#page.parts) .. ("r"):rep(#page.how.columns * #page.bodies)
+    .. (page.marked and "@{\\hspace{6pt}}" or "@{}")
+  local floats = { table.concat(comments_of(page, results_list, how), "\n") .. "\n",
+    float_of(page.width, caption_of(results_list, page), label_of(results_list[1].plan.title),
+    #page.bodies > 1 and 3 or 4, letters, function(add)
+      add_heads(page, add)
+      add("\\midrule")
+      for _, name in ipairs(page.order) do add(line_of(cells_of(page, name))) end
+    end) }
+  for _, body in ipairs(page.bodies) do
+    floats[#floats + 1] = effects_float(body.set, page.how.precision)
+  end
+  return table.concat(floats)
 end
 
 return M

@@ -9,6 +9,7 @@ local latex = require "stepwise.results.latex"
 local layout = require "stepwise.results.layout"
 local mixtures = require "stepwise.figures.mixtures"
 local path_of = require "stepwise.sweep.path"
+local records = require "stepwise.results.records"
 local plan_of = require "stepwise.sweep.plan"
 local switched_off = require "stepwise.sweep.switched_off"
 local summary = require "stepwise.results.summary"
@@ -291,14 +292,15 @@ local function read_set(set, plan, all, dir, found)
   for _, note in ipairs(mixtures.notes(provenances)) do warn(note) end
 end
 
--- {plan =, sets = {a table of numbers each..}}. A set: {name = "test", "dev" or a test set's,
---  named = whether the plan names it, instead = whether it is dev as there is no other, about =
---  what its numbers are of (test_sets.about), mixed = whether rows differ in that, reference = a
---  row or nil, rows = {{name =, kind = "run", "ensemble" or "cited" (config/table_rows.lua), paper
---  =, changes =, base =, ensemble =, cited =, about =, apart = whether it is of something else than
---  the others, runs = {{seed =, metrics =, folder =, pointing =}..}, failed = {{seed =, reason
---  =}..}, missing = how many, delta = see compare.lua}..}, effects = see effects.lua, of a table
---  with a design, warnings = lines about problems, without_ranks = finished runs that have none}
+-- {plan =, dir =, sets = {a table of numbers each..}}. A set: {name = "test", "dev" or a test
+--  set's, named = whether the plan names it, instead = whether it is dev as there is no other,
+--  about = what its numbers are of (test_sets.about), mixed = whether rows differ in that,
+--  reference = a row or nil, rows = {{name =, kind = "run", "ensemble" or "cited"
+--  (config/table_rows.lua), paper =, changes =, base =, ensemble =, cited =, about =, apart =
+--  whether it is of something else than the others, runs = {{seed =, metrics =, folder =,
+--  pointing =}..}, failed = {{seed =, reason =}..}, missing = how many, delta = see
+--  compare.lua}..}, effects = see effects.lua, of a table with a design, warnings = lines about
+--  problems, without_ranks = finished runs that have none}
 -- asked: "dev", "test", or nil for the test sets where there are any.
 -- against: the name of the row that others are compared with, instead of the plan's reference.
 function M.read(dir, asked, against)
@@ -312,7 +314,7 @@ function M.of_plan(plan, dir, asked, against)
   for _, run in ipairs(ensembles.runs(plan)) do all[#all + 1] = run end
   local found, sets = read_runs(plan, all, dir, asked)
   for _, set in ipairs(sets) do read_set(set, plan, all, dir, found) end
-  return { plan = plan, sets = sets }
+  return { plan = plan, dir = dir, sets = sets }
 end
 
 -- A plain table for each set: what JSON, figures and the report are made of.
@@ -335,10 +337,14 @@ end
 M.formats = { "md", "tex", "csv", "json" }
 
 local render = {
-  md = function(results) return layout.markdown(summary.page(results)) end,
-  tex = function(results) return latex.float { results } end,
-  csv = function(results) return layout.csv(summary.records(results)) end,
-  json = function(results) return core.json_encode(summary.whole(results), 1) .. "\n" end,
+  md = function(list, how)
+    local whole = #list == 1 and not how.columns
+    return layout.markdown(whole and summary.page(list[1], how.precision)
+      or summary.chosen_page(list, how))
+  end,
+  tex = latex.float,
+  csv = function(list, how) return layout.csv(records.of(list, how)) end,
+  json = function(list) return core.json_encode(summary.whole(list[1]), 1) .. "\n" end,
 }
 
 function M.check_format(format)
@@ -357,8 +363,13 @@ function M.check_split(split)
 end
 
 function M.render(results, format)
+  return M.render_all({ results }, format, {})
+end
+
+-- One or several results side by side; of json one. how: as of latex.float.
+function M.render_all(list, format, how)
   M.check_format(format)
-  return render[format](results)
+  return render[format](list, how)
 end
 
 -- Writes the table in every format as DIR/table.FORMAT; gives the Markdown.

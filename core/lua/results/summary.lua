@@ -1,5 +1,6 @@
 -- summary.lua: the results of a table in words and numbers: a page for people, records for CSV, an
 -- object for JSON and the report.
+local columns = require "stepwise.results.columns"
 local compare = require "stepwise.results.compare"
 local core = require "stepwise.core"
 local differences = require "stepwise.results.differences"
@@ -12,7 +13,8 @@ local text = require "stepwise.util.text"
 
 local M = {}
 
-local function values_of(row, metric)
+-- A metric of a row's runs.
+function M.values(row, metric)
   local values = {}
   for i, run in ipairs(row.runs) do values[i] = run.metrics[metric] end
   return values
@@ -41,7 +43,7 @@ local function metrics_with_paper(set)
 end
 
 -- Failures of one reason together: {{reason =, seeds = {..}}..}
-local function by_reason(failures)
+function M.by_reason(failures)
   local list, at = {}, {}
   for _, failure in ipairs(failures) do
     local group = at[failure.reason]
@@ -174,7 +176,7 @@ local function notes_of_set(results)
   end
   notes_on_kinds(results, note)
   for _, row in ipairs(results.rows) do
-    for _, failure in ipairs(by_reason(row.failed)) do
+    for _, failure in ipairs(M.by_reason(row.failed)) do
       note("'%s', seed %s failed: %s", row.name, table.concat(failure.seeds, ", "), failure.reason)
     end
     if row.missing > 0 then
@@ -210,11 +212,12 @@ end
 
 -- ---- for people ------------------------------------------------------------------------------
 
-local function mean_and_spread(values)
+local function digits(value, precision) return string.format("%." .. precision .. "f", value) end
+
+local function mean_and_spread(values, precision)
   if #values == 0 then return "" end
-  local deviation = statistics.deviation(values)
-  local mean = string.format("%.1f", statistics.mean(values))
-  return deviation and string.format("%s ± %.1f", mean, deviation) or mean
+  local deviation, mean = statistics.deviation(values), digits(statistics.mean(values), precision)
+  return deviation and string.format("%s ± %s", mean, digits(deviation, precision)) or mean
 end
 
 local LONGEST_REASON <const> = 72
@@ -243,7 +246,7 @@ local function mark_best(rows, column, kind)
   end
 end
 
-local function recalls_block(results)
+local function recalls_block(results, precision)
   local beside = metrics_with_paper(results)
   local block = { head = { results.named and results.name or "" }, rows = {}, words = {} }
   for i, row in ipairs(results.rows) do
@@ -254,8 +257,8 @@ local function recalls_block(results)
     block.head[column] = metric[2]
     for i, row in ipairs(results.rows) do
       local cited = row.kind == "cited" and printed.cited(results, row, metric[1])
-      block.rows[i][column] = { cited and string.format("%.1f", cited)
-        or mean_and_spread(values_of(row, metric[1])) }
+      block.rows[i][column] = { cited and digits(cited, precision)
+        or mean_and_spread(M.values(row, metric[1]), precision) }
     end
     mark_best(block.rows, column, "run")
     mark_best(block.rows, column, "ensemble")
@@ -264,7 +267,7 @@ local function recalls_block(results)
         .. (beside.rsum and "" or " " .. metric[2])
       for i, row in ipairs(results.rows) do
         local value = printed.paper(results, row, metric[1], data)
-        block.rows[i][column + at] = value and string.format("%.1f", value) or ""
+        block.rows[i][column + at] = value and digits(value, precision) or ""
       end
     end
   end
@@ -293,128 +296,98 @@ end
 
 -- What each row changes of the base, and what came of it. Columns without a word are left out.
 -- first: whether it is the table's first set; the others say nothing without a distance.
-local function changes_block(results, first)
+local function changes_block(results, first, precision)
   local reference = results.reference
   local head = { "", "change", "Δ rsum", "95 % interval", "p", "separable", "seeds needed",
     "switched off", "95 % interval" }
-  local words, columns, rows = { true, true, false, false, false, true }, {}, {}
+  local words, filled, rows = { true, true, false, false, false, true }, {}, {}
   for i, row in ipairs(results.rows) do
     local rsum = row.delta and row.delta.rsum
     rows[i] = {
       row.name, M.what(row),
-      row == reference and "reference" or rsum and string.format("%+.1f", rsum.mean) or "",
-      differences.interval(rsum), differences.p_cell(rsum and rsum.p_holm),
+      row == reference and "reference" or rsum and differences.signed(rsum.mean, precision) or "",
+      differences.interval(rsum, precision), differences.p_cell(rsum and rsum.p_holm),
       differences.verdict(rsum), differences.seeds_cell(rsum and rsum.seeds_needed),
-      differences.switched_off_cells(row),
+      differences.switched_off_cells(row, precision),
     }
     for c, cell in ipairs(rows[i]) do
-      columns[c] = columns[c] or c == 1 or cell ~= "" and cell ~= "reference"
+      filled[c] = filled[c] or c == 1 or cell ~= "" and cell ~= "reference"
     end
   end
   local block = { head = {}, words = {}, rows = {} }
   for i in ipairs(rows) do block.rows[i] = {} end
   for c = 1, #head do
-    if columns[c] then
+    if filled[c] then
       local at = #block.head + 1
       block.head[at], block.words[at] = head[c], words[c]
       for i, row in ipairs(rows) do block.rows[i][at] = row[c] end
     end
   end
-  if #block.head == 1 or (results.named and not columns[3] and not first) then return nil end
-  block.title = columns[3] and "Against '" .. reference.name .. "':" or "What the rows change:"
+  if #block.head == 1 or (results.named and not filled[3] and not first) then return nil end
+  block.title = filled[3] and "Against '" .. reference.name .. "':" or "What the rows change:"
   if results.named then
     block.head[1], block.title = results.name, results.name .. ": " .. block.title
   end
   return block
 end
 
--- The page that layout.lua renders.
-function M.page(results)
-  local title, blocks = results.plan.title, {}
-  if results.plan.generated then title = title .. " (generated scenes)" end
+local function title_of(plan)
+  return plan.title .. (plan.generated and " (generated scenes)" or "")
+end
+
+-- The page that layout.lua renders, with numbers of `precision` digits after the point, 1 if nil.
+function M.page(results, precision)
+  local blocks = {}
+  precision = precision or 1
   for i, set in ipairs(results.sets) do
-    blocks[#blocks + 1] = recalls_block(set)
-    blocks[#blocks + 1] = changes_block(set, i == 1)
-    blocks[#blocks + 1] = differences.effects_block(set)
+    blocks[#blocks + 1] = recalls_block(set, precision)
+    blocks[#blocks + 1] = changes_block(set, i == 1, precision)
+    blocks[#blocks + 1] = differences.effects_block(set, precision)
   end
-  return { title = title, blocks = blocks, notes = M.notes(results) }
+  return { title = title_of(results.plan), blocks = blocks, notes = M.notes(results) }
+end
+
+-- The page of chosen columns, of one or several results side by side. how: as of columns.choose.
+function M.chosen_page(list, how)
+  local page, titles = columns.choose(list, how), {}
+  local block, blocks, notes = { head = { "" }, rows = {} }, {}, {}
+  for _, body in ipairs(page.bodies) do
+    for _, name in ipairs(page.how.columns) do
+      block.head[#block.head + 1] = (body.name and text.plain(body.name) .. ": " or "")
+        .. columns.head(name)
+    end
+  end
+  for i, name in ipairs(page.order) do
+    block.rows[i] = { name, span = columns.is_empty(page, name)
+      and M.instead_of_numbers(page.rows[name]) or nil }
+    for _, body in ipairs(page.bodies) do
+      for c = 1, #page.how.columns do
+        local cell = body.cells[name] and body.cells[name][c]
+        table.insert(block.rows[i], cell and cell.text .. (cell.deviation
+          and " ± " .. cell.deviation or "") .. (cell.unsure and " †" or "") or "")
+      end
+    end
+  end
+  blocks[1] = block
+  for _, body in ipairs(page.bodies) do
+    blocks[#blocks + 1] = differences.effects_block(body.set, page.how.precision)
+  end
+  if page.marked then notes[1] = "†: not separable from the reference." end
+  for i, results in ipairs(list) do
+    titles[i] = title_of(results.plan)
+    for _, note in ipairs(M.notes(results)) do
+      notes[#notes + 1] = (#list > 1 and titles[i] .. ": " or "") .. note
+    end
+  end
+  local seen, different = {}, {}
+  for _, title in ipairs(titles) do
+    if not seen[title] then different[#different + 1] = title end
+    seen[title] = true
+  end
+  return { title = table.concat(different, "; "), blocks = blocks, notes = notes }
 end
 
 -- ---- for programs ----------------------------------------------------------------------------
-
--- Rows for CSV: one per row of the table; means as they are, statistics to more digits than they
--- hold, so that the last bits of a machine's mathematics do not show. Where results say what they
--- are of, that follows: the test set, its split, images, captions and folds; where not all rows are
--- runs, their kind; then the papers' numbers on other data.
-function M.records(results)
-  local told, kinds = false, false
-  for _, set in ipairs(results.sets) do
-    told = told or set.named or set.mixed or (set.about ~= nil and set.about.told)
-    for _, row in ipairs(set.rows) do kinds = kinds or row.kind ~= "run" end
-  end
-  local head = { "row", "n", "seeds", "failed", "reason", "changes" }
-  for _, metric in ipairs(layout.metrics) do
-    for _, kind in ipairs { "mean", "std", "paper" } do
-      head[#head + 1] = metric[1] .. "_" .. kind
-    end
-  end
-  for _, name in ipairs { "delta_rsum", "delta_rsum_low", "delta_rsum_high", "p", "p_holm",
-    "separable" } do
-    head[#head + 1] = name
-  end
-  local about_keys = { "split", "images", "captions", "folds" }
-  if told then
-    head[#head + 1] = "test"
-    table.move(about_keys, 1, #about_keys, #head + 1, head)
-  end
-  if kinds then head[#head + 1] = "kind" end
-  local papers = printed.data(results.sets[1])
-  for _, data in ipairs(papers[1] and papers or {}) do
-    for _, metric in ipairs(layout.metrics) do
-      head[#head + 1] = metric[1] .. "_paper " .. text.plain(data)
-    end
-  end
-  local rows = { head }
-  local function number(value) return value and text.number(value) or "" end
-  local function rounded(value) return value and string.format("%.6g", value) or "" end
-  local function add(set, row)
-    local seeds = {}
-    for i, run in ipairs(row.runs) do seeds[i] = tostring(run.seed) end
-    local reasons = {}
-    for i, failure in ipairs(by_reason(row.failed)) do reasons[i] = failure.reason end
-    local cells = { row.name, tostring(#row.runs), table.concat(seeds, ", "),
-      tostring(#row.failed), table.concat(reasons, "; "), M.what(row) }
-    for _, metric in ipairs(layout.metrics) do
-      local values = values_of(row, metric[1])
-      cells[#cells + 1] = number(#values > 0 and statistics.mean(values)
-        or printed.cited(set, row, metric[1]))
-      cells[#cells + 1] = rounded(statistics.deviation(values))
-      cells[#cells + 1] = number(printed.paper(set, row, metric[1]))
-    end
-    local rsum = row.delta and row.delta.rsum or {}
-    for _, key in ipairs { "mean", "low", "high", "p", "p_holm" } do
-      cells[#cells + 1] = rounded(rsum[key])
-    end
-    cells[#cells + 1] = rsum.n and tostring(rsum.separable) or ""
-    if told then
-      cells[#cells + 1] = set.name
-      for _, key in ipairs(about_keys) do
-        cells[#cells + 1] = row.about and tostring(row.about[key] or "") or ""
-      end
-    end
-    if kinds then cells[#cells + 1] = row.kind end
-    for _, data in ipairs(papers[1] and papers or {}) do
-      for _, metric in ipairs(layout.metrics) do
-        cells[#cells + 1] = number(printed.paper(set, row, metric[1], data))
-      end
-    end
-    rows[#rows + 1] = cells
-  end
-  for _, set in ipairs(results.sets) do
-    for _, row in ipairs(set.rows) do add(set, row) end
-  end
-  return rows
-end
 
 -- What numbers are of, for JSON.
 local function about_object(about)
@@ -428,7 +401,7 @@ local function object(set)
   for i, row in ipairs(set.rows) do
     local metrics = {}
     for _, metric in ipairs(layout.metrics) do
-      local values = values_of(row, metric[1])
+      local values = M.values(row, metric[1])
       local paper, cited = printed.paper(set, row, metric[1]), printed.cited(set, row, metric[1])
       local papers
       for _, data in ipairs(printed.data(set)) do

@@ -10,6 +10,9 @@ local M = {}
 
 local MISUSE <const> = 2
 
+-- What --reuse takes for the folders beside the plan's own.
+M.AUTO = "auto"
+
 local function add(found, folder, wanted)
   local fine, result = pcall(identity.read_json, folder .. "/result.json")
   if not fine or not result then return end -- of a broken one nothing is taken
@@ -41,9 +44,53 @@ local function each(dir, visit)
   end
 end
 
--- {ID = run folder} of the finished runs in the folders of `list`, "DIR,DIR": each a run folder, a
--- sweep's, or one that holds such folders.
-function M.find(list, plan)
+-- Where the plan's own folder is, other sweeps may be.
+local function beside(dir)
+  local above = dir:match("^(.*[^/])/+[^/]+$")
+  return above or dir:sub(1, 1) ~= "/" and "." or nil
+end
+
+-- The folders of the sweeps that are beside the plan's, and of runs.
+local function siblings(dir)
+  local above, list = beside(dir), {}
+  if not above or core.file_kind(above) ~= "folder" then return list end
+  local own = core.absolute_path(dir)
+  for _, name in ipairs(core.list_folder(above)) do
+    local path = above == "." and name or above .. "/" .. name
+    local there = core.file_kind(path .. "/plan.json") or core.file_kind(path .. "/result.json")
+    if there and not (own and core.absolute_path(path) == own) then list[#list + 1] = path end
+  end
+  return list
+end
+
+-- "; did you mean 'runs/table3'?" of the folders where the missing one should be.
+local function near_folder(dir)
+  local above, names = beside(dir), {}
+  if not above or core.file_kind(above) ~= "folder" then return "" end
+  for _, name in ipairs(core.list_folder(above)) do
+    local path = above == "." and name or above .. "/" .. name
+    if core.file_kind(path) == "folder" then names[#names + 1] = path end
+  end
+  return #names > 0 and core.suggest(dir, names) or ""
+end
+
+-- The folders that --reuse names: "DIR,DIR", or "auto" for those beside `dir`, the plan's own.
+function M.folders(list, dir)
+  if list == M.AUTO then return siblings(dir) end
+  local folders = {}
+  for one in list:gmatch("[^,]+") do
+    one = one:gsub("(.)/+$", "%1")
+    if core.file_kind(one) ~= "folder" then
+      core.fail(MISUSE, string.format("--reuse: %s: no such folder%s", one, near_folder(one)))
+    end
+    folders[#folders + 1] = one
+  end
+  return folders
+end
+
+-- {ID = run folder} of the finished runs in `folders`: each a run folder, a sweep's, or one that
+-- holds such folders.
+function M.find(folders, plan)
   local found, wanted, rows = {}, {}, {}
   for _, row in ipairs(plan.rows) do rows[row.slug] = row end
   for _, run in ipairs(plan.runs) do
@@ -52,63 +99,99 @@ function M.find(list, plan)
       table.insert(wanted[run.key], { id = run.id, sources = rows[run.row].sources })
     end
   end
-  for dir in list:gmatch("[^,]+") do
-    dir = dir:gsub("(.)/+$", "%1")
-    if core.file_kind(dir) ~= "folder" then
-      core.fail(MISUSE, string.format("--reuse: %s: no such folder", dir))
-    end
+  for _, dir in ipairs(folders) do
     each(dir, function(folder) add(found, folder, wanted) end)
   end
   return found
 end
 
--- Where the plan's own folder is, other sweeps may be.
-local function beside(dir)
-  local above = dir:match("^(.*[^/])/+[^/]+$")
-  return above or dir:sub(1, 1) ~= "/" and "." or nil
-end
-
 -- How many runs of the plan in `dir` that are to be done are finished in a folder beside it, and
--- the folder that --reuse takes; 0 where there are none.
+-- what --reuse takes; 0 where there are none.
 function M.count_beside(plan, dir)
-  local above, count = beside(dir), 0
-  if not above or core.file_kind(above) ~= "folder" then return 0 end
-  local fine, found = pcall(M.find, above, plan)
+  local count = 0
+  local fine, found = pcall(M.find, siblings(dir), plan)
   for _, run in ipairs(fine and plan.runs or {}) do
     if run.id and found[run.id] and plan_of.state(dir, run) == "new" then count = count + 1 end
   end
-  return count, above
+  return count, beside(dir)
 end
 
--- Why the finished run in `folder` is not the planned one, in words.
-local function difference(folder, run, row)
-  local session = describe.session()
-  local config <close> = session:resolve(identity.read_json(folder .. "/config.json") or {})
-  local planned <close> = session:resolve(run.config)
-  local changed = config:difference(planned)
-  if changed then return changed end
-  local about = identity.read_json(folder .. "/provenance.json") or {}
-  changed = identity.difference(about.sources, row.sources)
-  return changed and "it differs in " .. changed or "its parts were made by different builds"
+-- ---- why one is not taken ----------------------------------------------------------------------
+
+-- A run of another name is told of when its config differs from the planned one in so few keys.
+local NEAR <const> = 2
+
+-- The finished run in `folder`: {folder =, config =, sources =}, or {folder =, broken = why}; nil
+-- without one.
+local function candidate(folder)
+  if core.file_kind(folder .. "/result.json") ~= "file" then return nil end
+  local fine, found = pcall(function()
+    local settings = identity.read_json(folder .. "/config.json") or {}
+    local about = identity.read_json(folder .. "/provenance.json") or {}
+    return { folder = folder, config = describe.session():resolve(settings),
+      sources = about.sources }
+  end)
+  return fine and found or { folder = folder, broken = text.plain(tostring(found)) }
 end
 
--- Lines about finished runs in the folders of `list` that have the name of a run of the plan, and
--- are not taken over for it.
-function M.refusals(list, plan, found)
-  local by_name, rows, lines = {}, {}, {}
+-- The candidate that is nearest to the planned run, and how it differs: a list of texts. The one of
+-- the same name goes before others, and one that is taken for another run is none.
+local function nearest(candidates, taken, run, row, planned)
+  local best, changes
+  for _, one in ipairs(candidates) do
+    local same_name = one.folder:match("([^/]+)$") == run.folder
+    if one.broken then
+      if same_name then return one, { one.broken .. " (broken)" } end
+    elseif same_name or not taken[one.folder] and one.config:table().seed == run.seed then
+      local list = one.config:differences(planned)
+      local sources = #list == 0 and identity.difference(one.sources, row.sources)
+      if #list == 0 then
+        list[1] = sources and "it differs in " .. sources
+          or "its parts were made by different builds"
+      end
+      if same_name then return one, list end
+      if #list <= NEAR and (not changes or #list < #changes) then best, changes = one, list end
+    end
+  end
+  return best, changes
+end
+
+-- Lines about finished runs in `folders` that are nearly a run of the plan in `dir` that is to be
+-- done, and are not taken over for it; seeds of one reason are one line.
+function M.refusals(folders, plan, dir, found)
+  local candidates, rows, taken, lines, at = nil, {}, {}, {}, {}
   for _, row in ipairs(plan.rows) do rows[row.slug] = row end
   for _, run in ipairs(plan.runs) do
-    if not (run.id and found[run.id]) then by_name[run.folder] = run end
+    if run.id and found[run.id] then taken[found[run.id]] = true end
   end
-  for dir in list:gmatch("[^,]+") do
-    each(dir:gsub("(.)/+$", "%1"), function(folder)
-      local run = by_name[folder:match("([^/]+)$")]
-      if not run or not core.file_kind(folder .. "/result.json") then return end
-      local fine, why = pcall(difference, folder, run, rows[run.row])
-      lines[#lines + 1] = string.format("%s is not taken over for %s: %s", folder, run.folder,
-        text.plain(tostring(why)))
-      if not fine then lines[#lines] = lines[#lines] .. " (broken)" end
-    end)
+  for _, run in ipairs(plan.runs) do
+    if not (run.id and found[run.id]) and plan_of.state(dir, run) == "new" then
+      if not candidates then
+        candidates = {}
+        for _, one in ipairs(folders) do
+          each(one, function(folder) candidates[#candidates + 1] = candidate(folder) end)
+        end
+      end
+      local planned <close> = describe.session():resolve(run.config)
+      local one, changes = nearest(candidates, taken, run, rows[run.row], planned)
+      if one then
+        local why = table.concat(changes, ", ")
+        local key = one.folder:gsub("seed%d+$", "") .. "\0" .. run.row .. "\0" .. why
+        if not at[key] then
+          at[key] = { folder = one.folder, run = run.folder, why = why, seeds = 0 }
+          lines[#lines + 1] = at[key]
+        end
+        at[key].seeds = at[key].seeds + 1
+      end
+    end
+  end
+  for _, one in ipairs(candidates or {}) do
+    if one.config then one.config:close() end
+  end
+  for i, line in ipairs(lines) do
+    lines[i] = string.format("%s is not taken over for %s%s: %s", line.folder, line.run,
+      line.seeds > 1 and " and " .. text.plural(line.seeds - 1, "more seed") or "",
+      line.why)
   end
   return lines
 end
