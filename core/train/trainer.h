@@ -1,9 +1,9 @@
 /* trainer.h -- a model in training: one step at a time, evaluations, and its tensors in files.
  *
  * A step: B captions in the epoch's order, each with its image; S (B,B); the
- * model's losses; backward; global norm clipped; Adam with lr * decay^(epoch / decay_epoch), integer division, epochs from 0. An epoch's
- * last batch may be smaller, down to two pairs. The same config and data give the same bits at any
- * number of threads.
+ * model's losses; backward; global norm clipped; Adam with lr * decay^(epoch / decay_epoch),
+ * integer division, epochs from 0. An epoch's last batch may be smaller, down to two pairs. The
+ * same config and data give the same bits at any number of threads.
  *
  * What is due when, what is told of it and every file that is text are core/lua/run/trainer.lua's.
  */

@@ -51,8 +51,8 @@ refused '--init parts/checkpoint-last.safetensors' parts epochs=5
 refused "no such run folder to resume; did you mean 'parts'?" tiny.lua --data data --out prats --resume
 [ ! -e prats ] || fail 'a mistyped folder was made'
 refused 'already exists; --resume' tiny.lua --data data --out whole
-refused 'no run folder' tiny.lua --data data --out data
-refused 'no run folder' tiny.lua --data data --out data --restart
+refused 'not a run folder' tiny.lua --data data --out data
+refused 'not a run folder' tiny.lua --data data --out data --restart
 [ -s data/train_ims.npy ] || fail 'data were removed'
 refused 'give either --resume or --restart' tiny.lua --data data --out whole --resume --restart
 refused "found the option '--resume'" tiny.lua --data data --out --resume
@@ -116,6 +116,6 @@ mkdir other
 cp whole/checkpoint.safetensors other
 sed 's/"look"/"kool"/g' whole/vocab.json >other/vocab.json
 cmp -s whole/vocab.json other/vocab.json && fail 'the words of the generated captions have changed'
-refused 'its words have other ids than the vocabulary' tiny.lua --data data --out no --init other/checkpoint.safetensors
+refused 'its word ids differ from those of the vocabulary' tiny.lua --data data --out no --init other/checkpoint.safetensors
 refused 'none.safetensors' tiny.lua --data data --out no --init none.safetensors
 [ ! -e no ] || fail 'a refused run left a folder'

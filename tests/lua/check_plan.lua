@@ -195,7 +195,7 @@ end)
 unit.test("a folder with other things is left alone", function()
   assert(os.execute("mkdir '" .. folder .. "/other'"))
   unit.write(folder .. "/other/thesis.tex", "x")
-  unit.fails(1, "something else", plans.freeze, build(), folder .. "/other")
+  unit.fails(1, "something other than runs", plans.freeze, build(), folder .. "/other")
 end)
 
 unit.test("broken plans are errors with the file's name", function()

@@ -369,7 +369,7 @@ unit.test("values that are not finite are refused, and the folder says so", func
   unit.fails(1, "dev_ims.npy", open, "refused", of)
   unit.contains(unit.read(path "refused/log.jsonl"), '"event":"refused"')
   unit.equal(has("refused", "config.json") and not has("refused", "claim"), true)
-  unit.fails(1, "planned with other data, plugins or config: expected id 12", open, "planned",
+  unit.fails(1, "planned with different data, plugins or config: expected id 12", open, "planned",
     config(), { id = "12" })
   unit.equal(has("planned", ""), false)
 end)

@@ -30,8 +30,8 @@ START_TEST(no_captions)
         const char *text, *says;
     } bad[] = {
         {"a\na\n\na\na\n", "train_caps.txt: line 3: expected a caption, found an empty line"},
-        {"a\n0.jpg#0\ta dog\na\na\na\n", "train_caps.txt: line 2: expected a caption, found a "
-                                         "picture's name before it, '0.jpg#0'; sort the lines"},
+        {"a\n0.jpg#0\ta dog\na\na\na\n", "train_caps.txt: line 2: expected a caption, found an "
+                                         "image's name before it, '0.jpg#0'; sort the lines"},
         {"a\n0.jpg#0\ta dog\na\na\na\n", "keep only the captions with 'cut -f2-'"},
         {"a\na\nX_9.JPEG\ta dog\na\na\n", "line 3: expected a caption, found an image's name"},
         {"a\na\na\n9.png,a dog\na\n", "found an image's name before it, '9.png'"},

@@ -5,6 +5,11 @@
 #include <limits.h>
 #include <string.h>
 
+static const int region_first[] = {0, 1, 2}, region_count[] = {3, 1, 2};
+const struct sw_fragments sw_sample_regions = {3, 48, 3, SW_LANES, region_first, region_count};
+static const int word_first[] = {0, 2, 2}, word_count[] = {2, 0, 4};
+const struct sw_fragments sw_sample_words = {3, 6, 4, 1, word_first, word_count};
+
 int sw_groups_fit(const struct sw_fragments *groups, int rows)
 {
     if (!groups || groups->rows != rows || groups->groups < 0 ||

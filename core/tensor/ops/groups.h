@@ -7,6 +7,10 @@
 
 #include <stddef.h>
 
+/* For samples: three images of up to 3 regions, 48 rows, in one block of lanes with room for more;
+ * three captions of 6 words end to end, one of them without any. */
+extern const struct sw_fragments sw_sample_regions, sw_sample_words;
+
 /* 1 when `groups` is there, has `rows` rows and every fragment lies within them. */
 int sw_groups_fit(const struct sw_fragments *groups, int rows);
 

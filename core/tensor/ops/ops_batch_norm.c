@@ -258,19 +258,18 @@ static void norm_backward(const struct sw_call *call)
     sw_parallel(call->compute, chunks_of(call), norm_chunk_backward, (void *)call);
 }
 
-static const int region_first[] = {0, 1, 2}, region_count[] = {3, 1, 2};
-static const struct sw_fragments regions = {3, 48, 3, SW_LANES, region_first, region_count};
-static const int word_first[] = {0, 2, 2}, word_count[] = {2, 0, 4};
-static const struct sw_fragments words = {3, 6, 4, 1, word_first, word_count};
-
 static const struct sw_sample norm_samples[] = {
-    {3, {SW_IN(-1, 1, 48, 3), SW_IN(-1, 1, 3), SW_IN(-1, 1, 3)}, {.f = {1e-5f}, .p = &regions}},
-    {3, {SW_IN(-1, 1, 6, 66), SW_IN(-1, 1, 66), SW_IN(-1, 1, 66)}, {.f = {0.1f}, .p = &words}},
-    {3, {SW_IN(-1, 1, 48, 5), SW_IN(-1, 1, 3), SW_IN(-1, 1, 3)}, {{1}, {0.5f}, &regions}},
+    {3,
+     {SW_IN(-1, 1, 48, 3), SW_IN(-1, 1, 3), SW_IN(-1, 1, 3)},
+     {.f = {1e-5f}, .p = &sw_sample_regions}},
+    {3,
+     {SW_IN(-1, 1, 6, 66), SW_IN(-1, 1, 66), SW_IN(-1, 1, 66)},
+     {.f = {0.1f}, .p = &sw_sample_words}},
+    {3, {SW_IN(-1, 1, 48, 5), SW_IN(-1, 1, 3), SW_IN(-1, 1, 3)}, {{1}, {0.5f}, &sw_sample_regions}},
     {5,
      {SW_IN(-1, 1, 48, 3), SW_IN(-1, 1, 3), SW_IN(-1, 1, 3), SW_CONSTANT_IN(-1, 1, 3),
       SW_CONSTANT_IN(0.5f, 2, 3)},
-     {.f = {1e-5f}, .p = &regions}},
+     {.f = {1e-5f}, .p = &sw_sample_regions}},
 };
 
 const struct sw_op sw_op_batch_norm = {
@@ -310,8 +309,8 @@ static void moments_forward(const struct sw_call *call)
 }
 
 static const struct sw_sample moments_samples[] = {
-    {2, {SW_IN(-1, 1, 48, 3), SW_IN(-1, 1, 3)}, {.f = {0.1f}, .p = &regions}},
-    {2, {SW_IN(-1, 1, 6, 5), SW_IN(-1, 1, 5)}, {{0, 1}, {0.1f}, &words}},
+    {2, {SW_IN(-1, 1, 48, 3), SW_IN(-1, 1, 3)}, {.f = {0.1f}, .p = &sw_sample_regions}},
+    {2, {SW_IN(-1, 1, 6, 5), SW_IN(-1, 1, 5)}, {{0, 1}, {0.1f}, &sw_sample_words}},
 };
 
 const struct sw_op sw_op_row_moments = {

@@ -15,13 +15,6 @@ static int pooled_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     return sw_shape_2(out_dim, sw_group_rows(call->args->p), x->dim[1]);
 }
 
-/* Three images of up to 3 regions, in one block of lanes with room for more; captions end to end,
- * one without words. */
-static const int region_first[] = {0, 1, 2}, region_count[] = {3, 1, 2};
-static const struct sw_fragments regions = {3, 48, 3, SW_LANES, region_first, region_count};
-static const int word_first[] = {0, 2, 2}, word_count[] = {2, 0, 4};
-static const struct sw_fragments words = {3, 6, 4, 1, word_first, word_count};
-
 /* ---- group_mean ---- */
 
 static void mean_some(const void *data, int from, int to)
@@ -67,8 +60,8 @@ static void mean_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample pooled_samples[] = {
-    {1, {SW_IN(-1, 1, 48, 3)}, {.p = &regions}},
-    {1, {SW_IN(-1, 1, 6, 5)}, {.p = &words}},
+    {1, {SW_IN(-1, 1, 48, 3)}, {.p = &sw_sample_regions}},
+    {1, {SW_IN(-1, 1, 6, 5)}, {.p = &sw_sample_words}},
 };
 
 static const struct sw_op group_mean = {
@@ -144,9 +137,9 @@ static void max_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample max_samples[] = {
-    {1, {SW_IN(-9, 9, 48, 3)}, {.p = &regions}},
-    {1, {SW_IN(-9, 9, 6, 2)}, {.p = &words}},
-    {1, {SW_IN(-9, 9, 6, 3)}, {.i = {2}, .p = &words}},
+    {1, {SW_IN(-9, 9, 48, 3)}, {.p = &sw_sample_regions}},
+    {1, {SW_IN(-9, 9, 6, 2)}, {.p = &sw_sample_words}},
+    {1, {SW_IN(-9, 9, 6, 3)}, {.i = {2}, .p = &sw_sample_words}},
 };
 
 static const struct sw_op group_max = {
@@ -256,8 +249,8 @@ static void mix_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample mix_samples[] = {
-    {2, {SW_IN(-1, 1, 48, 3), SW_IN(-1, 1, 48, 3)}, {.p = &regions}},
-    {2, {SW_IN(-1, 1, 6, 1), SW_IN(-1, 1, 6, 5)}, {.p = &words}},
+    {2, {SW_IN(-1, 1, 48, 3), SW_IN(-1, 1, 48, 3)}, {.p = &sw_sample_regions}},
+    {2, {SW_IN(-1, 1, 6, 1), SW_IN(-1, 1, 6, 5)}, {.p = &sw_sample_words}},
 };
 
 static const struct sw_op group_mix = {

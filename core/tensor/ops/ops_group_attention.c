@@ -7,11 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-static const int region_first[] = {0, 1, 2}, region_count[] = {3, 1, 2};
-static const struct sw_fragments regions = {3, 48, 3, SW_LANES, region_first, region_count};
-static const int word_first[] = {0, 2, 2}, word_count[] = {2, 0, 4};
-static const struct sw_fragments words = {3, 6, 4, 1, word_first, word_count};
-
 /* ---- group_attention ---- */
 
 enum { Q, K, V };
@@ -201,9 +196,13 @@ static void attention_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample attention_samples[] = {
-    {3, {SW_IN(-1, 1, 48, 4), SW_IN(-1, 1, 48, 4), SW_IN(-1, 1, 48, 4)}, {{2}, {0}, &regions}},
-    {3, {SW_IN(-1, 1, 6, 3), SW_IN(-1, 1, 6, 3), SW_IN(-1, 1, 6, 3)}, {{1}, {0}, &words}},
-    {3, {SW_IN(-1, 1, 6, 6), SW_IN(-1, 1, 6, 6), SW_IN(-1, 1, 6, 6)}, {{3, 17, 4}, {0.4f}, &words}},
+    {3,
+     {SW_IN(-1, 1, 48, 4), SW_IN(-1, 1, 48, 4), SW_IN(-1, 1, 48, 4)},
+     {{2}, {0}, &sw_sample_regions}},
+    {3, {SW_IN(-1, 1, 6, 3), SW_IN(-1, 1, 6, 3), SW_IN(-1, 1, 6, 3)}, {{1}, {0}, &sw_sample_words}},
+    {3,
+     {SW_IN(-1, 1, 6, 6), SW_IN(-1, 1, 6, 6), SW_IN(-1, 1, 6, 6)},
+     {{3, 17, 4}, {0.4f}, &sw_sample_words}},
 };
 
 const struct sw_op sw_op_group_attention = {
@@ -277,8 +276,8 @@ static void windows_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample windows_samples[] = {
-    {1, {SW_IN(-1, 1, 48, 2)}, {.i = {2}, .p = &regions}},
-    {1, {SW_IN(-1, 1, 6, 3)}, {.i = {3, 1}, .p = &words}},
+    {1, {SW_IN(-1, 1, 48, 2)}, {.i = {2}, .p = &sw_sample_regions}},
+    {1, {SW_IN(-1, 1, 6, 3)}, {.i = {3, 1}, .p = &sw_sample_words}},
 };
 
 const struct sw_op sw_op_group_windows = {

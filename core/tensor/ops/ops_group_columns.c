@@ -14,11 +14,6 @@ static int same_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     return sw_shape_2(out_dim, x->dim[0], x->dim[1]);
 }
 
-static const int region_first[] = {0, 1, 2}, region_count[] = {3, 1, 2};
-static const struct sw_fragments regions = {3, 48, 3, SW_LANES, region_first, region_count};
-static const int word_first[] = {0, 2, 2}, word_count[] = {2, 0, 4};
-static const struct sw_fragments words = {3, 6, 4, 1, word_first, word_count};
-
 /* Columns taken at a time: those of an image's regions stay in cache from step to step. */
 enum { COLUMNS = 64 };
 
@@ -105,9 +100,9 @@ static void softmax_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample softmax_samples[] = {
-    {1, {SW_IN(-1, 1, 48, 3)}, {.f = {1}, .p = &regions}},
-    {1, {SW_IN(-1, 1, 6, 1)}, {.f = {2.5f}, .p = &words}},
-    {1, {SW_IN(-1, 1, 6, 131)}, {.f = {-1}, .p = &words}},
+    {1, {SW_IN(-1, 1, 48, 3)}, {.f = {1}, .p = &sw_sample_regions}},
+    {1, {SW_IN(-1, 1, 6, 1)}, {.f = {2.5f}, .p = &sw_sample_words}},
+    {1, {SW_IN(-1, 1, 6, 131)}, {.f = {-1}, .p = &sw_sample_words}},
 };
 
 const struct sw_op sw_op_group_softmax = {
@@ -220,8 +215,8 @@ static void sort_backward(const struct sw_call *call)
 }
 
 static const struct sw_sample sort_samples[] = {
-    {1, {SW_IN(-9, 9, 48, 3)}, {.p = &regions}},
-    {1, {SW_IN(-9, 9, 6, 5)}, {.p = &words}},
+    {1, {SW_IN(-9, 9, 48, 3)}, {.p = &sw_sample_regions}},
+    {1, {SW_IN(-9, 9, 6, 5)}, {.p = &sw_sample_words}},
 };
 
 const struct sw_op sw_op_group_sort = {

@@ -82,14 +82,9 @@ static void dots_backward(const struct sw_call *call)
                                      w->grad);
 }
 
-static const int region_first[] = {0, 1, 2}, region_count[] = {3, 1, 2};
-static const struct sw_fragments regions = {3, 48, 3, SW_LANES, region_first, region_count};
-static const int word_first[] = {0, 2, 2}, word_count[] = {2, 0, 4};
-static const struct sw_fragments words = {3, 6, 4, 1, word_first, word_count};
-
 static const struct sw_sample dots_samples[] = {
-    {3, {SW_IN(-1, 1, 48, 3), SW_IN(-1, 1, 16, 3), SW_IN(-1, 1, 1, 3)}, {.p = &regions}},
-    {3, {SW_IN(-1, 1, 6, 5), SW_IN(-1, 1, 3, 5), SW_IN(-1, 1, 1, 5)}, {.p = &words}},
+    {3, {SW_IN(-1, 1, 48, 3), SW_IN(-1, 1, 16, 3), SW_IN(-1, 1, 1, 3)}, {.p = &sw_sample_regions}},
+    {3, {SW_IN(-1, 1, 6, 5), SW_IN(-1, 1, 3, 5), SW_IN(-1, 1, 1, 5)}, {.p = &sw_sample_words}},
 };
 
 const struct sw_op sw_op_group_dots = {
