@@ -165,7 +165,7 @@ static inline int configs_evaluate(const struct sw_session *session, const char 
                                    struct sw_error *error)
 {
     struct sw_query queries[4] = {{0}};
-    struct sw_view views[4];
+    struct sw_view views[4] = {{0}};
     struct sw_error own = {0};
     int status = SW_OK;
     for (int i = 0; i < count && status == SW_OK; i++) {
