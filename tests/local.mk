@@ -62,7 +62,7 @@ test-forget:
 # Each topic's tests, below this line.
 script_tests += tests/lua/check_seeds.lua tests/lua/check_price.lua tests/lua/check_stops.lua
 script_tests += tests/lua/check_watch.lua tests/cli/export.sh
-script_tests += tests/cli/recipes.sh
+script_tests += tests/cli/recipes.sh tests/cli/recorded.sh
 test_data += tests/cli/export.py tests/golden/simulate_seeds.py tests/golden/seeds.tsv
 script_tests += tests/cli/harness.sh tests/cli/lint.sh tests/cli/terminal.sh
 unit_programs += tests/unit/check_safetensors
