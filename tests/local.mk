@@ -97,6 +97,9 @@ tests_unit_check_dataset_values_SOURCES = tests/unit/check_dataset_values.c test
 tests_unit_check_dataset_captions_SOURCES = tests/unit/check_dataset_captions.c tests/unit/datasets.h tests/unit/unit.h
 tests_unit_check_order_SOURCES = tests/unit/check_order.c tests/unit/unit.h
 test_data += tests/golden/tokens.tsv tests/golden/make_tokens.py
+unit_programs += tests/unit/check_zip tests/unit/check_pickle
+tests_unit_check_zip_SOURCES = tests/unit/check_zip.c tests/unit/unit.h
+tests_unit_check_pickle_SOURCES = tests/unit/check_pickle.c tests/unit/unit.h
 
 unit_programs += tests/unit/check_pairs
 tests_unit_check_pairs_SOURCES = tests/unit/check_pairs.c tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h

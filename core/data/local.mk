@@ -8,10 +8,13 @@ core_sources += \
 	core/data/glove.c core/data/glove.h \
 	core/data/lines.c core/data/lines.h \
 	core/data/npy.c core/data/npy.h \
+	core/data/pickle.c core/data/pickle.h core/data/pickle_impl.h core/data/pickle_objects.c \
+	core/data/pickle_scalars.c \
 	core/data/sentences.c core/data/sentences.h core/data/punkt_table.h \
 	core/data/tokens.c core/data/tokens.h \
 	core/data/treebank.c core/data/treebank.h \
 	core/data/unicode.c core/data/unicode.h \
 	core/data/vocabulary.c core/data/vocabulary.h \
-	core/data/words.c core/data/words.h
+	core/data/words.c core/data/words.h \
+	core/data/zip.c core/data/zip.h
 EXTRA_DIST += core/data/README.md core/data/punkt_table.py
