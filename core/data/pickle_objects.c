@@ -147,20 +147,6 @@ static size_t element_size(const char *type)
     return *type == 'U' ? 4 * n : n;
 }
 
-/* descr is the order and the type: "<f4"; of one byte the order is '|'. */
-static enum sw_dtype dtype_of(const char *descr)
-{
-    static const struct {
-        const char *descr;
-        enum sw_dtype dtype;
-    } ours[] = {{"<f4", SW_FLOAT32}, {"<f2", SW_FLOAT16}, {"|u1", SW_UINT8},
-                {"<i4", SW_INT32},   {"<i8", SW_INT64},   {"<f8", SW_FLOAT64}};
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-        if (strcmp(ours[i].descr, descr) == 0)
-            return ours[i].dtype;
-    return 0;
-}
-
 static struct sw_pickle_value *make_dtype(struct sw_pickle_reader *r,
                                           const struct sw_pickle_value *arguments)
 {
@@ -177,7 +163,7 @@ static struct sw_pickle_value *make_dtype(struct sw_pickle_reader *r,
              (int)type->length, type->bytes);
     if (element_size(descr + 1) == 1)
         *descr = '|';
-    value->array->dtype = dtype_of(descr);
+    value->array->dtype = sw_dtype_find(descr);
     return value;
 }
 
@@ -191,7 +177,7 @@ static int set_byte_order(struct sw_pickle_reader *r, struct sw_pickle_value *dt
     char *descr = dtype->array->descr;
     if (*order->bytes == '>' && *descr == '<')
         *descr = '>';
-    dtype->array->dtype = dtype_of(descr);
+    dtype->array->dtype = sw_dtype_find(descr);
     return SW_OK;
 }
 
