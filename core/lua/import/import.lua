@@ -116,7 +116,7 @@ local function join(plan, found, sources)
   local without_captions = 0
   for _, source in ipairs(sources) do
     local records = distinct(plan, source)
-    local images, method = names.join(found.images, records, source.path)
+    local images, method = names.join(found.images, records, source)
     local slot = source.only_boxes and "box_record" or "record"
     for _, record in ipairs(records) do
       local image = images[record]

@@ -23,7 +23,8 @@ local methods <const> = {
   { name = "number at the end of the name",
     record = function(id) return M.number(M.stem(id)) end,
     image = function(image) return image.number or M.number(M.stem(image.name)) end },
-  { name = "imgid", record = function(id) return id:match("^%d+$") end,
+  -- SCAN's ids are Karpathy's numbers of the images; elsewhere a number is COCO's or Flickr's
+  { name = "imgid", precomputed = true, record = function(id) return id:match("^%d+$") end,
     image = function(image) return image.imgid end },
 }
 
@@ -60,15 +61,18 @@ local function try(method, images, records)
   return found, count, ambiguous
 end
 
--- {[record] = image} for the records of one source, and the name of the method: the one that finds
+-- {[record] = image} for the records of a source, and the name of the method: the one that finds
 -- the most, the stricter of equal ones. No image found is an error with a name of each side; names
 -- that cannot be told apart are one with both.
-function M.join(images, records, path)
+function M.join(images, records, source)
+  local path = source.path
   local best, best_count, best_method, best_ambiguous = nil, 0, nil, nil
   for _, method in ipairs(methods) do
-    local found, count, ambiguous = try(method, images, records)
-    if count > best_count then
-      best, best_count, best_method, best_ambiguous = found, count, method.name, ambiguous
+    if not method.precomputed or source.captions then
+      local found, count, ambiguous = try(method, images, records)
+      if count > best_count then
+        best, best_count, best_method, best_ambiguous = found, count, method.name, ambiguous
+      end
     end
   end
   if not best then
