@@ -18,7 +18,7 @@ include $(srcdir)/core/lua/local.mk
 noinst_LTLIBRARIES += libsw_core.la libsw_kernels.la libsw_lua.la
 libsw_core_la_SOURCES = $(core_sources)
 libsw_core_la_LIBADD = libsw_kernels.la $(OPENBLAS_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) \
-	$(UNISTRING_LIBS)
+	$(UNISTRING_LIBS) $(ZLIB_LIBS) $(LMDB_LIBS)
 
 # The kernels once more for each instruction set: the names of their tables differ, the source not.
 libsw_kernels_la_SOURCES = $(kernel_sources)

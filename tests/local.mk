@@ -97,6 +97,11 @@ tests_unit_check_dataset_values_SOURCES = tests/unit/check_dataset_values.c test
 tests_unit_check_dataset_captions_SOURCES = tests/unit/check_dataset_captions.c tests/unit/datasets.h tests/unit/unit.h
 tests_unit_check_order_SOURCES = tests/unit/check_order.c tests/unit/unit.h
 test_data += tests/golden/tokens.tsv tests/golden/make_tokens.py
+unit_programs += tests/unit/check_zip tests/unit/check_pickle
+unit_programs += tests/unit/check_import
+tests_unit_check_import_SOURCES = tests/unit/check_import.c tests/unit/unit.h
+tests_unit_check_zip_SOURCES = tests/unit/check_zip.c tests/unit/unit.h
+tests_unit_check_pickle_SOURCES = tests/unit/check_pickle.c tests/unit/unit.h
 
 unit_programs += tests/unit/check_pairs
 tests_unit_check_pairs_SOURCES = tests/unit/check_pairs.c tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h
@@ -140,7 +145,8 @@ tests_unit_check_config_SOURCES = tests/unit/check_config.c tests/unit/configs.h
 tests_unit_check_checkpoint_SOURCES = tests/unit/check_checkpoint.c tests/unit/configs.h tests/unit/models.h tests/unit/unit.h
 tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h tests/unit/configs.h tests/unit/models.h tests/unit/unit.h
 tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/configs.h tests/unit/models.h tests/unit/unit.h
-script_tests += tests/cli/bad_input.sh
+script_tests += tests/cli/bad_input.sh tests/cli/data.sh
+test_data += tests/cli/data.py
 script_tests += tests/cli/signals.sh tests/cli/limits.sh tests/cli/resume.sh \
 	tests/cli/squeue_hiccup.sh
 

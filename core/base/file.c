@@ -102,6 +102,14 @@ void sw_unmap(struct sw_mapping *mapping)
     *mapping = (struct sw_mapping){(const unsigned char *)"", 0};
 }
 
+void sw_unmap_behind(const struct sw_mapping *mapping, size_t from, size_t to, size_t step)
+{
+    from -= from % step;
+    to -= to % step;
+    if (from < to)
+        madvise((char *)(size_t)mapping->data + from, to - from, MADV_DONTNEED);
+}
+
 int sw_create_unique(char *path)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";

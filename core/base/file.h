@@ -17,6 +17,11 @@ struct sw_mapping {
 int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error);
 void sw_unmap(struct sw_mapping *mapping);
 
+/* For who reads a mapping once, from front to back: bytes from .. to - 1 have been read. Where they
+ * leave a piece of `step` bytes, the pages of that piece and before go, so that a large file does
+ * not fill memory; read again, they come again. */
+void sw_unmap_behind(const struct sw_mapping *mapping, size_t from, size_t to, size_t step);
+
 /* Maps a text file. Its text begins at data + *begin: a UTF-8 byte order mark is skipped. UTF-16
  * and compressed files are refused, with the command that converts them. */
 int sw_map_text(struct sw_mapping *out, size_t *begin, const char *path, struct sw_error *error);

@@ -31,6 +31,14 @@ static const struct {
 };
 enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };
 
+enum sw_dtype sw_dtype_find(const char *descr)
+{
+    for (int i = 0; i < DTYPES; i++)
+        if (strcmp(descr, dtypes[i].descr) == 0)
+            return dtypes[i].dtype;
+    return 0;
+}
+
 const char *sw_dtype_name(enum sw_dtype dtype)
 {
     return dtypes[dtype - SW_FLOAT32].name;
@@ -107,11 +115,9 @@ static int read_descr(struct cursor *c, struct sw_npy *out)
                        "several fields");
     if (string(c, descr, sizeof descr, "a dtype's name"))
         return SW_FAILED;
-    for (int i = 0; i < DTYPES; i++)
-        if (!strcmp(descr, dtypes[i].descr)) {
-            out->dtype = dtypes[i].dtype;
-            return SW_OK;
-        }
+    out->dtype = sw_dtype_find(descr);
+    if (out->dtype)
+        return SW_OK;
     const char *hint = "";
     if (descr[0] == '>')
         hint = " (big-endian)";
@@ -229,10 +235,17 @@ static bool array_bytes(int ndim, const size_t *shape, size_t element, size_t *o
     return true;
 }
 
-static int check(struct sw_npy *out, struct sw_error *error)
+bool sw_npy_bytes(const struct sw_npy *npy, size_t *out)
 {
-    const unsigned char *file = out->mapping.data;
-    size_t size = out->mapping.size;
+    return array_bytes(npy->ndim, npy->shape, sw_dtype_size(npy->dtype), out);
+}
+
+int sw_npy_parse_head(struct sw_npy *out, const void *bytes, size_t size, size_t *begin,
+                      struct sw_error *error)
+{
+    const unsigned char *file = bytes;
+    *out = (struct sw_npy){.ndim = -1};
+    *begin = 0;
     if (size < MAGIC + 2 || memcmp(file, magic, MAGIC))
         return sw_fail(error, SW_FAILED,
                        "expected a .npy file, found %zu bytes that do not begin with \\x93NUMPY",
@@ -241,43 +254,57 @@ static int check(struct sw_npy *out, struct sw_error *error)
     if (version < 1 || version > 3 || file[MAGIC + 1] != 0)
         return sw_fail(error, SW_FAILED, "expected .npy version 1.0, 2.0 or 3.0, found %d.%d",
                        version, file[MAGIC + 1]);
+    size_t front = MAGIC + 2 + (version == 1 ? 2 : 4), header = 0;
+    if (size < front)
+        return SW_OK;
+    for (size_t i = front; i-- > MAGIC + 2;)
+        header = header << 8 | file[i];
+    *begin = front + header;
+    if (size < *begin)
+        return SW_OK;
+    int status = read_header(out, (const char *)file + front, header, error);
+    for (int i = out->ndim; !status && i < SW_NPY_DIMS; i++)
+        out->shape[i] = 1;
+    return status;
+}
 
-    size_t begin = MAGIC + 2 + (version == 1 ? 2 : 4), header = 0;
-    if (size >= begin)
-        for (size_t i = begin; i-- > MAGIC + 2;)
-            header = header << 8 | file[i];
-    if (size < begin || size - begin < header)
-        return sw_fail(error, SW_FAILED, "expected a header of %zu bytes, found %zu", header,
-                       size < begin ? 0 : size - begin);
-    int status = read_header(out, (const char *)file + begin, header, error);
+int sw_npy_parse(struct sw_npy *out, const void *bytes, size_t size, struct sw_error *error)
+{
+    size_t begin, expected;
+    int status = sw_npy_parse_head(out, bytes, size, &begin, error);
+    if (!status && out->ndim < 0)
+        status = sw_fail(error, SW_FAILED, "expected a header of %zu bytes, found a file of %zu",
+                         begin, size);
     if (status)
         return status;
-
     char shape[128];
     sw_shape_text(shape, out->ndim, out->shape, ", ");
-    size_t found = size - begin - header, expected;
-    if (!array_bytes(out->ndim, out->shape, sw_dtype_size(out->dtype), &expected))
+    if (!sw_npy_bytes(out, &expected))
         return sw_fail(error, SW_FAILED, "shape (%s) is too large for this machine", shape);
+    size_t found = size - begin;
     if (found != expected)
         return sw_fail(error, SW_FAILED,
                        "expected %zu bytes of data for %s of shape (%s), found %zu: the file "
                        "is %s",
                        expected, sw_dtype_name(out->dtype), shape, found,
                        found < expected ? "cut short" : "too long");
-    for (int i = out->ndim; i < SW_NPY_DIMS; i++)
-        out->shape[i] = 1;
-    out->data = file + begin + header;
+    out->data = (const unsigned char *)bytes + begin;
     return SW_OK;
 }
 
 int sw_npy_open(struct sw_npy *out, const char *path, struct sw_error *error)
 {
+    struct sw_mapping mapping;
     *out = (struct sw_npy){0};
-    int status = sw_map(&out->mapping, path, error);
-    if (!status && (status = check(out, error)))
-        sw_error_within(error, "%s", path);
+    int status = sw_map(&mapping, path, error);
     if (status)
+        return status;
+    status = sw_npy_parse(out, mapping.data, mapping.size, error);
+    out->mapping = mapping;
+    if (status) {
+        sw_error_within(error, "%s", path);
         sw_npy_close(out);
+    }
     return status;
 }
 
@@ -387,6 +414,22 @@ int64_t sw_npy_integer(const struct sw_npy *npy, size_t i)
 
 /* -- writing ----------------------------------------------------------------------------------- */
 
+size_t sw_npy_head(unsigned char out[SW_NPY_HEAD], enum sw_dtype dtype, int ndim,
+                   const size_t *shape)
+{
+    char text[128], *header = (char *)out + MAGIC + 4;
+    sw_shape_text(text, ndim, shape, ", ");
+    int length = snprintf(header, SW_NPY_HEAD - MAGIC - 4,
+                          "{'descr': '%s', 'fortran_order': False, 'shape': (%s%s), }",
+                          dtypes[dtype - SW_FLOAT32].descr, text, ndim == 1 ? "," : "");
+    size_t whole = (MAGIC + 4 + (size_t)length + 1 + 63) / 64 * 64, after = whole - MAGIC - 4;
+    memcpy(out, magic, MAGIC);
+    memcpy(out + MAGIC, (const unsigned char[]){1, 0, after & 255, (unsigned char)(after >> 8)}, 4);
+    memset(header + length, ' ', after - (size_t)length);
+    header[after - 1] = '\n';
+    return whole;
+}
+
 int sw_npy_begin(struct sw_npy_writer *writer, const char *path, enum sw_dtype dtype, int ndim,
                  const size_t *shape, struct sw_error *error)
 {
@@ -395,26 +438,19 @@ int sw_npy_begin(struct sw_npy_writer *writer, const char *path, enum sw_dtype d
     if (ndim < 1 || ndim > SW_NPY_DIMS)
         return sw_fail(error, SW_MISUSE, "cannot write %s: expected 1 to 4 dimensions, found %d",
                        path, ndim);
-    char text[128], header[256];
+    char text[128];
     sw_shape_text(text, ndim, shape, ", ");
     if (!array_bytes(ndim, shape, sw_dtype_size(dtype), &bytes))
         return sw_fail(error, SW_MISUSE, "cannot write %s: shape (%s) is too large", path, text);
     writer->rows = shape[0];
     array_bytes(ndim - 1, shape + 1, sw_dtype_size(dtype), &writer->row_bytes);
 
-    int length = snprintf(header, sizeof header,
-                          "{'descr': '%s', 'fortran_order': False, 'shape': (%s%s), }",
-                          dtypes[dtype - SW_FLOAT32].descr, text, ndim == 1 ? "," : "");
-    size_t whole = (MAGIC + 4 + (size_t)length + 1 + 63) / 64 * 64, after = whole - MAGIC - 4;
-    memset(header + length, ' ', after - (size_t)length);
-    header[after - 1] = '\n';
-    const unsigned char head[] = {1, 0, (unsigned char)(after & 255), (unsigned char)(after >> 8)};
+    unsigned char head[SW_NPY_HEAD];
+    size_t length = sw_npy_head(head, dtype, ndim, shape);
     int status = sw_new_file_begin(&writer->file, path, error);
     if (status)
         return status;
-    if (fwrite(magic, 1, MAGIC, writer->file.stream) == MAGIC &&
-        fwrite(head, 1, sizeof head, writer->file.stream) == sizeof head &&
-        fwrite(header, 1, after, writer->file.stream) == after)
+    if (fwrite(head, 1, length, writer->file.stream) == length)
         return SW_OK;
     sw_fail(error, SW_FAILED, "cannot write %s: %s", path, strerror(errno));
     sw_npy_discard(writer);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,22 @@ struct sw_npy {
 int sw_npy_open(struct sw_npy *out, const char *path, struct sw_error *error);
 void sw_npy_close(struct sw_npy *npy);
 
+/* The same of bytes[0..size) in memory, which must stay; there is nothing to close. The errors name
+ * no file. */
+int sw_npy_parse(struct sw_npy *out, const void *bytes, size_t size, struct sw_error *error);
+
+/* Only the head, of a file that is read as a stream: its first `size` bytes give dtype, ndim and
+ * shape, and where the elements begin. Where these are too few, *begin is how many it takes (0: not
+ * known yet), and SW_OK is returned with ndim -1. */
+int sw_npy_parse_head(struct sw_npy *out, const void *bytes, size_t size, size_t *begin,
+                      struct sw_error *error);
+
+/* The bytes of the whole array; false when that overflows. */
+bool sw_npy_bytes(const struct sw_npy *npy, size_t *out);
+
+/* The dtype that NumPy writes as "<f4"; 0: none of these. */
+enum sw_dtype sw_dtype_find(const char *descr);
+
 /* "float32", and the bytes an element takes. */
 const char *sw_dtype_name(enum sw_dtype dtype);
 size_t sw_dtype_size(enum sw_dtype dtype);
@@ -55,6 +72,12 @@ int64_t sw_npy_integer(const struct sw_npy *npy, size_t i);
 /* Writes a float32 array, whole or not at all: version 1, data at a multiple of 64 bytes. */
 int sw_npy_write(const char *path, const float *data, int ndim, const size_t *shape,
                  struct sw_error *error);
+
+/* The head of a file of version 1, whose elements follow at a multiple of 64 bytes, into out;
+ * returns its bytes. ndim is 1 to 4. */
+enum { SW_NPY_HEAD = 512 };
+size_t sw_npy_head(unsigned char out[SW_NPY_HEAD], enum sw_dtype dtype, int ndim,
+                   const size_t *shape);
 
 /* The same row by row: begin with the whole shape, append rows in the dtype's own bytes, commit
  * when all of them are there. Discard after a failure; harmless after commit. */

@@ -8,6 +8,8 @@ lua_sources += \
 	core/lua/binding/lua_files.c core/lua/binding/lua_json.c core/lua/binding/lua_limit.c \
 	core/lua/binding/lua_line.c core/lua/binding/lua_locale.c core/lua/binding/lua_model.c \
 	core/lua/binding/lua_modules.c \
+	core/lua/binding/lua_numbers.c core/lua/binding/lua_pickle.c \
+	core/lua/binding/lua_sources.c core/lua/binding/numbers.h \
 	core/lua/binding/lua_plugins.c core/lua/binding/lua_process.c \
 	core/lua/binding/lua_program.c core/lua/binding/lua_session.c \
 	core/lua/binding/lua_signals.c core/lua/binding/lua_statistics.c \
@@ -23,7 +25,8 @@ lua_modules += core/lua/init.lua
 # the command line and one file per command
 lua_modules += \
 	core/lua/commands/ablate.lua core/lua/commands/bench.lua core/lua/commands/check.lua \
-	core/lua/commands/cli.lua core/lua/commands/compare_runs.lua core/lua/commands/doctor.lua \
+	core/lua/commands/cli.lua core/lua/commands/compare_runs.lua core/lua/commands/data.lua \
+	core/lua/commands/doctor.lua \
 	core/lua/commands/eval.lua core/lua/commands/explain.lua core/lua/commands/export.lua \
 	core/lua/commands/ground.lua core/lua/commands/inspect.lua core/lua/commands/keys.lua \
 	core/lua/commands/lua.lua core/lua/commands/manual.lua core/lua/commands/new.lua \
@@ -72,6 +75,12 @@ lua_modules += \
 	core/lua/report/html.lua core/lua/report/report.css core/lua/report/report_data.lua \
 	core/lua/report/report_look.lua core/lua/report/report_page.lua \
 	core/lua/report/report_runs.lua
+# others' features and captions
+lua_modules += \
+	core/lua/import/box_match.lua core/lua/import/captions.lua core/lua/import/check_folder.lua \
+	core/lua/import/detect.lua core/lua/import/files.lua core/lua/import/import.lua \
+	core/lua/import/lmdb.lua core/lua/import/names.lua core/lua/import/precomputed.lua \
+	core/lua/import/record.lua core/lua/import/tsv.lua core/lua/import/writer.lua
 # generated data
 lua_modules += \
 	core/lua/scenes/scenes_draw.lua core/lua/scenes/scenes_folder.lua \

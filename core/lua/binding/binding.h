@@ -111,5 +111,8 @@ void sw_lua_open_tensors(lua_State *L);
 void sw_lua_open_models(lua_State *L);
 void sw_lua_open_lines(lua_State *L);
 void sw_lua_open_memory(lua_State *L);
+void sw_lua_open_numbers(lua_State *L);
+void sw_lua_open_sources(lua_State *L);
+void sw_lua_open_pickles(lua_State *L);
 
 #endif

@@ -27,6 +27,7 @@ local commands = {
   { "search", "search" },
   { "report", "report" },
   { "export", "export" },
+  { "data", "data" },
   { "scenes", "scenes" },
   { "plugins", "plugins" },
   { "new", "new" },
