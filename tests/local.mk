@@ -128,7 +128,7 @@ script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lu
 	tests/lua/check_effects.lua tests/lua/check_figures.lua tests/lua/check_gathered.lua \
 	tests/lua/check_help.lua tests/lua/check_json.lua tests/lua/check_options.lua \
 	tests/lua/check_path.lua tests/lua/check_plan.lua tests/lua/check_program.lua \
-	tests/lua/check_weights.lua tests/lua/check_statistics.lua tests/lua/check_switched_off.lua tests/lua/check_text.lua \
+	tests/lua/check_ground_truth.lua tests/lua/check_weights.lua tests/lua/check_statistics.lua tests/lua/check_switched_off.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua
 test_data += tests/cli/set_up.sh tests/lua/defined_shan.lua tests/lua/made_tables.lua tests/lua/unit.lua
 script_tests += tests/cli/template.sh tests/cli/install.sh tests/cli/plugins.sh tests/cli/locale.sh
