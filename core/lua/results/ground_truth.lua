@@ -215,8 +215,8 @@ function M.open(path, caption_ids, data, split, images, captions)
       truth[direction] = truth[direction] and asked
       if asked.lost > 0 and #asked.queries == 0 then
         local theirs = direction == "i2t" and from or caption_ids
-        core.fail(1, string.format("%s: none of the %d queries of %s is in %s, which has ids as %d; "
-          .. "found ids as %d", path, asked.lost, truth.name, theirs,
+        core.fail(1, string.format("%s: none of the %d queries of %s is in %s, which has ids as "
+          .. "%d; found ids as %d", path, asked.lost, truth.name, theirs,
           direction == "i2t" and of_images[1] or ids[1], example))
       end
       table.sort(asked.queries, function(a, b) return a[1] < b[1] end)
