@@ -216,6 +216,8 @@ tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
 script_tests += tests/cli/golden.sh
 test_data += tests/golden/runs.tsv
 script_tests += tests/lua/check_equal.lua tests/lua/check_model.lua tests/lua/check_rows.lua
+# From a folder of pictures to a search.
+script_tests += tests/cli/own_pictures.sh
 # Weights out to PyTorch and NumPy and in again.
 script_tests += tests/cli/weights.sh
 test_data += tests/cli/weights.py
