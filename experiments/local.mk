@@ -17,6 +17,11 @@ dist_methods_DATA = experiments/methods/field.lua \
 	experiments/methods/scan_i2t.lua experiments/methods/scan_t2i.lua \
 	experiments/methods/sgr.lua experiments/methods/vsepp.lua
 
+# What other programs call the tensors of their models.
+mapsdir = $(experimentsdir)/maps
+dist_maps_DATA = experiments/maps/imram.lua experiments/maps/scan.lua \
+	experiments/maps/sgraf.lua experiments/maps/vse_infinity.lua
+
 # What was recorded on real data: for people and for the tests, not installed.
 EXTRA_DIST += experiments/results experiments/README.md experiments/STATISTICS.md experiments/TENSORS.md
 

@@ -129,7 +129,7 @@ script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lu
 	tests/lua/check_gathered.lua \
 	tests/lua/check_help.lua tests/lua/check_json.lua tests/lua/check_options.lua \
 	tests/lua/check_path.lua tests/lua/check_plan.lua tests/lua/check_program.lua \
-	tests/lua/check_statistics.lua tests/lua/check_switched_off.lua tests/lua/check_text.lua \
+	tests/lua/check_ground_truth.lua tests/lua/check_weights.lua tests/lua/check_statistics.lua tests/lua/check_switched_off.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua
 test_data += tests/cli/set_up.sh tests/lua/defined_shan.lua tests/lua/made_figures.lua \
 	tests/lua/made_tables.lua tests/lua/unit.lua
@@ -214,6 +214,11 @@ tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
 script_tests += tests/cli/golden.sh
 test_data += tests/golden/runs.tsv
 script_tests += tests/lua/check_equal.lua tests/lua/check_model.lua tests/lua/check_rows.lua
+# From a folder of pictures to a search.
+script_tests += tests/cli/own_pictures.sh
+# Weights out to PyTorch and NumPy and in again.
+script_tests += tests/cli/weights.sh
+test_data += tests/cli/weights.py
 # Tensors and models by hand, and the prompt.
 script_tests += tests/lua/check_tensor.lua tests/lua/check_by_hand.lua
 script_tests += tests/cli/lua.sh tests/cli/tutorial.sh

@@ -210,6 +210,16 @@ static int find_repeats(struct opening *o)
                : SW_OK;
 }
 
+/* How many of `images` are in use. */
+static void limit_images(const struct opening *o, size_t images)
+{
+    if (!strcmp(o->split, "dev") && !o->options.all_captions && images > DEV_IMAGES)
+        images = DEV_IMAGES;
+    if (o->options.images && o->options.images < images)
+        images = o->options.images;
+    o->data->images = images;
+}
+
 /* How many captions go with a row, and how many of all are in use. */
 static int divide(struct opening *o, const char *path)
 {
@@ -227,11 +237,7 @@ static int divide(struct opening *o, const char *path)
     if (d->div == 1 && find_repeats(o))
         return SW_FAILED;
 
-    d->images = rows / d->stride;
-    if (!strcmp(o->split, "dev") && !o->options.all_captions && d->images > DEV_IMAGES)
-        d->images = DEV_IMAGES;
-    if (o->options.images && o->options.images < d->images)
-        d->images = o->options.images;
+    limit_images(o, rows / d->stride);
     d->captions = d->images * d->div * d->stride;
     return SW_OK;
 }
@@ -242,6 +248,13 @@ static int open_captions(struct opening *o, const struct sw_vocabulary *vocabula
     char *text = file_path(o, "_caps.txt"), *ids = file_path(o, "_precaps.txt");
     bool precaps = o->options.precaps && ids && is_there(ids);
     int status = text && ids ? SW_OK : SW_FAILED;
+    if (!status && o->options.or_none && !is_there(text) && !is_there(ids)) {
+        d->div = d->stride = 1;
+        limit_images(o, d->file.shape[0]);
+        free(text);
+        free(ids);
+        return SW_OK;
+    }
     if (!status && (!precaps || is_there(text))) {
         status = sw_lines_open(&d->text, text, o->error);
         o->lines = d->text.count;

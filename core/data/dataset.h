@@ -33,6 +33,7 @@ struct sw_compute;
 struct sw_dataset_options {
     size_t images;     /* only the first N images, when there are more; 0: all */
     bool all_captions; /* the split "dev" is not held to its first 1000 images */
+    bool or_none;      /* a split without captions opens, with images only */
     bool precaps;      /* word ids come from {split}_precaps.txt when that is there */
     size_t longest;  /* most words of a caption, without <start> and <end>; 0: SW_LONGEST_CAPTION */
     bool sequential; /* rows will be read in order (evaluation), not at random (training) */
@@ -40,7 +41,7 @@ struct sw_dataset_options {
 
 struct sw_dataset {
     size_t images, regions, features;    /* I, k, F: what is in use */
-    size_t captions;                     /* C */
+    size_t captions;                     /* C; 0: the split has none */
     size_t div;                          /* q: captions per row of the features file */
     size_t stride;                       /* rows per image: 1, unless each caption has its own */
     size_t longest;                      /* words of the longest caption */

@@ -19,6 +19,7 @@ core_sources += \
 	core/data/treebank.c core/data/treebank.h \
 	core/data/unicode.c core/data/unicode.h \
 	core/data/vocabulary.c core/data/vocabulary.h \
+	core/data/weights.c core/data/weights.h \
 	core/data/words.c core/data/words.h \
 	core/data/zip.c core/data/zip.h
 EXTRA_DIST += core/data/README.md core/data/punkt_table.py

@@ -17,8 +17,9 @@ lua_sources += \
 	core/lua/binding/lua_terminal.c core/lua/binding/lua_text.c \
 	core/lua/binding/lua_tile_verbs.c \
 	core/lua/binding/lua_trainer.c core/lua/binding/lua_verbs.c \
-	core/lua/binding/lua_work.c core/lua/binding/lua_worker.c core/lua/binding/program.h \
-	core/lua/binding/results.h core/lua/binding/lua_session.h core/lua/binding/tensor.h
+	core/lua/binding/lua_weights.c core/lua/binding/lua_work.c core/lua/binding/lua_worker.c \
+	core/lua/binding/program.h core/lua/binding/results.h core/lua/binding/lua_session.h \
+	core/lua/binding/tensor.h
 
 # core/lua/FOLDER/NAME.lua is the module stepwise.FOLDER.NAME.
 lua_modules += core/lua/init.lua
@@ -28,7 +29,8 @@ lua_modules += \
 	core/lua/commands/cli.lua core/lua/commands/compare_runs.lua core/lua/commands/data.lua \
 	core/lua/commands/doctor.lua \
 	core/lua/commands/eval.lua core/lua/commands/explain.lua core/lua/commands/export.lua \
-	core/lua/commands/ground.lua core/lua/commands/inspect.lua core/lua/commands/keys.lua \
+	core/lua/commands/export_weights.lua \
+	core/lua/commands/ground.lua core/lua/commands/import_weights.lua core/lua/commands/inspect.lua core/lua/commands/keys.lua \
 	core/lua/commands/lua.lua core/lua/commands/manual.lua core/lua/commands/new.lua \
 	core/lua/commands/plot.lua core/lua/commands/plugins.lua core/lua/commands/report.lua \
 	core/lua/commands/scenes.lua core/lua/commands/search.lua core/lua/commands/tabulate.lua \
@@ -54,10 +56,12 @@ lua_modules += \
 	core/lua/results/columns.lua core/lua/results/compare.lua core/lua/results/coverage.lua \
 	core/lua/results/differences.lua \
 	core/lua/results/effects.lua core/lua/results/export_csv.lua core/lua/results/export_mlflow.lua \
-	core/lua/results/export_tensorboard.lua core/lua/results/gathered.lua core/lua/results/grounding.lua \
+	core/lua/results/export_tensorboard.lua core/lua/results/gathered.lua core/lua/results/ground_truth.lua \
+	core/lua/results/grounding.lua \
 	core/lua/results/history.lua core/lua/results/latex.lua core/lua/results/layout.lua \
 	core/lua/results/objects.lua core/lua/results/printed.lua core/lua/results/query.lua \
-	core/lua/results/records.lua core/lua/results/results.lua core/lua/results/statistics.lua core/lua/results/summary.lua \
+	core/lua/results/records.lua core/lua/results/results.lua \
+	core/lua/results/statistics.lua core/lua/results/summary.lua \
 	core/lua/results/test_sets.lua core/lua/results/timings.lua
 # one run: what is due, and its files
 lua_modules += \
@@ -89,6 +93,8 @@ lua_modules += \
 lua_modules += \
 	core/lua/tensor.lua core/lua/tensor/model.lua core/lua/tensor/tensor_methods.lua \
 	core/lua/tensor/tensor_ops.lua
+# weights of other programs
+lua_modules += core/lua/weights/names.lua core/lua/weights/writers.lua
 # what the others share
 lua_modules += \
 	core/lua/util/npy.lua core/lua/util/options.lua core/lua/util/progress.lua \

@@ -5,4 +5,5 @@ core_sources += core/match/batch.c core/match/tile.c core/match/vectors.c core/m
 core_sources += core/match/pairs_backward.c core/match/pairs_dense.c core/match/pairs_dense.h
 core_sources += core/match/verify.c core/match/verify.h
 core_sources += core/match/products.c core/match/products.h
+core_sources += core/match/positives.c core/match/positives.h
 core_sources += core/match/bootstrap.c core/match/bootstrap.h

@@ -109,6 +109,7 @@ void sw_lua_open_claims(lua_State *L);
 void sw_lua_open_query(lua_State *L);
 void sw_lua_open_tensors(lua_State *L);
 void sw_lua_open_models(lua_State *L);
+void sw_lua_open_weights(lua_State *L);
 void sw_lua_open_lines(lua_State *L);
 void sw_lua_open_memory(lua_State *L);
 void sw_lua_open_numbers(lua_State *L);

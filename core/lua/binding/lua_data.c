@@ -66,7 +66,7 @@ static void release_vocabulary(void *value)
     free(value);
 }
 
-/* vocabulary_size(path): V of a vocabulary file. */
+/* vocabulary_size(path): V of a vocabulary file, and its fingerprint. */
 static int vocabulary_size(lua_State *L)
 {
     struct sw_error error = {0};
@@ -76,9 +76,11 @@ static int vocabulary_size(lua_State *L)
         return sw_lua_fail(L, SW_FAILED, "out of memory");
     if (sw_vocabulary_load(vocabulary, luaL_checkstring(L, 1), &error) != SW_OK)
         return sw_lua_raise(L, &error);
+    char fingerprint[17];
     lua_pushinteger(L, (lua_Integer)vocabulary->words.count);
+    lua_pushstring(L, sw_hex(fingerprint, sw_vocabulary_fingerprint(vocabulary)));
     sw_lua_box_empty(box);
-    return 1;
+    return 2;
 }
 
 /* glove_width(path): how many numbers a word of a GloVe file has, from its first line only. */

@@ -139,6 +139,7 @@ static int open_core(lua_State *L)
     sw_lua_open_query(L);
     sw_lua_open_tensors(L);
     sw_lua_open_models(L);
+    sw_lua_open_weights(L);
     sw_lua_open_lines(L);
     sw_lua_open_memory(L);
     sw_lua_open_numbers(L);

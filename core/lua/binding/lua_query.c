@@ -23,7 +23,8 @@ static struct sw_query *query_at(lua_State *L, int index)
 }
 
 /* open_query(session, {checkpoint =, config =, data =, split =, vocab =, images =, precaps =,
- * all_captions =, captions = whether the captions get word ids}) */
+ * all_captions =, captions = whether the captions get word ids, or_none = whether a split without
+ * captions will do}) */
 static int open_query(lua_State *L)
 {
     struct sw_error error = {0};
@@ -38,6 +39,7 @@ static int open_query(lua_State *L)
         .captions = sw_lua_switch_field(L, 2, "captions", 0),
         .data = {.images = (size_t)sw_lua_integer_field(L, 2, "images", 0, 0, LUA_MAXINTEGER),
                  .all_captions = sw_lua_switch_field(L, 2, "all_captions", 0),
+                 .or_none = sw_lua_switch_field(L, 2, "or_none", 0),
                  .precaps = sw_lua_switch_field(L, 2, "precaps", 0),
                  .sequential = true},
     };

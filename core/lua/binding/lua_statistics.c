@@ -1,8 +1,12 @@
 /* lua_statistics.c -- the ranks of finished runs, and what drawing them again says. */
 #include "lua/binding/results.h"
 
+#include "data/npy.h"
 #include "match/bootstrap.h"
+#include "match/positives.h"
 #include "train/ranks.h"
+
+#include <stdlib.h>
 
 static const char ranks_class[] = "stepwise.ranks";
 
@@ -134,12 +138,66 @@ static int bootstrap(lua_State *L)
     return 1;
 }
 
+/* ---- ground truth of any shape --------------------------------------------------------------- */
+
+static void close_matrix(void *value)
+{
+    sw_npy_close(value);
+    free(value);
+}
+
+/* positive_ranks(path, direction, pairs): S (I,C) of a .npy file as evaluation writes it; pairs =
+ * {image, caption, image, caption, ..} from 0; a list of the ranks, from 0, of the captions for
+ * their images ("i2t") or of the images for their captions ("t2i"). */
+static int positive_ranks(lua_State *L)
+{
+    static const char *const directions[] = {"i2t", "t2i", NULL};
+    struct sw_error error = {0};
+    const char *path = luaL_checkstring(L, 1);
+    int to_images = luaL_checkoption(L, 2, NULL, directions);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    size_t count = (size_t)lua_rawlen(L, 3) / 2;
+    struct sw_lua_box *box = sw_lua_box(L, close_matrix);
+    struct sw_npy *S = box->value = calloc(1, sizeof *S);
+    if (!S)
+        return sw_lua_fail(L, SW_FAILED, "out of memory");
+    if (sw_npy_open(S, path, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    if (S->dtype != SW_FLOAT32 || S->ndim != 2 || (uintptr_t)S->data % sizeof(float))
+        return sw_lua_fail(L, SW_FAILED, "%s: expected a float32 matrix", path);
+    struct sw_positive *list = lua_newuserdatauv(L, (count + 1) * sizeof *list, 0);
+    for (size_t k = 0; k < count; k++) {
+        lua_rawgeti(L, 3, (lua_Integer)(2 * k) + 1);
+        lua_rawgeti(L, 3, (lua_Integer)(2 * k) + 2);
+        lua_Integer image = luaL_checkinteger(L, -2), caption = luaL_checkinteger(L, -1);
+        luaL_argcheck(L,
+                      image >= 0 && caption >= 0 && (size_t)image < S->shape[0] &&
+                          (size_t)caption < S->shape[1],
+                      3, "a pair outside the matrix");
+        list[k] = (struct sw_positive){.image = (uint32_t)image, .caption = (uint32_t)caption};
+        lua_pop(L, 2);
+    }
+    if (to_images)
+        sw_rank_images(list, count, S->data, S->shape[0], S->shape[1]);
+    else
+        sw_rank_captions(list, count, S->data, S->shape[1]);
+    lua_createtable(L, (int)count, 0);
+    for (size_t k = 0; k < count; k++) {
+        lua_pushinteger(L, list[k].rank);
+        lua_rawseti(L, -2, (lua_Integer)k + 1);
+    }
+    return 1;
+}
+
 void sw_lua_open_statistics(lua_State *L)
 {
     static const luaL_Reg of_ranks[] = {
         {"metrics", ranks_metrics}, {"rows", ranks_rows}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {
-        {"ranks", read_ranks}, {"sum_ranks", sum_ranks}, {"bootstrap", bootstrap}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"ranks", read_ranks},
+                                         {"sum_ranks", sum_ranks},
+                                         {"bootstrap", bootstrap},
+                                         {"positive_ranks", positive_ranks},
+                                         {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     sw_lua_class(L, ranks_class, of_ranks, finish_ranks);
 }

@@ -28,6 +28,7 @@ local commands = {
   { "report", "report" },
   { "export", "export" },
   { "data", "data" },
+  { "import-weights", "import_weights" }, { "export-weights", "export_weights" },
   { "scenes", "scenes" },
   { "plugins", "plugins" },
   { "new", "new" },

@@ -2,6 +2,7 @@
 local core = require "stepwise.core"
 local coverage = require "stepwise.results.coverage"
 local explain = require "stepwise.commands.explain"
+local ground_truth = require "stepwise.results.ground_truth"
 local layout = require "stepwise.results.layout"
 local setup = require "stepwise.config.setup"
 local test_sets = require "stepwise.results.test_sets"
@@ -16,6 +17,12 @@ Text retrieval ranks the captions for each image, image retrieval the images for
 rsum is the sum of the six recalls. Without --split: on each test set of the checkpoint's own run,
 with its images and folds.
 
+--gt takes ECCV Caption's NAME_image_to_caption.json and its partner NAME_caption_to_image.json, a
+folder of such, or CxC's sits_test.csv, of which pairs rated 3 or more count, and adds recalls,
+R-Precision and mAP@R of all the split, in one fold. They speak of COCO's ids, which the split
+needs: those of captions in SPLIT_cap_ids.txt or ECCV Caption's coco_test_ids.npy, those of images
+in SPLIT_ids.txt or ECCV Caption's original_caption_to_image.json beside FILE.
+
 key=value changes the model for this evaluation, as far as its parameters stay what they are:
 g2g.score=false switches a stage off that was trained, l2l.lambda=9 sharpens its attention.]],
   arguments = { 1, math.huge },
@@ -29,6 +36,8 @@ g2g.score=false switches a stage off that was trained, l2l.lambda=9 sharpens its
     { "folds", "N", "consecutive folds of one size, every metric averaged", kind = "integer",
       least = 1, most = 1000000 },
     { "fold5", nil, "--folds 5, of at most the first 5000 images (COCO 1K)" },
+    { "gt", "FILE", "ground truth beyond one image per caption: ECCV Caption's or CxC's" },
+    { "caption-ids", "FILE", "COCO's ids of the captions, .txt or .npy; else SPLIT_cap_ids.txt" },
     { "sims", "OUT.npy", "write the similarities, float32 (images, captions)" },
     { "threads", "N", "0: one for each CPU; the result is the same", kind = "integer", most = 256 },
     { "json", nil, "print one JSON object" },
@@ -65,12 +74,30 @@ local function sets_of(session, given, checkpoint)
   return sets
 end
 
+-- What files of ground truth say is right is ranked among all images and captions.
+local function check_one_fold(sets)
+  if #sets > 1 or sets[1].folds > 1 then
+    core.fail(2, "eval: --gt ranks one split in one fold; give --split" .. (#sets > 1 and ""
+      or " and leave out --folds"))
+  end
+end
+
+local function beyond(given, split, metrics, sims)
+  local list = core.json_array {}
+  for i, truth in ipairs(ground_truth.open(given.gt, given["caption-ids"], given.data, split,
+    metrics.images, metrics.captions)) do
+    list[i] = ground_truth.measure(truth, sims)
+  end
+  return list
+end
+
 local function show(metrics, set, given, models, changes)
   text.say("%s%s %s%s%s%s", set.named and set.name .. ": " or "", given.data, set.split,
     core.is_generated(given.data) and " (generated scenes)" or "",
     models > 1 and string.format(", mean of %d models", models) or "",
     #changes > 0 and ", with " .. table.concat(changes, " ") or "")
   for _, line in ipairs(layout.evaluation(metrics)) do print(line) end
+  for _, line in ipairs(layout.ground_truth(metrics.ground_truth or {})) do text.say("%s", line) end
 end
 
 function M.run(given, arguments)
@@ -85,16 +112,20 @@ function M.run(given, arguments)
     core.fail(2, "eval: --sims writes the similarities of one split; give --split")
   end
   local found = core.json_array {}
+  if given.gt then check_one_fold(sets) end
+  local scratch <close> = given.gt and not given.sims and core.temporary_folder() or nil
+  local sims = given.sims or scratch and scratch:path() .. "/sims.npy"
   -- A file of similarities that is not whole must not stay.
-  if given.sims then core.catch_interrupts() end
+  if sims then core.catch_interrupts() end
   for i, set in ipairs(sets) do
     found[i] = session:evaluate {
       checkpoints = checkpoints, data = given.data, split = set.split, vocab = given.vocab,
-      images = set.images, folds = set.folds, sims = given.sims,
+      images = set.images, folds = set.folds, sims = sims,
       all_dev_captions = given["all-dev-captions"] or set.all_dev_captions,
       precaps = given.precaps or set.precaps, changes = changes,
     }
-    if given.sims then core.release_interrupts() end
+    if sims then core.release_interrupts() end
+    if given.gt then found[i].ground_truth = beyond(given, set.split, found[i], sims) end
     for m, covered in ipairs(found[i].coverage) do
       local warning = coverage.warning(covered, "the vocabulary of " .. checkpoints[m],
         "the " .. set.split .. " captions", "are read as <unk>")

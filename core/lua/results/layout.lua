@@ -41,6 +41,35 @@ function M.evaluation(m)
   return lines
 end
 
+-- Lines of an evaluation's ground_truth (results/ground_truth.lua).
+function M.ground_truth(list)
+  local lines = {}
+  for _, truth in ipairs(list) do
+    local rows = { { truth.name, "R@1", "R@5", "R@10", "R-Precision", "mAP@R", "queries",
+      "right" } }
+    for _, side in ipairs { { "i2t", "text retrieval" }, { "t2i", "image retrieval" } } do
+      local m = truth[side[1]]
+      if m then
+        local row = { side[2] }
+        for _, key in ipairs { "r1", "r5", "r10", "rprecision", "map_at_r" } do
+          row[#row + 1] = string.format("%.1f", m[key])
+        end
+        row[#row + 1], row[#row + 2] = text.count(m.queries), text.count(m.positives)
+        rows[#rows + 1] = row
+        if m.lost > 0 then
+          lines[#lines + 1] = string.format("%s, %s: queries that the split lacks: %s", truth.name,
+            side[2], text.count(m.lost))
+        end
+      end
+    end
+    local right = { false, true, true, true, true, true, true, true }
+    for _, line in ipairs(text.columns(rows, right)) do
+      lines[#lines + 1] = line
+    end
+  end
+  return lines
+end
+
 -- ---- tables ----------------------------------------------------------------------------------
 -- A page: {title =, blocks = {{title =, head = {..}, rows = {..}}, ..}, notes = {..}}. The first
 -- column is a name and the others are numbers, but for those that `words` of a block has as true. A

@@ -25,6 +25,7 @@ local function open(session, request, captions)
     checkpoint = request.checkpoint, config = request.config, data = request.data,
     split = request.split, vocab = request.vocab, precaps = request.precaps,
     images = request.images, all_captions = true, captions = captions,
+    or_none = request.text ~= nil,
   })
 end
 
