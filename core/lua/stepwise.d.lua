@@ -388,9 +388,13 @@ function config:close() end
 --- `config:copy()`: another config, which changes by itself.
 function config:copy() end
 
---- `config:difference(other)`: the first key in which two configs decide other numbers, with both values, or nil.
+--- `config:difference(other)`: the first of them, or nil.
 ---@param other any
 function config:difference(other) end
+
+--- `config:differences(other)`: the keys in which two configs decide other numbers, each with both values: a list of texts.
+---@param other any
+function config:differences(other) end
 
 --- `config:hash(more, any_end)`: 32 hex digits of what decides a run's numbers. `more` is hashed as well: what stands behind the paths, and the plugins' hashes. any_end: without where the run ends.
 ---@param more any
