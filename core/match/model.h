@@ -137,7 +137,8 @@ struct sw_tensor *sw_model_score(struct sw_model *model, struct sw_graph *graph,
                                  const struct sw_encoding *encoding,
                                  const struct sw_pair_options *options);
 
-/* The weighted sum of the plan's losses, (1), summed over the pairs of a batch; scores (B,B). */
+/* The weighted sum of the plan's losses, (1), summed over the pairs of a batch; scores (B,B).
+ * *pairs has to last until the graph went backward or was reset: losses keep it. */
 struct sw_tensor *sw_model_loss(struct sw_model *model, struct sw_graph *graph,
                                 const struct sw_encoding *encoding, struct sw_tensor *scores,
                                 const struct sw_pair_images *pairs, int epoch);

@@ -5,12 +5,11 @@
 
 #include <math.h>
 
-/* S and the loss, eq. 17 */
-static int forward(const struct sw_step *s, const struct sw_examples *batch, const int32_t *image,
-                   struct sw_encoding *encoding, double when[], struct sw_tensor **loss,
-                   struct sw_error *error)
+/* S and the loss, eq. 17; the loss keeps `pairs` for its backward. */
+static int forward(const struct sw_step *s, const struct sw_examples *batch,
+                   const struct sw_pair_images *pairs, struct sw_encoding *encoding, double when[],
+                   struct sw_tensor **loss, struct sw_error *error)
 {
-    const struct sw_pair_images pairs = {.n = batch->captions, .image = image};
     struct sw_examples examples = *batch;
     examples.training = s->training;
     examples.step = s->number;
@@ -20,7 +19,7 @@ static int forward(const struct sw_step *s, const struct sw_examples *batch, con
         return sw_graph_failure(s->graph, error);
     when[SW_STEP_SCORE] = sw_seconds();
     struct sw_tensor *scores = sw_model_score(s->model, s->graph, encoding, &s->pairs);
-    *loss = sw_model_loss(s->model, s->graph, encoding, scores, &pairs, s->epoch);
+    *loss = sw_model_loss(s->model, s->graph, encoding, scores, pairs, s->epoch);
     if (!*loss)
         return sw_graph_failure(s->graph, error);
     if (!(*loss)->grad)
@@ -48,11 +47,12 @@ static void name_gradient(const struct sw_model *model, struct sw_error *error)
 static int run(const struct sw_step *s, const struct sw_examples *batch, const int32_t *image,
                struct sw_step_result *out, struct sw_error *error)
 {
+    const struct sw_pair_images pairs = {.n = batch->captions, .image = image};
     struct sw_tensor *loss = NULL;
     float *values, *gradients;
     size_t trained;
     double when[SW_PHASES + 1];
-    int status = forward(s, batch, image, &out->encoding, when, &loss, error);
+    int status = forward(s, batch, &pairs, &out->encoding, when, &loss, error);
     if (status != SW_OK)
         return status;
     out->loss = loss->data[0];
