@@ -295,15 +295,16 @@ static const char *const sound[] = {
     "{'direction':'i2t','stages':[{'plugin':'scan','attention_norm':'softmax','reduce':'sum'}]}",
     "{'stages':['max_mean']}",
     "{'stages':[{'plugin':'bfan','focus':'prob'}]}",
+    "{'stages':['imram']}",
     /* lambda = 0: SCAN's attention is steep where few fragments query, and jumps where one does */
-    "{'stages':[{'plugin':'imram','lambda':0}]}",
     "{'direction':'t2i','stages':[{'plugin':'imram','steps':2,'normalise':true,'lambda':0}]}",
     "{'stages':[{'plugin':'camp','form':'cross_attention'}]}",
     "{'stages':[{'plugin':'camp','form':'cross_attention_new','padded_words':20}]}",
     "{'stages':[{'plugin':'camp','form':'gate_fusion'}],'loss':['bce']}",
     "{'stages':['camp'],'image':['linear'],'text':['bigru'],'loss':['bce']}",
     "{'stages':['caan_like']}",
-    "{'stages':[{'plugin':'saf','lambda':0}]}",
+    "{'stages':['saf']}",
+    "{'stages':[{'plugin':'saf','lambda':4}]}",
     "{'stages':['sgr']}",
 };
 
