@@ -12,6 +12,8 @@
 #include <string.h>
 
 enum { IMAGES = 21, REGIONS = 7, MOST_WORDS = 12, PAIRS = IMAGES * IMAGES };
+enum { MOST_WAYS = 4 };
+#define GRADIENT_LIMIT 0.03
 
 /* The same model at work with some number of threads. */
 struct tried_model {
@@ -285,9 +287,9 @@ static double weighed(const struct verifying *v, const struct tried_model *m)
     return sum;
 }
 
-/* f along a random direction of one parameter, by differences of `size` times its numbers. */
-static int slope(struct verifying *v, struct tried_model *m, struct sw_tensor *x, double size,
-                 double *numeric, double *analytic)
+/* f along a random direction of one parameter, the `way`-th, by differences of `size`. */
+static int slope(struct verifying *v, struct tried_model *m, struct sw_tensor *x, uint32_t way,
+                 double size, double *numeric, double *analytic)
 {
     size_t count = sw_tensor_count(x);
     float *kept = malloc(sizeof *kept * count), *grad = malloc(sizeof *grad * count);
@@ -302,7 +304,7 @@ static int slope(struct verifying *v, struct tried_model *m, struct sw_tensor *x
     memcpy(grad, x->grad, sizeof *grad * count);
     *analytic = 0;
     for (int end = 0; end < 2 && status == SW_OK; end++) {
-        struct sw_random random = sw_random_stream(2, SW_FOR_TESTS, count, 0);
+        struct sw_random random = sw_random_stream(2, SW_FOR_TESTS, count, way);
         for (size_t i = 0; i < count; i++) {
             float to = (float)size * (sw_random_below(&random, 2) ? 1.0f : -1.0f);
             x->data[i] = kept[i] + (end ? to : -to);
@@ -319,8 +321,9 @@ static int slope(struct verifying *v, struct tried_model *m, struct sw_tensor *x
     return status;
 }
 
-/* Every parameter's gradient against differences; the best of three step sizes, since a kink on the
- * way spoils a difference. */
+/* Every parameter's gradient against differences; the best of three step sizes, and of further
+ * directions where none of these will do, since a kink on the way spoils a difference and a steep
+ * place on it all of that direction. A gradient that is wrong is wrong in nearly all directions. */
 static int gradients_are_right(struct verifying *v)
 {
     struct tried_model *m = &v->one;
@@ -337,19 +340,20 @@ static int gradients_are_right(struct verifying *v)
         if (step(v, m, NULL, 1) != SW_OK)
             return v->error->status;
         double best = INFINITY, noise = 2e-6 * largest(m->scores, PAIRS) * sqrt(PAIRS / 8.0);
-        for (size_t s = 0; s < sizeof sizes / sizeof *sizes && !(best < 1e-3); s++) {
-            double numeric = 0, analytic = 0;
-            if (slope(v, m, parameter->tensor, sizes[s], &numeric, &analytic) != SW_OK)
-                return v->error->status;
-            double gap = fmax(0, fabs(numeric - analytic) - noise / sizes[s]);
-            best = fmin(best, gap / fmax(fabs(numeric), fmax(fabs(analytic), 1e-6)));
-        }
+        for (uint32_t way = 0; way < MOST_WAYS && !(best <= GRADIENT_LIMIT); way++)
+            for (size_t s = 0; s < sizeof sizes / sizeof *sizes && !(best < 1e-3); s++) {
+                double numeric = 0, analytic = 0;
+                if (slope(v, m, parameter->tensor, way, sizes[s], &numeric, &analytic) != SW_OK)
+                    return v->error->status;
+                double gap = fmax(0, fabs(numeric - analytic) - noise / sizes[s]);
+                best = fmin(best, gap / fmax(fabs(numeric), fmax(fabs(analytic), 1e-6)));
+            }
         if (!(best <= worst)) {
             worst = best;
             where = parameter->name;
         }
     }
-    found(v, "gradients = differences", worst, 0.03, where);
+    found(v, "gradients = differences", worst, GRADIENT_LIMIT, where);
     return SW_OK;
 }
 

@@ -295,15 +295,16 @@ static const char *const sound[] = {
     "{'direction':'i2t','stages':[{'plugin':'scan','attention_norm':'softmax','reduce':'sum'}]}",
     "{'stages':['max_mean']}",
     "{'stages':[{'plugin':'bfan','focus':'prob'}]}",
+    "{'stages':['imram']}",
     /* lambda = 0: SCAN's attention is steep where few fragments query, and jumps where one does */
-    "{'stages':[{'plugin':'imram','lambda':0}]}",
     "{'direction':'t2i','stages':[{'plugin':'imram','steps':2,'normalise':true,'lambda':0}]}",
     "{'stages':[{'plugin':'camp','form':'cross_attention'}]}",
     "{'stages':[{'plugin':'camp','form':'cross_attention_new','padded_words':20}]}",
     "{'stages':[{'plugin':'camp','form':'gate_fusion'}],'loss':['bce']}",
     "{'stages':['camp'],'image':['linear'],'text':['bigru'],'loss':['bce']}",
     "{'stages':['caan_like']}",
-    "{'stages':[{'plugin':'saf','lambda':0}]}",
+    "{'stages':['saf']}",
+    "{'stages':[{'plugin':'saf','lambda':4}]}",
     "{'stages':['sgr']}",
 };
 
@@ -339,6 +340,28 @@ END_TEST
 START_TEST(a_loss_with_a_wrong_gradient_is_a_fault)
 {
     has_fault("{'loss':['wrong_loss']}", "the loss's gradient = differences");
+}
+END_TEST
+
+/* Slots with numbers of their own mean nothing where images have different counts of regions. */
+START_TEST(fixed_slots_refuse_ragged_counts)
+{
+    static const char *const stages[] = {"saf", "sgr"};
+    for (int s = 0; s < 2; s++) {
+        char model[64], told[128];
+        snprintf(model, sizeof model, "{\"stages\":[\"%s\"]}", stages[s]);
+        for (int varied = 0; varied < 2; varied++) {
+            struct pairs_unit *u = pu_new(model, 1, varied);
+            sw_graph_reset(u->graph, 0);
+            struct sw_tensor *S = sw_model_scores(u->model, u->graph, &u->examples, NULL);
+            ck_assert_int_eq(S == NULL, varied);
+            snprintf(told, sizeof told,
+                     "stage %s: expected the same number of regions in every image", stages[s]);
+            if (varied)
+                ck_assert_ptr_nonnull(strstr(sw_graph_error(u->graph)->text, told));
+            pu_free(u);
+        }
+    }
 }
 END_TEST
 
@@ -447,6 +470,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, an_ignored_mask_is_a_fault);
     tcase_add_test(tests, a_wrong_gradient_is_a_fault);
     tcase_add_test(tests, a_loss_with_a_wrong_gradient_is_a_fault);
+    tcase_add_test(tests, fixed_slots_refuse_ragged_counts);
     tcase_add_test(tests, a_stage_can_stand_twice);
     tcase_add_test(tests, dropped_fragments_depend_on_the_step);
     tcase_add_test(tests, buffers_change_when_the_step_is_done);
