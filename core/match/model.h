@@ -128,6 +128,7 @@ struct sw_encoding {
     struct sw_tensor *regions, *words;          /* (N,D) each, on the graph: eq. 1, 2 */
     struct sw_tensor *image, *text;             /* (G,P) pooled, or NULL */
     struct sw_fragments region_rows, word_rows; /* where they lie */
+    int distinct_words;                         /* of the batch; 0: not told apart */
     int training;
 };
 /* A failure is the graph's as well. */

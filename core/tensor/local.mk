@@ -14,7 +14,8 @@ core_sources += \
 	core/tensor/ops/ops_lane.c core/tensor/ops/ops_lane_norm.c \
 	core/tensor/ops/ops_lane_batch_norm.c core/tensor/ops/ops_lane_reduce.c core/tensor/ops/ops_loss.c \
 	core/tensor/ops/ops_norm.c core/tensor/ops/ops_order.c \
-	core/tensor/ops/ops_random.c core/tensor/ops/ops_row_dots.c core/tensor/ops/ops_vector.c \
+	core/tensor/ops/ops_random.c core/tensor/ops/ops_row_dots.c core/tensor/ops/ops_rows_at.c \
+	core/tensor/ops/ops_vector.c \
 	core/tensor/ops/ops_vector_each.c core/tensor/ops/ops_vector_product.c \
 	core/tensor/ops/rows.c core/tensor/ops/rows.h
 core_sources += \

@@ -49,9 +49,10 @@ static size_t carve_all(char *base, const struct sw_fragments *words,
     size_t parts = ((size_t)words->groups + SW_GRU_PART - 1) / SW_GRU_PART;
     size_t part_rows = sw_min_size(SW_GRU_PART * (steps - 1), (size_t)words->rows);
     size_t rows = sizes->records ? (size_t)words->rows : part_rows;
-    size_t W = (size_t)sizes->width * sizeof(float), D = (size_t)sizes->dim * sizeof(float);
+    size_t D = (size_t)sizes->dim * sizeof(float);
     carve(base, &used, 1, sizeof *gru);
     *gru = (struct sw_gru){.words = words,
+                           .inputs = sizes->inputs,
                            .width = sizes->width,
                            .dim = sizes->dim,
                            .sides = sizes->sides,
@@ -62,15 +63,13 @@ static size_t carve_all(char *base, const struct sw_fragments *words,
     tables->running = carve(base, &used, parts * steps, sizeof(int));
     tables->start = carve(base, &used, parts * steps, sizeof(int));
     for (int side = 0; side < sizes->sides; side++) {
-        gru->x[side] = carve(base, &used, rows, W);
+        gru->shares[side] = carve(base, &used, (size_t)sizes->inputs, 3 * D);
         gru->gates[side] = carve(base, &used, rows, 4 * D);
         gru->h[side] = carve(base, &used, rows, D);
-        gru->bias[side] = carve(base, &used, 4, D);
+        gru->bias[side] = carve(base, &used, 3, D);
         gru->prepared[side] = carve(base, &used, sizes->prepared_bytes, 1);
-        if (!sizes->records)
-            continue;
-        gru->dgates[side] = carve(base, &used, part_rows, 4 * D);
-        gru->dx[side] = carve(base, &used, part_rows, (size_t)sizes->dx_columns * sizeof(float));
+        if (sizes->records)
+            gru->dgates[side] = carve(base, &used, part_rows, 4 * D);
     }
     gru->dx_columns = sizes->dx_columns;
     return used;
@@ -149,7 +148,7 @@ void sw_gru_products(const struct sw_call *call, struct sw_product_list *out)
 {
     static const char inputs[] = "gru inputs", steps[] = "gru steps";
     const struct sw_gru *gru = call->saved;
-    int N = call->out->dim[0], D = gru->dim, W = gru->width, turn = 0, back = !!call->out->grad;
+    int N = gru->inputs, D = gru->dim, W = gru->width, turn = 0, back = !!call->out->grad;
     add_sides(out, gru->sides, inputs, 0, 0, 0, N, 3 * D, W);
     add_sides(out, gru->sides, inputs, 1, 0, 1, 3 * D, W, back ? N : 0);
     add_sides(out, gru->sides, inputs, 1, 0, 0, N, back ? gru->dx_columns : 0, 3 * D);

@@ -5,7 +5,9 @@
  * most SW_GRU_PART: a part's words of step t lie end to end, one row for each caption that has more
  * than t words (time-major), so that a step is one matrix product over rows that lie together. Step
  * t of the reverse direction is the t-th word from a caption's end: both directions share a plan.
- */
+ *
+ * Words that repeat share a row of x: what depends on x alone is formed once per row of x, and
+ * `index` says which row a word has. */
 #ifndef SW_TENSOR_GRU_PLAN_H
 #define SW_TENSOR_GRU_PLAN_H
 
@@ -33,17 +35,19 @@ struct sw_gru_part {
  * the rows of W_hh. */
 struct sw_gru {
     const struct sw_fragments *words;
-    int width, dim; /* W, D */
-    int sides;      /* 1, or 2 with the reverse one */
+    const float *index; /* (N): the row of x of each word, as a whole number; NULL: its own */
+    int inputs;         /* X: rows of x */
+    int width, dim;     /* W, D */
+    int sides;          /* 1, or 2 with the reverse one */
     int parts;
     struct sw_gru_part *part;
-    float *x[SW_GRU_SIDES];     /* (rows, W): inputs, time-major */
-    float *gates[SW_GRU_SIDES]; /* (rows, 4 D): n, r, z and a = W_hn h + b_hn */
-    float *h[SW_GRU_SIDES];     /* (rows, D): see sw_gru_state */
-    float *bias[SW_GRU_SIDES];  /* (4 D): what the slots of gates begin with */
-    /* Of one part, for backward; NULL without gradients. */
-    float *dgates[SW_GRU_SIDES];  /* (rows, 4 D) */
-    float *dx[SW_GRU_SIDES];      /* (rows, dx_columns) */
+    /* (X, 3 D) r, z, n, the order of the rows of W_ih: forward what x gives to the gates, back the
+     * sum of the gates' gradients over the words of each row of x */
+    float *shares[SW_GRU_SIDES];
+    float *gates[SW_GRU_SIDES];   /* (rows, 4 D): n, r, z and a = W_hn h + b_hn */
+    float *h[SW_GRU_SIDES];       /* (rows, D): see sw_gru_state */
+    float *bias[SW_GRU_SIDES];    /* (3 D): what the shares begin with */
+    float *dgates[SW_GRU_SIDES];  /* (rows of a part, 4 D), for backward; NULL without gradients */
     int dx_from, dx_columns;      /* the columns of x that take a gradient */
     char *prepared[SW_GRU_SIDES]; /* W_hh, see gru_recurrent.h */
 };
@@ -53,6 +57,7 @@ int sw_gru_fits(const struct sw_fragments *words, int rows);
 
 /* What a plan makes room for. */
 struct sw_gru_sizes {
+    int inputs;     /* X */
     int width, dim; /* W, D */
     int sides;
     int records;           /* gradients will be asked for */
@@ -70,13 +75,19 @@ struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words,
 /* sw_op.products of a call whose `saved` is a plan. */
 void sw_gru_products(const struct sw_call *call, struct sw_product_list *out);
 
-/* Row of x of the word that caption i of a part takes at step t. */
+/* The word, a row of the result, that caption i of a part takes at step t. */
 static inline size_t sw_gru_word(const struct sw_gru *gru, const struct sw_gru_part *part, int side,
                                  int t, int i)
 {
     int caption = part->caption[i];
     int word = side ? gru->words->count[caption] - 1 - t : t;
     return (size_t)(gru->words->first[caption] + word);
+}
+
+/* Row of x of a word. */
+static inline size_t sw_gru_input(const struct sw_gru *gru, size_t word)
+{
+    return gru->index ? (size_t)gru->index[word] : word;
 }
 
 /* Row of `h` that holds caption i's state after step t. States that a later step starts from come

@@ -403,5 +403,5 @@ static const struct sw_op columns = {
 
 const struct sw_op *const sw_ops_dense[] = {
     &linear,         &linear_back, &l2norm,      &embedding, &concat,      &columns,
-    &sw_op_row_dots, &sw_op_gram,  &sw_op_bigru, &sw_op_gru, &sw_op_hinge, NULL,
+    &sw_op_row_dots, &sw_op_gram,  &sw_op_bigru, &sw_op_gru, &sw_op_hinge, &sw_op_rows_at, NULL,
 };
