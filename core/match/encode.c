@@ -1,5 +1,7 @@
 /* encode.c -- images and captions to regions and words (eq. 1, 2), and S of a training batch. */
 #include "match/internal.h"
+#include "tensor/ops/live_rows.h"
+#include "tensor/ops/rows.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -355,6 +357,38 @@ int sw_model_encode(struct sw_model *model, struct sw_graph *graph,
     out->word_rows = side[SW_WORDS]->fragments;
     out->distinct_words = side[SW_WORDS]->distinct;
     return sw_graph_error(graph)->status;
+}
+
+/* ---- who takes a gradient ---- */
+
+struct touching {
+    const struct sw_fragments *at;
+    const struct sw_tensor *rows;
+    _Atomic int *touched;
+};
+
+static void touch_some(const void *data, int from, int to)
+{
+    const struct touching *t = data;
+    size_t D = (size_t)t->rows->dim[1];
+    for (int g = from; g < to; g++) {
+        int live = 0;
+        for (int f = 0; f < t->at->count[g] && !live; f++)
+            live = sw_is_live(t->rows->grad + sw_group_row(t->at, g, f) * D, D);
+        *t->touched += live;
+    }
+}
+
+int sw_encoding_touched(struct sw_compute *compute, const struct sw_encoding *encoding)
+{
+    _Atomic int touched = 0;
+    struct touching sides[2] = {{&encoding->region_rows, encoding->regions, &touched},
+                                {&encoding->word_rows, encoding->words, &touched}};
+    for (int s = 0; s < 2; s++)
+        if (sides[s].rows && sides[s].rows->grad)
+            sw_over_rows(compute, sides[s].at->groups, sides[s].at->most * sides[s].rows->dim[1],
+                         touch_some, &sides[s]);
+    return touched;
 }
 
 struct sw_tensor *sw_model_score(struct sw_model *model, struct sw_graph *graph,

@@ -134,6 +134,8 @@ struct sw_encoding {
 /* A failure is the graph's as well. */
 int sw_model_encode(struct sw_model *model, struct sw_graph *graph,
                     const struct sw_examples *examples, struct sw_encoding *out);
+/* After backward: how many of the images and captions, together, take a gradient. */
+int sw_encoding_touched(struct sw_compute *compute, const struct sw_encoding *encoding);
 struct sw_tensor *sw_model_score(struct sw_model *model, struct sw_graph *graph,
                                  const struct sw_encoding *encoding,
                                  const struct sw_pair_options *options);

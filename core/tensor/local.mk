@@ -7,7 +7,9 @@ core_sources += \
 core_sources += \
 	core/tensor/ops/gemm.c core/tensor/ops/groups.c core/tensor/ops/groups.h \
 	core/tensor/ops/gru_plan.c core/tensor/ops/gru_plan.h core/tensor/ops/gru_recurrent.c \
-	core/tensor/ops/gru_recurrent.h core/tensor/ops/loss.h core/tensor/ops/ops_batch_norm.c \
+	core/tensor/ops/gru_recurrent.h core/tensor/ops/gru_shares.c core/tensor/ops/gru_shares.h \
+	core/tensor/ops/live_rows.c core/tensor/ops/live_rows.h \
+	core/tensor/ops/loss.h core/tensor/ops/ops_batch_norm.c \
 	core/tensor/ops/ops_dense.c core/tensor/ops/ops_elementwise.c core/tensor/ops/ops_gram.c \
 	core/tensor/ops/ops_group.c core/tensor/ops/ops_group_attention.c \
 	core/tensor/ops/ops_group_columns.c core/tensor/ops/ops_group_dots.c core/tensor/ops/ops_gru.c \

@@ -381,6 +381,49 @@ START_TEST(shared_rows_are_copied_rows)
 }
 END_TEST
 
+/* Captions of which no state takes a gradient are left out on the way back. The smallest number
+ * there is in their place brings them in, and weighs nothing: what is summed word by word is the
+ * same to the last bit, what is summed over all words within rounding. */
+START_TEST(captions_without_a_gradient_give_none)
+{
+    struct gru *gru = new_case(_i);
+    float *grad[INPUTS];
+    for (int tiny = 1; tiny >= 0; tiny--) {
+        for (int c = 0; c < gru->captions; c++)
+            for (int j = gru->first[c] * gru->D;
+                 c % 3 && j < (gru->first[c] + gru->count[c]) * gru->D; j++)
+                gru->dout[j] = tiny ? 1.4e-45f : -0.0f;
+        ck_assert_str_eq(run(gru, 2, 1), "");
+        for (int i = 0; i < INPUTS; i++) {
+            size_t count = count_of(gru, i);
+            if (tiny)
+                grad[i] = memcpy(malloc(count * sizeof(float) + 1), gru->in[i].grad,
+                                 count * sizeof(float));
+            int over_all = (i - 1) % 4 == 1 || (i - 1) % 4 == 3; /* W_hh, b_hh */
+            for (size_t j = 0; j < count; j++)
+                ck_assert_msg(fabsf(grad[i][j] - gru->in[i].grad[j]) <= (over_all ? 1e-5f : 1e-37f),
+                              "%s, input %d, number %zu: %.9g, expected %.9g", cases[_i].what, i, j,
+                              (double)gru->in[i].grad[j], (double)grad[i][j]);
+        }
+    }
+    struct plain plain = new_plain(gru);
+    double *out = malloc((size_t)gru->rows * (size_t)gru->D * sizeof *out), h = 1e-5;
+    float *direction = random_numbers(count_of(gru, 2), 1, 300);
+    double sum = 0, numeric = (moved_loss(&plain, 2, direction, h, out) -
+                               moved_loss(&plain, 2, direction, -h, out)) /
+                              (2 * h);
+    for (size_t j = 0; j < count_of(gru, 2); j++)
+        sum += (double)direction[j] * gru->in[2].grad[j];
+    ck_assert_double_eq_tol(sum, numeric, 1e-3 + 1e-4 * fabs(numeric));
+    free(direction);
+    free(out);
+    free_plain(&plain);
+    for (int i = 0; i < INPUTS; i++)
+        free(grad[i]);
+    free_gru(gru);
+}
+END_TEST
+
 /* An index that points nowhere: said, not read past the end. */
 START_TEST(refuses_an_index_that_does_not_fit)
 {
@@ -434,6 +477,7 @@ static void add_tests(TCase *tests)
     tcase_add_loop_test(tests, same_bits_at_any_number_of_threads, 0, count);
     tcase_add_test(tests, captions_do_not_see_each_other);
     tcase_add_test(tests, shared_rows_are_copied_rows);
+    tcase_add_loop_test(tests, captions_without_a_gradient_give_none, 0, count);
     tcase_add_test(tests, refuses_an_index_that_does_not_fit);
     tcase_add_test(tests, refuses_captions_that_do_not_fit);
 }

@@ -38,6 +38,7 @@ static void *carve(char *base, size_t *used, size_t count, size_t size)
 struct tables {
     int *order, *before;  /* (C), (longest + 1) */
     int *running, *start; /* (parts, longest + 1) */
+    int *live;            /* a part's captions, then as much of running and of start */
 };
 
 /* Fills *gru and *tables but for what depends on the order; returns how many bytes all take, with
@@ -70,6 +71,17 @@ static size_t carve_all(char *base, const struct sw_fragments *words,
         gru->prepared[side] = carve(base, &used, sizes->prepared_bytes, 1);
         if (sizes->records)
             gru->dgates[side] = carve(base, &used, part_rows, 4 * D);
+    }
+    if (sizes->records) {
+        size_t captions = sw_min_size(SW_GRU_PART, (size_t)words->groups);
+        gru->is_live = carve(base, &used, (size_t)words->groups, 1);
+        gru->place = carve(base, &used, captions, sizeof(int));
+        tables->live = carve(base, &used, captions + 2 * steps, sizeof(int));
+        gru->live = (struct sw_gru_part){
+            .caption = tables->live,
+            .running = tables->live ? tables->live + captions : NULL,
+            .start = tables->live ? tables->live + captions + steps : NULL,
+        };
     }
     gru->dx_columns = sizes->dx_columns;
     return used;
@@ -111,6 +123,21 @@ static void plan_part(struct sw_gru_part *part, const struct sw_fragments *words
         start[t] = part->rows;
         part->rows += i;
     }
+}
+
+void sw_gru_lay_out_live(struct sw_gru *gru, const struct sw_gru_part *part)
+{
+    struct sw_gru_part *live = &gru->live;
+    int *caption = (int *)(size_t)live->caption, count = 0;
+    for (int i = 0; i < part->captions; i++)
+        if (gru->is_live[part->caption[i]]) {
+            gru->place[count] = i;
+            caption[count++] = part->caption[i];
+        }
+    live->captions = count;
+    live->rows = live->steps = 0;
+    if (count)
+        plan_part(live, gru->words, (int *)(size_t)live->running, (int *)(size_t)live->start);
 }
 
 struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words,

@@ -5,6 +5,8 @@
 #include "tensor/tape/ops.h"
 #include "tensor/ops/gru_plan.h"
 #include "tensor/ops/gru_recurrent.h"
+#include "tensor/ops/gru_shares.h"
+#include "tensor/ops/live_rows.h"
 #include "tensor/ops/rows.h"
 
 #include <string.h>
@@ -12,23 +14,11 @@
 /* Slots of a row of gates, see gru_plan.h. */
 enum { SLOT_N, SLOT_R, SLOT_Z, SLOT_A, SLOTS };
 
-enum { WORDS = 0, WEIGHT_IH = 1, WEIGHT_HH, BIAS_IH, BIAS_HH, PARAMETERS = 4 };
-
-static int sides_of(const struct sw_call *call)
-{
-    return (call->inputs - 1) / PARAMETERS;
-}
-
-/* Where words repeat: the row of x that each has, the last input. */
+/* Where words repeat: the row of x that each has. */
 static const struct sw_tensor *index_of(const struct sw_call *call)
 {
-    int last = 1 + sides_of(call) * PARAMETERS;
+    int last = 1 + sw_gru_sides(call) * SW_GRU_PARAMETERS;
     return call->inputs > last ? call->in[last] : NULL;
-}
-
-static struct sw_tensor *parameter(const struct sw_call *call, int side, int which)
-{
-    return call->in[which + side * PARAMETERS];
 }
 
 static int is(const struct sw_tensor *x, int ndim, int rows, int columns)
@@ -38,7 +28,7 @@ static int is(const struct sw_tensor *x, int ndim, int rows, int columns)
 
 static int gru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
-    const struct sw_tensor *x = call->in[WORDS], *hh = call->in[WEIGHT_HH];
+    const struct sw_tensor *x = call->in[SW_GRU_WORDS], *hh = call->in[SW_GRU_WEIGHT_HH];
     const struct sw_tensor *index = index_of(call);
     if (x->ndim != 2 || hh->ndim != 2 || (index && !sw_index_fits(index, x->dim[0])))
         return -1;
@@ -51,11 +41,11 @@ static int gru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     if (D < 1 || W < 1 || __builtin_mul_overflow(D, SLOTS, &D3))
         return -1;
     D3 = 3 * D;
-    for (int side = 0; side < sides_of(call); side++)
-        if (!is(parameter(call, side, WEIGHT_IH), 2, D3, W) ||
-            !is(parameter(call, side, WEIGHT_HH), 2, D3, D) ||
-            !is(parameter(call, side, BIAS_IH), 1, D3, 0) ||
-            !is(parameter(call, side, BIAS_HH), 1, D3, 0))
+    for (int side = 0; side < sw_gru_sides(call); side++)
+        if (!is(sw_gru_parameter(call, side, SW_GRU_WEIGHT_IH), 2, D3, W) ||
+            !is(sw_gru_parameter(call, side, SW_GRU_WEIGHT_HH), 2, D3, D) ||
+            !is(sw_gru_parameter(call, side, SW_GRU_BIAS_IH), 1, D3, 0) ||
+            !is(sw_gru_parameter(call, side, SW_GRU_BIAS_HH), 1, D3, 0))
             return -1;
     return sw_shape_2(out_dim, N, D);
 }
@@ -63,17 +53,17 @@ static int gru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 /* Columns of x that take a gradient: i1 of them from i0 on, or all when i1 is 0. */
 static int wanted_columns(const struct sw_call *call)
 {
-    const struct sw_tensor *x = call->in[WORDS];
+    const struct sw_tensor *x = call->in[SW_GRU_WORDS];
     return !x->grad ? 0 : call->args->i[1] ? call->args->i[1] : x->dim[1];
 }
 
 static struct sw_gru_sizes sizes_of(const struct sw_call *call)
 {
     int D = call->out->dim[1];
-    return (struct sw_gru_sizes){.inputs = call->in[WORDS]->dim[0],
-                                 .width = call->in[WORDS]->dim[1],
+    return (struct sw_gru_sizes){.inputs = call->in[SW_GRU_WORDS]->dim[0],
+                                 .width = call->in[SW_GRU_WORDS]->dim[1],
                                  .dim = D,
-                                 .sides = sides_of(call),
+                                 .sides = sw_gru_sides(call),
                                  .records = call->out->grad != NULL,
                                  .dx_columns = wanted_columns(call),
                                  .prepared_bytes = sw_gru_prepared_bytes(call->compute, D)};
@@ -91,7 +81,8 @@ struct walk {
     const struct sw_call *call;
     const struct sw_kernels *kernels;
     const struct sw_gru *gru;
-    const struct sw_gru_part *part;
+    const struct sw_gru_part *part;  /* its steps are walked; back, its live captions */
+    const struct sw_gru_part *whole; /* back: where the part's gates and states lie */
     struct sw_gru_recurrent recurrent;
     void (*step)(const struct walk *walk, int side, int t, int block);
     int backwards; /* from the last step to the first */
@@ -150,7 +141,7 @@ static struct walk new_walk(const struct sw_call *call, int backwards)
     sw_gru_recurrent_init(&walk.recurrent, call->compute, D, backwards);
     walk.recurrent.sides = walk.gru->sides;
     for (int side = 0; side < walk.gru->sides; side++) {
-        walk.recurrent.weight[side] = parameter(call, side, WEIGHT_HH)->data;
+        walk.recurrent.weight[side] = sw_gru_parameter(call, side, SW_GRU_WEIGHT_HH)->data;
         walk.recurrent.prepared[side] = walk.gru->prepared[side];
     }
     return walk;
@@ -162,13 +153,14 @@ static float *gates_row(const struct walk *walk, float *const gates[SW_GRU_SIDES
     return gates[side] + row * SLOTS * (size_t)walk->D;
 }
 
-/* The state that caption i starts step t from: zero at the first. */
-static const float *state_before(const struct walk *walk, int side, int t, int i)
+/* The state that caption i of a part starts step t from: zero at the first. */
+static const float *state_before(const struct walk *walk, const struct sw_gru_part *part, int side,
+                                 int t, int i)
 {
     static const float zero[SW_GRU_UNITS];
     if (t == 0)
         return zero;
-    return walk->gru->h[side] + sw_gru_state(walk->part, t - 1, i) * (size_t)walk->D;
+    return walk->gru->h[side] + sw_gru_state(part, t - 1, i) * (size_t)walk->D;
 }
 
 /* ---- inputs: what the rows of x give to the gates, and take back ---- */
@@ -185,7 +177,8 @@ static void spread_some(const void *data, int from, int to)
     const struct sw_gru *gru = work->walk->gru;
     const struct sw_gru_part *part = work->walk->part;
     size_t D = (size_t)gru->dim, bytes = D * sizeof(float);
-    const float *hidden = parameter(work->walk->call, work->side, BIAS_HH)->data + 2 * D;
+    const float *hidden =
+        sw_gru_parameter(work->walk->call, work->side, SW_GRU_BIAS_HH)->data + 2 * D;
     for (int t = from; t < to; t++)
         for (int i = 0; i < part->running[t]; i++) {
             size_t word = sw_gru_word(gru, part, work->side, t, i);
@@ -207,81 +200,28 @@ static void over_steps(const struct walk *walk, int side, int columns,
                  &data);
 }
 
-/* shares = x W_ih^T + b_ih, and b_hh where it stands beside it, of r and z; all directions at once
- */
-static void shares_forward(const struct walk *walk)
+/* ---- a part's gradients of what acts on the state ---- */
+
+static int is_whole(const struct walk *walk)
 {
-    const struct sw_gru *gru = walk->gru;
-    int D = walk->D, W = gru->width, X = gru->inputs;
-    struct sw_product_of list[SW_GRU_SIDES];
-    for (int side = 0; side < gru->sides; side++) {
-        const float *ih = parameter(walk->call, side, BIAS_IH)->data;
-        float *bias = gru->bias[side];
-        walk->kernels->add(2 * (size_t)D, ih, parameter(walk->call, side, BIAS_HH)->data, bias);
-        memcpy(bias + 2 * (size_t)D, ih + 2 * (size_t)D, (size_t)D * sizeof *ih);
-        sw_fill_rows(walk->call->compute, X, 3 * D, bias, gru->shares[side], 3 * (size_t)D);
-        list[side] = sw_product_of(0, 1, X, 3 * D, W, walk->call->in[WORDS]->data, W,
-                                   parameter(walk->call, side, WEIGHT_IH)->data, W, 1,
-                                   gru->shares[side], 3 * D);
-    }
-    sw_gemm_all(walk->call->compute, list, gru->sides);
+    return walk->part->captions == walk->whole->captions;
 }
 
-static void clear_some(const void *data, int from, int to)
+/* (rows after the first step, D): the states that the live captions' steps start from, in the place
+ * of the gates, which the steps are done with. */
+static void pack_states(const void *data, int from, int to)
 {
     const struct rows_work *work = data;
-    size_t row = 3 * (size_t)work->walk->D;
-    memset(work->walk->gru->shares[work->side] + (size_t)from * row, 0,
-           (size_t)(to - from) * row * sizeof(float));
+    const struct walk *walk = work->walk;
+    const struct sw_gru_part *part = walk->part;
+    size_t D = (size_t)walk->D;
+    float *out = gates_row(walk, walk->gru->gates, work->side, walk->whole->at);
+    for (int t = from > 0 ? from : 1; t < to; t++)
+        for (int i = 0; i < part->running[t]; i++)
+            memcpy(out + (size_t)(part->start[t] + i - part->running[0]) * D,
+                   state_before(walk, walk->whole, work->side, t, walk->gru->place[i]),
+                   D * sizeof(float));
 }
-
-static void clear_shares(const struct walk *walk)
-{
-    for (int side = 0; side < walk->gru->sides; side++) {
-        struct rows_work work = {walk, side};
-        sw_over_rows(walk->call->compute, walk->gru->inputs, 3 * walk->D, clear_some, &work);
-    }
-}
-
-/* With the shares' gradients there: dW_ih += dshares^T x; dx += dshares W_ih, of both directions in
- * turn; db_ih += their column sums, and those of r and z are db_hh's, too. */
-static void shares_backward(const struct walk *walk)
-{
-    const struct sw_gru *gru = walk->gru;
-    struct sw_compute *compute = walk->call->compute;
-    struct sw_tensor *x = walk->call->in[WORDS];
-    int D = walk->D, W = gru->width, X = gru->inputs, count = 0;
-    struct sw_product_of list[1 + SW_GRU_SIDES], *dx = NULL;
-    if (gru->dx_columns) {
-        dx = &list[count++];
-        *dx = sw_product_of(0, 0, X, gru->dx_columns, 3 * D, gru->shares[0], 3 * D,
-                            parameter(walk->call, 0, WEIGHT_IH)->data + gru->dx_from, W, 1,
-                            x->grad + gru->dx_from, W);
-    }
-    if (dx && gru->sides > 1) {
-        dx->K2 = 3 * D;
-        dx->A2 = gru->shares[1];
-        dx->B2 = parameter(walk->call, 1, WEIGHT_IH)->data + gru->dx_from;
-    }
-    for (int side = 0; side < gru->sides; side++) {
-        float *grad = parameter(walk->call, side, WEIGHT_IH)->grad;
-        if (grad)
-            list[count++] =
-                sw_product_of(1, 0, 3 * D, W, X, gru->shares[side], 3 * D, x->data, W, 1, grad, W);
-    }
-    sw_gemm_all(compute, list, count);
-    for (int side = 0; side < gru->sides; side++) {
-        float *dih = parameter(walk->call, side, BIAS_IH)->grad;
-        float *dhh = parameter(walk->call, side, BIAS_HH)->grad;
-        size_t row = 3 * (size_t)D;
-        if (dih)
-            sw_add_column_sums(compute, X, 3 * D, gru->shares[side], row, dih);
-        if (dhh)
-            sw_add_column_sums(compute, X, 2 * D, gru->shares[side], row, dhh);
-    }
-}
-
-/* ---- a part's gradients of what acts on the state ---- */
 
 /* dW_hh += dgates^T h over all steps but the first, of r, z and a; db_hh += column sums of a */
 static void states_backward(const struct walk *walk)
@@ -293,15 +233,20 @@ static void states_backward(const struct walk *walk)
     size_t later = (size_t)part->running[0];
     struct sw_product_of list[SW_GRU_SIDES];
     for (int side = 0; side < gru->sides; side++) {
-        float *grad = parameter(walk->call, side, WEIGHT_HH)->grad;
+        float *grad = sw_gru_parameter(walk->call, side, SW_GRU_WEIGHT_HH)->grad;
+        const float *h = gru->h[side] + walk->whole->at * (size_t)D;
+        if (grad && !is_whole(walk)) {
+            over_steps(walk, side, D, pack_states);
+            h = gates_row(walk, gru->gates, side, walk->whole->at);
+        }
         if (grad)
             list[count++] = sw_product_of(1, 0, 3 * D, D, part->rows - part->running[0],
                                           gru->dgates[side] + SLOT_R * D + later * (size_t)row, row,
-                                          gru->h[side] + part->at * (size_t)D, D, 1, grad, D);
+                                          h, D, 1, grad, D);
     }
     sw_gemm_all(compute, list, count);
     for (int side = 0; side < gru->sides; side++) {
-        float *grad = parameter(walk->call, side, BIAS_HH)->grad;
+        float *grad = sw_gru_parameter(walk->call, side, SW_GRU_BIAS_HH)->grad;
         if (grad)
             sw_add_column_sums(compute, part->rows, D, gru->dgates[side] + SLOT_A * D, (size_t)row,
                                grad + 2 * D);
@@ -320,11 +265,11 @@ static void step_forward(const struct walk *walk, int side, int t, int block)
     int from = block * recurrent->units, units = sw_gru_units(recurrent, block);
     float *gates = gates_row(walk, walk->gru->gates, side, part->at + (size_t)part->start[t]);
     if (t > 0)
-        sw_gru_multiply(recurrent, side, block, running, state_before(walk, side, t, 0),
+        sw_gru_multiply(recurrent, side, block, running, state_before(walk, part, side, t, 0),
                         gates + SLOT_R * D, SLOTS * D);
     for (int i = 0; i < running; i++)
         walk->kernels->gru_forward(units, gates + (size_t)i * SLOTS * (size_t)D + from, (size_t)D,
-                                   state_before(walk, side, t, i) + (t ? from : 0),
+                                   state_before(walk, part, side, t, i) + (t ? from : 0),
                                    walk->gru->h[side] + sw_gru_state(part, t, i) * (size_t)D +
                                        from);
 }
@@ -339,7 +284,7 @@ static void step_backward(const struct walk *walk, int side, int t, int block)
     int D = walk->D, running = part->running[t], later = part->running[t + 1];
     int from = block * recurrent->units, units = sw_gru_units(recurrent, block);
     size_t U = (size_t)units, row_size = SLOTS * (size_t)D;
-    float *dh = gru->h[side] + sw_gru_state(part, part->steps - 1, 0) * (size_t)D;
+    float *dh = gru->h[side] + sw_gru_state(walk->whole, walk->whole->steps - 1, 0) * (size_t)D;
     float *carried = dh + from;
     if (later == 0)
         for (int i = 0; i < part->running[0]; i++)
@@ -350,11 +295,13 @@ static void step_backward(const struct walk *walk, int side, int t, int block)
                              SLOTS * D, dh);
     for (int i = 0; i < running; i++) {
         size_t row = (size_t)(part->start[t] + i);
+        size_t whole_row = walk->whole->at + (size_t)(walk->whole->start[t] + gru->place[i]);
         size_t word = sw_gru_word(gru, part, side, t, i);
-        const float *gates = gates_row(walk, gru->gates, side, part->at + row) + from;
+        const float *gates = gates_row(walk, gru->gates, side, whole_row) + from;
         float *dgates = gru->dgates[side] + row * row_size + from;
         walk->kernels->gru_backward(
-            units, gates, dgates, (size_t)D, state_before(walk, side, t, i) + (t ? from : 0),
+            units, gates, dgates, (size_t)D,
+            state_before(walk, walk->whole, side, t, gru->place[i]) + (t ? from : 0),
             1.0f / (float)gru->sides, walk->call->out->grad + word * (size_t)D + from,
             carried + (size_t)i * (size_t)D);
         float *share = gru->shares[side] + sw_gru_input(gru, word) * 3 * (size_t)D + from;
@@ -403,7 +350,7 @@ static void gru_forward(const struct sw_call *call)
     struct walk walk = new_walk(call, 0);
     walk.step = step_forward;
     sw_gru_prepare(&walk.recurrent);
-    shares_forward(&walk);
+    sw_gru_shares_forward(call);
     for (int p = 0; p < gru->parts; p++) {
         walk.part = &gru->part[p];
         for (int side = 0; side < gru->sides; side++)
@@ -413,19 +360,36 @@ static void gru_forward(const struct sw_call *call)
     }
 }
 
+static void mark_some(const void *data, int from, int to)
+{
+    const struct sw_call *call = data;
+    const struct sw_gru *gru = call->saved;
+    size_t D = (size_t)gru->dim;
+    for (int c = from; c < to; c++)
+        gru->is_live[c] = (unsigned char)sw_is_live(
+            call->out->grad + (size_t)gru->words->first[c] * D, (size_t)gru->words->count[c] * D);
+}
+
+/* A caption whose states take no gradient gives none: it is left out. The gradients of x, W_ih and
+ * b_ih stay the same to the last bit, sums over the words of all captions change their order. */
 static void gru_backward(const struct sw_call *call)
 {
-    const struct sw_gru *gru = call->saved;
+    struct sw_gru *gru = call->saved;
     struct walk walk = new_walk(call, 1);
     walk.step = step_backward;
     sw_gru_prepare(&walk.recurrent);
-    clear_shares(&walk);
+    sw_gru_shares_clear(call);
+    sw_over_rows(call->compute, gru->words->groups, gru->words->most * walk.D, mark_some, call);
     for (int p = 0; p < gru->parts; p++) {
-        walk.part = &gru->part[p];
+        walk.whole = &gru->part[p];
+        walk.part = &gru->live;
+        sw_gru_lay_out_live(gru, walk.whole);
+        if (!gru->live.captions)
+            continue;
         walk_steps(&walk);
         states_backward(&walk);
     }
-    shares_backward(&walk);
+    sw_gru_shares_backward(call);
 }
 
 /* ---- samples ---- */
