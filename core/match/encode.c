@@ -1,5 +1,7 @@
 /* encode.c -- images and captions to regions and words (eq. 1, 2), and S of a training batch. */
 #include "match/internal.h"
+#include "tensor/ops/live_rows.h"
+#include "tensor/ops/rows.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -78,7 +80,9 @@ void sw_trained_columns(struct sw_graph *graph, struct sw_tensor *x, int range[2
     range[0] = 0;
     range[1] = x && x->grad ? x->dim[1] : 0;
     while (range[1] && sw_graph_before(graph, &at, &op, &call))
-        if (call->out == x && strcmp(op->name, "concat") == 0) {
+        if (call->out == x && strcmp(op->name, "rows_at") == 0) {
+            x = call->in[0];
+        } else if (call->out == x && strcmp(op->name, "concat") == 0) {
             int first = call->in[0]->dim[1];
             if (!call->in[0]->grad) {
                 range[0] = first;
@@ -106,7 +110,51 @@ static struct sw_side_pass *begin_side(struct sw_model *model, struct sw_graph *
     return pass;
 }
 
-/* x (N,width) through the side's chain: (N,D) */
+/* ---- words that repeat ---- */
+
+struct sw_tensor *sw_row_index(struct sw_encode *encode)
+{
+    return ((struct sw_side_pass *)encode)->index;
+}
+
+/* Leaves the different ids in *words, in the order in which they first come, and sets the pass's
+ * index. An id that is no word's is left to the embedding to refuse. */
+static void list_distinct(struct sw_side_pass *pass, struct sw_word_ids *words)
+{
+    struct sw_graph *graph = pass->shown.graph;
+    int V = pass->model->plan->vocabulary, N = words->count, found = 0;
+    for (int j = 0; j < N; j++)
+        if (words->id[j] < 0 || words->id[j] >= V)
+            return;
+    int *place = sw_graph_scratch(graph, sizeof *place * ((size_t)V + 1)); /* from 1 */
+    int32_t *id = sw_graph_scratch(graph, sizeof *id * ((size_t)N + 1));
+    struct sw_tensor *index = sw_graph_tensor(graph, 1, &N, NULL, 0);
+    if (!place || !id || !index)
+        return;
+    for (int j = 0; j < N; j++) {
+        int *at = &place[words->id[j]];
+        if (!*at) {
+            id[found++] = words->id[j];
+            *at = found;
+        }
+        index->data[j] = (float)(*at - 1);
+    }
+    *words = (struct sw_word_ids){found, id};
+    pass->distinct = found;
+    pass->index = index;
+}
+
+/* A row for each fragment. */
+static struct sw_tensor *unpack(struct sw_side_pass *pass, struct sw_tensor *x)
+{
+    struct sw_tensor *in[2] = {x, pass->index};
+    if (!x || !pass->index)
+        return x;
+    pass->index = NULL;
+    return sw_graph_apply_named(pass->shown.graph, "rows_at", in, 2, NULL);
+}
+
+/* x (N,width), or (distinct,width) while the pass has an index, through the side's chain: (N,D) */
 static struct sw_tensor *run_blocks(struct sw_side_pass *pass, struct sw_tensor *x)
 {
     const struct sw_model *model = pass->model;
@@ -114,10 +162,15 @@ static struct sw_tensor *run_blocks(struct sw_side_pass *pass, struct sw_tensor 
     struct sw_error *error = sw_graph_error(pass->shown.graph);
     for (int b = 0; b < model->plan->block_count[side] && x; b++) {
         const struct sw_block *block = model->plan->blocks[side][b].block;
-        int rows = x->dim[0];
+        enum sw_rows takes = model->block_rows[side][b];
         if (!block->encode)
             continue;
+        if (takes == SW_ROW_PER_FRAGMENT && !(x = unpack(pass, x)))
+            break;
+        int rows = takes == SW_INDEXED_ROWS ? pass->fragments.rows : x->dim[0];
         x = block->encode(&pass->shown, model->block_self[side][b], x);
+        if (takes == SW_INDEXED_ROWS)
+            pass->index = NULL;
         if (x && (x->ndim != 2 || x->dim[0] != rows)) {
             sw_fail(error, SW_FAILED,
                     "expected (%d, width) numbers, found %d dimensions and %d rows", rows, x->ndim,
@@ -128,7 +181,7 @@ static struct sw_tensor *run_blocks(struct sw_side_pass *pass, struct sw_tensor 
             sw_fail(error, SW_FAILED, "returned nothing");
         sw_error_within(error, "block %s", block->name);
     }
-    return x;
+    return unpack(pass, x);
 }
 
 /* x (N,D) to one vector per group, (G,P); NULL where the model does not pool */
@@ -259,6 +312,7 @@ struct sw_tensor *sw_encode_words(struct sw_side_pass *pass, const int32_t *ids)
             drop_words(pass, keep);
     }
     words->count = pass->fragments.rows;
+    list_distinct(pass, words);
     struct sw_tensor *x = embedding->embed(model->host, graph, model->embedding_self, words);
     int width = model->plan->word_dim * embedding->tables;
     if (x && (x->ndim != 2 || x->dim[0] != words->count || x->dim[1] != width)) {
@@ -301,7 +355,40 @@ int sw_model_encode(struct sw_model *model, struct sw_graph *graph,
     out->text = sw_run_pool(side[SW_WORDS], out->words);
     out->region_rows = side[SW_REGIONS]->fragments;
     out->word_rows = side[SW_WORDS]->fragments;
+    out->distinct_words = side[SW_WORDS]->distinct;
     return sw_graph_error(graph)->status;
+}
+
+/* ---- who takes a gradient ---- */
+
+struct touching {
+    const struct sw_fragments *at;
+    const struct sw_tensor *rows;
+    _Atomic int *touched;
+};
+
+static void touch_some(const void *data, int from, int to)
+{
+    const struct touching *t = data;
+    size_t D = (size_t)t->rows->dim[1];
+    for (int g = from; g < to; g++) {
+        int live = 0;
+        for (int f = 0; f < t->at->count[g] && !live; f++)
+            live = sw_is_live(t->rows->grad + sw_group_row(t->at, g, f) * D, D);
+        *t->touched += live;
+    }
+}
+
+int sw_encoding_touched(struct sw_compute *compute, const struct sw_encoding *encoding)
+{
+    _Atomic int touched = 0;
+    struct touching sides[2] = {{&encoding->region_rows, encoding->regions, &touched},
+                                {&encoding->word_rows, encoding->words, &touched}};
+    for (int s = 0; s < 2; s++)
+        if (sides[s].rows && sides[s].rows->grad)
+            sw_over_rows(compute, sides[s].at->groups, sides[s].at->most * sides[s].rows->dim[1],
+                         touch_some, &sides[s]);
+    return touched;
 }
 
 struct sw_tensor *sw_model_score(struct sw_model *model, struct sw_graph *graph,

@@ -25,6 +25,8 @@ struct sw_model {
     const void *building; /* the descriptor whose init runs */
     void *embedding_self;
     void **stage_self, **block_self[2], *pool_self[2], **loss_self;
+    enum sw_rows *block_rows[2]; /* what each block takes */
+    enum sw_rows *taking;        /* of the block whose init runs, else NULL */
     int has_tiles,
         has_matrices; /* stages that score tiles, and those that score all pairs at once */
     struct sw_fusion_use **fusions;
@@ -34,7 +36,8 @@ struct sw_model {
     int worker_count;
 };
 
-/* host: parameter, buffer, parameter_at */
+/* host: parameter, buffer, parameter_at, takes_rows */
+void sw_model_takes_rows(struct sw_model *model, enum sw_rows rows);
 struct sw_tensor *sw_model_declare(struct sw_model *model, const char *name, int ndim,
                                    const int *dim, struct sw_init init);
 struct sw_tensor *sw_model_buffer(struct sw_model *model, const char *name, int ndim,
@@ -49,7 +52,9 @@ struct sw_side_pass {
     struct sw_encode shown;
     const struct sw_model *model;
     struct sw_fragments fragments;
-    const float *features; /* (N,F), of regions */
+    const float *features;   /* (N,F), of regions */
+    int distinct;            /* different words; 0: x has a row for each fragment from the start */
+    struct sw_tensor *index; /* (N): the row of x of each word, while x has only `distinct` */
 };
 
 /* Where the regions of `images` images lie; count NULL: each has k. */
@@ -65,7 +70,8 @@ struct sw_tensor *sw_encode_regions(struct sw_side_pass *pass);
 struct sw_tensor *sw_encode_words(struct sw_side_pass *pass, const int32_t *ids);
 /* x (N,D) to one vector per group, (G,P); NULL where the model does not pool */
 struct sw_tensor *sw_run_pool(struct sw_side_pass *pass, struct sw_tensor *x);
-/* host: trained_columns */
+/* host: row_index, trained_columns */
+struct sw_tensor *sw_row_index(struct sw_encode *encode);
 void sw_trained_columns(struct sw_graph *graph, struct sw_tensor *x, int range[2]);
 
 /* ---- a batch --------------------------------------------------------------------------------- */

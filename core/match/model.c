@@ -80,6 +80,17 @@ struct sw_tensor *sw_model_parameter_at(struct sw_model *model, int index, const
     return model->parameters[index].tensor;
 }
 
+void sw_model_takes_rows(struct sw_model *model, enum sw_rows rows)
+{
+    if (!model->taking)
+        sw_fail(&model->error, SW_MISUSE, "takes_rows: expected a call from a block's init");
+    else if (rows < SW_ROW_PER_FRAGMENT || rows > SW_INDEXED_ROWS)
+        sw_fail(&model->error, SW_MISUSE, "takes_rows: expected 0 to %d, found %d", SW_INDEXED_ROWS,
+                (int)rows);
+    else
+        *model->taking = rows;
+}
+
 const void *sw_model_building(const struct sw_model *model)
 {
     return model->building;
@@ -132,13 +143,17 @@ static int build_encoder(struct sw_model *model, enum sw_side side, int *width)
     const struct sw_model_plan *plan = model->plan;
     int blocks = plan->block_count[side];
     model->block_self[side] = selves(model, blocks);
-    for (int b = 0; b < blocks && model->block_self[side]; b++) {
+    model->block_rows[side] =
+        sw_arena_zeroed(model->arena, sizeof(enum sw_rows) * ((size_t)blocks + 1));
+    for (int b = 0; b < blocks && model->block_self[side] && model->block_rows[side]; b++) {
         const struct sw_block_plan *use = &plan->blocks[side][b];
         void *self = begin_use(model, use->block, use->block->self_size, use->prefix);
         model->block_self[side][b] = self;
+        model->taking = &model->block_rows[side][b];
         int status = 0;
         if (self && use->block->init)
             status = use->block->init(model->host, model, self, side, *width, width, use->options);
+        model->taking = NULL;
         if (built(model, status, "block", use->block->name))
             return model->error.status;
     }

@@ -128,11 +128,14 @@ struct sw_encoding {
     struct sw_tensor *regions, *words;          /* (N,D) each, on the graph: eq. 1, 2 */
     struct sw_tensor *image, *text;             /* (G,P) pooled, or NULL */
     struct sw_fragments region_rows, word_rows; /* where they lie */
+    int distinct_words;                         /* of the batch; 0: not told apart */
     int training;
 };
 /* A failure is the graph's as well. */
 int sw_model_encode(struct sw_model *model, struct sw_graph *graph,
                     const struct sw_examples *examples, struct sw_encoding *out);
+/* After backward: how many of the images and captions, together, take a gradient. */
+int sw_encoding_touched(struct sw_compute *compute, const struct sw_encoding *encoding);
 struct sw_tensor *sw_model_score(struct sw_model *model, struct sw_graph *graph,
                                  const struct sw_encoding *encoding,
                                  const struct sw_pair_options *options);

@@ -71,9 +71,16 @@ static int part_of(const char *name)
     return part;
 }
 
+/* A row for each different word of the batch, as the text chain begins. */
+static int is_distinct_words(const struct listing *l, const struct sw_tensor *x)
+{
+    return x->dim[0] == l->encoding->distinct_words && x->dim[0] != l->encoding->word_rows.rows;
+}
+
 static int is_group_rows(const struct listing *l, const struct sw_tensor *x)
 {
-    return x->dim[0] != l->encoding->region_rows.rows && x->dim[0] != l->encoding->word_rows.rows;
+    return x->dim[0] != l->encoding->region_rows.rows && x->dim[0] != l->encoding->word_rows.rows &&
+           !is_distinct_words(l, x);
 }
 
 /* What stands on one row per image or caption counts as pooled; what names its part is the words'
@@ -91,7 +98,8 @@ static void add_of_call(struct sw_product_list *base, struct sw_product product)
         product.part = parts[POOLED];
     } else if (!product.part) {
         product.part = parts[(projects ? REGION_PROJECTIONS : IMAGE_LAYER) + of_words];
-        *(product.transpose_a ? &product.K : &product.M) = l->rows[of_words];
+        if (!of_words || !is_distinct_words(l, x))
+            *(product.transpose_a ? &product.K : &product.M) = l->rows[of_words];
     }
     product.per = pooled ? SW_PER_PAIR : of_words ? SW_PER_WORD : SW_PER_REGION;
     if (part_of(product.part) == l->part)

@@ -106,6 +106,8 @@ const struct sw_host *sw_host_table(void)
         .sigmoid = sigmoid,
         .trained_columns = sw_trained_columns,
         .observe = sw_tile_observe,
+        .takes_rows = sw_model_takes_rows,
+        .row_index = sw_row_index,
     };
     return &table;
 }

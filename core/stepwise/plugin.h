@@ -215,6 +215,18 @@ struct sw_encode {
     int vocabulary; /* V */
 };
 
+/* Words that repeat in a batch have one vector, so the text chain begins with a row for each of its
+ * different words. A block that does not say more gets a row for each fragment (N). */
+enum sw_rows {
+    SW_ROW_PER_FRAGMENT = 0,
+    /* Each row of the result depends on its row of x alone, and not on chance: x may have any
+     * number of rows, and the result has as many. */
+    SW_ANY_ROWS = 1,
+    /* x may have any number of rows, `row_index` says which each fragment has; the result is
+     * (N,out). */
+    SW_INDEXED_ROWS = 2,
+};
+
 /* All images and captions of a step. Rows are in the runtime's own order: use only operations that
  * treat each row alike (linear, l2norm, elementwise) or that take fragments. */
 struct sw_batch {
@@ -280,7 +292,7 @@ struct sw_block {
      * starts as `width`). 0 or the status of host->fail_model. */
     int (*init)(const struct sw_host *host, struct sw_model *model, void *self, enum sw_side side,
                 int width, int *out, const struct sw_value *options);
-    /* x (N,width) -> (N,out) */
+    /* x (N,width) -> (N,out), unless the init says otherwise (takes_rows) */
     struct sw_tensor *(*encode)(struct sw_encode *encode, const void *self, struct sw_tensor *x);
     /* Optional: called in a training step before anything is read. Says in keep[N] which fragments
      * stay (all 1 at first) and may change ids. A group that loses all of its fragments keeps its
@@ -350,7 +362,7 @@ struct sw_embedding {
     /* `word_dim` is W of one table. */
     int (*init)(const struct sw_host *host, struct sw_model *model, void *self, int word_dim,
                 const struct sw_value *options);
-    /* (words, tables * W) */
+    /* (words, tables * W); equal ids have equal vectors, so each comes once in a batch */
     struct sw_tensor *(*embed)(const struct sw_host *host, struct sw_graph *graph, const void *self,
                                const struct sw_word_ids *words);
 };
@@ -520,6 +532,11 @@ struct sw_host {
     void (*trained_columns)(struct sw_graph *, struct sw_tensor *x, int range[2]);
     /* In a training step: x has as many numbers as the buffer. */
     void (*observe)(struct sw_tile *, struct sw_observed, struct sw_tensor *x);
+    /* In a block's init: which rows its `encode` takes. */
+    void (*takes_rows)(struct sw_model *, enum sw_rows);
+    /* In the `encode` of a block that takes SW_INDEXED_ROWS: (N), the row of x that each fragment
+     * has, for "gru", "bigru" and "rows_at"; NULL where x has a row for each. */
+    struct sw_tensor *(*row_index)(struct sw_encode *);
 };
 
 /* ---- short names for stages: they read like the equations ------------------------------------ */

@@ -50,6 +50,15 @@ static void draw_block(void *data, int block, int worker)
     }
 }
 
+/* A word by Zipf's law: the r-th most frequent comes r^-1.2 as often as the first. Of 128 captions'
+ * 1,800 words 520 are different, of 512 captions' 7,200 1,350; Flickr8k has 450 and 1,040. */
+static int32_t draw_word(struct sw_random *random)
+{
+    const double s = -0.2, words = VOCABULARY - FIRST_WORD;
+    double u = (double)sw_random_uniform(random);
+    return FIRST_WORD - 1 + (int32_t)pow(1 + u * (pow(words, s) - 1), 1 / s);
+}
+
 /* Features uniform in [0,1), zero in rows of images that are not there, and words. */
 static struct sw_examples draw(struct sw_bench *b, int images, int captions)
 {
@@ -61,7 +70,7 @@ static struct sw_examples draw(struct sw_bench *b, int images, int captions)
                               .ids = b->ids};
     struct sw_random random = sw_random_stream(FOR_IDS, SW_FOR_BENCH, (uint64_t)++b->draws, 0);
     for (int w = 0; w < b->start[captions]; w++)
-        b->ids[w] = FIRST_WORD + (int32_t)sw_random_below(&random, VOCABULARY - FIRST_WORD);
+        b->ids[w] = draw_word(&random);
     sw_parallel(b->session->compute, (images + SW_LANES - 1) / SW_LANES, draw_block,
                 (void *[]){b, &out});
     return out;

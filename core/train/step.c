@@ -62,6 +62,7 @@ static int run(const struct sw_step *s, const struct sw_examples *batch, const i
     loss->grad[0] = 1;
     if (sw_graph_backward(s->graph) != SW_OK)
         return sw_graph_failure(s->graph, error);
+    out->touched = sw_encoding_touched(s->compute, &out->encoding);
     when[SW_STEP_UPDATE] = sw_seconds();
     if (s->adam)
         status = sw_adam_update(s->compute, s->adam, values, gradients, s->rate, s->clip,

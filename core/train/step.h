@@ -25,6 +25,7 @@ enum sw_step_phase { SW_STEP_ENCODE, SW_STEP_SCORE, SW_STEP_BACKWARD, SW_STEP_UP
 
 struct sw_step_result {
     double loss;                 /* the model's, summed over the batch */
+    int touched;                 /* of its images and captions take a gradient */
     double norm;                 /* of the gradient, before clipping; 0 without an update */
     double seconds[SW_PHASES];   /* the loss counts to the scores */
     struct sw_encoding encoding; /* of the batch; as long as the graph is not reset */

@@ -317,6 +317,7 @@ int sw_trainer_step(struct sw_trainer *t, struct sw_trained_step *out, struct sw
     }
     t->step++;
     *out = (struct sw_trained_step){.samples = count,
+                                    .touched = result.touched,
                                     .loss = result.loss,
                                     .grad_norm = result.norm,
                                     .lr = step.rate,

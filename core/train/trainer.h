@@ -39,6 +39,7 @@ int sw_trainer_start_from(struct sw_trainer *trainer, const char *checkpoint,
 
 struct sw_trained_step {
     int samples;      /* pairs in this batch */
+    int touched;      /* images and captions in it that take a gradient, of twice as many */
     double loss;      /* summed over the batch */
     double grad_norm; /* before clipping */
     double lr;

@@ -1,6 +1,14 @@
 /* l2norm.c -- each fragment divided by its length (eq. 1, 2): x / (|x| + 1e-8). */
 #include <stepwise/plugin.h>
 
+static int init(const struct sw_host *host, struct sw_model *model, void *self, enum sw_side side,
+                int width, int *out, const struct sw_value *values)
+{
+    host->takes_rows(model, SW_ANY_ROWS);
+    (void)self, (void)side, (void)width, (void)out, (void)values;
+    return 0;
+}
+
 static struct sw_tensor *encode(struct sw_encode *e, const void *self, struct sw_tensor *x)
 {
     (void)self;
@@ -10,6 +18,7 @@ static struct sw_tensor *encode(struct sw_encode *e, const void *self, struct sw
 static const struct sw_block l2norm = {
     .name = "l2norm",
     .doc = "each fragment divided by its length (eq. 1, 2)",
+    .init = init,
     .encode = encode,
 };
 

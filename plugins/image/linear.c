@@ -11,6 +11,7 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self, 
     (void)side, (void)values;
     struct linear *s = self;
     int D = *out = host->dim(model), shape[2] = {D, width};
+    host->takes_rows(model, SW_ANY_ROWS);
     s->weight =
         host->parameter(model, "fc.weight", 2, shape, (struct sw_init){.kind = SW_INIT_XAVIER});
     s->bias = host->parameter(model, "fc.bias", 1, &D, (struct sw_init){.kind = SW_INIT_ZERO});

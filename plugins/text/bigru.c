@@ -22,6 +22,7 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self, 
     int D = *out = host->dim(model);
     struct sw_init uniform = {.kind = SW_INIT_UNIFORM, .bound = 1 / sqrtf((float)D)};
     (void)values;
+    host->takes_rows(model, SW_INDEXED_ROWS);
     if (side != SW_WORDS)
         return host->fail_model(model, SW_PLUGIN_MISUSE,
                                 "expected words in their order, found regions, which have none");
@@ -37,13 +38,14 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self, 
 static struct sw_tensor *encode(struct sw_encode *e, const void *self, struct sw_tensor *x)
 {
     const struct bigru *s = self;
-    struct sw_tensor *in[9] = {x};
+    struct sw_tensor *in[10] = {x};
     struct sw_args args = {.p = e->fragments};
     if (x && x->grad)
         e->host->trained_columns(e->graph, x, args.i);
     for (int i = 0; i < 8; i++)
         in[1 + i] = s->of[i];
-    return e->host->apply(e->graph, "bigru", in, 9, &args);
+    in[9] = e->host->row_index(e);
+    return e->host->apply(e->graph, "bigru", in, in[9] ? 10 : 9, &args);
 }
 
 static const struct sw_block bigru = {

@@ -19,6 +19,7 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self, 
     int D = *out = host->dim(model);
     struct sw_init uniform = {.kind = SW_INIT_UNIFORM, .bound = 1 / sqrtf((float)D)};
     (void)values;
+    host->takes_rows(model, SW_INDEXED_ROWS);
     if (side != SW_WORDS)
         return host->fail_model(model, SW_PLUGIN_MISUSE,
                                 "expected words in their order, found regions, which have none");
@@ -34,11 +35,12 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self, 
 static struct sw_tensor *encode(struct sw_encode *e, const void *self, struct sw_tensor *x)
 {
     const struct gru *s = self;
-    struct sw_tensor *in[5] = {x, s->of[0], s->of[1], s->of[2], s->of[3]};
+    struct sw_tensor *index = e->host->row_index(e);
+    struct sw_tensor *in[6] = {x, s->of[0], s->of[1], s->of[2], s->of[3], index};
     struct sw_args args = {.p = e->fragments};
     if (x && x->grad)
         e->host->trained_columns(e->graph, x, args.i);
-    return e->host->apply(e->graph, "gru", in, 5, &args);
+    return e->host->apply(e->graph, "gru", in, index ? 6 : 5, &args);
 }
 
 static const struct sw_block gru = {

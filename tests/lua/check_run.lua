@@ -129,10 +129,10 @@ unit.test("the files of a run are what gnuplot and the tables read", function()
   whole("files", config "eval_every=5 name=mine dev_images=4 test_images=3",
     { command = "a test" })
   local header = "step\tepoch\tkind\tloss\tloss_per_sample\tgrad_norm\tlr\ti2t_r1\ti2t_r5\t"
-    .. "i2t_r10\tt2i_r1\tt2i_r5\tt2i_r10\trsum\tseconds"
+    .. "i2t_r10\tt2i_r1\tt2i_r5\tt2i_r10\trsum\ttouched\tseconds"
   local kinds = { step = 0, dev = 0, test = 0 }
   for line in io.lines(path "files/metrics.tsv") do
-    unit.equal(select(2, line:gsub("\t", "")), 14)
+    unit.equal(select(2, line:gsub("\t", "")), 15)
     local kind = line:match("^%d+\t%d+\t(%l+)\t")
     if kind then kinds[kind] = kinds[kind] + 1 else unit.equal(line, header) end
   end
@@ -174,6 +174,69 @@ unit.test("the files of a run are what gnuplot and the tables read", function()
   unit.equal(has("files", "claim"), false)
   local written = session:resolve(json("files", "config.json"))
   unit.equal(written:hash(), config("eval_every=5 dev_images=4 test_images=3"):hash())
+end)
+
+-- By column: the rows of a run's metrics.tsv.
+local function table_of(run)
+  local names, found = nil, {}
+  for line in io.lines(path(run) .. "/metrics.tsv") do
+    local cells = {}
+    for cell in line:gmatch("[^\t]+") do cells[#cells + 1] = cell end
+    if names then
+      local row = {}
+      for i, name in ipairs(names) do row[name] = tonumber(cells[i]) or cells[i] end
+      found[#found + 1] = row
+    else
+      names = cells
+    end
+  end
+  return found
+end
+
+unit.test("the share of samples with a gradient is told, of each step and since an evaluation",
+  function()
+    -- a margin of 0.001: most hinges are satisfied at once
+    whole("touched", config "eval_every=5 margin=0.001 warmup_epochs=0")
+    local sum, count, told_of, least = 0.0, 0, {}, 1.0
+    for line in io.lines(path "touched/log.jsonl") do
+      local entry = sw.json_decode(line)
+      if entry.event == "evaluated" then
+        unit.equal(entry.touched ~= nil, entry.split == "dev")
+        told_of[entry.step] = told_of[entry.step] or entry.touched
+      end
+    end
+    for _, row in ipairs(table_of "touched") do
+      if row.kind == "step" then
+        local samples = row.step % 8 == 0 and 4 or 8
+        unit.equal(row.touched >= 0 and row.touched <= 1, true)
+        least = math.min(least, row.touched)
+        sum, count = sum + row.touched * 2 * samples, count + 2 * samples
+      elseif row.kind == "dev" then
+        unit.near(row.touched, sum / count, 1e-8)
+        unit.near(told_of[row.step], sum / count, 1e-8)
+        sum, count = 0.0, 0
+      end
+    end
+    unit.equal(least < 1, true, "some step leaves a sample without a gradient")
+  end)
+
+unit.test("a run that was begun without a column goes on without it, and loses no row", function()
+  do
+    local trainer <close> = open("older", config())
+    follow(trainer, 11)
+    trainer:save()
+  end
+  local file = path "older/metrics.tsv"
+  local older = unit.read(file):gsub("([^\n]*)\t[^\t\n]*(\t[^\t\n]*\n)", "%1%2")
+  unit.write(file, older)
+  do
+    local trainer <close> = open("older", config(), { resume = true })
+    follow(trainer)
+  end
+  local all = unit.read(file)
+  unit.equal(all:sub(1, #older), older)
+  unit.equal(#table_of "older", 16 + 2 + 1)
+  for line in all:gmatch("[^\n]+") do unit.equal(select(2, line:gsub("\t", "")), 14) end
 end)
 
 unit.test("the ranks of a run give the recalls that it told", function()

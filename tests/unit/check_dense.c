@@ -244,11 +244,62 @@ START_TEST(gram_refuses_groups_beyond_the_rows)
 }
 END_TEST
 
+/* ---- rows without a gradient ---- */
+
+/* Rows without a gradient are left out of a layer's backward products. The smallest number there is
+ * in their place brings them in, and weighs nothing, so the gradients are the same within rounding
+ * of sums of up to 1,500 numbers below 1. */
+static const struct {
+    const char *op;
+    int rows, bias;
+    int every; /* an image of so many keeps its gradient; 0: none does */
+} sparse[] = {
+    {"linear", ROWS, 1, 3},      {"linear", ROWS, 0, 16},         {"linear", 2 * ROWS, 1, 2},
+    {"linear_back", ROWS, 0, 3}, {"linear_back", 3 * ROWS, 0, 2}, {"linear", ROWS, 1, 0},
+    {"linear", 70, 1, 5},
+};
+
+START_TEST(rows_without_a_gradient_give_none)
+{
+    enum { F = 90, D = 130 };
+    int back = strcmp(sparse[_i].op, "linear_back") == 0, inputs = 2 + sparse[_i].bias;
+    float *kept[3];
+    for (int tiny = 1; tiny >= 0; tiny--) {
+        open_graph(2);
+        struct sw_tensor *in[3] = {matrix(sparse[_i].rows, back ? D : F, 1), matrix(D, F, 2),
+                                   matrix(D, 0, 3)};
+        fill(in[0]->grad, sw_tensor_count(in[0]), 7); /* as another operation left it */
+        struct sw_tensor *out = apply(sparse[_i].op, in, inputs, NULL);
+        ck_assert_ptr_nonnull(out);
+        fill(out->grad, sw_tensor_count(out), 99);
+        size_t width = (size_t)out->dim[1];
+        for (size_t j = 0; j < sw_tensor_count(out); j++)
+            if (!sparse[_i].every || (int)(j / width) % SW_LANES % sparse[_i].every)
+                out->grad[j] = tiny ? 1.4e-45f : -0.0f;
+        ck_assert_int_eq(sw_graph_backward(graph), SW_OK);
+        for (int i = 0; i < inputs; i++) {
+            size_t count = sw_tensor_count(in[i]);
+            if (tiny)
+                kept[i] = memcpy(malloc(count * sizeof(float)), in[i]->grad, count * sizeof(float));
+            for (size_t j = 0; j < count; j++)
+                ck_assert_msg(fabsf(kept[i][j] - in[i]->grad[j]) <= 5e-5f,
+                              "input %d, number %zu: %.9g, expected %.9g", i, j,
+                              (double)in[i]->grad[j], (double)kept[i][j]);
+        }
+        close_graph();
+    }
+    for (int i = 0; i < inputs; i++)
+        free(kept[i]);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_loop_test(tests, same_bits_at_any_number_of_threads, 0, sizeof names / sizeof *names);
     tcase_add_test(tests, linear_by_definition);
     tcase_add_loop_test(tests, linear_of_a_matrix_with_itself, 0, 2);
+    tcase_add_loop_test(tests, rows_without_a_gradient_give_none, 0,
+                        sizeof sparse / sizeof *sparse);
     tcase_add_test(tests, l2norm_of_zeros_takes_no_gradient);
     tcase_add_test(tests, l2norm_of_a_tiny_row);
     tcase_add_test(tests, embedding_refuses_ids_out_of_range);

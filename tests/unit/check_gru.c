@@ -14,6 +14,7 @@ struct gru {
     int first[MOST_CAPTIONS], count[MOST_CAPTIONS];
     struct sw_fragments words;
     struct sw_tensor in[INPUTS]; /* x, then four parameters a direction */
+    struct sw_tensor index;      /* which row of x each word has; no data: its own */
     float *out, *dout;           /* (rows, D) */
 };
 
@@ -44,7 +45,8 @@ static void set_lengths(struct gru *gru, const int *length)
     gru->words = (struct sw_fragments){gru->captions, gru->rows, most, 1, gru->first, gru->count};
 }
 
-static struct gru *new_gru(int captions, const int *length, int W, int D)
+/* distinct: rows of x that the words share, 0: each has its own */
+static struct gru *new_repeating(int captions, const int *length, int distinct, int W, int D)
 {
     struct gru *gru = calloc(1, sizeof *gru);
     gru->captions = captions;
@@ -52,7 +54,14 @@ static struct gru *new_gru(int captions, const int *length, int W, int D)
     gru->D = D;
     set_lengths(gru, length);
     const int shapes[4][2] = {{3 * D, W}, {3 * D, D}, {3 * D, 0}, {3 * D, 0}};
-    gru->in[0] = (struct sw_tensor){.ndim = 2, .dim = {gru->rows, W}};
+    gru->in[0] = (struct sw_tensor){.ndim = 2, .dim = {distinct ? distinct : gru->rows, W}};
+    gru->index = (struct sw_tensor){.ndim = 1, .dim = {gru->rows}};
+    if (distinct)
+        gru->index.data = random_numbers((size_t)gru->rows, 1, 101);
+    for (int j = 0; distinct && j < gru->rows; j++) /* every row is some word's */
+        gru->index.data[j] = j < distinct
+                                 ? (float)(distinct - 1 - j)
+                                 : (float)(int)((gru->index.data[j] + 1) / 2 * (float)distinct);
     for (int i = 1; i < INPUTS; i++) {
         const int *shape = shapes[(i - 1) % 4];
         gru->in[i] = (struct sw_tensor){.ndim = shape[1] ? 2 : 1, .dim = {shape[0], shape[1]}};
@@ -68,12 +77,18 @@ static struct gru *new_gru(int captions, const int *length, int W, int D)
     return gru;
 }
 
+static struct gru *new_gru(int captions, const int *length, int W, int D)
+{
+    return new_repeating(captions, length, 0, W, D);
+}
+
 static void free_gru(struct gru *gru)
 {
     for (int i = 0; i < INPUTS; i++) {
         free(gru->in[i].data);
         free(gru->in[i].grad);
     }
+    free(gru->index.data);
     free(gru->out);
     free(gru->dout);
     free(gru);
@@ -89,13 +104,15 @@ static const char *run(struct gru *gru, int threads, int record)
     struct sw_graph *graph = sw_graph_new(NULL, compute, ops, &error);
     ck_assert_msg(graph != NULL, "%s", error.text);
     sw_graph_reset(graph, record);
-    struct sw_tensor *in[INPUTS];
+    struct sw_tensor *in[INPUTS + 1];
     for (int i = 0; i < INPUTS; i++) {
         in[i] = &gru->in[i];
         memset(gru->in[i].grad, 0, count_of(gru, i) * sizeof(float));
     }
     struct sw_args args = {.p = &gru->words};
-    struct sw_tensor *out = sw_graph_apply_named(graph, "bigru", in, INPUTS, &args);
+    in[INPUTS] = &gru->index;
+    struct sw_tensor *out =
+        sw_graph_apply_named(graph, "bigru", in, INPUTS + (gru->index.data != NULL), &args);
     snprintf(text, sizeof text, "%s", sw_graph_error(graph)->text);
     if (out) {
         ck_assert_int_eq(out->dim[0], gru->rows);
@@ -148,7 +165,8 @@ static void run_plain(const struct plain *plain, double *out)
             memset(h, 0, (size_t)D * sizeof *h);
             for (int t = 0; t < gru->count[c]; t++) {
                 int word = gru->first[c] + (side ? gru->count[c] - 1 - t : t);
-                const double *x = plain->in[0] + (size_t)word * (size_t)W;
+                int row = gru->index.data ? (int)gru->index.data[word] : word;
+                const double *x = plain->in[0] + (size_t)row * (size_t)W;
                 for (int j = 0; j < D; j++) {
                     double r = sigmoid(affine(p[0], p[2], j, x, W) + affine(p[1], p[3], j, h, D));
                     double z =
@@ -191,14 +209,18 @@ static void free_plain(struct plain *plain)
  * than 256 captions into parts. */
 static const struct {
     const char *what;
-    int lengths[8], captions, repeat, W, D;
+    int lengths[8], captions, repeat, W, D, distinct;
 } cases[] = {
-    {"mixed lengths", {3, 1, 5, 2, 5, 4}, 6, 1, 5, 7},
-    {"captions of one word", {1, 1, 1}, 3, 1, 4, 6},
-    {"one caption", {6}, 1, 1, 3, 17},
-    {"an empty caption among others", {2, 0, 3}, 3, 1, 4, 5},
-    {"several blocks of units", {2, 4, 1, 3}, 4, 1, 9, 300},
-    {"several parts", {1, 4, 2, 6, 3}, 5, 54, 4, 6},
+    {"mixed lengths", {3, 1, 5, 2, 5, 4}, 6, 1, 5, 7, 0},
+    {"captions of one word", {1, 1, 1}, 3, 1, 4, 6, 0},
+    {"one caption", {6}, 1, 1, 3, 17, 0},
+    {"an empty caption among others", {2, 0, 3}, 3, 1, 4, 5, 0},
+    {"several blocks of units", {2, 4, 1, 3}, 4, 1, 9, 300, 0},
+    {"several parts", {1, 4, 2, 6, 3}, 5, 54, 4, 6, 0},
+    {"words that repeat", {3, 1, 5, 2, 5, 4}, 6, 1, 5, 7, 4},
+    {"one word again and again", {4, 2}, 2, 1, 3, 5, 1},
+    {"repeated words in several blocks", {2, 4, 1, 3}, 4, 1, 9, 300, 6},
+    {"repeated words in several parts", {1, 4, 2, 6, 3}, 5, 54, 4, 6, 40},
 };
 
 static struct gru *new_case(int which)
@@ -206,7 +228,7 @@ static struct gru *new_case(int which)
     int length[MOST_CAPTIONS], captions = cases[which].captions * cases[which].repeat;
     for (int c = 0; c < captions; c++)
         length[c] = cases[which].lengths[c % cases[which].captions];
-    return new_gru(captions, length, cases[which].W, cases[which].D);
+    return new_repeating(captions, length, cases[which].distinct, cases[which].W, cases[which].D);
 }
 
 /* Text encodings that are not PyTorch's: no checkpoint of anybody else would give the same scores.
@@ -331,6 +353,95 @@ START_TEST(captions_do_not_see_each_other)
 }
 END_TEST
 
+/* Words that share a row are the words of a copy: the same numbers, and for the row the sum of its
+ * copies' gradients. */
+START_TEST(shared_rows_are_copied_rows)
+{
+    enum { W = 5, D = 48, DISTINCT = 7 };
+    const int length[] = {5, 9, 1, 6};
+    struct gru *shared = new_repeating(4, length, DISTINCT, W, D),
+               *copied = new_gru(4, length, W, D);
+    double expected[DISTINCT * W] = {0};
+    for (int j = 0; j < copied->rows; j++)
+        memcpy(copied->in[0].data + (size_t)j * W,
+               shared->in[0].data + (size_t)shared->index.data[j] * W, W * sizeof(float));
+    ck_assert_str_eq(run(shared, 2, 1), "");
+    ck_assert_str_eq(run(copied, 2, 1), "");
+    for (int j = 0; j < copied->rows * D; j++)
+        ck_assert_float_eq_tol(shared->out[j], copied->out[j], 1e-6f);
+    for (int j = 0; j < copied->rows * W; j++)
+        expected[(int)shared->index.data[j / W] * W + j % W] += copied->in[0].grad[j];
+    for (int j = 0; j < DISTINCT * W; j++)
+        ck_assert_double_eq_tol(shared->in[0].grad[j], expected[j], 1e-5);
+    for (int i = 1; i < INPUTS; i++)
+        for (size_t j = 0; j < count_of(shared, i); j++)
+            ck_assert_float_eq_tol(shared->in[i].grad[j], copied->in[i].grad[j], 2e-5f);
+    free_gru(shared);
+    free_gru(copied);
+}
+END_TEST
+
+/* Captions of which no state takes a gradient are left out on the way back. The smallest number
+ * there is in their place brings them in, and weighs nothing: what is summed word by word is the
+ * same to the last bit, what is summed over all words within rounding. */
+START_TEST(captions_without_a_gradient_give_none)
+{
+    struct gru *gru = new_case(_i);
+    float *grad[INPUTS];
+    for (int tiny = 1; tiny >= 0; tiny--) {
+        for (int c = 0; c < gru->captions; c++)
+            for (int j = gru->first[c] * gru->D;
+                 c % 3 && j < (gru->first[c] + gru->count[c]) * gru->D; j++)
+                gru->dout[j] = tiny ? 1.4e-45f : -0.0f;
+        ck_assert_str_eq(run(gru, 2, 1), "");
+        for (int i = 0; i < INPUTS; i++) {
+            size_t count = count_of(gru, i);
+            if (tiny)
+                grad[i] = memcpy(malloc(count * sizeof(float) + 1), gru->in[i].grad,
+                                 count * sizeof(float));
+            int over_all = (i - 1) % 4 == 1 || (i - 1) % 4 == 3; /* W_hh, b_hh */
+            for (size_t j = 0; j < count; j++)
+                ck_assert_msg(fabsf(grad[i][j] - gru->in[i].grad[j]) <= (over_all ? 1e-5f : 1e-37f),
+                              "%s, input %d, number %zu: %.9g, expected %.9g", cases[_i].what, i, j,
+                              (double)gru->in[i].grad[j], (double)grad[i][j]);
+        }
+    }
+    struct plain plain = new_plain(gru);
+    double *out = malloc((size_t)gru->rows * (size_t)gru->D * sizeof *out), h = 1e-5;
+    float *direction = random_numbers(count_of(gru, 2), 1, 300);
+    double sum = 0, numeric = (moved_loss(&plain, 2, direction, h, out) -
+                               moved_loss(&plain, 2, direction, -h, out)) /
+                              (2 * h);
+    for (size_t j = 0; j < count_of(gru, 2); j++)
+        sum += (double)direction[j] * gru->in[2].grad[j];
+    ck_assert_double_eq_tol(sum, numeric, 1e-3 + 1e-4 * fabs(numeric));
+    free(direction);
+    free(out);
+    free_plain(&plain);
+    for (int i = 0; i < INPUTS; i++)
+        free(grad[i]);
+    free_gru(gru);
+}
+END_TEST
+
+/* An index that points nowhere: said, not read past the end. */
+START_TEST(refuses_an_index_that_does_not_fit)
+{
+    const int length[] = {2, 3};
+    const float bad[] = {-1, 3, NAN, INFINITY};
+    struct gru *gru = new_repeating(2, length, 3, 4, 4);
+    ck_assert_str_eq(run(gru, 1, 0), "");
+    for (int i = 0; i < 4; i++) {
+        gru->index.data[4] = bad[i];
+        ck_assert_ptr_nonnull(strstr(run(gru, 1, 0), "bigru: shapes do not match"));
+    }
+    gru->index.data[4] = 2;
+    gru->index.dim[0] = 4;
+    ck_assert_ptr_nonnull(strstr(run(gru, 1, 0), "shapes do not match"));
+    free_gru(gru);
+}
+END_TEST
+
 /* Word counts that do not fit the rows: said, not read past the end. */
 START_TEST(refuses_captions_that_do_not_fit)
 {
@@ -365,6 +476,9 @@ static void add_tests(TCase *tests)
     tcase_add_loop_test(tests, gradients_along_random_directions, 0, count);
     tcase_add_loop_test(tests, same_bits_at_any_number_of_threads, 0, count);
     tcase_add_test(tests, captions_do_not_see_each_other);
+    tcase_add_test(tests, shared_rows_are_copied_rows);
+    tcase_add_loop_test(tests, captions_without_a_gradient_give_none, 0, count);
+    tcase_add_test(tests, refuses_an_index_that_does_not_fit);
     tcase_add_test(tests, refuses_captions_that_do_not_fit);
 }
 

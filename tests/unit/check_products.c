@@ -38,6 +38,15 @@ static double regions_of(const struct pairs_unit *u)
     return sum;
 }
 
+static double distinct_of(const struct pairs_unit *u)
+{
+    int seen[PU_VOCABULARY] = {0}, count = 0;
+    for (int w = 0; w < u->caption_start[PU_IMAGES]; w++)
+        count += !seen[u->ids[w]]++;
+    ck_assert_int_lt(count, u->caption_start[PU_IMAGES]);
+    return count;
+}
+
 static const struct {
     const char *model;
     /* square ones: keys of regions and of words (both keys act on the words where the affinity is a
@@ -70,7 +79,7 @@ START_TEST(the_products_are_those_of_the_equations)
     ck_assert_double_eq(size_of(&products, "image layer", 1), R * PU_FEATURES * D);
     ck_assert_double_eq(size_of(&products, "region projections", 0), R * of_regions * square);
     ck_assert_double_eq(size_of(&products, "word projections", 0), N * of_words * square);
-    ck_assert_double_eq(size_of(&products, "gru inputs", 0), 3 * 2 * N * W * 3 * D);
+    ck_assert_double_eq(size_of(&products, "gru inputs", 0), 3 * 2 * distinct_of(u) * W * 3 * D);
     ck_assert_double_eq(size_of(&products, "gru steps", 0), 3 * steps);
     ck_assert_double_eq(size_of(&products, "gru steps", 1), 2 * steps);
     ck_assert_double_eq(size_of(&products, "pair products", 0), 2 * R * N * D);
@@ -93,10 +102,28 @@ START_TEST(products_of_pooled_vectors)
     ck_assert_double_eq(size_of(&products, "image layer", 0), 2 * R * PU_FEATURES * D);
     ck_assert_double_eq(size_of(&products, "region projections", 0), 3 * R * D * D);
     ck_assert_double_eq(size_of(&products, "word projections", 0), 0);
-    ck_assert_double_eq(size_of(&products, "gru inputs", 0), 3 * N * PU_WORDS * 3 * D);
+    ck_assert_double_eq(size_of(&products, "gru inputs", 0), 3 * distinct_of(u) * PU_WORDS * 3 * D);
     ck_assert_double_eq(size_of(&products, "gru steps", 0), 3 * (N - PU_IMAGES) * 3 * D * D);
     ck_assert_double_eq(size_of(&products, "pair products", 0), 0);
     ck_assert_double_eq(size_of(&products, "pooled vectors", 0), 3 * rows * PU_IMAGES * D);
+    sw_products_free(&products);
+    pu_free(u);
+}
+END_TEST
+
+/* A layer before the GRU runs on the different words; one that has to see them in order, on all. */
+START_TEST(products_of_words_that_repeat)
+{
+    struct pairs_unit *u = pu_new("{\"text\":[\"linear\",\"l2norm\",\"gru\"]}", 1, 1);
+    struct sw_products products = products_of(u);
+    double distinct = distinct_of(u), N = u->caption_start[PU_IMAGES], D = PU_DIM;
+    ck_assert_double_eq(size_of(&products, "text layer", 0), 3 * distinct * PU_WORDS * D);
+    ck_assert_double_eq(size_of(&products, "gru inputs", 0), 3 * distinct * D * 3 * D);
+    sw_products_free(&products);
+    pu_free(u);
+    u = pu_new("{\"text\":[{\"plugin\":\"dropout\",\"rate\":0.1},\"linear\"]}", 1, 1);
+    products = products_of(u);
+    ck_assert_double_eq(size_of(&products, "text layer", 0), 3 * N * PU_WORDS * D);
     sw_products_free(&products);
     pu_free(u);
 }
@@ -297,6 +324,7 @@ static void add_tests(TCase *tests)
     tcase_add_loop_test(tests, the_products_are_those_of_the_equations, 0,
                         (int)(sizeof cases / sizeof *cases));
     tcase_add_test(tests, products_of_pooled_vectors);
+    tcase_add_test(tests, products_of_words_that_repeat);
     tcase_add_test(tests, fixed_words_need_no_gradient);
     tcase_add_test(tests, a_plugins_operation_says_what_it_multiplies);
     tcase_add_test(tests, a_turn_holds_both_directions);

@@ -106,6 +106,7 @@ static int step(lua_State *L)
                    {"data_seconds", one.data_seconds}};
     lua_createtable(L, 0, 16); /* with what the event adds */
     sw_lua_set_integer(L, "samples", one.samples);
+    sw_lua_set_integer(L, "touched_count", one.touched);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         lua_pushnumber(L, numbers[i].value);
         lua_setfield(L, -2, numbers[i].name);

@@ -11,7 +11,7 @@ Folder.__index = Folder
 
 local columns <const> = {
   "step", "epoch", "kind", "loss", "loss_per_sample", "grad_norm", "lr", "i2t_r1", "i2t_r5",
-  "i2t_r10", "t2i_r1", "t2i_r5", "t2i_r10", "rsum", "seconds",
+  "i2t_r10", "t2i_r1", "t2i_r5", "t2i_r10", "rsum", "touched", "seconds",
 }
 
 -- ---- a folder that is there ------------------------------------------------------------------
@@ -227,6 +227,20 @@ local function kept(path, header, last, evaluated, read)
   return size
 end
 
+-- The columns of a metrics.tsv that is there: an older version may have begun it with fewer. All of
+-- them where it is not there, or has others.
+local function columns_of(path)
+  local file <close> = io.open(path, "rb")
+  local header, names, is_column = file and file:read("L") or "", {}, {}
+  for _, name in ipairs(columns) do is_column[name] = true end
+  for name in header:gmatch("[^\t\n]+") do
+    if not is_column[name] then return columns end
+    names[#names + 1] = name
+  end
+  local begins = header:find("\n$") and table.concat(names, "\t", 1, math.min(3, #names))
+  return begins == table.concat(columns, "\t", 1, 3) and names or columns
+end
+
 -- Cuts metrics.tsv and log.jsonl back to what a run knew at `step`, when its last evaluation was at
 -- step `evaluated`: later lines go, and a last line that was cut short; at step 0 nothing stays.
 -- Then opens both for more. What a killed process left goes, too.
@@ -239,7 +253,8 @@ function Folder:begin(step, evaluated)
     return file or core.fail(1, "cannot write " .. reason)
   end
   remove_leftovers(self.path)
-  self.metrics = open("metrics.tsv", table.concat(columns, "\t") .. "\n", read_row)
+  self.columns = columns_of(self:file "metrics.tsv")
+  self.metrics = open("metrics.tsv", table.concat(self.columns, "\t") .. "\n", read_row)
   self.log_file = open("log.jsonl", "", read_entry)
 end
 
@@ -253,7 +268,7 @@ end
 -- the run so far, over all its parts.
 function Folder:row(row, seconds)
   local cells = {}
-  for i, name in ipairs(columns) do
+  for i, name in ipairs(self.columns) do
     local value = name == "seconds" and seconds or row[name]
     cells[i] = i <= 3 and tostring(value)
       or (value == nil or value ~= value) and "NaN" or string.format("%.9g", value)

@@ -13,9 +13,11 @@ local counts <const> = { "i2t_ties", "t2i_ties", "images", "captions", "folds" }
 
 -- step: steps done; epoch, position: epochs done, and steps in the one after; evaluated: the step
 -- of the last evaluation; best_step, best_epoch: of the best; -1 where there was none. collapse:
--- steps that the loss has been stuck.
+-- steps that the loss has been stuck. touched, samples: of so many images and captions of the steps
+-- since the last evaluation so many took a gradient.
 local counters <const> = {
-  "step", "epoch", "position", "evaluated", "best_step", "best_epoch", "collapse",
+  "step", "epoch", "position", "evaluated", "best_step", "best_epoch", "collapse", "touched",
+  "samples",
 }
 
 -- Metrics in the order in which they are written, and after them further names and values.
@@ -49,8 +51,8 @@ function M.new()
   local none = {}
   for _, name in ipairs(numbers) do none[name] = 0.0 end
   for _, name in ipairs(counts) do none[name] = 0 end
-  return { step = 0, evaluated = -1, best_step = -1, best_epoch = -1, collapse = 0, seconds = 0.0,
-    best = M.metrics(none) }
+  return { step = 0, evaluated = -1, best_step = -1, best_epoch = -1, collapse = 0, touched = 0,
+    samples = 0, seconds = 0.0, best = M.metrics(none) }
 end
 
 function M.text(progress, steps_in_epoch)
@@ -66,10 +68,14 @@ end
 function M.read(text, path, steps_in_epoch)
   local fine, p = pcall(core.json_decode, text)
   fine = fine and type(p) == "table" and M.are_metrics(p.best) and type(p.seconds) == "number"
+  for _, name in ipairs { "touched", "samples" } do -- which older states do not have
+    if fine and p[name] == nil then p[name] = 0 end
+  end
   for _, name in ipairs(counters) do
     fine = fine and math.type(p[name]) == "integer" and p[name] >= -1
   end
-  if not fine or p.step < 0 or p.collapse < 0 then
+  if not fine or p.step < 0 or p.collapse < 0 or p.touched < 0
+    or p.samples < p.touched then
     core.fail(1, string.format("%s: its progress is malformed: %s", path, plain(text:sub(1, 200))))
   elseif p.epoch ~= p.step // steps_in_epoch or p.position ~= p.step % steps_in_epoch
     or p.evaluated > p.step or p.best_step > p.step then

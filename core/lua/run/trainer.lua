@@ -312,6 +312,9 @@ local function step(self)
   p.step = p.step + 1
   p.seconds = p.seconds + event.seconds
   event.kind = "step"
+  event.touched = event.touched_count / (2 * event.samples)
+  p.touched, p.samples = p.touched + event.touched_count, p.samples + 2 * event.samples
+  event.touched_count = nil
   event.loss_per_sample = event.loss / event.samples
   event.samples_per_second = event.seconds > 0 and event.samples / event.seconds or 0.0
   watch(self, place(self, event))
@@ -319,12 +322,13 @@ local function step(self)
   return event
 end
 
-local function write_metrics(self, kind, metrics)
-  local row = place(self, { kind = kind })
+-- touched: the share of samples with a gradient since the last evaluation, or nil.
+local function write_metrics(self, kind, metrics, touched)
+  local row = place(self, { kind = kind, touched = touched })
   for name, value in pairs(metrics) do row[name] = value end
   self.folder:row(row, self.progress.seconds)
   self.folder:log(row.step, "evaluated", "split", kind, "epoch", row.epoch,
-    "metrics", progress.metrics(metrics))
+    "metrics", progress.metrics(metrics), table.unpack(touched and { "touched", touched } or {}))
 end
 
 local function save_model(self, name)
@@ -343,7 +347,8 @@ local function evaluate(self)
   if self.keep_ranks then -- before the line that says they are there
     self.training:save_ranks(self.folder:file(string.format("ranks-dev-%d.npy", p.step)))
   end
-  write_metrics(self, "dev", metrics)
+  write_metrics(self, "dev", metrics, p.samples > 0 and p.touched / p.samples or nil)
+  p.touched, p.samples = 0, 0
   if event.best then
     p.best, p.best_step, p.best_epoch = progress.metrics(metrics), p.step, event.epoch
     save_model(self, BEST)
@@ -424,7 +429,8 @@ end
 
 -- One step or evaluation; an event {kind =, step =, total_steps =, epoch = from 0,
 -- epochs =, step_in_epoch = from 1, steps_in_epoch =, seconds = of this event, ..}. kind "step" has
--- samples, loss (summed over the batch), loss_per_sample, grad_norm (before clipping), lr,
+-- samples, touched (the share of its images and captions that take a gradient), loss (summed over
+-- the batch), loss_per_sample, grad_norm (before clipping), lr,
 -- samples_per_second, data_seconds; "evaluated" has dev (the metrics) and best; "warning" has text;
 -- "done" has dev, test, best_step, best_epoch, total_seconds. {kind = "interrupted"}: a signal
 -- ended it early; the trainer can be saved and closed.

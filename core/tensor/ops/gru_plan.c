@@ -38,6 +38,7 @@ static void *carve(char *base, size_t *used, size_t count, size_t size)
 struct tables {
     int *order, *before;  /* (C), (longest + 1) */
     int *running, *start; /* (parts, longest + 1) */
+    int *live;            /* a part's captions, then as much of running and of start */
 };
 
 /* Fills *gru and *tables but for what depends on the order; returns how many bytes all take, with
@@ -49,9 +50,10 @@ static size_t carve_all(char *base, const struct sw_fragments *words,
     size_t parts = ((size_t)words->groups + SW_GRU_PART - 1) / SW_GRU_PART;
     size_t part_rows = sw_min_size(SW_GRU_PART * (steps - 1), (size_t)words->rows);
     size_t rows = sizes->records ? (size_t)words->rows : part_rows;
-    size_t W = (size_t)sizes->width * sizeof(float), D = (size_t)sizes->dim * sizeof(float);
+    size_t D = (size_t)sizes->dim * sizeof(float);
     carve(base, &used, 1, sizeof *gru);
     *gru = (struct sw_gru){.words = words,
+                           .inputs = sizes->inputs,
                            .width = sizes->width,
                            .dim = sizes->dim,
                            .sides = sizes->sides,
@@ -62,15 +64,24 @@ static size_t carve_all(char *base, const struct sw_fragments *words,
     tables->running = carve(base, &used, parts * steps, sizeof(int));
     tables->start = carve(base, &used, parts * steps, sizeof(int));
     for (int side = 0; side < sizes->sides; side++) {
-        gru->x[side] = carve(base, &used, rows, W);
+        gru->shares[side] = carve(base, &used, (size_t)sizes->inputs, 3 * D);
         gru->gates[side] = carve(base, &used, rows, 4 * D);
         gru->h[side] = carve(base, &used, rows, D);
-        gru->bias[side] = carve(base, &used, 4, D);
+        gru->bias[side] = carve(base, &used, 3, D);
         gru->prepared[side] = carve(base, &used, sizes->prepared_bytes, 1);
-        if (!sizes->records)
-            continue;
-        gru->dgates[side] = carve(base, &used, part_rows, 4 * D);
-        gru->dx[side] = carve(base, &used, part_rows, (size_t)sizes->dx_columns * sizeof(float));
+        if (sizes->records)
+            gru->dgates[side] = carve(base, &used, part_rows, 4 * D);
+    }
+    if (sizes->records) {
+        size_t captions = sw_min_size(SW_GRU_PART, (size_t)words->groups);
+        gru->is_live = carve(base, &used, (size_t)words->groups, 1);
+        gru->place = carve(base, &used, captions, sizeof(int));
+        tables->live = carve(base, &used, captions + 2 * steps, sizeof(int));
+        gru->live = (struct sw_gru_part){
+            .caption = tables->live,
+            .running = tables->live ? tables->live + captions : NULL,
+            .start = tables->live ? tables->live + captions + steps : NULL,
+        };
     }
     gru->dx_columns = sizes->dx_columns;
     return used;
@@ -114,6 +125,21 @@ static void plan_part(struct sw_gru_part *part, const struct sw_fragments *words
     }
 }
 
+void sw_gru_lay_out_live(struct sw_gru *gru, const struct sw_gru_part *part)
+{
+    struct sw_gru_part *live = &gru->live;
+    int *caption = (int *)(size_t)live->caption, count = 0;
+    for (int i = 0; i < part->captions; i++)
+        if (gru->is_live[part->caption[i]]) {
+            gru->place[count] = i;
+            caption[count++] = part->caption[i];
+        }
+    live->captions = count;
+    live->rows = live->steps = 0;
+    if (count)
+        plan_part(live, gru->words, (int *)(size_t)live->running, (int *)(size_t)live->start);
+}
+
 struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words,
                               const struct sw_gru_sizes *sizes)
 {
@@ -149,7 +175,7 @@ void sw_gru_products(const struct sw_call *call, struct sw_product_list *out)
 {
     static const char inputs[] = "gru inputs", steps[] = "gru steps";
     const struct sw_gru *gru = call->saved;
-    int N = call->out->dim[0], D = gru->dim, W = gru->width, turn = 0, back = !!call->out->grad;
+    int N = gru->inputs, D = gru->dim, W = gru->width, turn = 0, back = !!call->out->grad;
     add_sides(out, gru->sides, inputs, 0, 0, 0, N, 3 * D, W);
     add_sides(out, gru->sides, inputs, 1, 0, 1, 3 * D, W, back ? N : 0);
     add_sides(out, gru->sides, inputs, 1, 0, 0, N, back ? gru->dx_columns : 0, 3 * D);

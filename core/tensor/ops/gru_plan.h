@@ -5,13 +5,38 @@
  * most SW_GRU_PART: a part's words of step t lie end to end, one row for each caption that has more
  * than t words (time-major), so that a step is one matrix product over rows that lie together. Step
  * t of the reverse direction is the t-th word from a caption's end: both directions share a plan.
- */
+ *
+ * Words that repeat share a row of x: what depends on x alone is formed once per row of x, and
+ * `index` says which row a word has.
+ *
+ * On the way back only the captions of a part take part whose states take a gradient: `live` lists
+ * them in the part's order and lays their rows out in the same way. */
 #ifndef SW_TENSOR_GRU_PLAN_H
 #define SW_TENSOR_GRU_PLAN_H
 
 #include "stepwise/plugin.h"
 
 #include <stddef.h>
+
+/* Inputs of a call: the words, four parameters per direction, the index where words repeat. */
+enum {
+    SW_GRU_WORDS = 0,
+    SW_GRU_WEIGHT_IH = 1,
+    SW_GRU_WEIGHT_HH,
+    SW_GRU_BIAS_IH,
+    SW_GRU_BIAS_HH,
+    SW_GRU_PARAMETERS = 4
+};
+
+static inline int sw_gru_sides(const struct sw_call *call)
+{
+    return (call->inputs - 1) / SW_GRU_PARAMETERS;
+}
+
+static inline struct sw_tensor *sw_gru_parameter(const struct sw_call *call, int side, int which)
+{
+    return call->in[which + side * SW_GRU_PARAMETERS];
+}
 
 /* Bounds the memory that a forward without gradients takes; a training batch is one part. */
 enum { SW_GRU_PART = 256 };
@@ -33,17 +58,23 @@ struct sw_gru_part {
  * the rows of W_hh. */
 struct sw_gru {
     const struct sw_fragments *words;
-    int width, dim; /* W, D */
-    int sides;      /* 1, or 2 with the reverse one */
+    const float *index; /* (N): the row of x of each word, as a whole number; NULL: its own */
+    int inputs;         /* X: rows of x */
+    int width, dim;     /* W, D */
+    int sides;          /* 1, or 2 with the reverse one */
     int parts;
     struct sw_gru_part *part;
-    float *x[SW_GRU_SIDES];     /* (rows, W): inputs, time-major */
+    /* (X, 3 D) r, z, n, the order of the rows of W_ih: forward what x gives to the gates, back the
+     * sum of the gates' gradients over the words of each row of x */
+    float *shares[SW_GRU_SIDES];
     float *gates[SW_GRU_SIDES]; /* (rows, 4 D): n, r, z and a = W_hn h + b_hn */
     float *h[SW_GRU_SIDES];     /* (rows, D): see sw_gru_state */
-    float *bias[SW_GRU_SIDES];  /* (4 D): what the slots of gates begin with */
-    /* Of one part, for backward; NULL without gradients. */
-    float *dgates[SW_GRU_SIDES];  /* (rows, 4 D) */
-    float *dx[SW_GRU_SIDES];      /* (rows, dx_columns) */
+    float *bias[SW_GRU_SIDES];  /* (3 D): what the shares begin with */
+    /* For backward; NULL without gradients. */
+    float *dgates[SW_GRU_SIDES];  /* (rows of a part, 4 D), in the order of `live` */
+    unsigned char *is_live;       /* (C) */
+    struct sw_gru_part live;      /* of the part at hand */
+    int *place;                   /* where its captions are in the whole part */
     int dx_from, dx_columns;      /* the columns of x that take a gradient */
     char *prepared[SW_GRU_SIDES]; /* W_hh, see gru_recurrent.h */
 };
@@ -53,6 +84,7 @@ int sw_gru_fits(const struct sw_fragments *words, int rows);
 
 /* What a plan makes room for. */
 struct sw_gru_sizes {
+    int inputs;     /* X */
     int width, dim; /* W, D */
     int sides;
     int records;           /* gradients will be asked for */
@@ -67,16 +99,25 @@ size_t sw_gru_bytes(const struct sw_fragments *words, const struct sw_gru_sizes 
 struct sw_gru *sw_gru_lay_out(void *memory, const struct sw_fragments *words,
                               const struct sw_gru_sizes *sizes);
 
+/* Sets gru->live and gru->place to the captions of `part` that gru->is_live names. */
+void sw_gru_lay_out_live(struct sw_gru *gru, const struct sw_gru_part *part);
+
 /* sw_op.products of a call whose `saved` is a plan. */
 void sw_gru_products(const struct sw_call *call, struct sw_product_list *out);
 
-/* Row of x of the word that caption i of a part takes at step t. */
+/* The word, a row of the result, that caption i of a part takes at step t. */
 static inline size_t sw_gru_word(const struct sw_gru *gru, const struct sw_gru_part *part, int side,
                                  int t, int i)
 {
     int caption = part->caption[i];
     int word = side ? gru->words->count[caption] - 1 - t : t;
     return (size_t)(gru->words->first[caption] + word);
+}
+
+/* Row of x of a word. */
+static inline size_t sw_gru_input(const struct sw_gru *gru, size_t word)
+{
+    return gru->index ? (size_t)gru->index[word] : word;
 }
 
 /* Row of `h` that holds caption i's state after step t. States that a later step starts from come

@@ -1,5 +1,6 @@
 /* ops_dense.c -- operations over a batch's rows: linear, l2norm, embedding, concat, columns. */
 #include "tensor/tape/ops.h"
+#include "tensor/ops/live_rows.h"
 #include "tensor/ops/rows.h"
 
 #include <math.h>
@@ -59,22 +60,25 @@ static void linear_forward(const struct sw_call *call)
     sw_gemm(call->compute, 0, 1, N, D, F, 1, x->data, F, w->data, F, b ? 1 : 0, call->out->data, D);
 }
 
-/* dx += dout w;  dw += dout^T x;  db += column sums of dout */
-static void linear_backward(const struct sw_call *call)
+static void linear_rows_backward(const struct sw_call *call, struct sw_live_rows r)
 {
-    const struct sw_tensor *x = call->in[0], *w = call->in[1];
-    const struct sw_tensor *b = call->inputs > 2 ? call->in[2] : NULL;
-    int N = rows_in(x), F = width_of(x), D = w->dim[0];
-    const float *dout = call->out->grad;
+    const struct sw_tensor *w = call->in[1], *b = call->inputs > 2 ? call->in[2] : NULL;
+    int N = r.rows, F = w->dim[1], D = w->dim[0];
     struct sw_product_of list[2];
     int count = 0;
     if (w->grad)
-        list[count++] = sw_product_of(1, 0, D, F, N, dout, D, x->data, F, 1, w->grad, F);
-    if (x->grad)
-        list[count++] = sw_product_of(0, 0, N, F, D, dout, D, w->data, F, 1, x->grad, F);
+        list[count++] = sw_product_of(1, 0, D, F, N, r.dout, D, r.x, F, 1, w->grad, F);
+    if (r.dx)
+        list[count++] = sw_product_of(0, 0, N, F, D, r.dout, D, w->data, F, 1, r.dx, F);
     multiply(call->compute, list, count);
     if (b && b->grad)
-        sw_add_column_sums(call->compute, N, D, dout, (size_t)D, b->grad);
+        sw_add_column_sums(call->compute, N, D, r.dout, (size_t)D, b->grad);
+}
+
+/* dx += dout w;  dw += dout^T x;  db += column sums of dout */
+static void linear_backward(const struct sw_call *call)
+{
+    sw_live_backward(call, linear_rows_backward);
 }
 
 static void linear_products(const struct sw_call *call, struct sw_product_list *out)
@@ -99,6 +103,7 @@ static const struct sw_sample linear_samples[] = {
 static const struct sw_op linear = {
     SW_OP(linear, "linear", 2, 3, "(..,F),(D,F)[,(D)]->(..,D)",
           "x w^T + b for each row of x, its last dimension"),
+    .saved_size = sw_live_size,
     .products = linear_products,
 };
 
@@ -120,19 +125,23 @@ static void linear_back_forward(const struct sw_call *call)
     sw_gemm(call->compute, 0, 0, N, F, D, 1, x->data, D, w->data, F, 0, call->out->data, F);
 }
 
-/* dx += dout w^T;  dw += x^T dout */
-static void linear_back_backward(const struct sw_call *call)
+static void linear_back_rows_backward(const struct sw_call *call, struct sw_live_rows r)
 {
-    const struct sw_tensor *x = call->in[0], *w = call->in[1];
-    int N = x->dim[0], D = w->dim[0], F = w->dim[1];
-    const float *dout = call->out->grad;
+    const struct sw_tensor *w = call->in[1];
+    int N = r.rows, D = w->dim[0], F = w->dim[1];
     struct sw_product_of list[2];
     int count = 0;
     if (w->grad)
-        list[count++] = sw_product_of(1, 0, D, F, N, x->data, D, dout, F, 1, w->grad, F);
-    if (x->grad)
-        list[count++] = sw_product_of(0, 1, N, D, F, dout, F, w->data, F, 1, x->grad, D);
+        list[count++] = sw_product_of(1, 0, D, F, N, r.x, D, r.dout, F, 1, w->grad, F);
+    if (r.dx)
+        list[count++] = sw_product_of(0, 1, N, D, F, r.dout, F, w->data, F, 1, r.dx, D);
     multiply(call->compute, list, count);
+}
+
+/* dx += dout w^T;  dw += x^T dout */
+static void linear_back_backward(const struct sw_call *call)
+{
+    sw_live_backward(call, linear_back_rows_backward);
 }
 
 static void linear_back_products(const struct sw_call *call, struct sw_product_list *out)
@@ -154,6 +163,7 @@ static const struct sw_sample linear_back_samples[] = {
 static const struct sw_op linear_back = {
     SW_OP(linear_back, "linear_back", 2, 2, "(N,D),(D,F)->(N,F)",
           "x w for each row of x: what linear's weight does from its other side"),
+    .saved_size = sw_live_size,
     .products = linear_back_products,
 };
 
@@ -402,6 +412,6 @@ static const struct sw_op columns = {
 };
 
 const struct sw_op *const sw_ops_dense[] = {
-    &linear,         &linear_back, &l2norm,      &embedding, &concat,      &columns,
-    &sw_op_row_dots, &sw_op_gram,  &sw_op_bigru, &sw_op_gru, &sw_op_hinge, NULL,
+    &linear,     &linear_back, &l2norm,    &embedding,   &concat,        &columns, &sw_op_row_dots,
+    &sw_op_gram, &sw_op_bigru, &sw_op_gru, &sw_op_hinge, &sw_op_rows_at, NULL,
 };

@@ -1,5 +1,6 @@
 /* ops_gram.c -- G = X Y^T within each group of rows. */
 #include "tensor/tape/ops.h"
+#include "tensor/ops/live_rows.h"
 #include "tensor/ops/groups.h"
 #include "tensor/ops/rows.h"
 
@@ -87,6 +88,8 @@ static void gram_groups_backward(void *data, int chunk, int worker)
         for (size_t i = 0; i < (size_t)count; i++)
             for (size_t j = 0; j < (size_t)count; j++)
                 both[i * (size_t)count + j] = dout[i * line + j] + dout[j * line + i];
+        if (!sw_is_live(both, (size_t)count * (size_t)count))
+            continue;
         sw_gemm_one(call->compute, 0, 0, count, D, count, 1, both, count,
                     call->in[0]->data + first * (size_t)D, step * D, 1,
                     call->in[0]->grad + first * (size_t)D, step * D);

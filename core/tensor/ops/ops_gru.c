@@ -5,6 +5,8 @@
 #include "tensor/tape/ops.h"
 #include "tensor/ops/gru_plan.h"
 #include "tensor/ops/gru_recurrent.h"
+#include "tensor/ops/gru_shares.h"
+#include "tensor/ops/live_rows.h"
 #include "tensor/ops/rows.h"
 
 #include <string.h>
@@ -12,16 +14,11 @@
 /* Slots of a row of gates, see gru_plan.h. */
 enum { SLOT_N, SLOT_R, SLOT_Z, SLOT_A, SLOTS };
 
-enum { WORDS = 0, WEIGHT_IH = 1, WEIGHT_HH, BIAS_IH, BIAS_HH, PARAMETERS = 4 };
-
-static int sides_of(const struct sw_call *call)
+/* Where words repeat: the row of x that each has. */
+static const struct sw_tensor *index_of(const struct sw_call *call)
 {
-    return (call->inputs - 1) / PARAMETERS;
-}
-
-static struct sw_tensor *parameter(const struct sw_call *call, int side, int which)
-{
-    return call->in[which + side * PARAMETERS];
+    int last = 1 + sw_gru_sides(call) * SW_GRU_PARAMETERS;
+    return call->inputs > last ? call->in[last] : NULL;
 }
 
 static int is(const struct sw_tensor *x, int ndim, int rows, int columns)
@@ -31,8 +28,12 @@ static int is(const struct sw_tensor *x, int ndim, int rows, int columns)
 
 static int gru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
-    const struct sw_tensor *x = call->in[WORDS], *hh = call->in[WEIGHT_HH];
-    if (x->ndim != 2 || hh->ndim != 2 || !sw_gru_fits(call->args->p, x->dim[0]))
+    const struct sw_tensor *x = call->in[SW_GRU_WORDS], *hh = call->in[SW_GRU_WEIGHT_HH];
+    const struct sw_tensor *index = index_of(call);
+    if (x->ndim != 2 || hh->ndim != 2 || (index && !sw_index_fits(index, x->dim[0])))
+        return -1;
+    int N = index ? index->dim[0] : x->dim[0];
+    if (!sw_gru_fits(call->args->p, N))
         return -1;
     int W = x->dim[1], D = hh->dim[1], D3, from = call->args->i[0], columns = call->args->i[1];
     if (from < 0 || columns < 0 || from > W - columns)
@@ -40,28 +41,29 @@ static int gru_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
     if (D < 1 || W < 1 || __builtin_mul_overflow(D, SLOTS, &D3))
         return -1;
     D3 = 3 * D;
-    for (int side = 0; side < sides_of(call); side++)
-        if (!is(parameter(call, side, WEIGHT_IH), 2, D3, W) ||
-            !is(parameter(call, side, WEIGHT_HH), 2, D3, D) ||
-            !is(parameter(call, side, BIAS_IH), 1, D3, 0) ||
-            !is(parameter(call, side, BIAS_HH), 1, D3, 0))
+    for (int side = 0; side < sw_gru_sides(call); side++)
+        if (!is(sw_gru_parameter(call, side, SW_GRU_WEIGHT_IH), 2, D3, W) ||
+            !is(sw_gru_parameter(call, side, SW_GRU_WEIGHT_HH), 2, D3, D) ||
+            !is(sw_gru_parameter(call, side, SW_GRU_BIAS_IH), 1, D3, 0) ||
+            !is(sw_gru_parameter(call, side, SW_GRU_BIAS_HH), 1, D3, 0))
             return -1;
-    return sw_shape_2(out_dim, x->dim[0], D);
+    return sw_shape_2(out_dim, N, D);
 }
 
 /* Columns of x that take a gradient: i1 of them from i0 on, or all when i1 is 0. */
 static int wanted_columns(const struct sw_call *call)
 {
-    const struct sw_tensor *x = call->in[WORDS];
+    const struct sw_tensor *x = call->in[SW_GRU_WORDS];
     return !x->grad ? 0 : call->args->i[1] ? call->args->i[1] : x->dim[1];
 }
 
 static struct sw_gru_sizes sizes_of(const struct sw_call *call)
 {
     int D = call->out->dim[1];
-    return (struct sw_gru_sizes){.width = call->in[WORDS]->dim[1],
+    return (struct sw_gru_sizes){.inputs = call->in[SW_GRU_WORDS]->dim[0],
+                                 .width = call->in[SW_GRU_WORDS]->dim[1],
                                  .dim = D,
-                                 .sides = sides_of(call),
+                                 .sides = sw_gru_sides(call),
                                  .records = call->out->grad != NULL,
                                  .dx_columns = wanted_columns(call),
                                  .prepared_bytes = sw_gru_prepared_bytes(call->compute, D)};
@@ -79,7 +81,8 @@ struct walk {
     const struct sw_call *call;
     const struct sw_kernels *kernels;
     const struct sw_gru *gru;
-    const struct sw_gru_part *part;
+    const struct sw_gru_part *part;  /* its steps are walked; back, its live captions */
+    const struct sw_gru_part *whole; /* back: where the part's gates and states lie */
     struct sw_gru_recurrent recurrent;
     void (*step)(const struct walk *walk, int side, int t, int block);
     int backwards; /* from the last step to the first */
@@ -138,7 +141,7 @@ static struct walk new_walk(const struct sw_call *call, int backwards)
     sw_gru_recurrent_init(&walk.recurrent, call->compute, D, backwards);
     walk.recurrent.sides = walk.gru->sides;
     for (int side = 0; side < walk.gru->sides; side++) {
-        walk.recurrent.weight[side] = parameter(call, side, WEIGHT_HH)->data;
+        walk.recurrent.weight[side] = sw_gru_parameter(call, side, SW_GRU_WEIGHT_HH)->data;
         walk.recurrent.prepared[side] = walk.gru->prepared[side];
     }
     return walk;
@@ -150,50 +153,41 @@ static float *gates_row(const struct walk *walk, float *const gates[SW_GRU_SIDES
     return gates[side] + row * SLOTS * (size_t)walk->D;
 }
 
-/* The state that caption i starts step t from: zero at the first. */
-static const float *state_before(const struct walk *walk, int side, int t, int i)
+/* The state that caption i of a part starts step t from: zero at the first. */
+static const float *state_before(const struct walk *walk, const struct sw_gru_part *part, int side,
+                                 int t, int i)
 {
     static const float zero[SW_GRU_UNITS];
     if (t == 0)
         return zero;
-    return walk->gru->h[side] + sw_gru_state(walk->part, t - 1, i) * (size_t)walk->D;
+    return walk->gru->h[side] + sw_gru_state(part, t - 1, i) * (size_t)walk->D;
 }
 
-/* ---- inputs: time-major rows, and their share of the gates ---- */
+/* ---- inputs: what the rows of x give to the gates, and take back ---- */
 
 struct rows_work {
     const struct walk *walk;
     int side;
 };
 
-/* x, time-major */
-static void gather_some(const void *data, int from, int to)
+/* gates = the share of the word's row of x, and b_hn */
+static void spread_some(const void *data, int from, int to)
 {
     const struct rows_work *work = data;
     const struct sw_gru *gru = work->walk->gru;
     const struct sw_gru_part *part = work->walk->part;
-    size_t W = (size_t)gru->width;
-    const float *x = work->walk->call->in[WORDS]->data;
-    for (int t = from; t < to; t++)
-        for (int i = 0; i < part->running[t]; i++)
-            memcpy(gru->x[work->side] + (part->at + (size_t)(part->start[t] + i)) * W,
-                   x + sw_gru_word(gru, part, work->side, t, i) * W, W * sizeof *x);
-}
-
-/* dx += the time-major gradient in gru->dx, in the columns that take one */
-static void scatter_some(const void *data, int from, int to)
-{
-    const struct rows_work *work = data;
-    const struct sw_gru *gru = work->walk->gru;
-    const struct sw_gru_part *part = work->walk->part;
-    size_t W = (size_t)gru->width, columns = (size_t)gru->dx_columns;
-    float *grad = work->walk->call->in[WORDS]->grad + gru->dx_from;
-    const float *dx = gru->dx[work->side];
+    size_t D = (size_t)gru->dim, bytes = D * sizeof(float);
+    const float *hidden =
+        sw_gru_parameter(work->walk->call, work->side, SW_GRU_BIAS_HH)->data + 2 * D;
     for (int t = from; t < to; t++)
         for (int i = 0; i < part->running[t]; i++) {
-            float *row = grad + sw_gru_word(gru, part, work->side, t, i) * W;
-            work->walk->kernels->add(columns, row, dx + (size_t)(part->start[t] + i) * columns,
-                                     row);
+            size_t word = sw_gru_word(gru, part, work->side, t, i);
+            const float *share = gru->shares[work->side] + sw_gru_input(gru, word) * 3 * D;
+            float *row = gates_row(work->walk, gru->gates, work->side,
+                                   part->at + (size_t)(part->start[t] + i));
+            memcpy(row + SLOT_N * D, share + 2 * D, bytes);
+            memcpy(row + SLOT_R * D, share, 2 * bytes);
+            memcpy(row + SLOT_A * D, hidden, bytes);
         }
 }
 
@@ -206,113 +200,56 @@ static void over_steps(const struct walk *walk, int side, int columns,
                  &data);
 }
 
-/* bias = what n, r, z and a = W_hn h + b_hn begin with: b_in, b_ir + b_hr, b_iz + b_hz, b_hn */
-static void join_biases(const struct walk *walk, int side)
+/* ---- a part's gradients of what acts on the state ---- */
+
+static int is_whole(const struct walk *walk)
 {
-    size_t D = (size_t)walk->D;
-    const float *ih = parameter(walk->call, side, BIAS_IH)->data;
-    const float *hh = parameter(walk->call, side, BIAS_HH)->data;
-    float *bias = walk->gru->bias[side];
-    memcpy(bias + SLOT_N * D, ih + 2 * D, D * sizeof *ih);
-    walk->kernels->add(2 * D, ih, hh, bias + SLOT_R * D);
-    memcpy(bias + SLOT_A * D, hh + 2 * D, D * sizeof *hh);
+    return walk->part->captions == walk->whole->captions;
 }
 
-/* gates = bias + x W_ih^T, where a has no part in x; all directions at once */
-static void input_forward(const struct walk *walk)
+/* (rows after the first step, D): the states that the live captions' steps start from, in the place
+ * of the gates, which the steps are done with. */
+static void pack_states(const void *data, int from, int to)
 {
+    const struct rows_work *work = data;
+    const struct walk *walk = work->walk;
     const struct sw_gru_part *part = walk->part;
-    int D = walk->D, W = walk->gru->width, rows = part->rows, row_size = SLOTS * D;
-    int sides = walk->gru->sides;
-    struct sw_product_of list[2 * SW_GRU_SIDES];
-    for (int side = 0; side < sides; side++) {
-        const float *weight = parameter(walk->call, side, WEIGHT_IH)->data;
-        float *gates = gates_row(walk, walk->gru->gates, side, part->at);
-        over_steps(walk, side, W, gather_some);
-        sw_fill_rows(walk->call->compute, rows, row_size, walk->gru->bias[side], gates,
-                     (size_t)row_size);
-        struct sw_product_of rz =
-            sw_product_of(0, 1, rows, 2 * D, W, walk->gru->x[side] + part->at * (size_t)W, W,
-                          weight, W, 1, gates + SLOT_R * D, row_size);
-        list[side] = list[sides + side] = rz;
-        struct sw_product_of *n = &list[sides + side];
-        n->N = D;
-        n->B = weight + 2 * (size_t)D * (size_t)W;
-        n->C = gates + SLOT_N * D;
-    }
-    sw_gemm_all(walk->call->compute, list, 2 * sides);
+    size_t D = (size_t)walk->D;
+    float *out = gates_row(walk, walk->gru->gates, work->side, walk->whole->at);
+    for (int t = from > 0 ? from : 1; t < to; t++)
+        for (int i = 0; i < part->running[t]; i++)
+            memcpy(out + (size_t)(part->start[t] + i - part->running[0]) * D,
+                   state_before(walk, walk->whole, work->side, t, walk->gru->place[i]),
+                   D * sizeof(float));
 }
 
-/* One direction's products of the way back, when all dgates are there:
- * dW_hh += dgates^T h over all steps but the first, of r, z and a; dW_ih += dgates^T x and
- * dx = dgates W_ih, of r, z and n. */
-static int products_backward(const struct walk *walk, int side, struct sw_product_of *list)
+/* dW_hh += dgates^T h over all steps but the first, of r, z and a; db_hh += column sums of a */
+static void states_backward(const struct walk *walk)
 {
     const struct sw_gru *gru = walk->gru;
     const struct sw_gru_part *part = walk->part;
-    int D = walk->D, W = gru->width, rows = part->rows, row_size = SLOTS * D, count = 0;
-    const struct sw_tensor *ih = parameter(walk->call, side, WEIGHT_IH);
-    float *dhh = parameter(walk->call, side, WEIGHT_HH)->grad;
-    size_t later = (size_t)part->running[0],
-           last = 2 * (size_t)D * (size_t)W; /* n is last in W_ih */
-    const float *rz = gru->dgates[side] + SLOT_R * D, *n = gru->dgates[side] + SLOT_N * D;
-    struct sw_product_of product =
-        sw_product_of(1, 0, 3 * D, D, rows - part->running[0], rz + later * (size_t)row_size,
-                      row_size, gru->h[side] + part->at * (size_t)D, D, 1, dhh, D);
-    if (dhh)
-        list[count++] = product;
-    product.N = product.ldb = product.ldc = W;
-    product.K = rows;
-    product.B = gru->x[side] + part->at * (size_t)W;
-    product.M = 2 * D;
-    product.A = rz;
-    product.C = ih->grad;
-    if (ih->grad)
-        list[count++] = product;
-    product.M = D;
-    product.A = n;
-    product.C = ih->grad + last;
-    if (ih->grad)
-        list[count++] = product;
-    product = sw_product_of(0, 0, rows, gru->dx_columns, 2 * D, rz, row_size,
-                            ih->data + gru->dx_from, W, 0, gru->dx[side], gru->dx_columns);
-    product.K2 = D;
-    product.A2 = n;
-    product.B2 = ih->data + last + gru->dx_from;
-    if (gru->dx_columns)
-        list[count++] = product;
-    return count;
-}
-
-/* Biases take column sums: db_ih of r, z and n, db_hh of r, z and a. */
-static void biases_backward(const struct walk *walk, int side)
-{
     struct sw_compute *compute = walk->call->compute;
-    int D = walk->D, rows = walk->part->rows;
-    size_t row_size = SLOTS * (size_t)D;
-    float *dih = parameter(walk->call, side, BIAS_IH)->grad;
-    float *dhh = parameter(walk->call, side, BIAS_HH)->grad;
-    const float *rz = walk->gru->dgates[side] + SLOT_R * D;
-    if (dih) {
-        sw_add_column_sums(compute, rows, 2 * D, rz, row_size, dih);
-        sw_add_column_sums(compute, rows, D, walk->gru->dgates[side] + SLOT_N * D, row_size,
-                           dih + 2 * D);
+    int D = walk->D, row = SLOTS * D, count = 0;
+    size_t later = (size_t)part->running[0];
+    struct sw_product_of list[SW_GRU_SIDES];
+    for (int side = 0; side < gru->sides; side++) {
+        float *grad = sw_gru_parameter(walk->call, side, SW_GRU_WEIGHT_HH)->grad;
+        const float *h = gru->h[side] + walk->whole->at * (size_t)D;
+        if (grad && !is_whole(walk)) {
+            over_steps(walk, side, D, pack_states);
+            h = gates_row(walk, gru->gates, side, walk->whole->at);
+        }
+        if (grad)
+            list[count++] = sw_product_of(1, 0, 3 * D, D, part->rows - part->running[0],
+                                          gru->dgates[side] + SLOT_R * D + later * (size_t)row, row,
+                                          h, D, 1, grad, D);
     }
-    if (dhh)
-        sw_add_column_sums(compute, rows, 3 * D, rz, row_size, dhh);
-}
-
-static void weights_backward(const struct walk *walk)
-{
-    struct sw_product_of list[4 * SW_GRU_SIDES];
-    int count = 0;
-    for (int side = 0; side < walk->gru->sides; side++)
-        count += products_backward(walk, side, list + count);
-    sw_gemm_all(walk->call->compute, list, count);
-    for (int side = 0; side < walk->gru->sides; side++) {
-        biases_backward(walk, side);
-        if (walk->gru->dx_columns)
-            over_steps(walk, side, walk->gru->dx_columns, scatter_some);
+    sw_gemm_all(compute, list, count);
+    for (int side = 0; side < gru->sides; side++) {
+        float *grad = sw_gru_parameter(walk->call, side, SW_GRU_BIAS_HH)->grad;
+        if (grad)
+            sw_add_column_sums(compute, part->rows, D, gru->dgates[side] + SLOT_A * D, (size_t)row,
+                               grad + 2 * D);
     }
 }
 
@@ -328,11 +265,11 @@ static void step_forward(const struct walk *walk, int side, int t, int block)
     int from = block * recurrent->units, units = sw_gru_units(recurrent, block);
     float *gates = gates_row(walk, walk->gru->gates, side, part->at + (size_t)part->start[t]);
     if (t > 0)
-        sw_gru_multiply(recurrent, side, block, running, state_before(walk, side, t, 0),
+        sw_gru_multiply(recurrent, side, block, running, state_before(walk, part, side, t, 0),
                         gates + SLOT_R * D, SLOTS * D);
     for (int i = 0; i < running; i++)
         walk->kernels->gru_forward(units, gates + (size_t)i * SLOTS * (size_t)D + from, (size_t)D,
-                                   state_before(walk, side, t, i) + (t ? from : 0),
+                                   state_before(walk, part, side, t, i) + (t ? from : 0),
                                    walk->gru->h[side] + sw_gru_state(part, t, i) * (size_t)D +
                                        from);
 }
@@ -347,7 +284,7 @@ static void step_backward(const struct walk *walk, int side, int t, int block)
     int D = walk->D, running = part->running[t], later = part->running[t + 1];
     int from = block * recurrent->units, units = sw_gru_units(recurrent, block);
     size_t U = (size_t)units, row_size = SLOTS * (size_t)D;
-    float *dh = gru->h[side] + sw_gru_state(part, part->steps - 1, 0) * (size_t)D;
+    float *dh = gru->h[side] + sw_gru_state(walk->whole, walk->whole->steps - 1, 0) * (size_t)D;
     float *carried = dh + from;
     if (later == 0)
         for (int i = 0; i < part->running[0]; i++)
@@ -358,12 +295,20 @@ static void step_backward(const struct walk *walk, int side, int t, int block)
                              SLOTS * D, dh);
     for (int i = 0; i < running; i++) {
         size_t row = (size_t)(part->start[t] + i);
-        const float *gates = gates_row(walk, gru->gates, side, part->at + row) + from;
-        const float *dout = walk->call->out->grad + sw_gru_word(gru, part, side, t, i) * (size_t)D;
-        walk->kernels->gru_backward(units, gates, gru->dgates[side] + row * row_size + from,
-                                    (size_t)D, state_before(walk, side, t, i) + (t ? from : 0),
-                                    1.0f / (float)gru->sides, dout + from,
-                                    carried + (size_t)i * (size_t)D);
+        size_t whole_row = walk->whole->at + (size_t)(walk->whole->start[t] + gru->place[i]);
+        size_t word = sw_gru_word(gru, part, side, t, i);
+        const float *gates = gates_row(walk, gru->gates, side, whole_row) + from;
+        float *dgates = gru->dgates[side] + row * row_size + from;
+        walk->kernels->gru_backward(
+            units, gates, dgates, (size_t)D,
+            state_before(walk, walk->whole, side, t, gru->place[i]) + (t ? from : 0),
+            1.0f / (float)gru->sides, walk->call->out->grad + word * (size_t)D + from,
+            carried + (size_t)i * (size_t)D);
+        float *share = gru->shares[side] + sw_gru_input(gru, word) * 3 * (size_t)D + from;
+        for (int slot = SLOT_N; slot <= SLOT_Z; slot++) {
+            float *sum = share + (size_t)(slot + 2) % 3 * (size_t)D;
+            walk->kernels->add(U, sum, dgates + slot * D, sum);
+        }
     }
 }
 
@@ -391,40 +336,60 @@ static void join_some(const void *data, int from, int to)
         }
 }
 
-/* For each direction and caption, over its words in that direction's order, from h = 0:
- *   r = sigmoid(W_ir x + b_ir + W_hr h + b_hr),  z = sigmoid(W_iz x + b_iz + W_hz h + b_hz),
- *   n = tanh(W_in x + b_in + r (W_hn h + b_hn)),  h = (1 - z) n + z h;   out = the mean of the
+/* x: the word's row of X. For each direction and caption, over its words in that direction's order,
+ * from h = 0: r = sigmoid(W_ir x + b_ir + W_hr h + b_hr),  z = sigmoid(W_iz x + b_iz + W_hz h +
+ * b_hz), n = tanh(W_in x + b_in + r (W_hn h + b_hn)),  h = (1 - z) n + z h;   out = the mean of the
  * directions. */
 static void gru_forward(const struct sw_call *call)
 {
     const struct sw_fragments *words = call->args->p;
     struct sw_gru_sizes sizes = sizes_of(call);
     struct sw_gru *gru = sw_gru_lay_out(call->saved, words, &sizes);
+    gru->index = index_of(call) ? index_of(call)->data : NULL;
     gru->dx_from = call->args->i[1] ? call->args->i[0] : 0;
     struct walk walk = new_walk(call, 0);
     walk.step = step_forward;
     sw_gru_prepare(&walk.recurrent);
-    for (int side = 0; side < gru->sides; side++)
-        join_biases(&walk, side);
+    sw_gru_shares_forward(call);
     for (int p = 0; p < gru->parts; p++) {
         walk.part = &gru->part[p];
-        input_forward(&walk);
+        for (int side = 0; side < gru->sides; side++)
+            over_steps(&walk, side, SLOTS * walk.D, spread_some);
         walk_steps(&walk);
         over_steps(&walk, 0, walk.D, join_some);
     }
 }
 
+static void mark_some(const void *data, int from, int to)
+{
+    const struct sw_call *call = data;
+    const struct sw_gru *gru = call->saved;
+    size_t D = (size_t)gru->dim;
+    for (int c = from; c < to; c++)
+        gru->is_live[c] = (unsigned char)sw_is_live(
+            call->out->grad + (size_t)gru->words->first[c] * D, (size_t)gru->words->count[c] * D);
+}
+
+/* A caption whose states take no gradient gives none: it is left out. The gradients of x, W_ih and
+ * b_ih stay the same to the last bit, sums over the words of all captions change their order. */
 static void gru_backward(const struct sw_call *call)
 {
-    const struct sw_gru *gru = call->saved;
+    struct sw_gru *gru = call->saved;
     struct walk walk = new_walk(call, 1);
     walk.step = step_backward;
     sw_gru_prepare(&walk.recurrent);
+    sw_gru_shares_clear(call);
+    sw_over_rows(call->compute, gru->words->groups, gru->words->most * walk.D, mark_some, call);
     for (int p = 0; p < gru->parts; p++) {
-        walk.part = &gru->part[p];
+        walk.whole = &gru->part[p];
+        walk.part = &gru->live;
+        sw_gru_lay_out_live(gru, walk.whole);
+        if (!gru->live.captions)
+            continue;
         walk_steps(&walk);
-        weights_backward(&walk);
+        states_backward(&walk);
     }
+    sw_gru_shares_backward(call);
 }
 
 /* ---- samples ---- */
@@ -444,29 +409,36 @@ static const struct sw_fragments single = {1, 3, 3, 1, single_first, single_coun
 static const struct sw_sample bigru_samples[] = {
     {9, {{2, {7, 3}, -1, 1, 0}, PARAMETERS_OF(3, 2), PARAMETERS_OF(3, 2)}, {{0}, {0}, &mixed}},
     {9, {{2, {3, 2}, -1, 1, 1}, PARAMETERS_OF(2, 3), PARAMETERS_OF(2, 3)}, {{0}, {0}, &single}},
+    {10,
+     {{2, {4, 3}, -1, 1, 0}, PARAMETERS_OF(3, 2), PARAMETERS_OF(3, 2), SW_CONSTANT_IN(0, 3.9f, 7)},
+     {{0}, {0}, &mixed}},
 };
 
 static const struct sw_sample one_way_samples[] = {
     {5, {{2, {7, 3}, -1, 1, 0}, PARAMETERS_OF(3, 2)}, {{0}, {0}, &mixed}},
     {5, {{2, {3, 4}, -1, 1, 0}, PARAMETERS_OF(4, 3)}, {{0}, {0}, &single}},
+    {6,
+     {{2, {2, 4}, -1, 1, 0}, PARAMETERS_OF(4, 3), SW_CONSTANT_IN(0, 1.9f, 3)},
+     {{0}, {0}, &single}},
 };
 
 #define GRU(inputs, table)                                                          \
-    .least_inputs = inputs, .most_inputs = inputs, .shape = gru_shape,              \
+    .least_inputs = inputs, .most_inputs = inputs + 1, .shape = gru_shape,          \
     .saved_size = gru_saved_size, .forward = gru_forward, .backward = gru_backward, \
     .products = sw_gru_products, SW_SAMPLES(table)
 
 const struct sw_op sw_op_gru = {
     .name = "gru",
-    .shapes = "(N,W),(3D,W),(3D,D),(3D),(3D)->(N,D)",
+    .shapes = "(X,W),(3D,W),(3D,D),(3D),(3D)[,(N)]->(N,D)",
     .doc = "a forward GRU over captions of N words end to end; arguments as bigru's",
     GRU(5, one_way_samples),
 };
 
 const struct sw_op sw_op_bigru = {
     .name = "bigru",
-    .shapes = "(N,W),(3D,W),(3D,D),(3D),(3D),(3D,W),(3D,D),(3D),(3D)->(N,D)",
+    .shapes = "(X,W),(3D,W),(3D,D),(3D),(3D),(3D,W),(3D,D),(3D),(3D)[,(N)]->(N,D)",
     .doc = "mean of a forward and a reverse GRU over captions of N words end to end; p: their "
-           "sw_fragments; i1 columns of words from i0 on take a gradient, all when i1 is 0",
+           "sw_fragments; the last input: which row of X each word has, else X is N; i1 columns of "
+           "X from i0 on take a gradient, all when i1 is 0",
     GRU(9, bigru_samples),
 };

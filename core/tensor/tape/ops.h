@@ -24,7 +24,7 @@ extern const struct sw_op sw_op_group_softmax, sw_op_group_sort, sw_op_group_att
 extern const struct sw_op sw_op_group_windows, sw_op_batch_norm, sw_op_row_moments;
 extern const struct sw_op sw_op_order_scores, sw_op_gru, sw_op_dropout, sw_op_uniform;
 extern const struct sw_op sw_op_lane_max, sw_op_lane_lse, sw_op_lane_batch_norm, sw_op_lane_moment;
-extern const struct sw_op sw_op_group_dots;
+extern const struct sw_op sw_op_group_dots, sw_op_rows_at;
 extern const struct sw_op sw_op_mix, sw_op_vec_dots;
 extern const struct sw_op sw_op_vec_add, sw_op_vec_sub, sw_op_vec_mul, sw_op_vec_stack;
 extern const struct sw_op sw_op_vec_memory;
@@ -35,6 +35,10 @@ static inline const struct sw_kernels *sw_kernels_of(const struct sw_call *call)
 {
     return sw_compute_kernels(call->compute);
 }
+
+/* 1 when `index` is (N), each number that of one of `rows` rows; they stand for their whole part.
+ */
+int sw_index_fits(const struct sw_tensor *index, int rows);
 
 /* Matrices of lanes, (rows, columns, L), with the steps in lane vectors. */
 struct sw_lanes {
