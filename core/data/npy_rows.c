@@ -215,42 +215,53 @@ void sw_row_file_close(struct sw_row_file *file)
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-/* The nearest float16, ties to even; infinite from 65520 on. */
-static uint16_t half_of(float x)
+/* The nearest float16, ties to even; infinite from 65520 on. Without branches, so that many are
+ * made at once: below 2^-14 the steps are 2^-24, which adding a half rounds to. */
+static inline uint16_t half_of(float x)
 {
-    uint32_t bits;
+    uint32_t bits, low;
     memcpy(&bits, &x, sizeof bits);
     uint32_t sign = bits >> 16 & 0x8000, size = bits & 0x7fffffff;
-    if (size >= 0x47800000) /* 65536, infinite, or no number */
-        return (uint16_t)(sign | (size > 0x7f800000 ? 0x7e00 : 0x7c00));
-    if (size < 0x38800000) { /* below 2^-14: steps of 2^-24, which the sum rounds to */
-        float small;
-        memcpy(&small, &size, sizeof small);
-        small += 0.5f;
-        memcpy(&size, &small, sizeof size);
-        return (uint16_t)(sign | (size - 0x3f000000));
+    float small;
+    memcpy(&small, &size, sizeof small);
+    small += 0.5f;
+    memcpy(&low, &small, sizeof low);
+    uint32_t normal = (size + 0xfff + (size >> 13 & 1) - 0x38000000) >> 13;
+    uint32_t half = size < 0x38800000 ? low - 0x3f000000 : normal;
+    half = size >= 0x47800000 ? 0x7c00 : half; /* 65536 and beyond */
+    half = size > 0x7f800000 ? 0x7e00 : half;
+    return (uint16_t)(sign | half);
+}
+
+static bool to_halves(const float *restrict in, size_t count, unsigned char *restrict out)
+{
+    unsigned fits = 1;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t half = half_of(in[i]);
+        memcpy(out + 2 * i, &half, sizeof half);
+        fits &= (half & 0x7c00) != 0x7c00;
     }
-    size += 0xfff + (size >> 13 & 1);
-    return (uint16_t)(sign | (size - 0x38000000) >> 13);
+    return fits;
+}
+
+static bool to_bytes(const float *restrict in, size_t count, unsigned char *restrict out)
+{
+    unsigned fits = 1;
+    for (size_t i = 0; i < count; i++) {
+        float scaled = in[i] * 255.0f + 0.5f;
+        bool in_range = scaled >= 0.0f && scaled < 256.0f;
+        out[i] = in_range ? (unsigned char)scaled : 0;
+        fits &= in_range;
+    }
+    return fits;
 }
 
 bool sw_npy_from_floats(enum sw_dtype dtype, const float *in, size_t count, void *out)
 {
-    unsigned char *to = out;
-    bool fits = true;
-    for (size_t i = 0; i < count; i++) {
-        if (dtype == SW_FLOAT16) {
-            uint16_t half = half_of(in[i]);
-            memcpy(to + 2 * i, &half, sizeof half);
-            fits = fits && (half & 0x7c00) != 0x7c00;
-        } else if (dtype == SW_UINT8) {
-            float scaled = in[i] * 255.0f + 0.5f;
-            bool in_range = scaled >= 0.0f && scaled < 256.0f;
-            to[i] = in_range ? (unsigned char)scaled : 0;
-            fits = fits && in_range;
-        } else {
-            memcpy(to + 4 * i, in + i, sizeof *in);
-        }
-    }
-    return fits;
+    if (dtype == SW_FLOAT16)
+        return to_halves(in, count, out);
+    if (dtype == SW_UINT8)
+        return to_bytes(in, count, out);
+    memcpy(out, in, count * sizeof *in);
+    return true;
 }

@@ -29,7 +29,7 @@ end
 
 -- How many bytes the base64 text gives.
 local function decoded_size(base64)
-  return #base64 // 4 * 3 - #base64:match("=?=?$")
+  return #base64 // 4 * 3 - #base64:sub(-2):match("=*$")
 end
 
 -- The (rows, columns) that a text in base64 holds, when it has so many rows; nil and why not.
