@@ -132,7 +132,7 @@ script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lu
 	tests/lua/check_ground_truth.lua tests/lua/check_weights.lua tests/lua/check_statistics.lua tests/lua/check_switched_off.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua
 test_data += tests/cli/set_up.sh tests/lua/defined_shan.lua tests/lua/made_figures.lua \
-	tests/lua/made_tables.lua tests/lua/unit.lua
+	tests/lua/made_runs.lua tests/lua/made_tables.lua tests/lua/unit.lua
 script_tests += tests/cli/template.sh tests/cli/install.sh tests/cli/plugins.sh tests/cli/locale.sh
 unit_programs += tests/unit/check_pair_ops
 tests_unit_check_pair_ops_SOURCES = tests/unit/check_pair_ops.c tests/unit/unit.h
@@ -184,7 +184,7 @@ tests_unit_check_interrupts_SOURCES = tests/unit/check_interrupts.c tests/unit/p
 # Statistics and tables, against SciPy and NumPy.
 unit_programs += tests/unit/check_bootstrap
 tests_unit_check_bootstrap_SOURCES = tests/unit/check_bootstrap.c tests/unit/unit.h
-script_tests += tests/lua/check_run.lua tests/lua/check_test_sets.lua
+script_tests += tests/lua/check_run.lua tests/lua/check_run_resumed.lua tests/lua/check_test_sets.lua
 script_tests += tests/lua/check_results.lua tests/lua/check_timings.lua tests/cli/latex.sh
 test_data += tests/golden/bootstrap.tsv tests/golden/statistics.tsv tests/golden/make_statistics.py
 test_data += tests/golden/simulate_differences.py
