@@ -2,6 +2,7 @@
  */
 #include "data/dataset.h"
 
+#include "base/file.h"
 #include "tensor/threads/compute.h"
 
 #include <stdlib.h>
@@ -95,6 +96,17 @@ static int refuse(const struct sw_dataset *data, size_t image, struct sw_error *
     return status;
 }
 
+/* The pages of the images from .. to - 1, of which nothing is wanted until a batch has them: else
+ * a file larger than memory would look as if it filled it. */
+static void leave(const struct sw_dataset *data, size_t from, size_t to)
+{
+    enum { PIECE = 1 << 26 };
+    size_t row = sw_npy_row(&data->file) * sw_dtype_size(data->file.dtype);
+    size_t head = (size_t)((const unsigned char *)data->file.data - data->file.mapping.data);
+    sw_unmap_behind(&data->file.mapping, head + sw_dataset_image_row(data, from) * row,
+                    head + (sw_dataset_image_row(data, to - 1) + 1) * row, PIECE);
+}
+
 int sw_dataset_check_values(const struct sw_dataset *data, struct sw_compute *compute,
                             struct sw_error *error)
 {
@@ -108,6 +120,8 @@ int sw_dataset_check_values(const struct sw_dataset *data, struct sw_compute *co
         for (int i = 0; i < chunks; i++)
             if (pass.bad[i] != SIZE_MAX)
                 return refuse(data, pass.bad[i], error);
+        size_t end = pass.first + (size_t)CHUNK * CHUNKS;
+        leave(data, pass.first, end < data->images ? end : data->images);
     }
     return SW_OK;
 }

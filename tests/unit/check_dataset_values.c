@@ -7,6 +7,7 @@
 #include <math.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* What is found in the last row of test is found before the first step. */
 START_TEST(all_values)
@@ -189,6 +190,51 @@ START_TEST(not_finite)
 }
 END_TEST
 
+/* kB of mapped files that this process holds; -1: the kernel does not say */
+static long mapped_kb(void)
+{
+    FILE *status = fopen("/proc/self/status", "r");
+    char line[256];
+    long kb = -1;
+    while (status && fgets(line, sizeof line, status))
+        if (sscanf(line, "RssFile: %ld kB", &kb) == 1)
+            break;
+    if (status)
+        fclose(status);
+    return kb;
+}
+
+/* A data set may be larger than memory: what the check has read does not stay mapped. */
+START_TEST(a_large_file_does_not_fill_memory)
+{
+    enum { IMAGES = 2048, HEADER = 128, BYTES = 8 * 4096 * 4 }; /* 268 MB, sparse */
+    struct sw_error error = {0};
+    struct sw_compute *compute = sw_compute_new(2, &error);
+    struct sw_dataset data;
+    char header[HEADER];
+    memset(header, ' ', sizeof header);
+    memcpy(header, "\x93NUMPY\x01\0v\0", 10);
+    const char about[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (2048, 8, 4096), }";
+    memcpy(header + 10, about, sizeof about - 1);
+    header[HEADER - 1] = '\n';
+    char *path = unit_path(folder, "test_ims.npy");
+    FILE *file = fopen(path, "wb");
+    ck_assert(file && fwrite(header, 1, HEADER, file) == HEADER);
+    ck_assert_int_eq(fflush(file), 0);
+    ck_assert_int_eq(ftruncate(fileno(file), HEADER + (off_t)IMAGES * BYTES), 0);
+    fclose(file);
+    free(path);
+    write_captions("test_caps.txt", 5 * IMAGES);
+    open_good(&data, "test", NULL);
+    long before = mapped_kb();
+    ck_assert_msg(sw_dataset_check_values(&data, compute, &error) == SW_OK, "%s", error.text);
+    if (before >= 0)
+        ck_assert_int_lt(mapped_kb() - before, IMAGES / 2 * (BYTES / 1024));
+    sw_dataset_close(&data);
+    sw_compute_free(compute);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_checked_fixture(tests, set_up, tear_down);
@@ -196,6 +242,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, stamps);
     tcase_add_test(tests, region_counts);
     tcase_add_test(tests, not_finite);
+    tcase_add_test(tests, a_large_file_does_not_fill_memory);
 }
 
 UNIT_MAIN("dataset_values", add_tests)
