@@ -254,9 +254,15 @@ static const struct {
     int rows, bias;
     int every; /* an image of so many keeps its gradient; 0: none does */
 } sparse[] = {
-    {"linear", ROWS, 1, 3},      {"linear", ROWS, 0, 16},         {"linear", 2 * ROWS, 1, 2},
-    {"linear_back", ROWS, 0, 3}, {"linear_back", 3 * ROWS, 0, 2}, {"linear", ROWS, 1, 0},
+    {"linear", ROWS, 1, 3},
+    {"linear", ROWS, 0, 16},
+    {"linear", 2 * ROWS, 1, 2},
+    {"linear_back", ROWS, 0, 3},
+    {"linear_back", 3 * ROWS, 0, 2},
+    {"linear", ROWS, 1, 0},
     {"linear", 70, 1, 5},
+    {"linear", 3, 1, 0},
+    {"linear_back", 1, 0, 2},
 };
 
 START_TEST(rows_without_a_gradient_give_none)

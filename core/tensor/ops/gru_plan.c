@@ -69,8 +69,10 @@ static size_t carve_all(char *base, const struct sw_fragments *words,
         gru->h[side] = carve(base, &used, rows, D);
         gru->bias[side] = carve(base, &used, 3, D);
         gru->prepared[side] = carve(base, &used, sizes->prepared_bytes, 1);
-        if (sizes->records)
+        if (sizes->records) {
             gru->dgates[side] = carve(base, &used, part_rows, 4 * D);
+            gru->packed[side] = carve(base, &used, part_rows, D);
+        }
     }
     if (sizes->records) {
         size_t captions = sw_min_size(SW_GRU_PART, (size_t)words->groups);

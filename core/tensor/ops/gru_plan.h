@@ -72,6 +72,7 @@ struct sw_gru {
     float *bias[SW_GRU_SIDES];  /* (3 D): what the shares begin with */
     /* For backward; NULL without gradients. */
     float *dgates[SW_GRU_SIDES];  /* (rows of a part, 4 D), in the order of `live` */
+    float *packed[SW_GRU_SIDES];  /* (rows of a part, D): states, in the order of `live` */
     unsigned char *is_live;       /* (C) */
     struct sw_gru_part live;      /* of the part at hand */
     int *place;                   /* where its captions are in the whole part */

@@ -127,12 +127,12 @@ void sw_live_backward(const struct sw_call *call,
     const struct sw_tensor *x = call->in[0];
     int rows = rows_of(x), apart = x->grad != call->in[1]->grad, width = 2 * width_of(x);
     struct panel p = {.call = call};
-    int live = rows;
-    if (rows >= LEAST_ROWS && apart) {
+    int live = rows, searched = rows >= LEAST_ROWS && apart;
+    if (searched) {
         p = lay_out(call, rows);
         live = find_live(&p, rows);
     }
-    if (live > rows - rows / 4) {
+    if (!searched || live > rows - rows / 4) {
         backward(call, (struct sw_live_rows){x->data, call->out->grad, x->grad, rows});
         return;
     }

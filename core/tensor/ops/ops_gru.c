@@ -207,15 +207,14 @@ static int is_whole(const struct walk *walk)
     return walk->part->captions == walk->whole->captions;
 }
 
-/* (rows after the first step, D): the states that the live captions' steps start from, in the place
- * of the gates, which the steps are done with. */
+/* packed (rows after the first step, D): the states that the live captions' steps start from. */
 static void pack_states(const void *data, int from, int to)
 {
     const struct rows_work *work = data;
     const struct walk *walk = work->walk;
     const struct sw_gru_part *part = walk->part;
     size_t D = (size_t)walk->D;
-    float *out = gates_row(walk, walk->gru->gates, work->side, walk->whole->at);
+    float *out = walk->gru->packed[work->side];
     for (int t = from > 0 ? from : 1; t < to; t++)
         for (int i = 0; i < part->running[t]; i++)
             memcpy(out + (size_t)(part->start[t] + i - part->running[0]) * D,
@@ -237,7 +236,7 @@ static void states_backward(const struct walk *walk)
         const float *h = gru->h[side] + walk->whole->at * (size_t)D;
         if (grad && !is_whole(walk)) {
             over_steps(walk, side, D, pack_states);
-            h = gates_row(walk, gru->gates, side, walk->whole->at);
+            h = gru->packed[side];
         }
         if (grad)
             list[count++] = sw_product_of(1, 0, 3 * D, D, part->rows - part->running[0],
