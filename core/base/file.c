@@ -16,32 +16,44 @@ static const char *kind_of(const struct stat *about)
     return S_ISDIR(about->st_mode) ? "folder" : "device or pipe";
 }
 
-int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error)
+int sw_open_file(const char *path, size_t *size, struct sw_error *error)
 {
-    *out = (struct sw_mapping){(const unsigned char *)"", 0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* without it a pipe is waited for */
     struct stat about;
     if (fd < 0 || fstat(fd, &about) < 0) {
         int why = errno;
         if (fd >= 0)
             close(fd);
-        return sw_fail(error, SW_FAILED, "cannot open %s: %s", path, strerror(why));
+        sw_fail(error, SW_FAILED, "cannot open %s: %s", path, strerror(why));
+        return -1;
     }
     if (!S_ISREG(about.st_mode)) {
         close(fd);
-        return sw_fail(error, SW_FAILED, "cannot read %s: expected a file, found a %s", path,
-                       kind_of(&about));
+        sw_fail(error, SW_FAILED, "cannot read %s: expected a file, found a %s", path,
+                kind_of(&about));
+        return -1;
     }
-    if (about.st_size == 0) {
+    *size = (size_t)about.st_size;
+    return fd;
+}
+
+int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error)
+{
+    *out = (struct sw_mapping){(const unsigned char *)"", 0};
+    size_t size;
+    int fd = sw_open_file(path, &size, error);
+    if (fd < 0)
+        return SW_FAILED;
+    if (size == 0) {
         close(fd);
         return SW_OK;
     }
-    void *data = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     int why = errno;
     close(fd);
     if (data == MAP_FAILED)
         return sw_fail(error, SW_FAILED, "cannot map %s: %s", path, strerror(why));
-    *out = (struct sw_mapping){data, (size_t)about.st_size};
+    *out = (struct sw_mapping){data, size};
     return SW_OK;
 }
 

@@ -13,6 +13,10 @@ struct sw_mapping {
     size_t size;
 };
 
+/* Opens a file to be read: a descriptor and its size, or -1 and the error. What is no file (a
+ * folder, a device, a pipe that nobody writes to) is refused, and never waited for. */
+int sw_open_file(const char *path, size_t *size, struct sw_error *error);
+
 /* Maps `path` read-only. Errors name the path: missing, a folder, not readable. */
 int sw_map(struct sw_mapping *out, const char *path, struct sw_error *error);
 void sw_unmap(struct sw_mapping *mapping);

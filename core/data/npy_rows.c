@@ -71,14 +71,19 @@ static int opened(struct sw_row_reader *out, size_t size, struct sw_error *error
 
 int sw_row_reader_open(struct sw_row_reader *out, const char *path, struct sw_error *error)
 {
-    struct stat about;
-    *out = (struct sw_row_reader){.name = strdup(path), .stream = fopen(path, "rbe")};
-    if (!out->name || !out->stream || fstat(fileno(out->stream), &about) != 0) {
-        int why = errno;
+    size_t size;
+    *out = (struct sw_row_reader){0};
+    int fd = sw_open_file(path, &size, error);
+    if (fd < 0)
+        return SW_FAILED;
+    *out = (struct sw_row_reader){.name = strdup(path), .stream = fdopen(fd, "rb")};
+    if (!out->stream)
+        close(fd);
+    if (!out->name || !out->stream) {
         sw_row_reader_close(out);
-        return sw_fail(error, SW_FAILED, "cannot open %s: %s", path, strerror(why));
+        return sw_fail(error, SW_FAILED, "%s: out of memory for a reader", path);
     }
-    return opened(out, S_ISREG(about.st_mode) ? (size_t)about.st_size : 0, error);
+    return opened(out, size, error);
 }
 
 int sw_row_reader_open_member(struct sw_row_reader *out, const struct sw_zip *zip,

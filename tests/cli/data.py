@@ -462,6 +462,7 @@ def refused():
     if json.load(open("few/import.json"))["dropped_count"] != 17:
         fail("images without features")
     for broken in ("[1, 2]", '{"images": [{"filename": 1}]}', '{"images": [{"a": 1]}', '{"x": "',
+                   '{"images": [{"filename": "a", "split": [], "sentences": []}]}',
                    '{"images": [' + "[" * 100000):
         with open("broken.json", "w") as f:
             f.write(broken)
@@ -490,6 +491,100 @@ def checked():
                  "4 images of test are in dev, too"):
         if says not in out:
             fail(f"data check does not say '{says}': {out}")
+
+
+def folder(name, captions="a dog {i} of {split}\n", **files):
+    """A precomputed folder of 6 images a split, whose dev and test differ; files: what is other in
+    train."""
+    os.makedirs(name)
+    for split in ("train", "dev", "test"):
+        np.save(f"{name}/{split}_ims.npy", random.normal(size=(6, 4, 8)).astype(np.float32))
+        for ending, text in (("caps", captions if split == "train" else "a dog {i} of {split}\n"),
+                             ("ids", "{split}{i}.jpg\n")):
+            with open(f"{name}/{split}_{ending}.txt", "wb") as f:
+                for i in range(6):
+                    for _ in range(5 if ending == "caps" else 1):
+                        f.write(text.encode("latin-1").replace(b"{i}", b"%d" % i)
+                                .replace(b"{split}", split.encode()))
+    for ending, values in files.items():
+        np.save(f"{name}/train_{ending}.npy", values)
+
+
+def folders():
+    """What does not fit in a precomputed folder is named, and never read as something else."""
+    # one split is wider: its captions do not get the features of another
+    folder("wide")
+    np.save("wide/dev_ims.npy", np.ones((6, 4, 9), np.float32))
+    run("check", "wide", status=1,
+        says="wide/dev_ims.npy: expected 8 features per region, as train has them, found 9")
+    run("import", "wide", "--out", "no", status=1,
+        says="(wide/dev_ims.npy: row 0: expected 8 features, found 9)")
+    run("import", "wide", "--out", "narrow", "--allow-missing")
+    if os.path.exists("narrow/dev_ims.npy"):
+        fail("features of another split")
+    for split in ("train", "test"):
+        if not np.array_equal(np.load(f"narrow/{split}_ims.npy"), np.load(f"wide/{split}_ims.npy")):
+            fail(f"the features of {split} are not its own")
+    # counts of regions
+    for name, counts, says in (
+            ("more", np.full(6, 9), "image 0: expected 1 to 4 regions, found 9"),
+            ("none", np.array([4, 4, 0, 4, 4, 4]), "image 2: expected 1 to 4 regions, found 0"),
+            ("less", np.full(6, -1), "image 0: expected 1 to 4 regions, found -1"),
+            ("part", np.full(6, 1.5), "image 0: expected 1 to 4 regions, found no whole number"),
+            ("five", np.full(5, 4), "expected 1 for each of 6 images, found shape (5)")):
+        folder("counts-" + name, ims_counts=counts)
+        run("import", "counts-" + name, "--out", "no", status=1,
+            says=f"counts-{name}/train_ims_counts.npy: {says}")
+    # boxes of other regions are left out, and it is said
+    folder("boxes-three", ims_bbx=np.zeros((6, 3, 4), np.float32))
+    run("import", "boxes-three", "--out", "boxes-none",
+        says="train_ims_bbx.npy: expected boxes of shape (6, 4, 4), found (6, 3, 4)")
+    # captions that are no text
+    for name, captions, says in (("latin", "a caf\xe9\n", "expected UTF-8, found byte 0xe9 at offset 5"),
+                                 ("zero", "a \0 b\n", "expected text, found a zero byte")):
+        folder("caps-" + name, captions)
+        for words in (("check", "caps-" + name), ("import", "caps-" + name, "--out", "no"),
+                      ("import", "wide", "--captions", "caps-" + name, "--out", "no")):
+            run(*words, status=1, says=f"caps-{name}/train_caps.txt:1: {says}")
+    folder("caps-none", "")
+    run("import", "caps-none", "--out", "no", status=1,
+        says="caps-none/train_caps.txt: expected captions, found none")
+    run("import", "wide", "--only", "tst", "--out", "no", status=1,
+        says="--only tst: none of the images is in such a split; there are dev, test, train")
+    for words in (("check",), ("boxes", "--from", "lxmert.tsv")):
+        for path, says in (("wide/train_ids.txt", "a file"), ("nowhere", "none")):
+            run(words[0], path, *words[1:], status=1,
+                says=f"{path}: expected a data folder, found {says}")
+    # pipes are not waited for
+    for file in ("train_ims.npy", "train_caps.txt"):
+        name = "pipe-" + file[6:9]
+        folder(name)
+        os.remove(f"{name}/{file}")
+        os.mkfifo(f"{name}/{file}")
+        run("check", name, status=1,
+            says=f"cannot read {name}/{file}: expected a file, found a device or pipe")
+    run("import", "pipe-ims", "--out", "no", status=1,
+        says="cannot read pipe-ims/train_ims.npy: expected a file, found a device or pipe")
+    if os.path.exists("no") or os.path.exists("no.partial"):
+        fail("something of a refused folder is left")
+
+
+def missing():
+    """Why an image has no features is told with it."""
+    os.makedirs("one-bad")
+    for image in fixed:
+        np.savez(f"one-bad/{image.number}.npz", x=image.features, bbox=image.boxes)
+    first = fixed[0].number
+    for values, says in (({"x": np.ones((K, F + 1), np.float32)},
+                          f"one-bad/{first}.npz: expected {F} features, found {F + 1}"),
+                         ({"x": np.full((K, F), np.nan, np.float32)},
+                          f"one-bad/{first}.npz: region 0, feature 0 is not finite")):
+        np.savez(f"one-bad/{first}.npz", **values)
+        run("import", "one-bad", "--captions", "flickr.json", "--out", "no", status=1,
+            says=f"1 image of 18 has captions and no features: '{first}.jpg' ({says})")
+    karpathy("twice.json", fixed[:1] + fixed)
+    run("import", "lxmert.tsv", "--captions", "twice.json", "--out", "no", status=1,
+        says="(twice.json: image 0 has the same name as twice.json: image 1)")
 
 
 def matched():
@@ -578,7 +673,7 @@ def hash128(text):
 karpathy("flickr.json", fixed)
 karpathy("varied.json", varied)
 for test in (precomputed, npy_folder, npz_folder, bottom_up, vinvl, lmdbs, captions, refused,
-             checked, matched, resumed):
+             checked, folders, missing, matched, resumed):
     if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
         test()
 print("each layout is read as it was written")

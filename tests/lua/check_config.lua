@@ -409,6 +409,13 @@ unit.test("resuming under another config says what differs", function()
   unit.equal(config:difference(other), nil)
   other:override "l2l.lambda=9"
   unit.equal(config:difference(other), "model.stages[1].lambda is 15 there and 9 here")
+  -- keys and stages that only one of them has, and another plugin
+  local dot = session:resolve { model = { stages = { { plugin = "dot" } } } }
+  local found = table.concat(config:differences(dot), "\n")
+  unit.contains(found, "model.stages[1].plugin is 'l2l' there and 'dot' here")
+  unit.contains(found, "model.stages[2] is a table there and nothing here")
+  unit.equal(found:find("model.stages[1].lambda", 1, true), nil)
+  unit.equal(found:find("model is a table", 1, true), nil)
 end)
 
 unit.test("runs that were made before folds and tests keep their identity", function()

@@ -186,6 +186,14 @@ unit.test("what is no ground truth of this split is refused", function()
   refuses(1, "entry 2 is no id", "--split", "test", "--gt", unit.write(bad, '{"1": [1, "x"]}'))
   refuses(1, "none of the 1 queries of x is in", "--split", "test", "--gt",
     unit.write(bad, '{"1": [770337]}'))
+  local image, caption = image_id(0), caption_id(0)
+  refuses(1, string.format("none of the 1 queries of x has what is right in %s/test_cap_ids.txt, "
+    .. "which has ids as %d; found ids as 1", data, caption), "--split", "test", "--gt",
+    unit.write(bad, string.format('{"%d": [1]}', image)))
+  refuses(1, "expected pairs of images and captions for x, found none", "--split", "test", "--gt",
+    unit.write(bad, "{}"))
+  refuses(1, "expected pairs of images and captions for cxc, found none", "--split", "test",
+    "--gt", unit.write(folder .. "/c.csv", "caption,image,agg_score,sampling_method\n"))
   refuses(1, "c.csv:2: expected caption, image, score and kind", "--split", "test", "--gt",
     unit.write(folder .. "/c.csv", "a,b,c,d\n1,2,x,y\n"))
   refuses(1, "expected the ids of 40 captions, found 2", "--split", "test", "--gt", gt,

@@ -176,12 +176,13 @@ local function import_into(given, paths, follow)
     rows[#rows + 1] = { "  " .. split, text.plural(#plan.splits[split], "image"),
       text.plural(#plan.splits[split] * plan.per_image, "caption") }
   end
-  text.say("%s: %d regions of %d features, %s, %s", out, plan.regions, plan.features, plan.dtype,
+  text.say("%s: %s of %s, %s, %s", out, text.plural(plan.regions, "region"),
+    text.plural(plan.features, "feature"), plan.dtype,
     plan.boxes and "boxes in " .. plan.boxes or "no boxes" .. (plan.no_boxes and ": "
       .. plan.no_boxes or ""))
   pages(rows)
-  for reason, count in pairs(found.dropped_reasons) do
-    text.say("  left out: %d: %s", count, reason)
+  for _, reason in ipairs(text.sorted_keys(found.dropped_reasons)) do
+    text.say("  left out: %d: %s", found.dropped_reasons[reason], reason)
   end
   local first = found.dropped[1]
   if first then text.say("  first of them: %s: %s", first.where, first.reason) end

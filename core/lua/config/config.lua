@@ -263,18 +263,24 @@ end
 local function differ(list, there, here, path)
   if type(there) == "table" and type(here) == "table"
     and core.is_array(there) == core.is_array(here) then
-    local array = core.is_array(there)
-    local names, others = array and there or json_text.keys(there),
-      array and here or json_text.keys(here)
-    if #names == #others then
-      for i, name in ipairs(names) do
-        local deeper = array and string.format("%s[%d]", path, i)
-          or path .. (path == "" and "" or ".") .. name
-        local key = array and i or name
-        differ(list, there[key], here[key], deeper)
+    if core.is_array(there) then
+      for i = 1, math.max(#there, #here) do
+        differ(list, there[i], here[i], string.format("%s[%d]", path, i))
       end
       return list
     end
+    local names = { "plugin" } -- options of two plugins are not comparable
+    if there.plugin == here.plugin then
+      local order = json_text.keys(there)
+      names = table.move(order, 1, #order, 1, {})
+      for _, name in ipairs(json_text.keys(here)) do
+        if there[name] == nil then names[#names + 1] = name end
+      end
+    end
+    for _, name in ipairs(names) do
+      differ(list, there[name], here[name], path .. (path == "" and "" or ".") .. name)
+    end
+    return list
   end
   if there ~= here then
     list[#list + 1] = string.format("%s is %s there and %s here", path, values.found(there),

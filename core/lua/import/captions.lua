@@ -17,6 +17,29 @@ local function name_of(value)
   return type(value) == "string" and value or nil
 end
 
+-- Captions that are no text would only be found out by the tokeniser, in the middle of a run.
+local function expect_text(line, path, number)
+  local _, bad = utf8.len(line)
+  if bad then
+    core.fail(1, string.format("%s:%d: expected UTF-8, found byte 0x%02x at offset %d", path,
+      number, line:byte(bad), bad - 1))
+  elseif line:find("\0", 1, true) then
+    core.fail(1, string.format("%s:%d: expected text, found a zero byte", path, number))
+  end
+end
+
+-- The lines of a text without white space on either side, none of them empty at the end. path: the
+-- file of captions that it is of, each of which has to be UTF-8.
+function M.lines(content, path)
+  local lines = {}
+  for line in (content:gsub("^\xef\xbb\xbf", "") .. "\n"):gmatch("([^\n]*)\n") do
+    lines[#lines + 1] = line:match("^%s*(.-)%s*$")
+    if path then expect_text(lines[#lines], path, #lines) end
+  end
+  while #lines > 0 and lines[#lines] == "" do lines[#lines] = nil end
+  return lines
+end
+
 -- ---- a precomputed folder ----------------------------------------------------------------------
 
 -- Adds the images of one split to the list: captions and names as they are in its files.
@@ -34,15 +57,6 @@ function M.add_split(images, split, captions, names, count, cap_ids)
   end
 end
 
-local function lines_of(path)
-  local lines = {}
-  for line in (core.read_text(path) .. "\n"):gmatch("([^\n]*)\n") do
-    lines[#lines + 1] = line:match("^%s*(.-)%s*$")
-  end
-  while #lines > 0 and lines[#lines] == "" do lines[#lines] = nil end
-  return lines
-end
-
 local function read_folder(path)
   local images, files = {}, {}
   for _, name in ipairs(core.list_folder(path)) do
@@ -52,16 +66,17 @@ local function read_folder(path)
       if not core.file_kind(ids) then
         core.fail(1, ids .. ": no such file: without names the captions fit no features")
       end
-      local captions, lines, names = lines_of(path .. "/" .. name), lines_of(ids), {}
+      local file, lines, names = path .. "/" .. name, M.lines(core.read_text(ids)), {}
+      local captions = M.lines(core.read_text(file), file)
       for i, id in ipairs(lines) do
         if id ~= names[#names] then names[#names + 1] = lines[i] end
       end
       if #names == 0 or #captions % #names ~= 0 then
         core.fail(1, string.format("%s: expected a multiple of %d images as captions, found %d",
-          path .. "/" .. name, #names, #captions))
+          file, #names, #captions))
       end
       M.add_split(images, split, captions, names, #names)
-      files[#files + 1] = path .. "/" .. name
+      files[#files + 1] = file
       files[#files + 1] = ids
     end
   end
@@ -94,7 +109,9 @@ local function read_karpathy(path)
       where = string.format("%s: image %d", path, #images) }
     if type(image.name) ~= "string" or not split or type(found.sentences) ~= "table" then
       core.fail(1, string.format("%s: expected filename, split (train, restval, val or test) and "
-        .. "sentences, found split '%s'", image.where, text.plain(tostring(found.split))))
+        .. "sentences, found %s", image.where, type(image.name) ~= "string" and "no filename"
+        or not split and "split '" .. text.plain(name_of(found.split) or type(found.split)) .. "'"
+        or "no list of sentences"))
     end
     is_coco = is_coco or image.number ~= nil
     for i, sentence in ipairs(found.sentences) do
@@ -183,6 +200,7 @@ local function read_lines(path)
       end
     end
     if name and caption ~= "" then
+      expect_text(caption, path, number)
       local image = by_name[name]
       if not image then
         image = { name = name, captions = {}, cap_ids = {},
@@ -237,7 +255,9 @@ function M.set_splits(found, spec, same)
     if not list.path then
       core.fail(2, "data: --splits: expected NAME, or NAME=FILE,NAME=FILE, found '" .. spec .. "'")
     end
-    for _, line in ipairs(lines_of(list.path)) do split_of[same(line)] = list.name end
+    for _, line in ipairs(M.lines(core.read_text(list.path))) do
+      split_of[same(line)] = list.name
+    end
   end
   for _, image in ipairs(found.images) do image.split = split_of[same(image.name)] end
 end

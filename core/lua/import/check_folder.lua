@@ -1,6 +1,7 @@
 -- check_folder.lua: what is wrong with a data folder: counts, order, duplicates, values that are
 -- not finite, images in two splits; and what it holds.
 local core = require "stepwise.core"
+local captions_of = require "stepwise.import.captions"
 local record_of = require "stepwise.import.record"
 local text = require "stepwise.util.text"
 
@@ -8,15 +9,14 @@ local M = {}
 
 local function lines_of(path)
   if not core.file_kind(path) then return nil end
-  local lines = {}
-  for line in (core.read_text(path) .. "\n"):gmatch("([^\n]*)\n") do
-    lines[#lines + 1] = line:match("^%s*(.-)%s*$")
-  end
-  while #lines > 0 and lines[#lines] == "" do lines[#lines] = nil end
-  return lines
+  return captions_of.lines(core.read_text(path), path:find("_caps%.txt$") and path)
 end
 
 function M.splits_of(dir)
+  local kind = core.file_kind(dir)
+  if kind ~= "folder" then
+    core.fail(1, dir .. ": expected a data folder, found " .. (kind and "a " .. kind or "none"))
+  end
   local splits = {}
   for _, name in ipairs(core.list_folder(dir)) do
     local split = name:match("^(.+)_ims%.npy$")
@@ -124,6 +124,20 @@ local function words_of(dir, split)
   return words
 end
 
+-- All splits are read by one model, so their features have one width: that of train.
+local function check_widths(dir, splits, report)
+  local train = splits[1]
+  for _, split in ipairs(splits) do
+    if split.name == "train" then train = split end
+  end
+  for _, split in ipairs(splits) do
+    if split.features ~= train.features then
+      report("%s/%s_ims.npy: expected %d features per region, as %s has them, found %d", dir,
+        split.name, train.features, train.name, split.features)
+    end
+  end
+end
+
 -- The share of a split's words, counted as often as they are there, that train has too.
 local function coverage(known, words)
   local all, found = 0, 0
@@ -155,13 +169,22 @@ end
 -- {splits = {{name =, images =, captions =, regions =, features =, dtype =, boxes =, fingerprint =,
 -- coverage = percent of its words that train has}..}, problems = {text..}}
 function M.check(dir, follow)
-  local result, names = { splits = {}, problems = {} }, {}
+  local result, names, told = { splits = {}, problems = {} }, {}, {}
   local function report(format, ...)
-    result.problems[#result.problems + 1] = string.format(format, ...)
+    local problem = string.format(format, ...)
+    if told[problem] then return end
+    told[problem] = true
+    result.problems[#result.problems + 1] = problem
   end
   local splits = M.splits_of(dir)
   if #splits == 0 then core.fail(1, dir .. ": no {split}_ims.npy in it") end
-  local known = words_of(dir, "train")
+  local words = {}
+  for _, split in ipairs(splits) do
+    local found, reason = record_of.try(words_of, dir, split)
+    if not found then report("%s", reason) end
+    words[split] = found or {}
+  end
+  local known = words.train or {}
   for _, split in ipairs(splits) do
     local found, reason = record_of.try(core.dataset, dir, split)
     if not found then
@@ -175,9 +198,10 @@ function M.check(dir, follow)
       check_boxes(dir, split, found, report)
       names[split] = check_names(dir, split, found, report)
       check_caption_ids(dir, split, found, report)
-      if next(known) then found.coverage = coverage(known, words_of(dir, split)) end
+      if next(known) then found.coverage = coverage(known, words[split]) end
     end
   end
+  check_widths(dir, result.splits, report)
   check_overlap(names, splits, report)
   return result
 end

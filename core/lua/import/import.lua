@@ -106,8 +106,9 @@ end
 
 local function join(plan, found, sources)
   if found.in_order then
-    for i, image in ipairs(found.images) do
-      image.record, image.source = sources[1].records[i], sources[1]
+    for _, record in ipairs(sources[1].records) do
+      local image = found.images[record.place]
+      image.record, image.source = record, sources[1]
     end
     plan.joined = { { path = sources[1].path, by = "row" } }
     return
@@ -140,15 +141,34 @@ local function list_of(images, most)
   return table.concat(shown, ", ") .. (#images > most and ", .." or "")
 end
 
+-- Why an image has no features, where something tells it: " (WHERE: REASON)".
+local function reason_of(plan, image, chosen)
+  local stem, number = names.stem(image.name), image.number
+  for _, entry in ipairs(plan.dropped) do
+    local found = names.stem(entry.id)
+    if found == stem or (number and names.number(found) == number) then
+      return string.format(" (%s: %s)", text.plain(entry.where), entry.reason)
+    end
+  end
+  for _, other in ipairs(chosen) do
+    if other.name == image.name then
+      return string.format(" (%s has the same name as %s)", text.plain(image.where or image.split),
+        text.plain(other.where or other.split))
+    end
+  end
+  return ""
+end
+
 -- The images that are written: of a split that is asked for, with features.
 local function choose(plan, found, options)
-  local chosen, missing, only = {}, {}, nil
+  local chosen, missing, splits, only = {}, {}, {}, nil
   for split in (options.only or ""):gmatch("[^,]+") do
     only = only or {}
     only[split] = true
   end
   for _, image in ipairs(found.images) do
     local wanted = image.split and (not only or only[image.split])
+    if image.split then splits[image.split] = true end
     if not image.split then
       plan.without_split = plan.without_split + 1
     elseif wanted and image.record then
@@ -158,8 +178,10 @@ local function choose(plan, found, options)
     end
   end
   if #missing > 0 and not options.allow_missing then
-    core.fail(1, string.format("%s of %d have captions and no features: %s; --allow-missing leaves "
-      .. "them out", text.plural(#missing, "image"), #missing + #chosen, list_of(missing, 3)))
+    core.fail(1, string.format("%s of %d %s captions and no features: %s%s; --allow-missing leaves "
+      .. "%s out", text.plural(#missing, "image"), #missing + #chosen,
+      #missing == 1 and "has" or "have", list_of(missing, 3),
+      reason_of(plan, missing[1], chosen), #missing == 1 and "it" or "them"))
   end
   for _, image in ipairs(missing) do
     plan.dropped[#plan.dropped + 1] = { id = image.name, where = image.where,
@@ -168,6 +190,8 @@ local function choose(plan, found, options)
   if #chosen == 0 then
     core.fail(1, plan.without_split > 0
       and "none of the images is in a split; --splits NAME, or NAME=FILE,.., says which are"
+      or only and string.format("--only %s: none of the images is in such a split; there are %s",
+        options.only, table.concat(text.sorted_keys(splits), ", "))
       or "no image is left to be written")
   end
   return chosen

@@ -51,12 +51,7 @@ end
 
 local function lines_of(store, name)
   if not store:has(name) then return nil end
-  local lines = {}
-  for line in (store:read(name) .. "\n"):gmatch("([^\n]*)\n") do
-    lines[#lines + 1] = line:match("^%s*(.-)%s*$")
-  end
-  while #lines > 0 and lines[#lines] == "" do lines[#lines] = nil end
-  return lines
+  return captions_of.lines(store:read(name), name:find("_caps%.txt$") and store:path_of(name))
 end
 
 local function common_divisor(a, b)
@@ -96,7 +91,9 @@ local function read_split(store, split)
   local result = { split = split, rows = shape[1], regions = shape[2], features = shape[3],
     dtype = dtype, stride = 1, captions = lines_of(store, split .. "_caps.txt") }
   local captions, ids = result.captions, lines_of(store, split .. "_ids.txt")
-  if captions and #captions == shape[1] then
+  if captions and #captions == 0 then
+    core.fail(1, store:path_of(split .. "_caps.txt") .. ": expected captions, found none")
+  elseif captions and #captions == shape[1] then
     result.stride = repeated(store, name, shape[1])
   elseif captions and (shape[1] == 0 or #captions % shape[1] ~= 0) then
     core.fail(1, string.format("%s: expected a multiple of its %d rows as captions, found %d",
@@ -115,15 +112,19 @@ local function read_split(store, split)
   return result
 end
 
--- The numbers of a small array beside the features, per image; nil where there is none that fits.
+-- The numbers of a small array beside the features, per image; nil where there is none that fits,
+-- and why.
 local function side_numbers(store, split, name, columns)
   local file = split.split .. name
   if not store:has(file) then return nil end
-  local rows = record_of.try(store.rows, store, file)
-  if not rows then return nil end -- GSMN's is of Python objects
+  local rows, reason = record_of.try(store.rows, store, file)
+  if not rows then return nil, reason end -- GSMN's sizes are of Python objects
   local shape, result = rows:shape(), {}
   local step = shape[1] == split.images and 1 or shape[1] == split.rows and split.stride
-  if not step or (shape[2] or 1) ~= columns then return nil end
+  if not step or (shape[2] or 1) ~= columns then
+    return nil, string.format("%s: expected %d for each of %d images, found shape (%s)",
+      store:path_of(file), columns, split.images, table.concat(shape, ", "))
+  end
   for i = 1, split.images do
     local row = rows:next()
     local values = {}
@@ -135,13 +136,34 @@ local function side_numbers(store, split, name, columns)
   return result
 end
 
+-- How many regions of each image are real. A file that does not fit is an error: without it padding
+-- would count as regions.
+local function counts_of(store, split)
+  local counts, reason = side_numbers(store, split, "_ims_counts.npy", 1)
+  if reason then core.fail(1, reason) end
+  for i, found in ipairs(counts or {}) do
+    local count = found[1]
+    if not count or count < 1 or count > split.regions then
+      core.fail(1, string.format("%s: image %d: expected 1 to %d regions, found %s",
+        store:path_of(split.split .. "_ims_counts.npy"), i - 1, split.regions,
+        count or "no whole number"))
+    end
+  end
+  return counts
+end
+
+-- Whether there are boxes of its regions; nil and why, where those that are there do not fit.
 local function has_boxes(store, split)
   local name = split.split .. "_ims_bbx.npy"
   if not store:has(name) then return false end
   local rows <close> = store:rows(name)
   local shape = rows:shape()
-  return #shape == 3 and shape[2] == split.regions and shape[3] == 4
-    and (shape[1] == split.images or shape[1] == split.rows)
+  if #shape == 3 and shape[2] == split.regions and shape[3] == 4
+    and (shape[1] == split.images or shape[1] == split.rows) then
+    return true
+  end
+  return nil, string.format("expected boxes of shape (%d, %d, 4), found (%s)", split.images,
+    split.regions, table.concat(shape, ", "))
 end
 
 -- ---- the source --------------------------------------------------------------------------------
@@ -150,13 +172,20 @@ local Source = {}
 Source.__index = Source
 
 function Source:each(visit)
+  local place = 0
   for _, split in ipairs(self.splits) do
-    local counts = side_numbers(self.store, split, "_ims_counts.npy", 1)
+    local counts = counts_of(self.store, split)
     local sizes = side_numbers(self.store, split, "_ims_size.npy", 2)
-    local boxes = has_boxes(self.store, split)
+    local boxes, fault = has_boxes(self.store, split)
+    if fault then
+      local file = split.split .. "_ims_bbx.npy"
+      visit { id = file, where = self.store:path_of(file), fault = fault }
+    end
     local path = self.store:path_of(split.split .. "_ims.npy")
     for i = 1, split.images do
+      place = place + 1
       visit {
+        place = place,
         id = split.names and split.names[i] or string.format("%s:%d", split.split, i - 1),
         where = string.format("%s: row %d", path, (i - 1) * split.stride),
         regions = counts and counts[i][1] or split.regions, features = split.features,
@@ -167,8 +196,8 @@ function Source:each(visit)
   end
 end
 
--- The captions that the folder has itself, as captions.lua gives them; their records are those of
--- each(), in the same order.
+-- The captions that the folder has itself, as captions.lua gives them: the image at a place is the
+-- one of the record with this place.
 function Source:captions()
   local images = {}
   for _, split in ipairs(self.splits) do

@@ -76,6 +76,7 @@ function M.read(get)
   if features == nil then return nil, "no features" end
   if type(features) == "string" then
     if not count then return nil, "no number of boxes" end
+    if count < 1 then return nil, "expected 1 or more boxes, found " .. count end
     local reason
     features, reason = M.decode_rows(features, count, "float32", "features")
     if not features then return nil, reason end
@@ -113,7 +114,7 @@ end
 function M.describe(id, where, found, reason)
   local record = { id = id, where = where }
   if not found then
-    record.fault = reason
+    record.fault = reason:sub(1, #where + 2) == where .. ": " and reason:sub(#where + 3) or reason
     return record
   end
   local shape = found.features:shape()

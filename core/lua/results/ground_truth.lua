@@ -197,8 +197,15 @@ function M.open(path, caption_ids, data, split, images, captions)
   of_images = table.move(of_images, 1, images, 1, {})
   local place = { t2i = places(of_images, from), i2t = places(ids, caption_ids) }
   local list = read(path)
+  local file = { t2i = from, i2t = caption_ids } -- that has the ids of place's
+  local first = { t2i = of_images[1], i2t = ids[1] }
   for _, truth in ipairs(list) do
+    if not next(truth.i2t or {}) and not next(truth.t2i or {}) then
+      core.fail(1, string.format("%s: expected pairs of images and captions for %s, found none",
+        path, truth.name))
+    end
     for direction, other in pairs { i2t = "t2i", t2i = "i2t" } do
+      local all = truth[direction]
       local asked, example = { queries = {}, lost = 0 }, nil
       for id, right in pairs(truth[direction] or {}) do
         local at, known, seen = place[other][id], {}, {}
@@ -209,15 +216,17 @@ function M.open(path, caption_ids, data, split, images, captions)
         if at and #known > 0 then
           asked.queries[#asked.queries + 1] = { at, known }
         else
-          asked.lost, example = asked.lost + 1, id
+          asked.lost, example = asked.lost + 1, math.min(example or id, id)
         end
       end
       truth[direction] = truth[direction] and asked
       if asked.lost > 0 and #asked.queries == 0 then
-        local theirs = direction == "i2t" and from or caption_ids
-        core.fail(1, string.format("%s: none of the %d queries of %s is in %s, which has ids as "
-          .. "%d; found ids as %d", path, asked.lost, truth.name, theirs,
-          direction == "i2t" and of_images[1] or ids[1], example))
+        local is_there = place[other][example] and all[example][1]
+        local lacks = is_there and direction or other
+        core.fail(1, string.format("%s: none of the %d queries of %s %s in %s, which has ids as "
+          .. "%d; found ids as %d", path, asked.lost, truth.name,
+          is_there and "has what is right" or "is", file[lacks], first[lacks],
+          is_there or example))
       end
       table.sort(asked.queries, function(a, b) return a[1] < b[1] end)
     end
