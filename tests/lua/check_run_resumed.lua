@@ -44,8 +44,9 @@ while true do end
 -- Runs `name` in processes that are killed after so many events each; how many were.
 local function killed(name, of, events)
   local file = unit.write(path(name .. ".json"), of:text(0))
-  local command = string.format("'%s' '%s' '%s' '%s' %d >/dev/null 2>'%s'", arg[-1],
-    path "killed.lua", file, path(name), events, path "killed.err")
+  local command = string.format("%s '%s' '%s' '%s' '%s' %d >/dev/null 2>'%s'",
+    os.getenv "STEPWISE_LUA_PRELOAD" or "", arg[-1], path "killed.lua", file, path(name), events,
+    path "killed.err")
   for kills = 0, 30 do
     local fine, how, code = os.execute(command)
     if fine then return kills end

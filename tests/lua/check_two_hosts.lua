@@ -38,7 +38,7 @@ if arg[1] ~= "inside" then
         mount -t overlay none -o lowerdir=under,upperdir=over,workdir=${mount#*:},index=off \
           ${mount%%:*} || exit 77
       done
-      exec "$0" "$1" inside "$PWD"' '%s' '%s' 2>errors]],
+      exec $STEPWISE_LUA_PRELOAD "$0" "$1" inside "$PWD"' '%s' '%s' 2>errors]],
     folder, lua, script))
   if status == 77 then print "skipped: no two mounts of one folder can be made here" end
   if status ~= 0 and status ~= 77 then io.write(unit.read(folder .. "/errors")) end
@@ -57,8 +57,8 @@ local function start(host, ...)
 end
 
 local function hold(host, mount, lease)
-  return start(host, lua, script, "hold", string.format("%s/%s/claim", folder, mount),
-    tostring(lease))
+  return start(host, "sh", "-c", 'exec $STEPWISE_LUA_PRELOAD "$0" "$@"', lua, script, "hold",
+    string.format("%s/%s/claim", folder, mount), tostring(lease))
 end
 
 local function send(signal, process) os.execute(string.format("kill -%s %d", signal, process)) end
