@@ -29,7 +29,7 @@ block 4 experiments/README.md >page.lua
 grep -q 'COCO 1K' sweep/table.md || fail 'the table of experiments/README.md has lost its test set'
 if command -v lua5.4 >/dev/null; then
     mkdir runs
-    ${STEPWISE_LUA_PRELOAD:-} lua5.4 page.lua >page.txt 2>&1 || { cat page.txt; fail 'the session of experiments/README.md'; }
+    ${STEPWISE_LUA_PRELOAD:-} "$(command -v lua5.4)" page.lua >page.txt 2>&1 || { cat page.txt; fail 'the session of experiments/README.md'; }
     [ -s runs/mine/result.json ] || fail 'the session of experiments/README.md left no result'
 else
     echo 'skipped: lua5.4 is not there for the session of experiments/README.md'
