@@ -519,6 +519,12 @@ def folders():
         says="wide/dev_ims.npy: expected 8 features per region, as train has them, found 9")
     run("import", "wide", "--out", "no", status=1,
         says="(wide/dev_ims.npy: row 0: expected 8 features, found 9)")
+    run("inspect", "wide", says="to train  complete")
+    for ending in ("ims.npy", "caps.txt", "ids.txt"):
+        os.rename(f"wide/train_{ending}", f"train_{ending}")
+    run("inspect", "wide", says="to train  no split is called train")
+    for ending in ("ims.npy", "caps.txt", "ids.txt"):
+        os.rename(f"train_{ending}", f"wide/train_{ending}")
     run("import", "wide", "--out", "narrow", "--allow-missing")
     if os.path.exists("narrow/dev_ims.npy"):
         fail("features of another split")

@@ -137,6 +137,11 @@ unit.test("the share of samples with a gradient is told, of each step and since 
       end
     end
     unit.equal(least < 1, true, "some step leaves a sample without a gradient")
+    -- all negatives with a margin that no pair keeps: each image and each caption has a gradient
+    whole("all_touched", config "epochs=1 margin=2 warmup_epochs=1 lr=0.0001")
+    for _, row in ipairs(table_of "all_touched") do
+      if row.kind == "step" then unit.equal(row.touched, 1.0, "step " .. row.step) end
+    end
   end)
 
 unit.test("a run that was begun without a column goes on without it, and loses no row", function()

@@ -117,6 +117,7 @@ local function inspect_source(source)
     if fine then counts = inspect_captions(rows, own) else own, reason = nil, tostring(own) end
   end
   rows[#rows + 1] = { "  to train", source.only_boxes and "features are missing"
+    or own and not counts.train and "no split is called train; train_split=NAME chooses another"
     or own and "complete" or reason or "captions are missing: import --captions FILE" }
   rows[#rows + 1] = { "  figure 3", boxes == count and count > 0 and "complete"
     or "boxes are missing: stepwise data boxes finds them in a source of the same features" }
