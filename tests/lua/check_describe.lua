@@ -192,6 +192,12 @@ unit.test("a script is loaded from beside the one that asks, also as its last wo
   run("return { 7 }", "sub/b.lua")
   unit.equal(run('local sw = require "stepwise"\nreturn sw.load "b.lua"', "sub/a.lua")[1], 7)
   unit.fails(1, "without end", run, 'return require("stepwise").load "x.lua"')
+  -- an installed experiment, by the name that the commands take too; a user's own goes before it
+  local load = 'return require("stepwise").load "%s"'
+  unit.equal(run(load:format "table3.lua", "sub/c.lua").title:match "^[^:]+", "Table 3")
+  run("return { 8 }", "sub/table3.lua")
+  unit.equal(run(load:format "table3.lua", "sub/c.lua")[1], 8)
+  unit.fails(1, "sub/no.lua: no such script", run, load:format "no.lua", "sub/c.lua")
 end)
 
 unit.test("a script cannot change the program: its module is a copy without commands", function()

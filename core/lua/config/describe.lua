@@ -252,9 +252,9 @@ end
 
 -- ---- other scripts ---------------------------------------------------------------------------
 
--- load "FILE.lua": what the script beside this one returns.
+-- load "FILE.lua": what the script beside this one returns, or the installed experiment of that name.
 function M.load(path)
-  return script.run(script.beside_current(expect(path, "string", "load")))
+  return script.run(script.find_beside(expect(path, "string", "load")))
 end
 
 return M

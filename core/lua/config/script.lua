@@ -107,7 +107,7 @@ local function current()
 end
 
 -- A path of which a script speaks is looked for beside it.
-function M.beside_current(path)
+local function beside_current(path)
   if path:sub(1, 1) == "/" then return path end
   return (current():match("^(.*/)[^/]*$") or "") .. path
 end
@@ -162,12 +162,18 @@ local function call_limited(chunk, path)
   return fine, result
 end
 
--- `path`, or the installed experiment of that name where there is no such file.
-function M.find(path)
-  if core.file_kind(path) or path:sub(1, 1) == "/" then return path end
-  local installed = core.data_folder() .. "/experiments/" .. path:gsub("^experiments/", "")
+-- `path`, or the installed experiment `name` where there is no such file.
+local function or_installed(path, name)
+  if core.file_kind(path) or name:sub(1, 1) == "/" then return path end
+  local installed = core.data_folder() .. "/experiments/" .. name:gsub("^experiments/", "")
   return core.file_kind(installed) == "file" and installed or path
 end
+
+-- The script that a user means by `path`.
+function M.find(path) return or_installed(path, path) end
+
+-- The script that the running one means by `path`: beside it, or an installed one.
+function M.find_beside(path) return or_installed(beside_current(path), path) end
 
 -- What the script at `path` returns. Errors of the script name its line.
 function M.run(path)
