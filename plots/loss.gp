@@ -1,7 +1,7 @@
 # loss.gp -- the loss per pair, the norm of the gradient and the learning rate, by step.
 #
-# Bold: centred means, of the seeds of a row their mean in a band of one standard deviation. Faint: each
-# run's own values. Dotted: the end of the warm-up.
+# Bold: centred means, of the seeds of a row their mean in a band of one standard deviation, where
+# few rows leave room for bands. Faint: each run's own values. Dotted: the end of the warm-up.
 # Blocks: one of each group of runs: step, and for Y of loss_per_sample, grad_norm, lr: Y, Y_low, Y_high;
 # then one of each run: step, loss_per_sample, grad_norm.
 # each: how many steps one point stands for; steps: how many lie between two ticks; group_of[singles]: the group of each run; warm[warms]: steps

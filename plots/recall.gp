@@ -1,6 +1,6 @@
 # recall.gp -- the sum of the recalls and each recall of the dev evaluations, by epoch.
 #
-# Of the seeds of a row: their mean in a band of one standard deviation. Dotted: the end of the warm-up.
+# Of the seeds of a row: their mean in a band of one standard deviation, where few rows leave room for bands. Dotted: the end of the warm-up.
 # Columns: epoch, and for Y of rsum, i2t_r1 .. t2i_r10: Y, Y_low, Y_high.
 # first, last: the ends of the axis; epochs, epochs_small: between two ticks of the large panel and of the
 # small ones, 0 for gnuplot's own; least, most: the ends of the axis of rsum; narrow: whether the panels

@@ -57,6 +57,25 @@ unit.test("seeds of a row become their mean and one standard deviation on either
   unit.equal(table.concat(figure.set.group_of, " "), "1 1 1")
 end)
 
+unit.test("bands of many rows would hide the curves: they go, also from the text", function()
+  local groups = {}
+  for g = 1, curves.MOST_BANDS + 1 do
+    groups[g] = { name = "row " .. g, runs = { run("s0", 2, 5, 0), run("s1", 2, 5, 2) } }
+  end
+  unit.equal(blocks(curves.of_evaluations(groups))[1][2].rsum_low, "NaN")
+  unit.equal(blocks((curves.of_steps(groups)))[1][10].grad_norm_high, "NaN")
+  unit.equal(named(figures.of_runs(groups), "recall").says:find("bands", 1, true), nil)
+  groups[#groups] = nil
+  unit.equal(blocks(curves.of_evaluations(groups))[1][2].rsum, "23")
+  assert(tonumber(blocks(curves.of_evaluations(groups))[1][2].rsum_low) > 0)
+  assert(named(figures.of_runs(groups), "recall").says:find("bands", 1, true))
+end)
+
+unit.test("no band goes below zero", function()
+  local groups = { { name = "a", runs = { run("s0", 1, 5, 0), run("s1", 1, 5, 1000) } } }
+  unit.equal(blocks(curves.of_evaluations(groups))[1][1].rsum_low, "0")
+end)
+
 unit.test("one run has no band; its mean begins with its own first value", function()
   local one, two = run("one", 1, 30, 0), run("two", 1, 30, 0)
   local found = blocks((curves.of_steps { { name = "a", runs = { one } },

@@ -83,14 +83,18 @@ end
 
 -- ---- spread ------------------------------------------------------------------------------------
 
+-- Bands of more groups than these would cover each other, and are left out.
+M.MOST_BANDS = 6
+
 -- Mean and mean -+ one standard deviation of what the runs have at one place; low and high are nil
--- for one run. positive: for a log scale, low is at least the smallest value.
-local function spread(values, positive)
+-- for one run, and without bands. No value is below zero: low is at least `least`, or where that is
+-- nil, for a log scale, the smallest value.
+local function spread(values, bands, least)
   local mean = statistics.mean(values)
-  local deviation = statistics.deviation(values)
+  local deviation = bands and statistics.deviation(values)
   if not deviation then return mean end
   local low = mean - deviation
-  if positive and low <= 0 then low = math.min(table.unpack(values)) end
+  if low <= 0 then low = least or math.min(table.unpack(values)) end
   return mean, low, mean + deviation
 end
 
@@ -110,12 +114,12 @@ function M.join(blocks)
 end
 
 -- Adds the columns NAME, NAME_low, NAME_high of `values` to a row.
-local function add(row, values, positive)
+local function add(row, values, bands, least)
   if not values then
     table.move({ "NaN", "NaN", "NaN" }, 1, 3, #row + 1, row)
     return
   end
-  local mean, low, high = spread(values, positive)
+  local mean, low, high = spread(values, bands, least)
   table.move({ number(mean), number(low), number(high) }, 1, 3, #row + 1, row)
 end
 
@@ -227,7 +231,7 @@ function M.of_steps(groups)
   for _, name in ipairs(step_values) do
     table.move({ name, name .. "_low", name .. "_high" }, 1, 3, #head + 1, head)
   end
-  local blocks, singles, group_of = {}, {}, {}
+  local blocks, singles, group_of, bands = {}, {}, {}, #groups <= M.MOST_BANDS
   for g, group in ipairs(groups) do
     local runs, count = {}, 0
     for i, run in ipairs(group.runs) do
@@ -239,7 +243,7 @@ function M.of_steps(groups)
     local lines = {}
     for at = 1, count do
       local line = { number(runs[1][at] and runs[1][at].step) }
-      for _, name in ipairs(step_values) do add(line, values_at(runs, at, name), true) end
+      for _, name in ipairs(step_values) do add(line, values_at(runs, at, name), bands) end
       if line[1] ~= "NaN" then lines[#lines + 1] = line end
     end
     blocks[g] = block(head, lines)
@@ -259,7 +263,7 @@ function M.of_evaluations(groups)
   for _, metric in ipairs(layout.metrics) do
     table.move({ metric[1], metric[1] .. "_low", metric[1] .. "_high" }, 1, 3, #head + 1, head)
   end
-  local blocks = {}
+  local blocks, bands = {}, #groups <= M.MOST_BANDS
   for g, group in ipairs(groups) do
     local runs, places, seen = {}, {}, {}
     for i, run in ipairs(group.runs) do
@@ -279,9 +283,9 @@ function M.of_evaluations(groups)
         local row = { number(place.at) }
         for _, metric in ipairs(layout.metrics) do
           local name, values = metric[1], values_at(runs, place.step, metric[1])
-          add(row, values, false)
+          add(row, values, bands, 0)
           if values then
-            local mean, low, high = spread(values, false)
+            local mean, low, high = spread(values, bands, 0)
             found.least[name] = math.min(found.least[name] or mean, low or mean)
             found.most[name] = math.max(found.most[name] or mean, high or mean)
             if name == "rsum" then found.ends[g] = mean end

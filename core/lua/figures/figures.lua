@@ -68,7 +68,8 @@ end
 local function band(groups)
   for _, group in ipairs(groups) do
     if #group.runs > 1 then
-      return " Lines are means over the n seeds of a row, bands one standard deviation."
+      return " Lines are means over the n seeds of a row"
+        .. (#groups <= curves.MOST_BANDS and ", bands one standard deviation." or ".")
     end
   end
   return ""
