@@ -58,7 +58,7 @@ lua_modules += \
 	core/lua/results/effects.lua core/lua/results/export_csv.lua core/lua/results/export_mlflow.lua \
 	core/lua/results/export_tensorboard.lua core/lua/results/gathered.lua core/lua/results/ground_truth.lua \
 	core/lua/results/grounding.lua \
-	core/lua/results/history.lua core/lua/results/latex.lua core/lua/results/layout.lua \
+	core/lua/results/history.lua core/lua/results/latex.lua core/lua/results/layout.lua core/lua/results/marks.lua \
 	core/lua/results/objects.lua core/lua/results/printed.lua core/lua/results/query.lua \
 	core/lua/results/records.lua core/lua/results/results.lua \
 	core/lua/results/statistics.lua core/lua/results/summary.lua \

@@ -69,7 +69,7 @@ function stepwise.ablation(...) end
 ---@param ... any
 function stepwise.without(...) end
 
---- `load "FILE.lua"`: what the script beside this one returns, or the installed experiment of that name.
+--- `load "FILE.lua"`: what the script beside this one returns, or the installed one of that name.
 ---@param ... any
 function stepwise.load(...) end
 

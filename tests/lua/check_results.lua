@@ -5,6 +5,7 @@ local sw = require "stepwise"
 local columns = require "stepwise.results.columns"
 local core = require "stepwise.core"
 local latex = require "stepwise.results.latex"
+local marks = require "stepwise.results.marks"
 local results = require "stepwise.results.results"
 
 local made = dofile(unit.source .. "/tests/lua/made_tables.lua")
@@ -303,6 +304,20 @@ unit.test("LaTeX: a float of a paper, with what is asked for and no more", funct
   local checks = latex.float({ claims }, { columns = columns.names("rsum"), checks = true })
   unit.contains(checks:match("\nworse & [^\n]+"), "$\\checkmark$")
   unit.equal(checks:match("\nbase & [^\n]+"):find("checkmark", 1, true), nil)
+  -- of a design: a mark where a part is in, the value of one that has values
+  local parts, has = marks.of { runs = {}, rows = { { name = "all", slug = "a" },
+    { name = "no G2L", slug = "g" }, { name = "lambda 4", slug = "l" } }, design = {
+    parts = { { name = "G2L", levels = { "without G2L" } },
+      { name = "lambda", levels = { "lambda 4", "lambda 9" } },
+      { name = "k", levels = { "k 2", "k 3" } } },
+    settings = { { row = "a", levels = { 0, 0, 0 } }, { row = "g", levels = { 1, 0, 1 } },
+      { row = "l", levels = { 0, 1, 0 } }, { row = "a", levels = { 0, 2, 0 } } } } }
+  unit.equal(table.concat(parts, ", "), "G2L, lambda, k")
+  for row, cells in pairs { all = "true 9 base", ["no G2L"] = "nil base 2",
+    ["lambda 4"] = "true 4 base" } do
+    local found = has[row]
+    unit.equal(string.format("%s %s %s", found.G2L, found.lambda, found.k), cells)
+  end
   unit.fails(2, "no column 'rsun'; did you mean 'rsum'", columns.names, "recalls,rsun")
   unit.fails(2, "twice 'n'", columns.names, "n,n")
 end)

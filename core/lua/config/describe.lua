@@ -252,7 +252,7 @@ end
 
 -- ---- other scripts ---------------------------------------------------------------------------
 
--- load "FILE.lua": what the script beside this one returns, or the installed experiment of that name.
+-- load "FILE.lua": what the script beside this one returns, or the installed one of that name.
 function M.load(path)
   return script.run(script.find_beside(expect(path, "string", "load")))
 end

@@ -2,6 +2,7 @@
 -- values marked, and what is not separable from chance.
 local columns = require "stepwise.results.columns"
 local differences = require "stepwise.results.differences"
+local marks = require "stepwise.results.marks"
 local summary = require "stepwise.results.summary"
 local text = require "stepwise.util.text"
 
@@ -70,39 +71,6 @@ end
 
 -- Beside a number, so that numbers stay below each other.
 M.dagger = "\\rlap{$\\dagger$}"
-
--- ---- parts as check marks ----------------------------------------------------------------------
-
--- {names of parts ..}, {[row's name] = {[part] = true}}: stages, where rows differ in them, and
--- each other change of the base.
-local function parts_of(results)
-  local names, has, stages = {}, {}, {}
-  local function part(row, name)
-    if not has[row][name] then has[row][name] = true end
-    for _, one in ipairs(names) do
-      if one == name then return end
-    end
-    names[#names + 1] = name
-  end
-  for _, row in ipairs(results.plan.rows) do has[row.name] = {} end
-  local differ, first = false, nil
-  for _, run in ipairs(results.plan.runs) do
-    local list = {}
-    local model = type(run.config) == "table" and run.config.model or {}
-    for i, stage in ipairs(model.stages or {}) do list[i] = stage.plugin end
-    stages[run.row] = list
-    local all = table.concat(list, ",")
-    first = first or all
-    differ = differ or all ~= first
-  end
-  for _, row in ipairs(results.plan.rows) do
-    for _, stage in ipairs(differ and stages[row.slug] or {}) do part(row.name, stage) end
-    for _, change in ipairs(row.changes) do
-      if not (differ and change:find("^stages=")) then part(row.name, change) end
-    end
-  end
-  return names, has
-end
 
 -- ---- the float ---------------------------------------------------------------------------------
 
@@ -213,7 +181,8 @@ end
 local function cells_of(page, name)
   local cells = { M.cell(name) }
   for _, part in ipairs(page.parts) do
-    cells[#cells + 1] = page.has[name] and page.has[name][part] and "$\\checkmark$" or ""
+    local mark = page.has[name] and page.has[name][part] or ""
+    cells[#cells + 1] = mark == true and "$\\checkmark$" or M.cell(mark)
   end
   local first = #cells + 1
   for _, body in ipairs(page.bodies) do
@@ -233,7 +202,7 @@ end
 -- width = characters.
 local function page_of(results_list, how)
   local parts, has = {}, {}
-  if how.checks then parts, has = parts_of(results_list[1]) end
+  if how.checks then parts, has = marks.of(results_list[1].plan) end
   local function width_of(page)
     local longest = 6
     for _, name in ipairs(page.order) do longest = math.max(longest, text.width(name)) end
