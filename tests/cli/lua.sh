@@ -69,3 +69,19 @@ if [ -e .stepwise_history ]; then
 else
     echo 'skipped: neither Readline nor libedit is there for history and completion'
 fi
+
+# Without a library for editing, as with one that lacks a function, the prompt reads plain lines.
+mkdir plain
+echo 'int nothing;' >nothing.c
+cc -shared -fPIC -o plain/libreadline.so.8 nothing.c || fail 'a library without functions'
+cp plain/libreadline.so.8 plain/libedit.so.2
+rm -f typed.txt timeout.txt .stepwise_history
+{
+    wait_for 'Ctrl-D ends'
+    printf 'total = 40\ntotal + 2\n'
+    wait_for 42
+    printf '\004'
+} | SHELL=/bin/sh timeout 120 script -qfec "exec env LD_LIBRARY_PATH=$folder/plain '$STEPWISE'" typed.txt >/dev/null ||
+    { cat typed.txt; fail 'the prompt without a library for editing'; }
+[ ! -e timeout.txt ] || fail "the plain prompt: $(cat timeout.txt)"
+[ ! -e .stepwise_history ] || fail 'a history without a library for it'
