@@ -296,8 +296,8 @@ static const char *const sound[] = {
     "{'stages':['max_mean']}",
     "{'stages':[{'plugin':'bfan','focus':'prob'}]}",
     "{'stages':['imram']}",
-    /* lambda = 0: SCAN's attention is steep where few fragments query, and jumps where one does */
-    "{'direction':'t2i','stages':[{'plugin':'imram','steps':2,'normalise':true,'lambda':0}]}",
+    "{'direction':'t2i','stages':[{'plugin':'imram','normalise':true}]}",
+    "{'direction':'t2i','stages':[{'plugin':'imram','steps':2,'normalise':true}]}",
     "{'stages':[{'plugin':'camp','form':'cross_attention'}]}",
     "{'stages':[{'plugin':'camp','form':'cross_attention_new','padded_words':20}]}",
     "{'stages':[{'plugin':'camp','form':'gate_fusion'}],'loss':['bce']}",
