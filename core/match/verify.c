@@ -3,6 +3,7 @@
  * The score matrix S of a batch is weighed with random numbers, f = sum R_ic S_ic, so that its
  * gradient dS = R is known and the same for every way to compute it. */
 #include "match/internal.h"
+#include "match/second.h"
 #include "match/verify.h"
 #include "tensor/tape/random.h"
 
@@ -33,6 +34,7 @@ struct verifying {
     int region_count[IMAGES], caption_start[IMAGES + 1];
     int32_t image[IMAGES];
     struct sw_examples examples;
+    void *room[2];        /* of second sets */
     float weights[PAIRS]; /* R: few are not 0, so that backward goes pair by pair */
     struct sw_finding *out;
     int count;
@@ -86,7 +88,7 @@ static int draw(struct verifying *v)
                                        .caption_start = v->caption_start,
                                        .ids = v->ids,
                                        .training = 1};
-    return SW_OK;
+    return sw_second_draw(v->plan, 5, &v->examples, v->room, v->error);
 }
 
 static int open_model(struct verifying *v, struct tried_model *m, int threads,
@@ -443,6 +445,8 @@ int sw_model_verify(const struct sw_model_plan *const plans[2], const struct sw_
     close_model(&v.two);
     free(v.features);
     free(v.ids);
+    free(v.room[0]);
+    free(v.room[1]);
     *count = v.count;
     return status;
 }

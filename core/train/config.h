@@ -31,6 +31,8 @@ struct sw_settings {
     int longest_caption;
     int word_dim;
     const char *embedding;
+    const char *second[2]; /* names of second sets, per image and per caption; NULL: none */
+    int second_width[2];
 };
 void sw_config_settings(const json_t *config, struct sw_settings *out);
 

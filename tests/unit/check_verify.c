@@ -247,7 +247,7 @@ static void begin(void)
  */
 static int faults(const char *model, struct sw_finding *bad)
 {
-    char text[512];
+    char text[1024];
     snprintf(text, sizeof text, "%s", model);
     for (char *c = text; *c; c++)
         if (*c == '\'')
@@ -306,6 +306,14 @@ static const char *const sound[] = {
     "{'stages':['saf']}",
     "{'stages':[{'plugin':'saf','lambda':4}]}",
     "{'stages':['sgr']}",
+    "{'second':{'image':{'file':'a','width':5,'blocks':['linear']},'text':{'file':'b','width':6,"
+    "'blocks':['linear','l2norm']}},'stages':[{'plugin':'max_mean','slope':1,'set':'first'},"
+    "{'plugin':'max_mean','slope':1,'set':'second'}]}",
+    "{'second':{'text':{'file':'b','width':6,'blocks':['linear']}},'stages':['l2l']}",
+    "{'second':{'image':{'file':'a','width':6,'blocks':['linear']}},'image':['linear',"
+    "'drop_regions'],'stages':['dot','l2l'],'pool':{'image':'mean','text':'mean'}}",
+    "{'second':{'text':{'file':'b','width':6,'alone':true}},'stages':['dot'],"
+    "'pool':{'image':'mean','text':{'plugin':'word_cnn','maps':12}}}",
 };
 
 START_TEST(a_sound_model_has_no_fault)
