@@ -144,6 +144,7 @@ static int make_model(struct sw_bench *b, const json_t *config, struct sw_error 
     if (!b->moments)
         return sw_fail(error, SW_FAILED, "out of memory for %zu moments", 2 * trained);
     b->adam = sw_adam_new(b->moments, b->moments + trained, trained, 0);
+    b->adam.decay = b->settings.weight_decay;
     return SW_OK;
 }
 

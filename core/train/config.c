@@ -32,6 +32,7 @@ void sw_config_settings(const json_t *config, struct sw_settings *out)
         .lr = number(train, "lr"),
         .decay = number(train, "decay"),
         .clip = number(train, "clip"),
+        .weight_decay = number(train, "weight_decay"),
         .max_steps = whole(train, "max_steps"),
         .dir = text_of(data, "dir"),
         .glove = text_of(data, "glove"),

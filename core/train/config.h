@@ -23,7 +23,7 @@
 struct sw_settings {
     uint64_t seed;
     int batch, epochs, decay_epoch;
-    double lr, decay, clip;
+    double lr, decay, clip, weight_decay;
     int max_steps;
     const char *dir, *glove, *vocab, *init;
     const char *train_split, *dev_split;
