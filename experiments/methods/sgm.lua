@@ -11,7 +11,7 @@ return method("SGM", {
     text = { file = "triples", width = 300, blocks = { "linear", "l2norm" } },
   },
   stages = {
-    sw.stage "max_mean" { slope = 1, set = "first" },
-    sw.stage "max_mean" { slope = 1, set = "second" },
+    sw.stage "max_mean_of_set" { slope = 1, set = "first" },
+    sw.stage "max_mean_of_set" { slope = 1, set = "second" },
   },
 }, nil, { second = "none" }) -- generated scenes have no relations

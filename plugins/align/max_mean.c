@@ -7,22 +7,32 @@
  * (Pan et al., CVPR 2023) has slope 1 and a log-sum-exp of sharpness 10 for the mean; CHAN leaves
  * it multiplied by the sharpness, and so its margin, 0.05, is 0.005 here.
  *
- * Where images and captions have second sets of fragments, a use may look at one set alone: of
- * SGM's score, m(objects, words) + m(relations, triples), each term is a use. */
+ * max_mean_of_set looks at one set of fragments alone, where images and captions have second sets:
+ * of SGM's score, m(objects, words) + m(relations, triples), each term is a use of it. */
 #include <stepwise/plugin.h>
 
 enum { SLOPE, REDUCE, SHARPNESS, MU, SET };
 enum { MEAN, LSE };
-enum { ALL, FIRST, SECOND };
+enum { FIRST, SECOND, ALL };
+
+/* clang-format off */
+#define OPTIONS \
+    {"slope", SW_NUMBER, "0.1", NULL, 0, 1, "of the LeakyReLU; 1: similarities as they are"}, \
+    {"reduce", SW_CHOICE, "mean", "mean lse", 0, 0, \
+     "from the fragments to a score; lse: log(sum exp(sharpness m)) / sharpness"}, \
+    {"sharpness", SW_NUMBER, "10", NULL, 0.001, 1000, "of reduce = lse"}, \
+    {"mu", SW_NUMBER, "0.5", NULL, 0, 1, "weight of the i2t score, in both directions"}
+/* clang-format on */
 
 static const struct sw_option options[] = {
-    {"slope", SW_NUMBER, "0.1", NULL, 0, 1, "of the LeakyReLU; 1: similarities as they are"},
-    {"reduce", SW_CHOICE, "mean", "mean lse", 0, 0,
-     "from the fragments to a score; lse: log(sum exp(sharpness m)) / sharpness"},
-    {"sharpness", SW_NUMBER, "10", NULL, 0.001, 1000, "of reduce = lse"},
-    {"mu", SW_NUMBER, "0.5", NULL, 0, 1, "weight of the i2t score, in both directions"},
-    {"set", SW_CHOICE, "all", "all first second", 0, 0,
-     "of fragments, on both sides: all, those of the model's own encoders, or the second set"},
+    OPTIONS,
+    {NULL, SW_NUMBER, NULL, NULL, 0, 0, NULL},
+};
+
+static const struct sw_option options_of_set[] = {
+    OPTIONS,
+    {"set", SW_CHOICE, "first", "first second", 0, 0,
+     "of fragments, on both sides: those of the model's own encoders, or the second set"},
     {NULL, SW_NUMBER, NULL, NULL, 0, 0, NULL},
 };
 
@@ -44,7 +54,15 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self,
     s->reduce = (int)values[REDUCE].number;
     s->sharpness = (float)values[SHARPNESS].number;
     s->mu = (float)values[MU].number;
-    s->set = (int)values[SET].number;
+    s->set = ALL;
+    return 0;
+}
+
+static int init_of_set(const struct sw_host *host, struct sw_model *model, void *self,
+                       const struct sw_value *values)
+{
+    init(host, model, self, values);
+    ((struct max_mean *)self)->set = (int)values[SET].number;
     return 0;
 }
 
@@ -122,11 +140,22 @@ static const struct sw_stage max_mean = {
     .score = score,
 };
 
+static const struct sw_stage max_mean_of_set = {
+    .name = "max_mean_of_set",
+    .doc = "max_mean of one set of fragments alone: a term of SGM's score",
+    .options = options_of_set,
+    .self_size = sizeof(struct max_mean),
+    .prepared_size = sizeof(struct prepared),
+    .init = init_of_set,
+    .prepare = prepare,
+    .score = score,
+};
+
 SW_EXPORT const struct sw_plugin sw_plugin = {
     SW_PLUGIN_HEAD,
     .name = "max_mean",
     .version = "1.0.0",
     .license = "MIT",
     .doc = "the score of LAPS, SGM and CHAN",
-    .stages = (const struct sw_stage *const[]){&max_mean, NULL},
+    .stages = (const struct sw_stage *const[]){&max_mean, &max_mean_of_set, NULL},
 };

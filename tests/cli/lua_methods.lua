@@ -42,7 +42,8 @@ sw.define_stage {
   name = "naaf",
   options = { lambda = { 20, least = 0, most = 1000 }, threshold = { 0, least = -1, most = 1 } },
   prepare = function(b)
-    return { c = b:input_product(b.regions, b.words), g = b:input_within("words", b.words, b.words) }
+    return { c = b:input_product(b.regions, b.words),
+      g = b:input_within("words", b.words, b.words) }
   end,
   score = function(t, o, p)
     local c = t:input(p.c) -- (n,k,L)
@@ -74,7 +75,8 @@ sw.define_stage {
       scale = b:input_shared(b:parameter "log_scale") }
   end,
   score = function(t, _, p)
-    local cosine = t:cosine(t:explicit_vectors(t:input(p.image)), t:explicit_vectors(t:input(p.text)))
+    local image, text = t:input(p.image), t:input(p.text)
+    local cosine = t:cosine(t:explicit_vectors(image), t:explicit_vectors(text))
     return cosine * t:apply("exp", { t:add_scalar(t:affine(cosine, 0, 0), t:input(p.scale)) })
   end,
 }

@@ -307,8 +307,8 @@ static const char *const sound[] = {
     "{'stages':[{'plugin':'saf','lambda':4}]}",
     "{'stages':['sgr']}",
     "{'second':{'image':{'file':'a','width':5,'blocks':['linear']},'text':{'file':'b','width':6,"
-    "'blocks':['linear','l2norm']}},'stages':[{'plugin':'max_mean','slope':1,'set':'first'},"
-    "{'plugin':'max_mean','slope':1,'set':'second'}]}",
+    "'blocks':['linear','l2norm']}},'stages':[{'plugin':'max_mean_of_set','slope':1},"
+    "{'plugin':'max_mean_of_set','slope':1,'set':'second'}]}",
     "{'second':{'text':{'file':'b','width':6,'blocks':['linear']}},'stages':['l2l']}",
     "{'second':{'image':{'file':'a','width':6,'blocks':['linear']}},'image':['linear',"
     "'drop_regions'],'stages':['dot','l2l'],'pool':{'image':'mean','text':'mean'}}",

@@ -290,7 +290,8 @@ local function second_blocks(parts, side, given)
   local name = "second." .. side .. ".blocks"
   if given == nil then given = USUAL_BLOCKS end
   if type(given) == "string" or type(given) == "table" and given.plugin then given = { given } end
-  if type(given) ~= "table" or not core.is_array(given) and next(given) or #given > MOST_ENTRIES then
+  local is_list = type(given) == "table" and (core.is_array(given) or not next(given))
+  if not is_list or #given > MOST_ENTRIES then
     values.fail("model.%s: expected a list of at most %d blocks, found %s", name, MOST_ENTRIES,
       values.found(given))
   end

@@ -207,15 +207,15 @@ local function define(kind, t)
 end
 
 -- define_stage { name =, options =, parameters =, pooled =, prepare =, score =, doc = }: an
--- alignment stage in Lua, which is used by its name like a plugin's. options = { NAME = default, .. }: a number,
--- true or false, a list of words to choose from, { fusion = NAME }, or { default, least =, most =,
--- doc = }. parameters = { { "NAME", SIZE, .. }, .. }: sizes are numbers, "D" (the model's dim) or
--- "2D"; init = "xavier" where none is given, "zero", "uniform" with bound =, or a number; frozen =
--- true. prepare(b, options) computes once per batch what the tiles need and returns its inputs by
--- name; pooled = true: it needs a model that pools, and b.image and b.text are its vectors;
--- score(t, options, prepared) gives the scores of a tile's 16 pairs, (1,1,16). The verbs of b
--- and t are in plugins/README.md. The functions see math, string, table and the numbers, texts and
--- functions of the script that they refer to, which are constant. Returns the name.
+-- alignment stage in Lua, which is used by its name like a plugin's. options = { NAME = default, ..
+-- }: a number, true or false, a list of words to choose from, { fusion = NAME }, or { default,
+-- least =, most =, doc = }. parameters = { { "NAME", SIZE, .. }, .. }: sizes are numbers, "D" (the
+-- model's dim) or "2D"; init = "xavier" where none is given, "zero", "uniform" with bound =, or a
+-- number; frozen = true. prepare(b, options) computes once per batch what the tiles need and
+-- returns its inputs by name; pooled = true: it needs a model that pools, and b.image and b.text
+-- are its vectors; score(t, options, prepared) gives the scores of a tile's 16 pairs, (1,1,16). The
+-- verbs of b and t are in plugins/README.md. The functions see math, string, table and the numbers,
+-- texts and functions of the script that they refer to, which are constant. Returns the name.
 function M.stage(t) return define("stage", t) end
 
 -- define_fusion { name =, options =, parameters =, prepare =, fuse =, doc = }: a fusion in Lua, as
