@@ -13,9 +13,9 @@ dist_methods_DATA = experiments/methods/field.lua \
 	experiments/methods/camp.lua experiments/methods/esa.lua experiments/methods/gpo.lua \
 	experiments/methods/imram_full.lua experiments/methods/imram_image.lua \
 	experiments/methods/imram_text.lua experiments/methods/max_mean.lua \
-	experiments/methods/saem_gru.lua experiments/methods/saf.lua \
+	experiments/methods/saem.lua experiments/methods/saem_gru.lua experiments/methods/saf.lua \
 	experiments/methods/scan_i2t.lua experiments/methods/scan_t2i.lua \
-	experiments/methods/sgr.lua experiments/methods/vsepp.lua
+	experiments/methods/sgm.lua experiments/methods/sgr.lua experiments/methods/vsepp.lua
 
 # What other programs call the tensors of their models.
 mapsdir = $(experimentsdir)/maps

@@ -116,7 +116,7 @@ tests_unit_check_gru_SOURCES = tests/unit/check_gru.c tests/unit/unit.h
 tests_unit_check_loss_SOURCES = tests/unit/check_loss.c tests/unit/unit.h
 tests_unit_check_optimiser_SOURCES = tests/unit/check_optimiser.c tests/unit/unit.h
 tests_unit_check_step_SOURCES = tests/unit/check_step.c tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h
-test_data += tests/golden/adam.tsv tests/golden/make_adam.py
+test_data += tests/golden/adam.tsv tests/golden/adamw.tsv tests/golden/make_adam.py
 
 # Against the plain PyTorch reading of the paper, where that and the real data are there.
 script_tests += tests/cli/reference.sh
@@ -146,7 +146,9 @@ tests_unit_check_checkpoint_SOURCES = tests/unit/check_checkpoint.c tests/unit/c
 tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h tests/unit/configs.h tests/unit/models.h tests/unit/unit.h
 tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/configs.h tests/unit/models.h tests/unit/unit.h
 script_tests += tests/cli/bad_input.sh tests/cli/data.sh
-test_data += tests/cli/data.py
+test_data += tests/cli/data.py tests/cli/small_models.py tests/cli/second.py
+test_data += tests/cli/lua_methods.py tests/cli/lua_methods.lua
+script_tests += tests/cli/second.sh tests/cli/lua_methods.sh
 script_tests += tests/cli/signals.sh tests/cli/limits.sh tests/cli/resume.sh \
 	tests/cli/squeue_hiccup.sh
 

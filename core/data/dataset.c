@@ -307,6 +307,29 @@ static int open_counts(struct opening *o, const char *path)
     return SW_OK;
 }
 
+/* The second sets that are asked for: of images a row of the features file or an image each. */
+static int open_second(struct opening *o)
+{
+    static const char *const of[2] = {"image", "caption"};
+    struct sw_dataset *d = o->data;
+    size_t rows[2] = {d->file.shape[0], d->file.shape[0] * d->div};
+    size_t or_rows[2] = {rows[0] / d->stride, rows[1]};
+    for (int side = 0; side < 2; side++) {
+        const char *name = o->options.second[side];
+        struct sw_fragment_file *file = &d->second[side];
+        if (!name || (side == 1 && o->lines == 0))
+            continue;
+        if (sw_fragment_file_open(file, o->dir, o->split, name, rows[side], or_rows[side], of[side],
+                                  o->error) != SW_OK)
+            return SW_FAILED;
+        if (file->width != (size_t)o->options.second_width[side])
+            return sw_fail(o->error, SW_FAILED,
+                           "%s: expected %d numbers per fragment as the model has them, found %zu",
+                           file->path, o->options.second_width[side], file->width);
+    }
+    return SW_OK;
+}
+
 int sw_dataset_open(const char *dir, const char *split, const struct sw_vocabulary *vocabulary,
                     const struct sw_dataset_options *options, struct sw_dataset *out,
                     struct sw_error *error)
@@ -324,6 +347,8 @@ int sw_dataset_open(const char *dir, const char *split, const struct sw_vocabula
     if (!status && is_there(counts))
         status = open_counts(&o, counts);
     free(counts);
+    if (!status)
+        status = open_second(&o);
     if (status)
         sw_dataset_close(out);
     else
@@ -337,6 +362,8 @@ void sw_dataset_close(struct sw_dataset *data)
     sw_npy_close(&data->file);
     sw_npy_close(&data->boxes);
     sw_npy_close(&data->counts);
+    sw_fragment_file_close(&data->second[0]);
+    sw_fragment_file_close(&data->second[1]);
     sw_lines_close(&data->text);
     sw_lines_close(&data->names);
     sw_lines_close(&data->precaps);
@@ -369,6 +396,11 @@ size_t sw_dataset_region_count(const struct sw_dataset *data, size_t row)
     return data->counts.data ? (size_t)sw_npy_integer(&data->counts, row) : data->regions;
 }
 
+size_t sw_dataset_second_row(const struct sw_dataset *data, size_t row)
+{
+    return data->second[0].file.shape[0] == data->file.shape[0] ? row : row / data->stride;
+}
+
 void sw_dataset_prefetch(const struct sw_dataset *data, size_t row)
 {
     size_t bytes = sw_npy_row(&data->file) * sw_dtype_size(data->file.dtype);
@@ -394,22 +426,28 @@ static uint64_t mix(uint64_t so_far, const struct sw_mapping *file)
     return XXH3_64bits_withSeed(file->data, file->size, so_far);
 }
 
-uint64_t sw_dataset_fingerprint(const struct sw_dataset *data)
+uint64_t sw_fingerprint_sampled(uint64_t so_far, const struct sw_mapping *file)
 {
     enum { PAGES = 64, PAGE = 4096 };
-    const struct sw_mapping *file = &data->file.mapping;
-    uint64_t size = file->size, so_far = XXH3_64bits(&size, sizeof size);
+    uint64_t size = file->size;
     size_t step = file->size / PAGES;
-    if (step <= PAGE) {
-        so_far = mix(so_far, file);
-    } else {
-        for (size_t i = 0; i < PAGES; i++) /* the first one has the header */
-            so_far = XXH3_64bits_withSeed(file->data + i * step, PAGE, so_far);
-        so_far = XXH3_64bits_withSeed(file->data + file->size - PAGE, PAGE, so_far);
-    }
+    so_far = XXH3_64bits_withSeed(&size, sizeof size, so_far);
+    if (step <= PAGE)
+        return mix(so_far, file);
+    for (size_t i = 0; i < PAGES; i++) /* the first one has the header */
+        so_far = XXH3_64bits_withSeed(file->data + i * step, PAGE, so_far);
+    return XXH3_64bits_withSeed(file->data + file->size - PAGE, PAGE, so_far);
+}
+
+uint64_t sw_dataset_fingerprint(const struct sw_dataset *data)
+{
+    uint64_t so_far = sw_fingerprint_sampled(0, &data->file.mapping);
     so_far = mix(so_far, &data->text.mapping);
     so_far = mix(so_far, &data->precaps.mapping);
     so_far = mix(so_far, &data->counts.mapping);
+    for (int side = 0; side < 2; side++)
+        if (data->second[side].path)
+            so_far = sw_fragment_file_fingerprint(&data->second[side], so_far);
     /* Results of data with one caption per image, which earlier versions read otherwise, are not
      * taken for those of this one. */
     bool one = data->div * data->stride == 1;

@@ -6,6 +6,7 @@
  *   {split}_ims_bbx.npy     optional: (rows or images,k,4), x1 y1 x2 y2 in pixels
  *   {split}_ims_counts.npy  optional: (rows) int32 or int64, how many of a row's k regions are real
  *   {split}_precaps.txt     optional: per line a caption's word ids, comma-separated
+ *   {split}_NAME.npy        a second set of fragments, where it is asked for (fragment_file.h)
  *
  * Captions = q x rows: each row is an image, and caption j belongs to image j / q, q any whole
  * number. Captions = rows: where images come in runs of equal rows, all of one length (five, in the
@@ -17,6 +18,7 @@
 
 #include "base/error.h"
 #include "data/coverage.h"
+#include "data/fragment_file.h"
 #include "data/lines.h"
 #include "data/npy.h"
 #include "data/vocabulary.h"
@@ -35,8 +37,10 @@ struct sw_dataset_options {
     bool all_captions; /* the split "dev" is not held to its first 1000 images */
     bool or_none;      /* a split without captions opens, with images only */
     bool precaps;      /* word ids come from {split}_precaps.txt when that is there */
-    size_t longest;  /* most words of a caption, without <start> and <end>; 0: SW_LONGEST_CAPTION */
-    bool sequential; /* rows will be read in order (evaluation), not at random (training) */
+    size_t longest; /* most words of a caption, without <start> and <end>; 0: SW_LONGEST_CAPTION */
+    const char *second[2]; /* names of second sets, per image and per caption; NULL: none */
+    int second_width[2];   /* numbers per fragment of these */
+    bool sequential;       /* rows will be read in order (evaluation), not at random (training) */
 };
 
 struct sw_dataset {
@@ -49,6 +53,7 @@ struct sw_dataset {
     int32_t *ids;                        /* <start> w.. <end> of all captions, end to end */
     struct sw_word_use words;            /* how often these captions have each word */
     bool has_text, has_boxes, has_names; /* the last two after sw_dataset_open_side_files */
+    struct sw_fragment_file second[2];   /* per image and per caption, as asked for */
     struct sw_error boxes_error, names_error; /* why a file that is there is not in use */
     /* the files */
     struct sw_npy file, boxes, counts;
@@ -100,6 +105,10 @@ int sw_dataset_check_values(const struct sw_dataset *data, struct sw_compute *co
 int sw_dataset_boxes(const struct sw_dataset *data, size_t image, float *out,
                      struct sw_error *error);
 
+/* The row of its second set (second[0]) that goes with a row of the features file. A caption's is
+ * its own number. */
+size_t sw_dataset_second_row(const struct sw_dataset *data, size_t row);
+
 /* Tells the system that the row will soon be read. */
 void sw_dataset_prefetch(const struct sw_dataset *data, size_t row);
 
@@ -122,6 +131,12 @@ uint64_t sw_dataset_fingerprint(const struct sw_dataset *data);
 uint64_t sw_dataset_stamp(const struct sw_dataset *data);
 
 /* ---- inside dataset ---- */
+
+/* Whether float32 numbers, perhaps not aligned, are neither infinite nor NaN. */
+bool sw_all_finite(const void *x, size_t count);
+
+/* XXH3 over `so_far` of a file's size and of 64 pages spread over it, or of all of a small one. */
+uint64_t sw_fingerprint_sampled(uint64_t so_far, const struct sw_mapping *file);
 
 /* Fills offsets, ids, words and longest for the first data->captions captions, from data->text by
  * the tokeniser, or from data->precaps when that has lines. `path` is of the file that is read.

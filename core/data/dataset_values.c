@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-/* All bits of an exponent set: infinite, or no number. x: float32, perhaps not aligned. */
-static bool all_finite(const void *x, size_t count)
+/* All bits of an exponent set: infinite, or no number. */
+bool sw_all_finite(const void *x, size_t count)
 {
     uint32_t endless = 0;
     for (size_t i = 0; i < count; i++) {
@@ -32,10 +32,10 @@ int sw_dataset_regions(const struct sw_dataset *data, size_t row, float *out,
     size_t real = sw_dataset_region_count(data, row) * data->features;
     size_t all = data->regions * data->features;
     memset(out + real, 0, (all - real) * sizeof *out);
-    if (data->file.dtype == SW_UINT8 || all_finite(out, real))
+    if (data->file.dtype == SW_UINT8 || sw_all_finite(out, real))
         return SW_OK;
     size_t i = 0;
-    while (all_finite(out + i, 1))
+    while (sw_all_finite(out + i, 1))
         i++;
     return sw_fail(error, SW_FAILED,
                    "%s: row %zu, region %zu, feature %zu: expected a finite number, found %g",
@@ -61,7 +61,7 @@ static bool row_is_finite(const struct sw_dataset *data, size_t row)
     const unsigned char *at = (const unsigned char *)data->file.data + row * bytes;
     unsigned endless = 0;
     if (data->file.dtype == SW_FLOAT32)
-        return all_finite(at, count);
+        return sw_all_finite(at, count);
     for (size_t i = 0; i < count; i++) {
         uint16_t bits;
         memcpy(&bits, at + i * sizeof bits, sizeof bits);
@@ -111,6 +111,13 @@ int sw_dataset_check_values(const struct sw_dataset *data, struct sw_compute *co
                             struct sw_error *error)
 {
     struct pass pass = {.data = data};
+    const size_t rows[2] = {data->images * data->stride, data->captions};
+    for (int side = 0; side < 2; side++) {
+        const struct sw_fragment_file *second = &data->second[side];
+        size_t used = rows[side] < second->file.shape[0] ? rows[side] : second->file.shape[0];
+        if (second->path && sw_fragment_file_check(second, used, error) != SW_OK)
+            return SW_FAILED;
+    }
     if (data->file.dtype == SW_UINT8)
         return SW_OK;
     for (; pass.first < data->images; pass.first += (size_t)CHUNK * CHUNKS) {

@@ -306,6 +306,20 @@ static int set_up_groups(struct sw_whole_batch *batch, enum sw_side side)
     return 1;
 }
 
+/* (N,1): 1 for each fragment behind a group's own ones; NULL where there is no second set. */
+static struct sw_tensor *set_of_rows(struct sw_graph *graph, const struct sw_fragments *at,
+                                     const int *own)
+{
+    struct sw_tensor *set = own ? sw_graph_tensor(graph, 2, (int[]){at->rows, 1}, NULL, 0) : NULL;
+    if (!set)
+        return NULL;
+    memset(set->data, 0, sizeof(float) * (size_t)at->rows);
+    for (int g = 0; g < at->groups; g++)
+        for (int f = own[g]; f < at->count[g]; f++)
+            set->data[sw_group_row(at, g, f)] = 1;
+    return set;
+}
+
 static struct sw_whole_batch *new_batch(struct sw_model *model, struct sw_graph *graph,
                                         const struct sw_encoding *encoding,
                                         const struct sw_pair_options *options)
@@ -327,6 +341,8 @@ static struct sw_whole_batch *new_batch(struct sw_model *model, struct sw_graph 
                                      .training = encoding->training,
                                      .region_fragments = &batch->regions,
                                      .word_fragments = &batch->words};
+    batch->shown.sets[SW_REGIONS] = set_of_rows(graph, &batch->regions, encoding->own[SW_REGIONS]);
+    batch->shown.sets[SW_WORDS] = set_of_rows(graph, &batch->words, encoding->own[SW_WORDS]);
     if (options)
         batch->options = *options;
     size_t stages = (size_t)model->plan->stage_count + 1;

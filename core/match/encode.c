@@ -1,5 +1,6 @@
 /* encode.c -- images and captions to regions and words (eq. 1, 2), and S of a training batch. */
 #include "match/internal.h"
+#include "match/second.h"
 #include "tensor/ops/live_rows.h"
 #include "tensor/ops/rows.h"
 
@@ -107,6 +108,7 @@ static struct sw_side_pass *begin_side(struct sw_model *model, struct sw_graph *
                                      .fragments = &pass->fragments,
                                      .vocabulary = model->plan->vocabulary};
     pass->model = model;
+    pass->chain = side;
     return pass;
 }
 
@@ -154,21 +156,20 @@ static struct sw_tensor *unpack(struct sw_side_pass *pass, struct sw_tensor *x)
     return sw_graph_apply_named(pass->shown.graph, "rows_at", in, 2, NULL);
 }
 
-/* x (N,width), or (distinct,width) while the pass has an index, through the side's chain: (N,D) */
-static struct sw_tensor *run_blocks(struct sw_side_pass *pass, struct sw_tensor *x)
+struct sw_tensor *sw_run_blocks(struct sw_side_pass *pass, struct sw_tensor *x)
 {
     const struct sw_model *model = pass->model;
-    enum sw_side side = pass->shown.side;
+    int chain = pass->chain;
     struct sw_error *error = sw_graph_error(pass->shown.graph);
-    for (int b = 0; b < model->plan->block_count[side] && x; b++) {
-        const struct sw_block *block = model->plan->blocks[side][b].block;
-        enum sw_rows takes = model->block_rows[side][b];
+    for (int b = 0; b < model->plan->block_count[chain] && x; b++) {
+        const struct sw_block *block = model->plan->blocks[chain][b].block;
+        enum sw_rows takes = model->block_rows[chain][b];
         if (!block->encode)
             continue;
         if (takes == SW_ROW_PER_FRAGMENT && !(x = unpack(pass, x)))
             break;
         int rows = takes == SW_INDEXED_ROWS ? pass->fragments.rows : x->dim[0];
-        x = block->encode(&pass->shown, model->block_self[side][b], x);
+        x = block->encode(&pass->shown, model->block_self[chain][b], x);
         if (takes == SW_INDEXED_ROWS)
             pass->index = NULL;
         if (x && (x->ndim != 2 || x->dim[0] != rows)) {
@@ -281,18 +282,18 @@ static void drop_words(struct sw_side_pass *pass, unsigned char *keep)
 }
 
 /* eq. 1: features (N,F) -> v_i (N,D). pass: its fragments and features are set. */
-struct sw_tensor *sw_encode_regions(struct sw_side_pass *pass)
+static struct sw_tensor *own_regions(struct sw_side_pass *pass)
 {
     unsigned char *keep = augment(pass);
     if (keep)
         drop_regions(pass, keep);
     int dim[2] = {pass->fragments.rows, pass->model->plan->features};
-    return run_blocks(
+    return sw_run_blocks(
         pass, sw_graph_tensor(pass->shown.graph, 2, dim, (float *)(size_t)pass->features, 0));
 }
 
 /* eq. 2: ids -> t_j (N,D). pass: its fragments are set. */
-struct sw_tensor *sw_encode_words(struct sw_side_pass *pass, const int32_t *ids)
+static struct sw_tensor *own_words(struct sw_side_pass *pass, const int32_t *ids)
 {
     struct sw_graph *graph = pass->shown.graph;
     const struct sw_model *model = pass->model;
@@ -321,7 +322,26 @@ struct sw_tensor *sw_encode_words(struct sw_side_pass *pass, const int32_t *ids)
                 words->count, width, x->dim[0], x->dim[x->ndim - 1]);
         return NULL;
     }
-    return run_blocks(pass, x);
+    return sw_run_blocks(pass, x);
+}
+
+struct sw_tensor *sw_encode_regions(struct sw_side_pass **pass, const struct sw_examples *examples)
+{
+    const struct sw_second_plan *second = &(*pass)->model->plan->second[SW_REGIONS];
+    struct sw_tensor *x = second->alone ? NULL : own_regions(*pass);
+    return second->file && sw_graph_error((*pass)->shown.graph)->status == SW_OK
+               ? sw_join_second(pass, &examples->second[SW_REGIONS], x)
+               : x;
+}
+
+struct sw_tensor *sw_encode_words(struct sw_side_pass **pass, const struct sw_examples *examples)
+{
+    const struct sw_second_plan *second = &(*pass)->model->plan->second[SW_WORDS];
+    struct sw_tensor *x =
+        second->alone ? NULL : own_words(*pass, examples->ids + examples->caption_start[0]);
+    return second->file && sw_graph_error((*pass)->shown.graph)->status == SW_OK
+               ? sw_join_second(pass, &examples->second[SW_WORDS], x)
+               : x;
 }
 
 /* Both passes of a batch, their fragments set. */
@@ -349,12 +369,14 @@ int sw_model_encode(struct sw_model *model, struct sw_graph *graph,
     *out = (struct sw_encoding){.training = examples->training};
     if (sw_begin_sides(model, graph, examples, side) != SW_OK)
         return sw_graph_error(graph)->status;
-    out->regions = sw_encode_regions(side[SW_REGIONS]);
-    out->words = sw_encode_words(side[SW_WORDS], examples->ids + examples->caption_start[0]);
+    out->regions = sw_encode_regions(&side[SW_REGIONS], examples);
+    out->words = sw_encode_words(&side[SW_WORDS], examples);
     out->image = sw_run_pool(side[SW_REGIONS], out->regions);
     out->text = sw_run_pool(side[SW_WORDS], out->words);
     out->region_rows = side[SW_REGIONS]->fragments;
     out->word_rows = side[SW_WORDS]->fragments;
+    for (int s = 0; s < 2; s++)
+        out->own[s] = side[s]->own;
     out->distinct_words = side[SW_WORDS]->distinct;
     return sw_graph_error(graph)->status;
 }

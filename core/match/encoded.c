@@ -1,5 +1,6 @@
 /* encoded.c -- evaluation: images and captions encoded once and kept, then scored in blocks. */
 #include "match/internal.h"
+#include "match/second.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ void sw_encoded_free(struct sw_encoded *encoded)
     free(encoded->rows);
     free(encoded->count);
     free(encoded->first);
+    free(encoded->own);
     free(encoded->pooled);
     *encoded = (struct sw_encoded){0};
 }
@@ -59,6 +61,14 @@ static int append(struct sw_encoded *out, const struct sw_side_pass *pass,
     out->count = count ? count : out->count;
     int *first = realloc(out->first, sizeof(int) * (groups + 1));
     out->first = first ? first : out->first;
+    if (pass->own) {
+        int *own = realloc(out->own, sizeof(int) * (groups + 1));
+        out->own = own ? own : out->own;
+        if (own)
+            memcpy(own + out->groups, pass->own, sizeof(int) * (size_t)more);
+        else
+            count = NULL;
+    }
     if (pooled) {
         size_t width = (size_t)pooled->dim[1], to = (size_t)out->groups + (size_t)pooled->dim[0];
         float *all = realloc(out->pooled, sizeof(float) * width * to);
@@ -102,9 +112,7 @@ static int encode_side(struct sw_model *model, const struct sw_examples *example
     }
     sw_graph_reset(graph, 0);
     if (sw_begin_sides(model, graph, &half, passes) == SW_OK) {
-        x = side == SW_REGIONS
-                ? sw_encode_regions(passes[side])
-                : sw_encode_words(passes[side], examples->ids + examples->caption_start[0]);
+        x = (side == SW_REGIONS ? sw_encode_regions : sw_encode_words)(&passes[side], &half);
         pooled = sw_run_pool(passes[side], x);
     }
     if (!x || sw_graph_error(graph)->status != SW_OK)
@@ -115,11 +123,12 @@ static int encode_side(struct sw_model *model, const struct sw_examples *example
 int sw_encode_images(struct sw_model *model, const struct sw_examples *examples,
                      struct sw_encoded *out, struct sw_error *error)
 {
-    if (out->groups % L != 0 || (out->groups && out->k != examples->k))
+    int k = sw_most_regions(model, examples);
+    if (out->groups % L != 0 || (out->groups && out->k != k))
         return sw_fail(error, SW_FAILED,
                        "images to append: expected %d regions each behind a multiple of %d images, "
                        "found %d behind %d",
-                       out->k, L, examples->k, out->groups);
+                       out->k, L, k, out->groups);
     return encode_side(model, examples, SW_REGIONS, out, error);
 }
 
@@ -150,6 +159,8 @@ static struct sw_whole_batch *encoded_batch(struct sw_model *model, const struct
     if (sw_region_fragments(graph, image_count, images->k, images->count + image, &e.region_rows) ||
         sw_word_fragments(graph, caption_count, captions->first + caption, &e.word_rows))
         return NULL;
+    e.own[SW_REGIONS] = images->own ? images->own + image : NULL;
+    e.own[SW_WORDS] = captions->own ? captions->own + caption : NULL;
     int D = model->plan->dim;
     e.regions =
         kept_rows(graph, images->rows, (size_t)image * (size_t)images->k, e.region_rows.rows, D);

@@ -24,9 +24,9 @@ struct sw_model {
     char prefix[130];     /* of the parameters that are being declared */
     const void *building; /* the descriptor whose init runs */
     void *embedding_self;
-    void **stage_self, **block_self[2], *pool_self[2], **loss_self;
-    enum sw_rows *block_rows[2]; /* what each block takes */
-    enum sw_rows *taking;        /* of the block whose init runs, else NULL */
+    void **stage_self, **block_self[SW_CHAINS], *pool_self[2], **loss_self;
+    enum sw_rows *block_rows[SW_CHAINS]; /* what each block takes */
+    enum sw_rows *taking;                /* of the block whose init runs, else NULL */
     int has_tiles,
         has_matrices; /* stages that score tiles, and those that score all pairs at once */
     struct sw_fusion_use **fusions;
@@ -52,6 +52,8 @@ struct sw_side_pass {
     struct sw_encode shown;
     const struct sw_model *model;
     struct sw_fragments fragments;
+    int chain;               /* of the encoder's blocks */
+    const int *own;          /* (groups) fragments of the first set, where there is a second */
     const float *features;   /* (N,F), of regions */
     int distinct;            /* different words; 0: x has a row for each fragment from the start */
     struct sw_tensor *index; /* (N): the row of x of each word, while x has only `distinct` */
@@ -65,9 +67,11 @@ int sw_word_fragments(struct sw_graph *graph, int captions, const int *start,
 /* Both passes of a batch, their fragments set. */
 int sw_begin_sides(struct sw_model *model, struct sw_graph *graph,
                    const struct sw_examples *examples, struct sw_side_pass *side[2]);
-/* eq. 1, 2: (N,D). ids: those of the batch's first caption on. */
-struct sw_tensor *sw_encode_regions(struct sw_side_pass *pass);
-struct sw_tensor *sw_encode_words(struct sw_side_pass *pass, const int32_t *ids);
+/* eq. 1, 2: (N,D), with those of a second set: then *pass becomes one that has both. */
+struct sw_tensor *sw_encode_regions(struct sw_side_pass **pass, const struct sw_examples *examples);
+struct sw_tensor *sw_encode_words(struct sw_side_pass **pass, const struct sw_examples *examples);
+/* x (N,width), or (distinct,width) while the pass has an index, through its chain: (N,D) */
+struct sw_tensor *sw_run_blocks(struct sw_side_pass *pass, struct sw_tensor *x);
 /* x (N,D) to one vector per group, (G,P); NULL where the model does not pool */
 struct sw_tensor *sw_run_pool(struct sw_side_pass *pass, struct sw_tensor *x);
 /* host: row_index, trained_columns */

@@ -137,26 +137,48 @@ static int build_embedding(struct sw_model *model)
 
 /* A side's chain of blocks, which begins with *width numbers per fragment and sets *width to those
  * it ends with; and what pools the last. */
-static int build_encoder(struct sw_model *model, enum sw_side side, int *width)
+static int build_chain(struct sw_model *model, enum sw_side side, int chain, int *width)
 {
-    static const char *const pool_prefix[2] = {"image.pool", "text.pool"};
     const struct sw_model_plan *plan = model->plan;
-    int blocks = plan->block_count[side];
-    model->block_self[side] = selves(model, blocks);
-    model->block_rows[side] =
+    int blocks = plan->block_count[chain];
+    model->block_self[chain] = selves(model, blocks);
+    model->block_rows[chain] =
         sw_arena_zeroed(model->arena, sizeof(enum sw_rows) * ((size_t)blocks + 1));
-    for (int b = 0; b < blocks && model->block_self[side] && model->block_rows[side]; b++) {
-        const struct sw_block_plan *use = &plan->blocks[side][b];
+    for (int b = 0; b < blocks && model->block_self[chain] && model->block_rows[chain]; b++) {
+        const struct sw_block_plan *use = &plan->blocks[chain][b];
         void *self = begin_use(model, use->block, use->block->self_size, use->prefix);
-        model->block_self[side][b] = self;
-        model->taking = &model->block_rows[side][b];
+        model->block_self[chain][b] = self;
+        model->taking = &model->block_rows[chain][b];
         int status = 0;
+        if (chain != (int)side && use->block->augment)
+            sw_fail(&model->error, SW_MISUSE, "drops fragments, which a second set cannot");
         if (self && use->block->init)
             status = use->block->init(model->host, model, self, side, *width, width, use->options);
         model->taking = NULL;
         if (built(model, status, "block", use->block->name))
             return model->error.status;
     }
+    return model->error.status;
+}
+
+/* A side's chains, and what pools the last; *width becomes that of all its fragments. */
+static int build_encoder(struct sw_model *model, enum sw_side side, int *width)
+{
+    static const char *const pool_prefix[2] = {"image.pool", "text.pool"};
+    const struct sw_model_plan *plan = model->plan;
+    const struct sw_second_plan *second = &plan->second[side];
+    int more = second->width;
+    if (!second->alone && build_chain(model, side, side, width))
+        return model->error.status;
+    if (second->file && build_chain(model, side, side + 2, &more))
+        return model->error.status;
+    if (second->file && !second->alone && more != *width)
+        return sw_fail(&model->error, SW_MISUSE,
+                       "model.second.%s: expected blocks that end with %d numbers as those of "
+                       "model.%s do, found %d",
+                       side == SW_REGIONS ? "image" : "text", *width,
+                       side == SW_REGIONS ? "image" : "text", more);
+    *width = second->alone ? more : *width;
     const struct sw_pool_plan *use = &plan->pool[side];
     if (!use->pool)
         return SW_OK;

@@ -40,6 +40,16 @@ struct sw_pool_plan {
     const struct sw_value *options;
 };
 
+/* Fragments that a side has from a file besides those of its own, or (alone) in their place. */
+struct sw_second_plan {
+    const char *file; /* {split}_FILE.npy; NULL: there are none */
+    int width, alone;
+};
+
+/* An encoder's chains: of a side's own fragments at its enum sw_side, of its second set 2 behind.
+ */
+enum { SW_CHAINS = 4 };
+
 struct sw_loss_plan {
     const struct sw_loss *loss;
     const struct sw_value *options;
@@ -51,8 +61,9 @@ struct sw_model_plan {
     enum sw_direction direction;
     const struct sw_embedding *embedding;
     const struct sw_value *embedding_options;
-    const struct sw_block_plan *blocks[2]; /* by enum sw_side: the chain of an encoder */
-    int block_count[2];
+    const struct sw_block_plan *blocks[SW_CHAINS];
+    int block_count[SW_CHAINS];
+    struct sw_second_plan second[2];
     struct sw_pool_plan pool[2];
     const struct sw_stage_plan *stages;
     int stage_count;
@@ -95,6 +106,13 @@ void sw_model_trained(const struct sw_model *model, float **values, float **grad
 
 /* ---- a batch --------------------------------------------------------------------------------- */
 
+/* The second set of each image or caption: regions in blocks as below, words end to end. */
+struct sw_second {
+    const float *rows; /* (rows, width of the plan); NULL: there is none */
+    const int *count;  /* (groups): 0 to most */
+    int most;
+};
+
 /* Images and captions as numbers. Region rows lie in blocks of SW_LANES images, region-major (see
  * struct sw_fragments); rows of images that are not there are zero. */
 struct sw_examples {
@@ -104,8 +122,9 @@ struct sw_examples {
     int captions;
     const int *caption_start; /* (captions + 1): caption c has ids [start[c], start[c+1]) */
     const int32_t *ids;
-    int training;  /* dropout, augmentation, statistics of the batch */
-    uint64_t step; /* of the run, for the random streams of a training step */
+    struct sw_second second[2]; /* by enum sw_side */
+    int training;               /* dropout, augmentation, statistics of the batch */
+    uint64_t step;              /* of the run, for the random streams of a training step */
 };
 
 int sw_region_rows(int images, int k);           /* k * images, the last block filled up */
@@ -128,7 +147,8 @@ struct sw_encoding {
     struct sw_tensor *regions, *words;          /* (N,D) each, on the graph: eq. 1, 2 */
     struct sw_tensor *image, *text;             /* (G,P) pooled, or NULL */
     struct sw_fragments region_rows, word_rows; /* where they lie */
-    int distinct_words;                         /* of the batch; 0: not told apart */
+    const int *own[2];  /* (groups) by side: how many come first, before a second set's; or NULL */
+    int distinct_words; /* of the batch; 0: not told apart */
     int training;
 };
 /* A failure is the graph's as well. */
@@ -155,6 +175,7 @@ struct sw_encoded {
     int groups, k; /* images or captions; k regions per image (0 for captions) */
     int *count;    /* (groups) fragments of each */
     int *first;    /* (groups + 1) first row, for captions only */
+    int *own;      /* (groups) fragments of the first set; NULL: all */
     size_t room;   /* rows there is room for */
     float *pooled; /* (G, width), where the model pools; NULL rows where no stage needs them */
     int width;

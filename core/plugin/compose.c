@@ -144,9 +144,9 @@ static const char *prefix_of(struct sw_composition *c, const char *base, const j
 
 static const char *const sides[2] = {"image", "text"};
 
-static int plan_blocks(struct sw_composition *c, enum sw_side side)
+/* The chain `list`, whose parameters' names begin with `base`. */
+static int plan_blocks(struct sw_composition *c, int chain, const json_t *list, const char *base)
 {
-    const json_t *list = json_object_get(c->model, sides[side]);
     size_t count = json_array_size(list);
     struct sw_block_plan *blocks = kept(c, count, sizeof *blocks);
     for (size_t i = 0; blocks && i < count; i++) {
@@ -154,12 +154,36 @@ static int plan_blocks(struct sw_composition *c, enum sw_side side)
         struct sw_block_plan *use = &blocks[i];
         if (!(use->block = find(c, SW_KIND_BLOCK, object)))
             return 0;
-        use->prefix = prefix_of(c, sides[side], list, i);
+        use->prefix = prefix_of(c, base, list, i);
         use->options = values_of(c, use->block->options, object);
     }
-    c->plan.blocks[side] = blocks;
-    c->plan.block_count[side] = (int)count;
+    c->plan.blocks[chain] = blocks;
+    c->plan.block_count[chain] = (int)count;
     return c->error.status == SW_OK;
+}
+
+static int plan_encoders(struct sw_composition *c)
+{
+    static const char *const behind[2] = {"image.second", "text.second"};
+    const json_t *second = json_object_get(c->model, "second");
+    for (int side = 0; side < 2; side++) {
+        const json_t *more = json_object_get(second, sides[side]);
+        if (!plan_blocks(c, side, json_object_get(c->model, sides[side]), sides[side]) ||
+            !plan_blocks(c, side + 2, json_object_get(more, "blocks"), behind[side]))
+            return 0;
+        struct sw_second_plan *to = &c->plan.second[side];
+        *to = (struct sw_second_plan){.file = json_string_value(json_object_get(more, "file")),
+                                      .width =
+                                          (int)json_integer_value(json_object_get(more, "width")),
+                                      .alone = json_is_true(json_object_get(more, "alone"))};
+        if (more && (!to->file || to->width < 1 || (to->alone && side == SW_REGIONS))) {
+            sw_fail(&c->error, SW_MISUSE,
+                    "model.second.%s: expected a file and a width, and only text alone",
+                    sides[side]);
+            return 0;
+        }
+    }
+    return 1;
 }
 
 static int plan_pools(struct sw_composition *c)
@@ -230,8 +254,8 @@ static int plan(struct sw_composition *c)
     if (!define_all(c) || !(p->embedding = find(c, SW_KIND_EMBEDDING, word)))
         return 0;
     p->embedding_options = values_of(c, p->embedding->options, word);
-    return p->embedding_options && plan_blocks(c, SW_REGIONS) && plan_blocks(c, SW_WORDS) &&
-           plan_pools(c) && plan_stages(c) && plan_losses(c);
+    return p->embedding_options && plan_encoders(c) && plan_pools(c) && plan_stages(c) &&
+           plan_losses(c);
 }
 
 int sw_compose(struct sw_composition **out, const struct sw_plugins *plugins, const json_t *model,

@@ -241,6 +241,9 @@ struct sw_batch {
     /* (G,P): one vector per image and per caption, where the model pools; else NULL. Rows of images
      * that are not there are zero. */
     struct sw_tensor *image, *text;
+    /* (N,1) by enum sw_side: 0 for a side's own fragments, 1 for those of its second set, which come
+     * behind them; NULL where there is no second set. */
+    struct sw_tensor *sets[2];
 };
 
 /* SW_LANES pairs scored side by side. A lane tensor is (rows, columns, L): the last index is the

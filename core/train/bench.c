@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/values.h"
 #include "match/products.h"
+#include "match/second.h"
 #include "tensor/tape/random.h"
 #include "train/config.h"
 
@@ -28,6 +29,8 @@ struct sw_bench {
     float *features;      /* (region rows, F) */
     int captions, *start; /* (captions + 1) */
     int32_t *ids, *image;
+    struct sw_examples second; /* second sets of all of them, in `room` */
+    void *room[2];
     float *scores; /* (CHUNK, captions) */
     int draws;
 };
@@ -67,7 +70,8 @@ static struct sw_examples draw(struct sw_bench *b, int images, int captions)
                               .features = b->features,
                               .captions = captions,
                               .caption_start = b->start,
-                              .ids = b->ids};
+                              .ids = b->ids,
+                              .second = {b->second.second[0], b->second.second[1]}};
     struct sw_random random = sw_random_stream(FOR_IDS, SW_FOR_BENCH, (uint64_t)++b->draws, 0);
     for (int w = 0; w < b->start[captions]; w++)
         b->ids[w] = draw_word(&random);
@@ -97,13 +101,14 @@ static int make_data(struct sw_bench *b, struct sw_error *error)
         return sw_fail(error, SW_FAILED, "out of memory for %d images and %d captions", images,
                        captions);
     b->captions = captions;
+    b->second = (struct sw_examples){.images = images, .captions = captions};
     struct sw_random random = sw_random_stream(FOR_LENGTHS, SW_FOR_BENCH, 0, 0);
     for (int c = 0; c < captions; c++) {
         int length = (int)lroundf((14 + 4 * sw_random_normal(&random)) * (float)words / 14);
         b->start[c + 1] = b->start[c] + sw_min(sw_max(length, shortest), longest);
         b->image[c] = c;
     }
-    return SW_OK;
+    return sw_second_draw(sw_model_plan_of(b->matcher->model), 1, &b->second, b->room, error);
 }
 
 int sw_bench_words(const struct sw_bench *b, int captions)
@@ -139,6 +144,7 @@ static int make_model(struct sw_bench *b, const json_t *config, struct sw_error 
     if (!b->moments)
         return sw_fail(error, SW_FAILED, "out of memory for %zu moments", 2 * trained);
     b->adam = sw_adam_new(b->moments, b->moments + trained, trained, 0);
+    b->adam.decay = b->settings.weight_decay;
     return SW_OK;
 }
 
@@ -174,6 +180,8 @@ void sw_bench_free(struct sw_bench *b)
     free(b->ids);
     free(b->image);
     free(b->scores);
+    free(b->room[0]);
+    free(b->room[1]);
     free(b);
 }
 

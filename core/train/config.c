@@ -22,6 +22,8 @@ void sw_config_settings(const json_t *config, struct sw_settings *out)
     const json_t *model = json_object_get(config, "model"), *data = json_object_get(config, "data");
     const json_t *train = json_object_get(config, "train");
     const json_t *embedding = json_object_get(model, "embedding");
+    const json_t *second = json_object_get(model, "second");
+    const json_t *image = json_object_get(second, "image"), *text = json_object_get(second, "text");
     *out = (struct sw_settings){
         .seed = (uint64_t)json_integer_value(json_object_get(config, "seed")),
         .batch = whole(train, "batch"),
@@ -30,6 +32,7 @@ void sw_config_settings(const json_t *config, struct sw_settings *out)
         .lr = number(train, "lr"),
         .decay = number(train, "decay"),
         .clip = number(train, "clip"),
+        .weight_decay = number(train, "weight_decay"),
         .max_steps = whole(train, "max_steps"),
         .dir = text_of(data, "dir"),
         .glove = text_of(data, "glove"),
@@ -44,5 +47,8 @@ void sw_config_settings(const json_t *config, struct sw_settings *out)
         .precaps = json_is_true(json_object_get(data, "precaps")),
         .word_dim = whole(embedding, "word_dim"),
         .embedding = text_of(embedding, "plugin"),
+        .second = {json_string_value(json_object_get(image, "file")),
+                   json_string_value(json_object_get(text, "file"))},
+        .second_width = {whole(image, "width"), whole(text, "width")},
     };
 }

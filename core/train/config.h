@@ -23,7 +23,7 @@
 struct sw_settings {
     uint64_t seed;
     int batch, epochs, decay_epoch;
-    double lr, decay, clip;
+    double lr, decay, clip, weight_decay;
     int max_steps;
     const char *dir, *glove, *vocab, *init;
     const char *train_split, *dev_split;
@@ -31,6 +31,8 @@ struct sw_settings {
     int longest_caption;
     int word_dim;
     const char *embedding;
+    const char *second[2]; /* names of second sets, per image and per caption; NULL: none */
+    int second_width[2];
 };
 void sw_config_settings(const json_t *config, struct sw_settings *out);
 

@@ -35,9 +35,21 @@ static void mix(XXH128_hash_t *hash, const void *data, size_t bytes)
     *hash = XXH3_128bits(both, sizeof both);
 }
 
-void sw_duplicates_images(struct sw_duplicates *d, size_t first, const struct sw_examples *examples,
-                          int features)
+/* A group's second set: how many, and their numbers. */
+static void mix_second(XXH128_hash_t *hash, const struct sw_second *second, int group, size_t row,
+                       size_t step, int width)
 {
+    if (!second->rows)
+        return;
+    mix(hash, &second->count[group], sizeof *second->count);
+    for (int f = 0; f < second->count[group]; f++, row += step)
+        mix(hash, second->rows + row * (size_t)width, sizeof(float) * (size_t)width);
+}
+
+void sw_duplicates_images(struct sw_duplicates *d, size_t first, const struct sw_examples *examples,
+                          int features, int second_width)
+{
+    const struct sw_second *second = &examples->second[SW_REGIONS];
     for (int i = 0; i < examples->images; i++) {
         int regions = examples->region_count ? examples->region_count[i] : examples->k;
         for (int r = 0; r < regions; r++) {
@@ -45,16 +57,22 @@ void sw_duplicates_images(struct sw_duplicates *d, size_t first, const struct sw
             mix(&d->hash[first + (size_t)i], examples->features + row * (size_t)features,
                 sizeof(float) * (size_t)features);
         }
+        mix_second(&d->hash[first + (size_t)i], second, i,
+                   (size_t)sw_region_row(second->most, i, 0), SW_LANES, second_width);
     }
 }
 
 void sw_duplicates_captions(struct sw_duplicates *d, size_t first,
-                            const struct sw_examples *examples)
+                            const struct sw_examples *examples, int second_width)
 {
+    const struct sw_second *second = &examples->second[SW_WORDS];
+    size_t row = 0;
     for (int c = 0; c < examples->captions; c++) {
         int from = examples->caption_start[c], to = examples->caption_start[c + 1];
         mix(&d->hash[d->images + first + (size_t)c], examples->ids + from,
             sizeof *examples->ids * (size_t)(to - from));
+        mix_second(&d->hash[d->images + first + (size_t)c], second, c, row, 1, second_width);
+        row += second->rows ? (size_t)second->count[c] : 0;
     }
 }
 

@@ -34,12 +34,13 @@ int sw_duplicates_new(struct sw_duplicates *out, size_t images, size_t captions,
                       struct sw_error *error);
 void sw_duplicates_free(struct sw_duplicates *duplicates);
 
-/* Adds what the examples hold, of F features, from image (caption) `first` on. Equal are those that
+/* Adds what the examples hold, of F features and of `second` numbers per fragment of a second set,
+ * from image (caption) `first` on. Equal are those that
  * are equal in all that was added, so several models may each add all. */
 void sw_duplicates_images(struct sw_duplicates *duplicates, size_t first,
-                          const struct sw_examples *examples, int features);
+                          const struct sw_examples *examples, int features, int second);
 void sw_duplicates_captions(struct sw_duplicates *duplicates, size_t first,
-                            const struct sw_examples *examples);
+                            const struct sw_examples *examples, int second);
 
 /* After all was added: which are equal. */
 int sw_duplicates_find(struct sw_duplicates *duplicates, struct sw_error *error);

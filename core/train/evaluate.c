@@ -101,6 +101,7 @@ int sw_encode_split_images(struct sw_model *model, struct sw_gather *gather, siz
                            size_t count, struct sw_duplicates *duplicates, size_t index,
                            struct sw_encoded *out, struct sw_error *error)
 {
+    const struct sw_model_plan *plan = sw_model_plan_of(model);
     int status = SW_OK;
     size_t room = (size_t)gather->images;
     for (size_t at = 0; at < count && status == SW_OK; at += room) {
@@ -108,8 +109,8 @@ int sw_encode_split_images(struct sw_model *model, struct sw_gather *gather, siz
         if (status == SW_OK)
             status = sw_encode_images(model, &gather->examples, out, error);
         if (status == SW_OK && duplicates)
-            sw_duplicates_images(duplicates, index + at, &gather->examples,
-                                 sw_model_plan_of(model)->features);
+            sw_duplicates_images(duplicates, index + at, &gather->examples, plan->features,
+                                 plan->second[SW_REGIONS].width);
     }
     return status;
 }
@@ -121,10 +122,12 @@ int sw_encode_split_captions(struct sw_model *model, struct sw_gather *gather, s
     int status = SW_OK;
     size_t room = (size_t)gather->captions;
     for (size_t at = 0; at < count && status == SW_OK; at += room) {
-        sw_gather_captions(gather, first + at, (int)least(room, count - at));
-        if (duplicates)
-            sw_duplicates_captions(duplicates, index + at, &gather->examples);
-        status = sw_encode_captions(model, &gather->examples, out, error);
+        status = sw_gather_captions(gather, first + at, (int)least(room, count - at), error);
+        if (status == SW_OK && duplicates)
+            sw_duplicates_captions(duplicates, index + at, &gather->examples,
+                                   sw_model_plan_of(model)->second[SW_WORDS].width);
+        if (status == SW_OK)
+            status = sw_encode_captions(model, &gather->examples, out, error);
     }
     return status;
 }

@@ -23,6 +23,8 @@ struct sw_gather {
     /* its own */
     struct sw_arena *arena; /* holds the features: on large pages */
     float *features, *rows; /* a batch in blocks; one image for each worker */
+    float *second[2];       /* numbers of the second sets, where the data set has them */
+    int *second_count[2], second_start; /* where the next caption's begin */
     int *count, *start;
     int32_t *ids;
     size_t *row;             /* (images) rows of the features file */
@@ -51,6 +53,6 @@ int sw_gather_pairs(struct sw_gather *gather, const uint32_t *caption, int count
 /* Images first .. first + count - 1, and no captions. */
 int sw_gather_images(struct sw_gather *gather, size_t first, int count, struct sw_error *error);
 /* Captions first .. first + count - 1, and no images. */
-void sw_gather_captions(struct sw_gather *gather, size_t first, int count);
+int sw_gather_captions(struct sw_gather *gather, size_t first, int count, struct sw_error *error);
 
 #endif

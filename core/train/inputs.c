@@ -54,6 +54,8 @@ static int open_split(struct sw_dataset *out, int *has, uint64_t *fingerprint,
         .precaps = s->precaps,
         .longest = (size_t)s->longest_caption,
         .sequential = use == EVALUATE,
+        .second = {s->second[0], s->second[1]},
+        .second_width = {s->second_width[0], s->second_width[1]},
     };
     int status = sw_dataset_open(s->dir, split, &in->vocabulary, &options, out, error);
     *has = status == SW_OK;

@@ -1,4 +1,5 @@
-/* optimiser.c -- Adam (Kingma and Ba, 2015) as PyTorch computes it. */
+/* optimiser.c -- Adam (Kingma and Ba, 2015), AdamW (Loshchilov and Hutter, 2019) as PyTorch
+ * computes them. */
 #include "train/optimiser.h"
 #include "tensor/kernels/kernels.h"
 
@@ -76,7 +77,7 @@ double sw_norm(struct sw_compute *compute, const float *x, size_t count)
 
 struct sw_adam sw_adam_new(float *m, float *v, size_t count, uint64_t step)
 {
-    return (struct sw_adam){m, v, count, step, 0.9, 0.999, 1e-8};
+    return (struct sw_adam){m, v, count, step, 0.9, 0.999, 1e-8, 0};
 }
 
 struct update {
@@ -92,6 +93,9 @@ static void update_chunk(void *data, int chunk, int worker)
     (void)worker;
     const struct update *update = data;
     size_t length, at = chunk_at(update->adam->count, chunk, &length);
+    const float left = (float)(1 - update->step.rate * update->adam->decay);
+    for (size_t i = at; left != 1 && i < at + length; i++)
+        update->parameters[i] *= left;
     update->kernels->adam(length, update->parameters + at, update->gradients + at,
                           update->adam->m + at, update->adam->v + at, &update->step);
 }

@@ -17,10 +17,15 @@ int sw_query_open(struct sw_query *out, const struct sw_session *session,
     if (status == SW_OK)
         status = sw_checkpoint_vocabulary(&q->vocabulary, source->checkpoint, source->vocab,
                                           plan->vocabulary, error);
+    struct sw_dataset_options options = source->data;
+    for (int side = 0; plan && side < 2; side++) {
+        options.second[side] = plan->second[side].file;
+        options.second_width[side] = plan->second[side].width;
+    }
     if (status == SW_OK)
         status =
             sw_dataset_open(source->dir, source->split, source->captions ? &q->vocabulary : NULL,
-                            &source->data, &q->data, error);
+                            &options, &q->data, error);
     if (status == SW_OK)
         sw_dataset_open_side_files(&q->data);
     if (status == SW_OK && q->data.features != (size_t)plan->features)

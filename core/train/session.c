@@ -1,6 +1,8 @@
 /* session.c -- see session.h. */
 #include "train/session.h"
 
+#include "match/second.h"
+
 #include <stdlib.h>
 
 int sw_session_new(struct sw_session **out, int threads, const char *plugin_path,
@@ -98,13 +100,14 @@ int sw_matcher_try(struct sw_matcher *matcher, const struct sw_session *session,
         features[i] = 0.1f + 0.1f * (float)(i % 7);
     for (int i = 0; i < WORDS; i++)
         ids[i] = i % plan->vocabulary;
+    void *room[2] = {NULL, NULL};
     struct sw_examples examples = {.images = 1,
                                    .k = REGIONS,
                                    .features = features,
                                    .captions = 1,
                                    .caption_start = (const int[]){0, WORDS},
                                    .ids = ids};
-    if (own.status == SW_OK) {
+    if (own.status == SW_OK && sw_second_draw(plan, 1, &examples, room, &own) == SW_OK) {
         sw_graph_reset(graph, 0);
         sw_model_scores(matcher->model, graph, &examples, NULL);
         own = *sw_graph_error(graph);
@@ -112,6 +115,8 @@ int sw_matcher_try(struct sw_matcher *matcher, const struct sw_session *session,
     if (graph)
         sw_graph_free(graph);
     free(features);
+    free(room[0]);
+    free(room[1]);
     return own.status == SW_OK ? SW_OK : sw_fail(error, own.status, "%s", own.text);
 }
 

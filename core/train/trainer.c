@@ -68,6 +68,7 @@ int sw_trainer_seek(struct sw_trainer *t, int64_t step, struct sw_error *error)
                        (long long)t->total_steps, (long long)step);
     sw_model_trained(t->matcher->model, &values, &gradients, &trained);
     t->adam = sw_adam_new(t->first, t->second, trained, (uint64_t)step);
+    t->adam.decay = t->settings.weight_decay;
     t->step = step;
     return SW_OK;
 }

@@ -1,5 +1,6 @@
--- ESA (Zhu et al., TCSVT 2023) with region features and a bi-GRU. The paper trains with AdamW and
--- sees each pair twice in a batch, with other regions and words dropped; here it is Adam and once.
+-- ESA (Zhu et al., TCSVT 2023) with region features and a bi-GRU. The paper trains with AdamW
+-- (weight_decay=0.01) and sees each pair twice in a batch, with other regions and words dropped;
+-- here it is Adam and once.
 local sw = require "stepwise"
 local method = sw.load "field.lua"
 

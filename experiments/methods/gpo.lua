@@ -1,5 +1,5 @@
 -- VSE-infinity (Chen et al., CVPR 2021) with region features and a bi-GRU. The paper trains with
--- AdamW; here it is Adam.
+-- AdamW (weight_decay=0.01); here it is Adam.
 local sw = require "stepwise"
 local method = sw.load "field.lua"
 

@@ -220,4 +220,53 @@ unit.test("keys keep their order, whatever is chosen", function()
     "dim direction embedding image text stages loss")
 end)
 
+unit.test("a second set names its file and width, and has blocks of its own", function()
+  unit.equal(resolve().second, nil)
+  unit.equal(resolve({ second = "none" }).second, nil)
+  local found = resolve { second = { image = { file = "relations", width = 7 },
+    text = { file = "bert", width = 768, alone = true, blocks = {} } } }.second
+  unit.equal(names_of(found.image.blocks), "linear l2norm")
+  unit.equal(found.image.alone, nil, "only words can be left out")
+  unit.equal(#found.text.blocks, 0)
+  unit.equal(found.text.alone, true)
+  local rated = { file = "a", width = 1, blocks = { plugin = "dropout", rate = 0.5 } }
+  unit.equal(resolve({ second = { text = rated } }).second.text.blocks[1].rate, 0.5)
+end)
+
+unit.test("what is wrong with a second set is said where it stands", function()
+  local wrong = {
+    { { image = { width = 7 } }, "model.second.image.file: expected NAME of the data folder's" },
+    { { image = { file = "../x", width = 7 } }, "model.second.image.file: expected NAME" },
+    { { image = { file = "x" } }, "model.second.image.width: expected a whole number" },
+    { { text = { file = "x", width = 0 } }, "model.second.text.width: expected a whole number" },
+    { { image = { file = "x", width = 1, alone = true } }, "alone" },
+    { { text = { file = "x", width = 1, alone = 1 } }, "model.second.text.alone: expected true" },
+    { { words = {} }, "words" },
+    { { text = "x" }, "model.second.text: expected a table" },
+    { { text = { file = "x", width = 1, blocks = 3 } }, "model.second.text.blocks: expected a" },
+    { { text = { file = "x", width = 1, blocks = { "dropuot" } } }, "did you mean 'dropout'" },
+    { "relations", "model.second: expected a table" },
+  }
+  for _, case in ipairs(wrong) do
+    unit.fails(2, case[2], resolve, { second = case[1] })
+  end
+end)
+
+unit.test("a second set changes key by key, and goes with second=none", function()
+  local config = config_of { second = { text = { file = "bert", width = 768 } } }
+  for _, assignment in ipairs { "second.text.file=elmo", "model.second.text.width=12",
+    "second.text.alone=true" } do
+    override.apply(config, parts, assignment)
+  end
+  local text = config.model.second.text
+  unit.equal(string.format("%s %d %s", text.file, text.width, text.alone), "elmo 12 true")
+  unit.fails(2, "this model has no second set 'image'", override.apply, config, parts,
+    "second.image.width=3")
+  unit.fails(2, "expected second.text.file, .width or .alone", override.apply, config, parts,
+    "second.text.wdith=3")
+  unit.fails(2, "second: expected none", override.apply, config, parts, "second=elmo")
+  override.apply(config, parts, "second=none")
+  unit.equal(config.model.second, nil)
+end)
+
 unit.finish()

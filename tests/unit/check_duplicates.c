@@ -33,11 +33,11 @@ static void add(struct sw_duplicates *d)
         start[c + 1] = start[c] + WORDS;
     }
     struct sw_examples examples = {.images = IMAGES, .k = 1, .features = features};
-    sw_duplicates_images(d, 0, &examples, FEATURES);
+    sw_duplicates_images(d, 0, &examples, FEATURES, 0);
     for (int at = 0; at < CAPTIONS; at += 10) {
         int part = CAPTIONS - at < 10 ? CAPTIONS - at : 10;
         struct sw_examples some = {.captions = part, .caption_start = start + at, .ids = ids};
-        sw_duplicates_captions(d, (size_t)at, &some);
+        sw_duplicates_captions(d, (size_t)at, &some, 0);
     }
 }
 
@@ -83,10 +83,10 @@ START_TEST(equal_in_one_model_only_is_not_equal)
     struct sw_examples first = {.captions = 2, .caption_start = start, .ids = same};
     struct sw_examples second = {.captions = 2, .caption_start = start, .ids = other};
     ck_assert_int_eq(sw_duplicates_new(&d, 0, 2, 0, &error), SW_OK);
-    sw_duplicates_captions(&d, 0, &first);
+    sw_duplicates_captions(&d, 0, &first, 0);
     ck_assert_int_eq(sw_duplicates_find(&d, &error), SW_OK);
     ck_assert_uint_eq(d.count, 1);
-    sw_duplicates_captions(&d, 0, &second);
+    sw_duplicates_captions(&d, 0, &second, 0);
     ck_assert_int_eq(sw_duplicates_find(&d, &error), SW_OK);
     ck_assert_uint_eq(d.count, 0);
     sw_duplicates_free(&d);

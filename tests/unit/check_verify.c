@@ -247,7 +247,7 @@ static void begin(void)
  */
 static int faults(const char *model, struct sw_finding *bad)
 {
-    char text[512];
+    char text[1024];
     snprintf(text, sizeof text, "%s", model);
     for (char *c = text; *c; c++)
         if (*c == '\'')
@@ -296,8 +296,8 @@ static const char *const sound[] = {
     "{'stages':['max_mean']}",
     "{'stages':[{'plugin':'bfan','focus':'prob'}]}",
     "{'stages':['imram']}",
-    /* lambda = 0: SCAN's attention is steep where few fragments query, and jumps where one does */
-    "{'direction':'t2i','stages':[{'plugin':'imram','steps':2,'normalise':true,'lambda':0}]}",
+    "{'direction':'t2i','stages':[{'plugin':'imram','normalise':true}]}",
+    "{'direction':'t2i','stages':[{'plugin':'imram','steps':2,'normalise':true}]}",
     "{'stages':[{'plugin':'camp','form':'cross_attention'}]}",
     "{'stages':[{'plugin':'camp','form':'cross_attention_new','padded_words':20}]}",
     "{'stages':[{'plugin':'camp','form':'gate_fusion'}],'loss':['bce']}",
@@ -306,6 +306,14 @@ static const char *const sound[] = {
     "{'stages':['saf']}",
     "{'stages':[{'plugin':'saf','lambda':4}]}",
     "{'stages':['sgr']}",
+    "{'second':{'image':{'file':'a','width':5,'blocks':['linear']},'text':{'file':'b','width':6,"
+    "'blocks':['linear','l2norm']}},'stages':[{'plugin':'max_mean_of_set','slope':1},"
+    "{'plugin':'max_mean_of_set','slope':1,'set':'second'}]}",
+    "{'second':{'text':{'file':'b','width':6,'blocks':['linear']}},'stages':['l2l']}",
+    "{'second':{'image':{'file':'a','width':6,'blocks':['linear']}},'image':['linear',"
+    "'drop_regions'],'stages':['dot','l2l'],'pool':{'image':'mean','text':'mean'}}",
+    "{'second':{'text':{'file':'b','width':6,'alone':true}},'stages':['dot'],"
+    "'pool':{'image':'mean','text':{'plugin':'word_cnn','maps':12}}}",
 };
 
 START_TEST(a_sound_model_has_no_fault)

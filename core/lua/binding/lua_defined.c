@@ -218,7 +218,10 @@ static int describe(struct sw_definition *d, struct sw_error *error)
                                      .prepared_size = sizeof(struct sw_defined_prepared),
                                      .init = init_stage,
                                      .prepare = prepare,
-                                     .score = score};
+                                     .score = score,
+                                     .flags = json_is_true(json_object_get(d->json, "pooled"))
+                                                  ? SW_NEEDS_POOLED
+                                                  : 0};
         d->stages[0] = &d->stage;
         d->plugin.stages = d->stages;
     } else if (strcmp(kind, "fusion") == 0) {

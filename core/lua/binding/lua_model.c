@@ -366,8 +366,9 @@ static int encode(const struct sw_lua_model *model, struct work *work,
     }
     for (size_t at = 0; at < range[3] && status == SW_OK; at += PART) {
         int part = range[3] - at < PART ? (int)(range[3] - at) : PART;
-        sw_gather_captions(&work->gather, range[2] + at, part);
-        status = sw_encode_captions(of, &work->gather.examples, &work->captions, error);
+        status = sw_gather_captions(&work->gather, range[2] + at, part, error);
+        if (status == SW_OK)
+            status = sw_encode_captions(of, &work->gather.examples, &work->captions, error);
     }
     return status;
 }

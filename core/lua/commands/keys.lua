@@ -75,6 +75,12 @@ local function model_rows(session, names)
       joined(model.image), names.blocks),
     row_of("text", { doc = "the blocks of the text encoder, behind the word vectors" },
       joined(model.text), names.blocks),
+    row_of("second", { doc = "second sets of fragments, which a script gives a model; none: "
+      .. "without them" }, "none", "none"),
+    row_of("second.SIDE.file", { doc = "NAME of the data folder's SPLIT_NAME.npy" }, ""),
+    row_of("second.SIDE.width", sized "numbers per fragment of that file", ""),
+    row_of("second.text.alone", { kind = "switch",
+      doc = "in the place of the words, not behind them" }, "false"),
     row_of("pool", { doc = "the pooling of both sides; none: stages see fragments only" },
       "none", "none" .. (names.pools ~= "" and " " or "") .. names.pools),
     row_of("pool.SIDE", { doc = "the pooling of one side" }, "", names.pools),

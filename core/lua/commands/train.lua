@@ -52,6 +52,8 @@ local function describe_model(config)
       names = { model.pool.image.plugin, model.pool.text.plugin }
     end
     for i, entry in ipairs(model[key] or {}) do names[i] = entry.plugin end
+    local second = model.second and model.second[key]
+    if second then names[#names + 1] = (second.alone and "from " or "and ") .. second.file end
     if #names > 0 then chosen[#chosen + 1] = key .. " " .. table.concat(names, " ") end
   end
   return string.format("D = %d, direction %s, words %s (%d), %s, batch %d, seed %d", model.dim,

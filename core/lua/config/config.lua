@@ -101,6 +101,7 @@ end
 -- ("lr", "dim", "train_images"), "embedding" and "word_dim", "fusion" (of every stage that fuses),
 -- "stages", "image", "text" and "loss" (names with ',' between; what was there keeps its options;
 -- "-NAME" takes one out),
+-- "second" (none) and "second.image.file", ".width", "second.text.alone",
 -- "pool" (of both sides; none: no pooling) and "pool.image", "pool.text", and an option of what the
 -- model has: "STAGE.lambda", "STAGE.score", "STAGE.fusion", "STAGE.fusion.NAME", "embedding.NAME",
 -- "image.BLOCK.NAME", "text.BLOCK.NAME", "pool.image.NAME", "loss.LOSS.NAME", "loss.LOSS.weight".
@@ -315,8 +316,8 @@ function Config:sources(known)
 end
 
 -- The kind of what stands under a key of the model.
-local kind_of <const> = { embedding = "embedding", image = "block", text = "block", pool = "pool",
-  stages = "stage", loss = "loss" }
+local kind_of <const> = { embedding = "embedding", image = "block", text = "block",
+  second = "block", pool = "pool", stages = "stage", loss = "loss" }
 
 -- The plugins it uses, each once, also those that stand for what it does not name: a list of
 -- session:origin. What the config defines itself is none.

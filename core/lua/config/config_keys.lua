@@ -51,6 +51,8 @@ key("train", "warmup_epochs", integer(0, 1000000), 1,
   of_loss)
 key("train", "margin", number(0, 100), 0.2, "of the hinge, eq. 17", of_loss)
 key("train", "clip", number(0, NO_LIMIT), 2.0, "most global gradient norm; 0: not clipped")
+key("train", "weight_decay", number(0, 1), 0.0,
+  "share of lr by which parameters shrink in each step (AdamW; 0.01 in PyTorch)", { later = true })
 key("train", "same_image", { kind = "choice", choices = { "negative", "exclude" } }, "negative",
   "captions of the same image within a batch: negatives, or left out", of_loss)
 key("train", "eval_every", integer(0, MOST_STEPS), 0,

@@ -2,6 +2,8 @@
 --
 -- { dim =, direction =, embedding = { plugin =, word_dim =, options },
 --   image = { { plugin =, options } .. }, text = { .. },           the encoders' blocks
+--   second = { image = { file =, width =, blocks = { .. } },       absent: no second sets
+--     text = { file =, width =, alone =, blocks = { .. } } },      either may be absent
 --   pool = { image = { plugin =, options }, text = { .. } },       absent: nothing is pooled
 --   stages = { { plugin =, score =, options } .. },
 --   loss = { { plugin =, weight =, options } .. },
@@ -24,7 +26,7 @@ local MOST_ENTRIES <const> = 32
 M.sides = { "image", "text" }
 M.NO_POOL = "none" -- what stands for no pooling in pool=..
 
-M.keys = { "dim", "direction", "embedding", "image", "text", "pool", "stages", "loss" }
+M.keys = { "dim", "direction", "embedding", "image", "text", "second", "pool", "stages", "loss" }
 
 -- The keys of a model that are lists of plugins. own: what stands in an entry before its options,
 -- {name, declaration, default}; single: one entry may stand for a list of one; head: what its keys
@@ -208,9 +210,9 @@ end
 
 -- ---- lists of plugins --------------------------------------------------------------------------
 
--- An entry of the list `name` that is called `label` in keys.
-local function list_entry(parts, name, value, index, taken)
-  local about, where = M.lists[name], string.format("model.%s[%d]", name, index)
+-- An entry of the list `name`, which `about` describes.
+local function list_entry(parts, name, about, value, index, taken)
+  local where = string.format("model.%s[%d]", name, index)
   local plugin = plugin_name(value, where)
   local part = find_within(where, parts, about.kind, plugin)
   local given, path = table_or_empty(value), about.head .. label_of(plugin, taken)
@@ -227,7 +229,8 @@ end
 -- A stage, a block or a loss by itself, as scripts describe it.
 function M.entry(parts, kind, value)
   for _, name in ipairs { "image", "stages", "loss" } do
-    if M.lists[name].kind == kind then return list_entry(parts, name, value, 1, {}) end
+    local about = M.lists[name]
+    if about.kind == kind then return list_entry(parts, name, about, value, 1, {}) end
   end
 end
 
@@ -254,7 +257,7 @@ function M.list(parts, name, given)
         or " that is longer")
   end
   local list, taken = core.json_array {}, {}
-  for i, value in ipairs(given) do list[i] = list_entry(parts, name, value, i, taken) end
+  for i, value in ipairs(given) do list[i] = list_entry(parts, name, about, value, i, taken) end
   if name == "stages" then M.check_stages(list) end
   return list
 end
@@ -262,6 +265,73 @@ end
 -- Whether the list `name` is what a model has that does not name it.
 function M.is_preset(parts, name, list)
   return json_text.text(list, 0) == json_text.text(M.list(parts, name), 0)
+end
+
+-- ---- second sets of fragments ------------------------------------------------------------------
+
+local SECOND <const> = { image = { "file", "width", "blocks" },
+  text = { "file", "width", "alone", "blocks" } }
+local USUAL_BLOCKS <const> = { "linear", "l2norm" }
+
+local function second_file(value, where)
+  if type(value) == "string" and value:find("^[%w_%-]+$") and #value <= 60 then return value end
+  values.fail("%s.file: expected NAME of the data folder's SPLIT_NAME.npy, found %s", where,
+    values.found(value))
+end
+
+-- One value of a side's second set, `key` of it.
+function M.second_value(side, key, value)
+  local where = "model.second." .. side
+  if key == "file" then return second_file(value, where) end
+  return values.check(value, key == "width" and DIM or { kind = "switch" }, where .. "." .. key)
+end
+
+local function second_blocks(parts, side, given)
+  local name = "second." .. side .. ".blocks"
+  if given == nil then given = USUAL_BLOCKS end
+  if type(given) == "string" or type(given) == "table" and given.plugin then given = { given } end
+  local is_list = type(given) == "table" and (core.is_array(given) or not next(given))
+  if not is_list or #given > MOST_ENTRIES then
+    values.fail("model.%s: expected a list of at most %d blocks, found %s", name, MOST_ENTRIES,
+      values.found(given))
+  end
+  local list, taken = core.json_array {}, {}
+  for i, value in ipairs(given) do
+    list[i] = list_entry(parts, name, { kind = "block", head = name .. ".", own = {} }, value, i,
+      taken)
+  end
+  return list
+end
+
+local function second_of(parts, side, given)
+  local where = "model.second." .. side
+  if type(given) ~= "table" or core.is_array(given) and next(given) then
+    values.fail("%s: expected a table {file =, width =}, found %s", where, values.found(given))
+  end
+  values.known_keys(given, SECOND[side], where)
+  local second = { file = M.second_value(side, "file", given.file),
+    width = M.second_value(side, "width", given.width),
+    blocks = second_blocks(parts, side, given.blocks) }
+  if side == "text" then
+    second.alone = given.alone ~= nil and M.second_value(side, "alone", given.alone)
+  end
+  return json_text.ordered(second, SECOND[side])
+end
+
+-- Those of both sides; nil where there are none.
+function M.second(parts, given)
+  if given == nil or given == M.NO_POOL then return nil end
+  if type(given) ~= "table" or core.is_array(given) and next(given) then
+    values.fail("model.second: expected a table {image =, text =}, found %s", values.found(given))
+  end
+  values.known_keys(given, M.sides, "model.second")
+  local second, order = {}, {}
+  for _, side in ipairs(M.sides) do
+    if given[side] ~= nil then
+      second[side], order[#order + 1] = second_of(parts, side, given[side]), side
+    end
+  end
+  return next(second) and json_text.ordered(second, order) or nil
 end
 
 -- ---- poolings ----------------------------------------------------------------------------------
@@ -317,6 +387,7 @@ function M.resolve(parts, given)
     dim = M.dim(or_preset(given.dim, 1024)),
     direction = M.direction(or_preset(given.direction, "both")),
     embedding = M.embedding(parts, given.embedding),
+    second = M.second(parts, given.second),
     pool = M.pool(parts, given.pool),
   }, {}
   for _, key in ipairs(M.keys) do

@@ -9,8 +9,8 @@ local values = require "stepwise.config.config_values"
 local M = {}
 
 local MOST_FIELDS <const> = 5 -- of a path: model.stages.g2l.fusion.x
-local model_keys <const> = { "dim", "direction", "embedding", "word_dim", "image", "text", "pool",
-  "fusion", "stages", "loss" }
+local model_keys <const> = { "dim", "direction", "embedding", "word_dim", "image", "text",
+  "second", "pool", "fusion", "stages", "loss" }
 
 local function find_option(part, name)
   for _, option in ipairs(part.options) do
@@ -179,10 +179,20 @@ local function set_pool(parts, of_model, name)
   for _, side in ipairs(model.sides) do set_pooling(parts, of_model, side, name) end
 end
 
+local function set_second(_, of_model, name)
+  if name ~= model.NO_POOL then
+    values.fail("second: expected none, found '%s'; second.image.file=NAME chooses a file",
+      name:sub(1, 80))
+  end
+  of_model.second = nil
+  json_text.forget(of_model, "second")
+end
+
 local setters = {
   dim = function(_, m, typed) m.dim = model.dim(values.typed("integer", typed)) end,
   direction = function(_, m, typed) m.direction = model.direction(typed) end,
   word_dim = set_word_dim, embedding = set_embedding, fusion = set_fusions, pool = set_pool,
+  second = set_second,
   image = set_list "image", text = set_list "text", stages = set_list "stages",
   loss = set_losses,
 }
@@ -214,6 +224,23 @@ local function override_pool(parts, of_model, fields, key, typed)
     where .. " " .. pooling.plugin, where)
 end
 
+-- second.image.file=NAME, second.image.width=.., second.text.alone=..
+local function override_second(_, of_model, fields, key, typed)
+  local side, name = fields[2], fields[3]
+  local second = of_model.second and of_model.second[side]
+  if not second then
+    values.fail("%s: this model has no second set '%s'; its script gives it one", key,
+      side:sub(1, 80))
+  end
+  if #fields > 3 then no_options(key) end
+  if not name or name == "blocks" or second[name] == nil then
+    values.fail("%s: expected second.%s.file, .width%s", key, side,
+      side == "text" and " or .alone" or "")
+  end
+  local kind = name == "width" and "integer" or name == "alone" and "switch" or "text"
+  second[name] = model.second_value(side, name, values.typed(kind, typed))
+end
+
 -- The list of the model does not have an entry called `label`.
 local function no_entry(parts, list, about, labels, label, key)
   if pcall(parts, about.kind, label) then
@@ -223,7 +250,7 @@ local function no_entry(parts, list, about, labels, label, key)
   local shown, heads = label:sub(1, 80), labels
   if list == "stages" then
     heads = table.move(labels, 1, #labels, 9,
-      { "train", "data", "model", "embedding", "image", "text", "pool", "loss" })
+      { "train", "data", "model", "embedding", "image", "text", "second", "pool", "loss" })
   end
   values.fail("%s: no %s '%s'%s", key, list == "stages" and "section or stage" or about.kind,
     shown, core.suggest(shown, heads))
@@ -313,6 +340,7 @@ function M.apply(config, parts, assignment)
     return set_key(config, head, fields[2], typed)
   end
   if head == "embedding" then return override_embedding(parts, of_model, fields, key, typed) end
+  if head == "second" then return override_second(parts, of_model, fields, key, typed) end
   if head == "pool" then return override_pool(parts, of_model, fields, key, typed) end
   if head == "image" or head == "text" or head == "loss" then
     return override_entry(parts, config, head, table.move(fields, 2, #fields, 1, {}), key, typed)

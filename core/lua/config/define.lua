@@ -179,7 +179,11 @@ local function define(kind, t)
   local what = string.format("%s %s", kind, check_name(t.name, call .. ": name"))
   local names = functions_of[kind]
   local fields = { "name", "doc", "options", kind ~= "loss" and "parameters" or "name" }
+  if kind == "stage" then fields[#fields + 1] = "pooled" end
   known_keys(t, table.move(names, 1, #names, #fields + 1, fields), what)
+  if t.pooled ~= nil and type(t.pooled) ~= "boolean" then
+    fail("%s: pooled: expected true or false, found %s", what, values.found(t.pooled))
+  end
   for i, name in ipairs(names) do
     if type(t[name]) ~= "function" and (i == 1 or t[name] ~= nil) then
       fail("%s: %s: expected a function, found %s", what, name, values.found(t[name]))
@@ -194,6 +198,7 @@ local function define(kind, t)
   local definition = json_text.object("kind", kind, "name", t.name, "doc", t.doc or "", "file",
     path:match("[^/]*$"), "options", options(t.options, what), "parameters",
     parameters(t.parameters, what), "functions", functions)
+  if t.pooled then json_text.set(definition, "pooled", true) end
   if script.is_running() and current:find(kind, t.name) then
     fail("%s is defined twice in this script", what)
   end
@@ -201,15 +206,16 @@ local function define(kind, t)
   return t.name
 end
 
--- define_stage { name =, options =, parameters =, prepare =, score =, doc = }: an alignment stage
--- in Lua, which is used by its name like a plugin's. options = { NAME = default, .. }: a number,
--- true or false, a list of words to choose from, { fusion = NAME }, or { default, least =, most =,
--- doc = }. parameters = { { "NAME", SIZE, .. }, .. }: sizes are numbers, "D" (the model's dim) or
--- "2D"; init = "xavier" where none is given, "zero", "uniform" with bound =, or a number; frozen =
--- true. prepare(b, options) computes once per batch what the tiles need and returns its inputs by
--- name; score(t, options, prepared) gives the scores of a tile's 16 pairs, (1,1,16). The verbs of b
--- and t are in plugins/README.md. The functions see math, string, table and the numbers, texts and
--- functions of the script that they refer to, which are constant. Returns the name.
+-- define_stage { name =, options =, parameters =, pooled =, prepare =, score =, doc = }: an
+-- alignment stage in Lua, which is used by its name like a plugin's. options = { NAME = default, ..
+-- }: a number, true or false, a list of words to choose from, { fusion = NAME }, or { default,
+-- least =, most =, doc = }. parameters = { { "NAME", SIZE, .. }, .. }: sizes are numbers, "D" (the
+-- model's dim) or "2D"; init = "xavier" where none is given, "zero", "uniform" with bound =, or a
+-- number; frozen = true. prepare(b, options) computes once per batch what the tiles need and
+-- returns its inputs by name; pooled = true: it needs a model that pools, and b.image and b.text
+-- are its vectors; score(t, options, prepared) gives the scores of a tile's 16 pairs, (1,1,16). The
+-- verbs of b and t are in plugins/README.md. The functions see math, string, table and the numbers,
+-- texts and functions of the script that they refer to, which are constant. Returns the name.
 function M.stage(t) return define("stage", t) end
 
 -- define_fusion { name =, options =, parameters =, prepare =, fuse =, doc = }: a fusion in Lua, as
@@ -230,7 +236,8 @@ function M.loss(t) return define("loss", t) end
 
 -- What session:part would say of a definition.
 local function part_of(definition)
-  local part = { name = definition.name, doc = definition.doc, options = {} }
+  local part = { name = definition.name, doc = definition.doc, options = {},
+    pooled = definition.pooled }
   for i, given in ipairs(definition.options) do
     local copy = {}
     for key, value in pairs(given) do copy[key] = value end
@@ -274,7 +281,7 @@ end
 
 -- Fields and their types, lists by what they hold: what a config from outside has to be.
 local shape_of <const> = {
-  kind = "string", name = "string", doc = "string", file = "string",
+  kind = "string", name = "string", doc = "string", file = "string", pooled = "boolean?",
   options = { name = "string", kind = "string", preset = "string", choices = "string?",
     least = "number?", most = "number?", doc = "string" },
   parameters = { name = "string", shape = "table", init = "string", bound = "number",

@@ -1,0 +1,12 @@
+#!/bin/sh
+# lua_methods.sh -- methods that no plugin brings, written in Lua as a user would: checked as plugins are,
+# and their scores against NumPy.
+. "$(dirname "$0")/set_up.sh"
+python=/usr/bin/python3 # Debian's, which has python3-numpy
+"$python" -c 'import numpy' 2>/dev/null || skip 'python3-numpy is not there'
+"$STEPWISE" plugins --check "$STEPWISE_SOURCE/tests/cli/lua_methods.lua" >check.txt 2>&1 ||
+    { cat check.txt; fail 'plugins --check finds faults'; }
+for stage in naaf max_sum scan_learnt clip; do
+    grep -q "stage $stage: trains" check.txt || { cat check.txt; fail "$stage was not tried"; }
+done
+PYTHONDONTWRITEBYTECODE=1 "$python" "$STEPWISE_SOURCE/tests/cli/lua_methods.py"

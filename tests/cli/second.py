@@ -1,0 +1,98 @@
+"""second.py -- a second set of fragments per image and per caption: the score of SGM, and captions
+that are numbers of a file alone, against equations written here in NumPy (float64)."""
+import json
+
+import numpy as np
+
+from small_models import (D, IMAGES, PER_IMAGE, SOURCE, compare, linear, rows, run, fail, unit,
+                          words_of, write_data)
+
+
+def best(image, text):
+    """mean over the text's fragments of the best of the image's; 0 where a side has none"""
+    return (text @ image.T).max(1).mean() if len(text) and len(image) else 0.0
+
+
+def sgm_scores(w, folder, run_folder):
+    captions = IMAGES["test"] * PER_IMAGE
+    objects = [unit(linear(w, "image.fc", rows(folder, "ims", i))) for i in range(IMAGES["test"])]
+    relations = [unit(linear(w, "image.second.fc", rows(folder, "relations", i)))
+                 for i in range(IMAGES["test"])]
+    triples = [unit(linear(w, "text.second.fc", rows(folder, "triples", c)))
+               for c in range(captions)]
+    return np.array([[best(v, t) + best(r, q)
+                      for t, q in zip(words_of(w, folder, run_folder), triples)]
+                     for v, r in zip(objects, relations)])
+
+
+def alone_scores(w, folder, _):
+    image = np.array([linear(w, "image.fc", rows(folder, "ims", i)).mean(0)
+                      for i in range(IMAGES["test"])])
+    text = np.array([linear(w, "text.second.fc", rows(folder, "states", c)).mean(0)
+                     for c in range(IMAGES["test"] * PER_IMAGE)])
+    return unit(image) @ unit(text).T
+
+
+write_data("data")
+sgm = SOURCE + "/experiments/methods/sgm.lua"
+widths = ["second.image.width=7", "second.text.width=9"]
+compare("sgm", sgm, sgm_scores, *widths)
+
+# Captions that are a file's numbers alone.
+with open("alone.lua", "w") as script:
+    script.write("""local sw = require "stepwise"
+return sw.experiment { model = { image = { "linear" },
+  embedding = sw.embedding "random" { word_dim = 6 },
+  second = { text = { file = "states", width = 10, alone = true, blocks = "linear" } },
+  pool = "mean", stages = { "dot" } } }
+""")
+compare("alone", "alone.lua", alone_scores)
+run("search", "alone1", "--data", "data", "--split", "test", "ba de", status=2,
+    says="takes its words from files SPLIT_states.npy")
+run("train", SOURCE + "/experiments/methods/saem.lua", "--data", "data", "--out", "saem", "dim=8",
+    "batch=8", "epochs=1", "second.text.file=states", "second.text.width=10", "pool.text.maps=4",
+    "image.self_attention.heads=2", "image.self_attention.width=8", "word_dim=4")
+
+# Without the second sets the rest of the model stands, and its second term is 0.
+run("train", sgm, "--data", "data", "--out", "first", "dim=8", "word_dim=6", "batch=8", "epochs=1",
+    "second=none")
+
+# Other numbers in the file are another run.
+key = json.load(open("sgm1/provenance.json"))["key"]
+kept = np.load("data/train_triples.npy")
+np.save("data/train_triples.npy", kept[::-1])
+run("train", sgm, "--data", "data", "--out", "other", f"dim={D}", "word_dim=6", "batch=8",
+    "epochs=2", "lr=0.01", *widths)
+if json.load(open("other/provenance.json"))["key"] == key:
+    fail("other numbers of a second set have the same key")
+np.save("data/train_triples.npy", kept)
+
+
+def refused(says, *changes, file=None, array=None):
+    old = np.load(file) if file else None
+    if file:
+        np.save(file, array)
+    run("train", sgm, "--data", "data", "--out", "bad", "dim=8", "word_dim=6", "batch=8",
+        "epochs=1", *widths, *changes, status=1, says=says)
+    if file:
+        np.save(file, old)
+
+
+refused("data/train_none.npy: expected the second set of fragments per caption that model.second "
+        "of the config names, found no such file", "second.text.file=none")
+refused("data/train_triples.npy: expected 4 numbers per fragment as the model has them, found 9",
+        "second.text.width=4")
+bad = kept.astype("f4")
+bad[3, 0, 2] = np.nan
+counts = np.load("data/train_triples_counts.npy")
+counts[3] = 2
+np.save("data/train_triples_counts.npy", counts)
+refused("data/train_triples.npy: row 3, fragment 0, number 2: expected a finite number, found",
+        file="data/train_triples.npy", array=bad)
+refused("data/train_triples.npy: expected a shape (48, fragments, numbers), a row per caption, "
+        "found 3 dimensions: 47, 3, 9", file="data/train_triples.npy", array=kept[:47])
+refused("data/train_triples.npy: expected float32, float16 or uint8, found int32",
+        file="data/train_triples.npy", array=kept.astype("i4"))
+counts[5] = 4
+refused("data/train_triples_counts.npy: row 5: expected 0 to 3 fragments, found 4",
+        file="data/train_triples_counts.npy", array=counts)
