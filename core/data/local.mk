@@ -8,6 +8,7 @@ core_sources += \
 	core/data/dataset_side.c core/data/dataset_values.c \
 	core/data/fields.c core/data/fields.h \
 	core/data/glove.c core/data/glove.h \
+	core/data/hdf5_file.c core/data/hdf5_file.h \
 	core/data/json_items.c core/data/json_items.h \
 	core/data/lines.c core/data/lines.h \
 	core/data/lmdb_file.c core/data/lmdb_file.h \

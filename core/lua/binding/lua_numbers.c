@@ -33,8 +33,7 @@ struct sw_npy *sw_lua_push_numbers(lua_State *L, const struct sw_npy *npy, void 
     return &numbers->npy;
 }
 
-/* Pushes an array that is to be filled: its memory goes with it. */
-static void *push_new(lua_State *L, enum sw_dtype dtype, int ndim, const size_t *shape)
+void *sw_lua_new_numbers(lua_State *L, enum sw_dtype dtype, int ndim, const size_t *shape)
 {
     struct sw_npy npy = {.dtype = dtype, .ndim = ndim, .shape = {1, 1, 1, 1}};
     size_t bytes;
@@ -44,16 +43,17 @@ static void *push_new(lua_State *L, enum sw_dtype dtype, int ndim, const size_t 
     struct numbers *numbers = lua_newuserdatauv(L, sizeof *numbers, 1);
     *numbers = (struct numbers){.npy = npy};
     luaL_setmetatable(L, NUMBERS);
-    numbers->npy.data = numbers->owned = malloc(bytes ? bytes : 1);
-    if (!numbers->owned)
-        sw_lua_fail(L, SW_FAILED, "out of memory for an array of %zu bytes", bytes);
-    return numbers->owned;
+    /* memory of Lua's, which its collector counts: a stream of arrays stays small */
+    void *data = lua_newuserdatauv(L, bytes ? bytes : 1, 0);
+    lua_setiuservalue(L, -2, 1);
+    numbers->npy.data = data;
+    return data;
 }
 
 void sw_lua_copy_numbers(lua_State *L, enum sw_dtype dtype, int ndim, const size_t *shape,
                          const void *bytes, size_t count)
 {
-    memcpy(push_new(L, dtype, ndim, shape), bytes, count);
+    memcpy(sw_lua_new_numbers(L, dtype, ndim, shape), bytes, count);
 }
 
 const struct sw_npy *sw_lua_numbers_at(lua_State *L, int index)
@@ -87,15 +87,19 @@ static void release_npy(void *value)
 
 /* ---- what an array is ------------------------------------------------------------------------ */
 
-/* numbers:shape(): a list, empty for a single number */
-static int shape_of(lua_State *L)
+void sw_lua_push_shape(lua_State *L, const struct sw_npy *npy)
 {
-    const struct sw_npy *npy = sw_lua_numbers_at(L, 1);
     lua_createtable(L, npy->ndim, 0);
     for (int d = 0; d < npy->ndim; d++) {
         lua_pushinteger(L, (lua_Integer)npy->shape[d]);
         lua_rawseti(L, -2, d + 1);
     }
+}
+
+/* numbers:shape(): a list, empty for a single number */
+static int shape_of(lua_State *L)
+{
+    sw_lua_push_shape(L, sw_lua_numbers_at(L, 1));
     return 1;
 }
 
@@ -195,7 +199,7 @@ static int columns(lua_State *L)
         }
     }
     float *row = lua_newuserdatauv(L, (all + 1) * sizeof *row, 0);
-    float *out = push_new(L, SW_FLOAT32, 2, (size_t[]){rows, (size_t)count});
+    float *out = sw_lua_new_numbers(L, SW_FLOAT32, 2, (size_t[]){rows, (size_t)count});
     for (size_t r = 0; r < rows; r++) {
         sw_npy_floats(npy, r, 1, row);
         for (lua_Integer c = 0; c < count; c++)
@@ -220,7 +224,7 @@ static int stack(lua_State *L)
         rows += rows_of(npy);
         lua_pop(L, 1);
     }
-    float *out = push_new(L, SW_FLOAT32, 2, (size_t[]){rows, width});
+    float *out = sw_lua_new_numbers(L, SW_FLOAT32, 2, (size_t[]){rows, width});
     for (lua_Integer i = 1; i <= count; i++) {
         lua_rawgeti(L, 1, i);
         const struct sw_npy *npy = sw_lua_numbers_at(L, -1);
@@ -263,7 +267,7 @@ static int numbers_new(lua_State *L)
         luaL_argcheck(L, !__builtin_mul_overflow(count, shape[i], &count), 1, "too large");
     }
     luaL_argcheck(L, lua_rawlen(L, 2) == count, 2, "does not fit the shape");
-    float *out = push_new(L, SW_FLOAT32, ndim, shape);
+    float *out = sw_lua_new_numbers(L, SW_FLOAT32, ndim, shape);
     for (size_t i = 0; i < count; i++) {
         lua_rawgeti(L, 2, (lua_Integer)i + 1);
         out[i] = (float)luaL_checknumber(L, -1);
