@@ -16,6 +16,7 @@ core_sources += \
 	core/data/pickle.c core/data/pickle.h core/data/pickle_impl.h core/data/pickle_objects.c \
 	core/data/pickle_scalars.c \
 	core/data/sentences.c core/data/sentences.h core/data/punkt_table.h \
+	core/data/similar_rows.c core/data/similar_rows.h \
 	core/data/tokens.c core/data/tokens.h \
 	core/data/treebank.c core/data/treebank.h \
 	core/data/unicode.c core/data/unicode.h \

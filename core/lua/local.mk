@@ -9,7 +9,7 @@ lua_sources += \
 	core/lua/binding/lua_line.c core/lua/binding/lua_locale.c core/lua/binding/lua_model.c \
 	core/lua/binding/lua_modules.c \
 	core/lua/binding/lua_numbers.c core/lua/binding/lua_pickle.c \
-	core/lua/binding/lua_sources.c core/lua/binding/numbers.h \
+	core/lua/binding/lua_similar.c core/lua/binding/lua_sources.c core/lua/binding/numbers.h \
 	core/lua/binding/lua_plugins.c core/lua/binding/lua_process.c \
 	core/lua/binding/lua_program.c core/lua/binding/lua_session.c \
 	core/lua/binding/lua_signals.c core/lua/binding/lua_statistics.c \

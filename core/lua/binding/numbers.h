@@ -6,6 +6,8 @@
 
 #include <lua.h>
 
+#define SW_LUA_NUMBERS "stepwise.numbers"
+
 /* Pushes an object over `npy`, whose data is freed with it when `owned` is not NULL, or else stays
  * as long as the value at stack index `keeper` (0: none). `npy` may become another one through the
  * pointer that is returned. */

@@ -223,8 +223,12 @@ local function boxes(given, paths, follow)
     local sets, least = require("stepwise.import.box_match").run(dir, given.from, follow.line)
     follow.finish()
     for _, set in ipairs(sets) do
-      text.say("%s: %s: %.1f %% of %s found%s", dir, set.split, set.share,
-        text.plural(set.regions, "region"), set.written and ""
+      text.say("%s: %s: %.1f %% of %s found%s%s%s", dir, set.split, set.share,
+        text.plural(set.regions, "region"),
+        set.near > 0 and string.format(" (%s by cosine)", text.count(set.near)) or "",
+        set.ambiguous > 0
+          and string.format("; %s with more than one box", text.count(set.ambiguous)) or "",
+        set.written and ""
           or string.format("; expected %d %% or more, no boxes are written", least))
       if not set.written then failed = 1 end
     end
