@@ -533,6 +533,27 @@ def captions():
     if len(lines("one/all_ids.txt")) != len(fixed):
         fail("one split")
     run("inspect", "results.token", says="Flickr's .token")
+    # a quoted caption of several lines, quotes that are none, and one that nothing closes
+    broken = [i.captions[:] for i in fixed]
+    with open("quoted.csv", "w", newline="") as f:
+        w = csv.writer(f)
+        w.writerow(["image", "caption"])
+        for n, i in enumerate(fixed):
+            for k, c in enumerate(i.captions):
+                if n == 3 and k == 1:
+                    w.writerow((i.name, c.replace(" of ", ' "of"\n\n') + ', "or" not\n'))
+                    broken[n][k] = c.replace(" of ", ' "of" ') + ', "or" not'
+                elif n == 4 and k == 0:
+                    f.write(f'{i.name},"{c}\r\n')
+                    broken[n][k] = f'"{c}'
+                elif n == 5 and k == 2:
+                    f.write(f'{i.name},{c} 12" wide\r\n')
+                    broken[n][k] = f'{c} 12" wide'
+                else:
+                    w.writerow((i.name, c))
+    run("import", "lxmert.tsv", "--captions", "quoted.csv", "--splits", "all", "--out", "quoted")
+    if lines("quoted/all_caps.txt") != [c for captions in broken for c in captions]:
+        fail("captions of several lines")
     # COCO: the test split is testall, and its first 1000 are test; joined by the number
     coco = [Image(391895 + i, "test" if i < 1003 else "train", 1,
                   f"COCO_val2014_{391895 + i:012d}.jpg") for i in range(1005)]
