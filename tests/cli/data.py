@@ -371,6 +371,12 @@ def hdf5s():
     run("import", "ban", *words, "out-ban")
     verify("out-ban", varied)
     run("inspect", "ban/0.hdf5", says="HDF5 of BAN")
+    ones = [Image(10 ** 9 + i, split, 1) for i, split in enumerate(SPLITS)]
+    karpathy("ones.json", ones)
+    with h5py.File("ones.hdf5", "w") as f:  # as many regions as images
+        save_ids("ones_imgid2idx.pkl", ban(f, ones))
+    run("import", "ones.hdf5", "--captions", "ones.json", "--out", "out-ones")
+    verify("out-ones", ones)
     # as many regions of each image, in compressed chunks, float16; ids in the file
     mixed = shuffled(fixed)
     with h5py.File("fixed.h5", "w") as f:

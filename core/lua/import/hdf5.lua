@@ -79,15 +79,15 @@ end
 local function numbers_of(source, file, name, row)
   local shape = file:shape(name)
   if not shape then return nil end
-  if shape[1] == source.rows and #shape <= 3 then
-    return #shape == 1 and file:rows(name, row, 1) or file:rows(name, row)
-  elseif source.places and #shape == 2 and shape[1] == source.regions then
+  if source.places and #shape == 2 and shape[1] == source.regions then
     local first, stop = source.places:get(2 * row + 1), source.places:get(2 * row + 2)
     if first < 0 or stop <= first or stop > shape[1] or stop - first > MOST_REGIONS then
       core.fail(1, string.format("pos_boxes: expected regions of 0 to %d, found %d to %d", shape[1],
         first, stop))
     end
     return file:rows(name, first, stop - first)
+  elseif shape[1] == source.rows and #shape <= 3 then
+    return #shape == 1 and file:rows(name, row, 1) or file:rows(name, row)
   end
 end
 
