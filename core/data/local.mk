@@ -9,6 +9,7 @@ core_sources += \
 	core/data/fields.c core/data/fields.h \
 	core/data/fragment_file.c core/data/fragment_file.h \
 	core/data/glove.c core/data/glove.h \
+	core/data/hdf5_file.c core/data/hdf5_file.h \
 	core/data/json_items.c core/data/json_items.h \
 	core/data/lines.c core/data/lines.h \
 	core/data/lmdb_file.c core/data/lmdb_file.h \
@@ -16,6 +17,7 @@ core_sources += \
 	core/data/pickle.c core/data/pickle.h core/data/pickle_impl.h core/data/pickle_objects.c \
 	core/data/pickle_scalars.c \
 	core/data/sentences.c core/data/sentences.h core/data/punkt_table.h \
+	core/data/similar_rows.c core/data/similar_rows.h \
 	core/data/tokens.c core/data/tokens.h \
 	core/data/treebank.c core/data/treebank.h \
 	core/data/unicode.c core/data/unicode.h \

@@ -334,6 +334,10 @@ int sw_weights_open(struct sw_weights *out, const char *path, struct sw_error *e
     int status = sw_map(&source->mapping, path, error);
     if (status != SW_OK)
         return status;
+    if (file->size == 0)
+        return sw_fail(
+            error, SW_FAILED,
+            "%s: the file is empty; expected .safetensors, .npz or what torch.save wrote", path);
     if (sw_zip_is(file->data, file->size)) {
         status = sw_zip_parse(&source->zip, file->data, file->size, path, error);
         return status == SW_OK ? list_zip(out, error) : status;

@@ -9,7 +9,7 @@ lua_sources += \
 	core/lua/binding/lua_line.c core/lua/binding/lua_locale.c core/lua/binding/lua_model.c \
 	core/lua/binding/lua_modules.c \
 	core/lua/binding/lua_numbers.c core/lua/binding/lua_pickle.c \
-	core/lua/binding/lua_sources.c core/lua/binding/numbers.h \
+	core/lua/binding/lua_similar.c core/lua/binding/lua_sources.c core/lua/binding/numbers.h \
 	core/lua/binding/lua_plugins.c core/lua/binding/lua_process.c \
 	core/lua/binding/lua_program.c core/lua/binding/lua_session.c \
 	core/lua/binding/lua_signals.c core/lua/binding/lua_statistics.c \
@@ -82,9 +82,10 @@ lua_modules += \
 # others' features and captions
 lua_modules += \
 	core/lua/import/box_match.lua core/lua/import/captions.lua core/lua/import/check_folder.lua \
-	core/lua/import/detect.lua core/lua/import/files.lua core/lua/import/import.lua \
-	core/lua/import/lmdb.lua core/lua/import/names.lua core/lua/import/precomputed.lua \
-	core/lua/import/record.lua core/lua/import/tsv.lua core/lua/import/writer.lua
+	core/lua/import/detect.lua core/lua/import/files.lua core/lua/import/hdf5.lua \
+	core/lua/import/import.lua core/lua/import/lmdb.lua core/lua/import/names.lua \
+	core/lua/import/precomputed.lua core/lua/import/record.lua core/lua/import/stream.lua \
+	core/lua/import/tsv.lua core/lua/import/writer.lua
 # generated data
 lua_modules += \
 	core/lua/scenes/scenes_draw.lua core/lua/scenes/scenes_folder.lua \

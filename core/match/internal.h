@@ -23,6 +23,7 @@ struct sw_model {
     size_t trained;
     char prefix[130];     /* of the parameters that are being declared */
     const void *building; /* the descriptor whose init runs */
+    const char *owner;    /* its name */
     void *embedding_self;
     void **stage_self, **block_self[SW_CHAINS], *pool_self[2], **loss_self;
     enum sw_rows *block_rows[SW_CHAINS]; /* what each block takes */

@@ -28,10 +28,15 @@ struct sw_tensor *sw_model_declare(struct sw_model *model, const char *own, int 
         return NULL;
     }
     snprintf(name, sizeof name, "%s%.*s", model->prefix, MOST_NAME, own);
-    if (sw_model_find_parameter(model, name)) {
+    const struct sw_parameter *there = sw_model_find_parameter(model, name);
+    if (there && strcmp(there->owner, model->owner) != 0)
+        sw_fail(error, SW_MISUSE,
+                "parameter '%s' is one of %s, too; a model has %s or %s here, not both", name,
+                there->owner, there->owner, model->owner);
+    else if (there)
         sw_fail(error, SW_MISUSE, "parameter '%s' is declared twice", name);
+    if (there)
         return NULL;
-    }
     size_t count = 1;
     for (int d = 0; d < ndim; d++) {
         if (dim[d] < 1 || count > ((size_t)1 << 40) / (size_t)dim[d]) {
@@ -60,7 +65,7 @@ struct sw_tensor *sw_model_declare(struct sw_model *model, const char *own, int 
     tensor->ndim = ndim;
     memcpy(tensor->dim, dim, sizeof *dim * (size_t)ndim);
     model->parameters[model->parameter_count++] =
-        (struct sw_parameter){.name = kept, .tensor = tensor, .init = init};
+        (struct sw_parameter){.name = kept, .owner = model->owner, .tensor = tensor, .init = init};
     return tensor;
 }
 
@@ -98,10 +103,11 @@ const void *sw_model_building(const struct sw_model *model)
 
 /* Room for the `self` of one use of a descriptor, whose parameters begin with `prefix` and a dot.
  */
-static void *begin_use(struct sw_model *model, const void *descriptor, size_t self_size,
-                       const char *prefix)
+static void *begin_use(struct sw_model *model, const void *descriptor, const char *name,
+                       size_t self_size, const char *prefix)
 {
     model->building = descriptor;
+    model->owner = name;
     snprintf(model->prefix, sizeof model->prefix, "%s.", prefix);
     void *self = sw_arena_zeroed(model->arena, self_size + 1);
     if (!self)
@@ -127,7 +133,8 @@ static int build_embedding(struct sw_model *model)
 {
     const struct sw_model_plan *plan = model->plan;
     const struct sw_embedding *embedding = plan->embedding;
-    model->embedding_self = begin_use(model, embedding, embedding->self_size, "embedding");
+    model->embedding_self =
+        begin_use(model, embedding, embedding->name, embedding->self_size, "embedding");
     int status = 0;
     if (model->embedding_self)
         status = embedding->init(model->host, model, model->embedding_self, plan->word_dim,
@@ -146,7 +153,8 @@ static int build_chain(struct sw_model *model, enum sw_side side, int chain, int
         sw_arena_zeroed(model->arena, sizeof(enum sw_rows) * ((size_t)blocks + 1));
     for (int b = 0; b < blocks && model->block_self[chain] && model->block_rows[chain]; b++) {
         const struct sw_block_plan *use = &plan->blocks[chain][b];
-        void *self = begin_use(model, use->block, use->block->self_size, use->prefix);
+        void *self =
+            begin_use(model, use->block, use->block->name, use->block->self_size, use->prefix);
         model->block_self[chain][b] = self;
         model->taking = &model->block_rows[chain][b];
         int status = 0;
@@ -183,7 +191,8 @@ static int build_encoder(struct sw_model *model, enum sw_side side, int *width)
     if (!use->pool)
         return SW_OK;
     int pooled = *width;
-    model->pool_self[side] = begin_use(model, use->pool, use->pool->self_size, pool_prefix[side]);
+    model->pool_self[side] =
+        begin_use(model, use->pool, use->pool->name, use->pool->self_size, pool_prefix[side]);
     int status = 0;
     if (model->pool_self[side] && use->pool->init)
         status = use->pool->init(model->host, model, model->pool_self[side], side, *width, &pooled,
@@ -206,7 +215,8 @@ static int build_fusions(struct sw_model *model, const struct sw_stage_plan *par
         char prefix[MOST_NAME];
         snprintf(prefix, sizeof prefix, "%s.%s", part->prefix, options[o].name);
         use->slot = model->fusion_count;
-        use->self = begin_use(model, use->fusion, use->fusion->self_size, prefix);
+        use->self =
+            begin_use(model, use->fusion, use->fusion->name, use->fusion->self_size, prefix);
         model->fusions[model->fusion_count++] = use;
         int status = 0;
         if (use->self && use->fusion->init)
@@ -231,7 +241,7 @@ static int build_stages(struct sw_model *model)
                            stage->name);
         model->has_tiles |= stage->score != NULL;
         model->has_matrices |= stage->score_all != NULL;
-        model->stage_self[s] = begin_use(model, stage, stage->self_size, part->prefix);
+        model->stage_self[s] = begin_use(model, stage, stage->name, stage->self_size, part->prefix);
         int status = 0;
         if (model->stage_self[s] && stage->init)
             status = stage->init(model->host, model, model->stage_self[s], part->options);
@@ -253,7 +263,8 @@ static int build_losses(struct sw_model *model)
                            "loss %s compares pooled vectors; give the model pool = { image = .., "
                            "text = .. }",
                            use->loss->name);
-        model->loss_self[l] = begin_use(model, use->loss, use->loss->self_size, "loss");
+        model->loss_self[l] =
+            begin_use(model, use->loss, use->loss->name, use->loss->self_size, "loss");
         int before = model->parameter_count;
         int status = 0;
         if (model->loss_self[l] && use->loss->init)

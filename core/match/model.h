@@ -78,6 +78,7 @@ struct sw_model_plan {
 
 struct sw_parameter {
     const char *name;
+    const char *owner;        /* the plugin that declared it */
     struct sw_tensor *tensor; /* grad is NULL for a frozen one */
     struct sw_init init;
 };

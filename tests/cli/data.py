@@ -1,5 +1,6 @@
 """data.py -- features and captions as others' programs write them, imported by stepwise data, and
-what came of it. Each layout is written by a real writer: NumPy, zipfile, pickle, lmdb, PyTorch."""
+what came of it. Each layout is written by a real writer: NumPy, zipfile, pickle, lmdb, h5py,
+PyTorch."""
 import base64
 import csv
 import io
@@ -25,10 +26,11 @@ def fail(what):
     sys.exit(1)
 
 
-def run(*words, status=0, says=None):
+def run(*words, status=0, says=None, **environment):
     """Runs stepwise data; returns what it printed, on both streams."""
     done = subprocess.run([STEPWISE, "data", *words], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, timeout=300)
+                          stderr=subprocess.PIPE, text=True, timeout=300,
+                          env={**os.environ, **environment})
     out = done.stdout + done.stderr
     if done.returncode != status:
         fail(f"data {' '.join(words)}: status {done.returncode}, expected {status}: {out}")
@@ -338,6 +340,159 @@ def lmdbs():
         says="cut.lmdb")
 
 
+def ban(f, images):
+    """As BAN's converter: the regions of all images in one array. Returns the rows of the ids."""
+    ends = np.cumsum([len(i.features) for i in images])
+    starts = ends - [len(i.features) for i in images]
+    f["image_features"] = np.concatenate([i.features for i in images])
+    f["image_bb"] = np.concatenate([i.boxes for i in images])
+    parts = np.concatenate([i.parts for i in images])
+    f["spatial_features"] = np.hstack([parts[:, :4], parts[:, 2:4] - parts[:, :2]])
+    f["pos_boxes"] = np.stack([starts, ends], axis=1).astype(np.int32)
+    return {i.number: row for row, i in enumerate(images)}
+
+
+def save_ids(path, ids, protocol=2):
+    with open(path, "wb") as f:
+        pickle.dump(ids, f, protocol)
+
+
+def hdf5s():
+    try:
+        import h5py
+    except ImportError:
+        print("skipped: there is no python3-h5py to write HDF5 files")
+        return
+    words = ("--captions", "varied.json", "--out")
+    os.makedirs("ban")
+    for n, split in enumerate((varied[::2], varied[1::2])):
+        with h5py.File(f"ban/{n}.hdf5", "w") as f:
+            save_ids(f"ban/{n}_imgid2idx.pkl", ban(f, shuffled(split)), 2 * n)
+    run("import", "ban", *words, "out-ban")
+    verify("out-ban", varied)
+    run("inspect", "ban/0.hdf5", says="HDF5 of BAN")
+    ones = [Image(10 ** 9 + i, split, 1) for i, split in enumerate(SPLITS)]
+    karpathy("ones.json", ones)
+    with h5py.File("ones.hdf5", "w") as f:  # as many regions as images
+        save_ids("ones_imgid2idx.pkl", ban(f, ones))
+    run("import", "ones.hdf5", "--captions", "ones.json", "--out", "out-ones")
+    verify("out-ones", ones)
+    # as many regions of each image, in compressed chunks, float16; ids in the file
+    mixed = shuffled(fixed)
+    with h5py.File("fixed.h5", "w") as f:
+        f.create_dataset("features", data=np.stack([i.features for i in mixed]), chunks=(3, 2, F),
+                         compression="gzip")
+        f["boxes"] = np.stack([i.boxes for i in mixed])
+        f["image_id"] = np.array([i.number for i in mixed])
+        f["image_w"], f["image_h"] = [[i.size[d] for i in mixed] for d in (0, 1)]
+    run("import", "fixed.h5", "--captions", "flickr.json", "--out", "out-fixed")
+    verify("out-fixed", fixed)
+    # as many of each, ids beside
+    with h5py.File("train36.hdf5", "w") as f:
+        f["image_features"] = np.stack([i.features for i in mixed])
+        f["image_bb"] = np.stack([i.boxes for i in mixed])
+    save_ids("train36_imgid2idx.pkl", {str(i.number): row for row, i in enumerate(mixed)})
+    run("import", "train36.hdf5", "--captions", "flickr.json", "--out", "out-36")
+    verify("out-36", fixed, sizes=False)
+    # an array per image
+    with h5py.File("coco_detections.hdf5", "w") as f:
+        for image in varied:
+            f[f"{image.number}_features"] = image.features
+            f[f"{image.number}_boxes"] = image.boxes
+            f[f"{image.number}_cls_prob"] = np.ones((len(image.features), 7), np.float32)
+    run("import", "coco_detections.hdf5", *words, "out-m2")
+    verify("out-m2", varied, sizes=False)
+    with h5py.File("by-id.h5", "w") as f:
+        for image in varied:
+            f[str(image.number)] = image.features
+    run("import", "by-id.h5", *words, "out-by-id")
+    verify("out-by-id", varied, boxes=None, sizes=False)
+    bad_hdf5s(h5py, words)
+
+
+def bad_hdf5s(h5py, words):
+    def bad(name, says, change=lambda f: None, ids=None):
+        with h5py.File(name + ".hdf5", "w") as f:
+            rows = ban(f, varied)
+            change(f)
+        save_ids(name + "_imgid2idx.pkl", rows if ids is None else ids)
+        run("import", name + ".hdf5", *words, "no", status=1, says=says)
+        if os.path.exists("no") or os.path.exists("no.partial"):
+            fail(f"{name}: something is left")
+
+    def put(name, value):
+        def change(f):
+            del f[name]
+            if value is not None:
+                f[name] = value
+        return change
+
+    def huge(f):
+        del f["image_features"]
+        f.create_dataset("image_features", (1 << 40, F), np.float32, chunks=(64, F))
+
+    def virtual(f):
+        del f["image_features"]
+        layout = h5py.VirtualLayout((60, F), np.float32)
+        layout[:] = h5py.VirtualSource("by-id.h5", str(varied[0].number), (60, F))
+        f.create_virtual_dataset("image_features", layout)
+
+    def external(f):
+        del f["image_features"]
+        f.create_dataset("image_features", (60, F), np.float32, external=[("train36.hdf5", 0, 3840)])
+
+    bad("text", "image_features: expected numbers, found other elements",
+        put("image_features", [b"a", b"b"]))
+    bad("deep", "image_features: expected at most 4 dimensions, found 5",
+        put("image_features", np.zeros((1, 1, 1, 1, 1))))
+    bad("huge", "which a file of", huge)
+    bad("virtual", "image_features: its numbers are in another file", virtual)
+    bad("external", "image_features: its numbers are in another file", external)
+    # links lead nowhere, whether there is something or not
+    for name, link in (("gone", h5py.SoftLink("/nothing")), ("soft", h5py.SoftLink("/image_bb")),
+                       ("out", h5py.ExternalLink("train36.hdf5", "/image_features"))):
+        bad("link-" + name, f"link-{name}.hdf5: no features: expected an array image_features",
+            put("image_features", link))
+    bad("flat", "pos_boxes: expected shape (images, 2), found (18)",
+        put("pos_boxes", np.arange(18)))
+    for n, places in enumerate(((0, 1 << 40), (-1, 2), (3, 3), (5, 2))):
+        bad(f"places-{n}", f"expected regions of 0 to 61, found {places[0]} to {places[1]}",
+            put("pos_boxes", np.tile(places, (18, 1))))
+    bad("boxes", "expected a box for each of", put("image_bb", np.zeros((18, 3, 4))))
+    bad("nan", "region 0, feature 0 is not finite",
+        put("image_features", np.full((61, F), np.nan, np.float32)))
+    bad("rows", "rows_imgid2idx.pkl: image 7: expected a row from 0 to 17, found 18", ids={7: 18})
+    bad("list", "list_imgid2idx.pkl: expected a dict from ids to rows", ids={7: "x"})
+    bad("none", "none_imgid2idx.pkl: expected a dict from ids to rows, found none", ids={})
+    os.remove("none_imgid2idx.pkl")
+    run("import", "none.hdf5", *words, "no", status=1,
+        says="none.hdf5: expected the images' ids in an array image_id, or in none_imgid2idx.pkl")
+    with h5py.File("empty.hdf5", "w"):
+        pass
+    run("import", "empty.hdf5", *words, "no", status=1, says="empty.hdf5: no features")
+    # cut anywhere, or with any byte changed, it is read or refused in one line
+    whole = open("fixed.h5", "rb").read()
+    for size in (9, 100, 1000, len(whole) // 2, len(whole) - 1):
+        with open("cut.h5", "wb") as f:
+            f.write(whole[:size])
+        run("import", "cut.h5", *words, "no", status=1, says="cut.h5: libhdf5 cannot read it: ")
+    for _ in range(60):
+        place = int(random.integers(8, len(whole)))
+        with open("hurt.h5", "wb") as f:
+            f.write(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1:])
+        done = subprocess.run([STEPWISE, "data", "inspect", "hurt.h5"], capture_output=True,
+                              text=True, timeout=300)
+        if done.returncode not in (0, 1) or len(done.stderr.splitlines()) > 1:
+            fail(f"byte {place} changed: status {done.returncode}: {done.stderr}")
+    # without the library: the loader takes the first file of the name, and these are none
+    os.makedirs("none")
+    for name in ("_serial.so.103", "_serial.so.310", ".so.103", ".so.200", ".so.310", "_serial.so",
+                 ".so"):
+        open("none/libhdf5" + name, "w").close()
+    run("inspect", "fixed.h5", status=1, says="which is not installed; on Debian install libhdf5-103",
+        LD_LIBRARY_PATH=os.path.abspath("none"))
+
+
 # ---- captions ----------------------------------------------------------------------------------
 
 
@@ -384,6 +539,27 @@ def captions():
     if len(lines("one/all_ids.txt")) != len(fixed):
         fail("one split")
     run("inspect", "results.token", says="Flickr's .token")
+    # a quoted caption of several lines, quotes that are none, and one that nothing closes
+    broken = [i.captions[:] for i in fixed]
+    with open("quoted.csv", "w", newline="") as f:
+        w = csv.writer(f)
+        w.writerow(["image", "caption"])
+        for n, i in enumerate(fixed):
+            for k, c in enumerate(i.captions):
+                if n == 3 and k == 1:
+                    w.writerow((i.name, c.replace(" of ", ' "of"\n\n') + ', "or" not\n'))
+                    broken[n][k] = c.replace(" of ", ' "of" ') + ', "or" not'
+                elif n == 4 and k == 0:
+                    f.write(f'{i.name},"{c}\r\n')
+                    broken[n][k] = f'"{c}'
+                elif n == 5 and k == 2:
+                    f.write(f'{i.name},{c} 12" wide\r\n')
+                    broken[n][k] = f'{c} 12" wide'
+                else:
+                    w.writerow((i.name, c))
+    run("import", "lxmert.tsv", "--captions", "quoted.csv", "--splits", "all", "--out", "quoted")
+    if lines("quoted/all_caps.txt") != [c for captions in broken for c in captions]:
+        fail("captions of several lines")
     # COCO: the test split is testall, and its first 1000 are test; joined by the number
     coco = [Image(391895 + i, "test" if i < 1003 else "train", 1,
                   f"COCO_val2014_{391895 + i:012d}.jpg") for i in range(1005)]
@@ -423,7 +599,6 @@ def refused():
     one("short.tsv", fields[0] + "\n", "not known: expected a precomputed folder")
     one("noise.bin", bytes(range(256)), "not known")
     one("empty.tsv", "", "not known")
-    one("what.h5", b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5")
     one("broken.zip", b"PK\3\4" + bytes(100), "expected a zip archive")
     one("json.tsv", f"{first.number}\t" + '{"objects": [{"rect": [1, 2], "feature": "AAAA"}]}\n',
         "object 0 has no box")
@@ -605,6 +780,31 @@ def matched():
             by_name = {i.name: i for i in fixed}
             if not all(np.allclose(found[r], by_name[n].boxes) for r, n in enumerate(ids)):
                 fail("boxes that were matched")
+    # features that were computed again: in other places of the picture, among others, not equal
+    twice = fixed[0].name
+    os.makedirs("again")
+    for image in fixed:
+        order = random.permutation(K + 2)
+        features = np.vstack([image.features, random.normal(size=(2, F)).astype(np.float32)])
+        boxes = np.vstack([image.boxes, np.ones((2, 4), np.float32)])
+        if image.name == twice:  # a feature with two boxes has none
+            features[K] = features[0]
+        features *= 1 + random.uniform(-3e-3, 3e-3, size=features.shape).astype(np.float32)
+        np.savez(f"again/{image.number + 1}.npz", x=features[order], bbox=boxes[order])
+    run("import", "stored.zip", "--out", "bare-again")
+    out = run("boxes", "bare-again", "--from", "again")
+    for says in ("train: 98.0 % of 50 regions found (49 by cosine); 1 with more than one box\n",
+                 "dev: 100.0 % of 20 regions found (20 by cosine)\n"):
+        if says not in out:
+            fail(f"boxes by cosine: expected {says}, found {out}")
+    for split in ("train", "dev", "test"):
+        found = np.load(f"bare-again/{split}_ims_bbx.npy")
+        for row, name in zip(found, lines(f"bare-again/{split}_ids.txt")):
+            expected = {i.name: i for i in fixed}[name].boxes.copy()
+            if name == twice:
+                expected[0] = 0
+            if not np.allclose(row, expected):
+                fail(f"boxes by cosine: {name}")
     run("import", "stored.zip", "--out", "bare")
     run("boxes", "bare", "--from", "milvlg", status=1, says="0.0 % of 50 regions found; expected 95")
     if os.path.exists("bare/train_ims_bbx.npy"):
@@ -678,8 +878,8 @@ def hash128(text):
 
 karpathy("flickr.json", fixed)
 karpathy("varied.json", varied)
-for test in (precomputed, npy_folder, npz_folder, bottom_up, vinvl, lmdbs, captions, refused,
-             checked, folders, missing, matched, resumed):
+for test in (precomputed, npy_folder, npz_folder, bottom_up, vinvl, lmdbs, hdf5s, captions,
+             refused, checked, folders, missing, matched, resumed):
     if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
         test()
 print("each layout is read as it was written")

@@ -47,6 +47,11 @@ refused 2 'expected 1 to 1000 words, found 0' search run --data data ''
 refused 2 'ends in .svg or .png' search run --data data --out x.gif 'a dog'
 refused 2 'where they are with --pictures' search run --data data --out x.svg 'a dog'
 refused 2 'expected 1 to 100000, found 0' search run --data data --top 0 'a dog'
+"$STEPWISE" train "$STEPWISE_SOURCE/experiments/shan_full.lua" stages=max_mean dim=8 word_dim=6 embedding=random \
+    batch=16 epochs=1 --data data --out plain >out.txt 2>&1 || fail 'a model without attention'
+refused 1 'show no attention weights' explain plain --data data --image 0
+refused 1 'show no attention weights' explain plain --data data --image 0 --out explain-plain --json
+[ ! -e explain-plain ] || fail 'a refused command made a folder'
 [ "$(find . -name '*.tsv' -path '*explain*' | wc -l)" = 0 ] || fail 'a refused command wrote a file'
 
 # explain: the table has all weights; a word's sum to one.

@@ -113,5 +113,15 @@ for name in train eval plot new; do
         esac
     done <counts
 done
+
+# A new run that cannot write its first files leaves no empty folder behind.
+for kind in open write; do
+    for n in $(seq 1 "$calls"); do
+        rm -rf begun
+        with "$kind $n" train tiny.lua --data data --threads 1 --out begun epochs=1
+        [ ! -d begun ] || [ -n "$(ls -A begun)" ] || fail "train with '$kind $n': an empty run folder stays"
+        tried=$((tried + 1))
+    done
+done
 echo "$tried calls failed, one per run"
 [ "$failures" = 0 ]

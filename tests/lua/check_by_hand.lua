@@ -179,6 +179,15 @@ unit.test("a model that could not be made leaves its session free to be closed",
   collectgarbage "restart"
 end)
 
+unit.test("two blocks of one chain with a parameter of the same name are refused, both named",
+  function()
+    local chain = config { "image=linear,residual_mlp" }
+    unit.fails(2, "block residual_mlp: parameter 'image.fc.weight' is one of linear, too; a model "
+      .. "has linear or residual_mlp here, not both", session.model, session, chain)
+    session:model(config { "image=linear,linear" }):close()
+    session:model(config { "image=residual_mlp,l2norm" }):close()
+  end)
+
 model:close()
 session:close()
 unit.finish()

@@ -89,8 +89,94 @@ unit.test("Flickr30K Entities: phrases have boxes of their own, at their last wo
   local list = mentions(found)
   unit.equal(#list, 1)
   unit.equal(list[1].word, 3)
-  unit.equal(list[1].boxes[1][3], 20)
+  unit.equal(list[1].boxes[1][3], 19, "pixels from 0")
+  unit.equal(table.concat(list[1].types, " "), "animals")
   unit.equal(#mentions(explanation(5, 1, 1)), 0, "an image that is not there")
+end)
+
+-- An annotation of one box for each id: {id, x1, y1, x2, y2}, counted from 1.
+local function annotation(list)
+  local parts = {}
+  for i, one in ipairs(list) do
+    parts[i] = string.format("<object><name>%d</name><bndbox><xmin>%d</xmin><ymin>%d</ymin>"
+      .. "<xmax>%d</xmax><ymax>%d</ymax></bndbox></object>", table.unpack(one))
+  end
+  return "<annotation>" .. table.concat(parts) .. "</annotation>"
+end
+
+unit.test("Flickr30K Entities by type: pointing, chance and ceiling of each", function()
+  local dir = folder .. "/typed"
+  assert(core.make_folders(dir .. "/Annotations"))
+  assert(core.make_folders(dir .. "/Sentences"))
+  -- the dog is in region 2, which the word looks at; the man in region 3, the hat nowhere
+  unit.write(dir .. "/Annotations/im0.xml", annotation { { 1, 11, 1, 21, 11 },
+    { 2, 21, 1, 31, 11 }, { 3, 401, 1, 411, 11 } })
+  unit.write(dir .. "/Sentences/im0.txt",
+    "[/EN#1/animals a dog] [/EN#2/people/other man] [/EN#3/clothing hat]\n")
+  unit.write(dir .. "/Annotations/im1.xml", annotation { { 1, 1, 1, 11, 11 } })
+  unit.write(dir .. "/Sentences/im1.txt", "[/EN#1/animals a dog]\n")
+  local mentions, tally = objects.entities(dir), grounding.tally()
+  for image = 0, 1 do
+    local found = explanation(image, 2, 3)
+    found.words = { "<start>", "a", "dog", "man", "hat", "<end>" }
+    local weights = found.maps[1].weights
+    weights[4], weights[5], weights[6] = weights[3], weights[3], weights[1]
+    grounding.add(tally, found, mentions(found))
+  end
+  local list = grounding.results(tally)
+  unit.equal(list[1].name, "l")
+  unit.equal(list[1].mentions, 4)
+  unit.equal(list[1].accuracy, 25)
+  local said = {}
+  for _, map in ipairs(list) do
+    for _, one in ipairs(map.types) do
+      said[#said + 1] = string.format("%s %s %d %d: %g %g %g", map.name, one.name, one.mentions,
+        one.images, one.accuracy, one.chance, one.ceiling)
+    end
+  end
+  unit.equal(table.concat(said, "\n"), table.concat({
+    "l animals 2 2: 50 25 100", "l clothing 1 1: 0 0 0", "l other 1 1: 0 25 100",
+    "l people 1 1: 0 25 100",
+    "g animals 2 2: 0 25 100", "g clothing 1 1: 0 0 0", "g other 1 1: 100 25 100",
+    "g people 1 1: 100 25 100" }, "\n"))
+  for _, broken in ipairs { { 1, 9, 1, 3, 3 }, { 1, 1, 9, 3, 3 } } do
+    unit.write(dir .. "/Annotations/im1.xml", annotation { broken })
+    unit.fails(1, "im1.xml: object 1: expected a bndbox with xmin <= xmax", objects.entities(dir),
+      explanation(1, 2, 3))
+  end
+  unit.write(dir .. "/Annotations/im1.xml", "<object><name>1</name><bndbox></bndbox></object>")
+  unit.fails(1, "im1.xml: object 1: expected a bndbox", objects.entities(dir),
+    explanation(1, 2, 3))
+end)
+
+unit.test("COCO's instances: boxes by number or name, supercategories as types", function()
+  local whole = [[{"info": {}, "annotations": [
+    {"image_id": 7, "category_id": 18, "bbox": [10, 0, 10, 10], "iscrowd": 0, "segmentation": []},
+    {"image_id": 7, "category_id": 1, "bbox": [0, 0, 5.5, 10], "iscrowd": 1}],
+    "images": [{"id": 7, "file_name": "COCO_val2014_000000000007.jpg", "width": 40}],
+    "categories": [{"id": 1, "name": "person", "supercategory": "person"},
+      {"id": 18, "name": "dog", "supercategory": "animal"}]}]]
+  local images, classes = objects.read_boxes(unit.write(folder .. "/i.json", whole), 0)
+  unit.equal(table.concat(classes, " "), "dog person")
+  local words = objects.read_words(classes)
+  for _, id in ipairs { "7", "COCO_val2014_000000000007.jpg" } do
+    local found = explanation(7, 2, 1)
+    found.id = id
+    local list = objects.mentions(found, images, words)
+    unit.equal(#list, 1, id)
+    unit.equal(list[1].boxes[1][3], 20)
+    unit.equal(list[1].types[1], "animal")
+  end
+  for says, change in pairs {
+    ["annotations: element 0: expected image_id"] = { '"image_id": 7', '"image_id": 8' },
+    ["annotations: element 1: expected image_id, category_id"] = { "%[0, 0, 5.5, 10%]", "[0, 0]" },
+    ["categories: element 1: expected id and name"] = { '"dog"', "18" },
+    ["images: element 0: expected id and file_name"] = { '"file_name"', '"name"' },
+    ["i.json"] = { '"images"', '"pictures"' },
+  } do
+    unit.fails(1, says, objects.read_boxes,
+      unit.write(folder .. "/i.json", (whole:gsub(change[1], change[2], 1))), 0)
+  end
 end)
 
 unit.test("on generated scenes as it is; a run keeps the numbers", function()

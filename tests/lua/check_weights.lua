@@ -188,6 +188,7 @@ unit.test("files that are none, and names that are wrong, are refused", function
     [unit.read(npz):sub(1, -2)] = "",
     ["\x80\2\x8a\x0a" .. string.rep("x", 40)] = "",
     ["not tensors at all"] = "not a safetensors file",
+    [""] = "the file is empty; expected .safetensors, .npz or what torch.save wrote",
   } do
     refuses(1, { "bad.pt", part }, "import-weights", unit.write(folder .. "/bad.pt", bytes),
       "--config", run, "--out", out)

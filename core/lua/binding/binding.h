@@ -113,6 +113,7 @@ void sw_lua_open_weights(lua_State *L);
 void sw_lua_open_lines(lua_State *L);
 void sw_lua_open_memory(lua_State *L);
 void sw_lua_open_numbers(lua_State *L);
+void sw_lua_open_similar(lua_State *L);
 void sw_lua_open_sources(lua_State *L);
 void sw_lua_open_pickles(lua_State *L);
 

@@ -143,6 +143,7 @@ static int open_core(lua_State *L)
     sw_lua_open_lines(L);
     sw_lua_open_memory(L);
     sw_lua_open_numbers(L);
+    sw_lua_open_similar(L);
     sw_lua_open_sources(L);
     sw_lua_open_pickles(L);
     return 1;

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define NUMBERS "stepwise.numbers"
 #define ROW_FILE "stepwise.row_file"
 
 struct numbers {
@@ -25,7 +24,7 @@ struct sw_npy *sw_lua_push_numbers(lua_State *L, const struct sw_npy *npy, void 
         keeper = lua_absindex(L, keeper);
     struct numbers *numbers = lua_newuserdatauv(L, sizeof *numbers, 1);
     *numbers = (struct numbers){*npy, owned};
-    luaL_setmetatable(L, NUMBERS);
+    luaL_setmetatable(L, SW_LUA_NUMBERS);
     if (keeper) {
         lua_pushvalue(L, keeper);
         lua_setiuservalue(L, -2, 1);
@@ -33,8 +32,7 @@ struct sw_npy *sw_lua_push_numbers(lua_State *L, const struct sw_npy *npy, void 
     return &numbers->npy;
 }
 
-/* Pushes an array that is to be filled: its memory goes with it. */
-static void *push_new(lua_State *L, enum sw_dtype dtype, int ndim, const size_t *shape)
+void *sw_lua_new_numbers(lua_State *L, enum sw_dtype dtype, int ndim, const size_t *shape)
 {
     struct sw_npy npy = {.dtype = dtype, .ndim = ndim, .shape = {1, 1, 1, 1}};
     size_t bytes;
@@ -43,22 +41,23 @@ static void *push_new(lua_State *L, enum sw_dtype dtype, int ndim, const size_t 
         sw_lua_fail(L, SW_FAILED, "an array is too large");
     struct numbers *numbers = lua_newuserdatauv(L, sizeof *numbers, 1);
     *numbers = (struct numbers){.npy = npy};
-    luaL_setmetatable(L, NUMBERS);
-    numbers->npy.data = numbers->owned = malloc(bytes ? bytes : 1);
-    if (!numbers->owned)
-        sw_lua_fail(L, SW_FAILED, "out of memory for an array of %zu bytes", bytes);
-    return numbers->owned;
+    luaL_setmetatable(L, SW_LUA_NUMBERS);
+    /* memory of Lua's, which its collector counts: a stream of arrays stays small */
+    void *data = lua_newuserdatauv(L, bytes ? bytes : 1, 0);
+    lua_setiuservalue(L, -2, 1);
+    numbers->npy.data = data;
+    return data;
 }
 
 void sw_lua_copy_numbers(lua_State *L, enum sw_dtype dtype, int ndim, const size_t *shape,
                          const void *bytes, size_t count)
 {
-    memcpy(push_new(L, dtype, ndim, shape), bytes, count);
+    memcpy(sw_lua_new_numbers(L, dtype, ndim, shape), bytes, count);
 }
 
 const struct sw_npy *sw_lua_numbers_at(lua_State *L, int index)
 {
-    const struct numbers *numbers = luaL_checkudata(L, index, NUMBERS);
+    const struct numbers *numbers = luaL_checkudata(L, index, SW_LUA_NUMBERS);
     return &numbers->npy;
 }
 
@@ -73,7 +72,7 @@ enum sw_dtype sw_lua_dtype_at(lua_State *L, int index)
 
 static int free_numbers(lua_State *L)
 {
-    struct numbers *numbers = luaL_checkudata(L, 1, NUMBERS);
+    struct numbers *numbers = luaL_checkudata(L, 1, SW_LUA_NUMBERS);
     free(numbers->owned);
     *numbers = (struct numbers){.npy = {.dtype = SW_FLOAT32, .ndim = 1}};
     return 0;
@@ -87,15 +86,33 @@ static void release_npy(void *value)
 
 /* ---- what an array is ------------------------------------------------------------------------ */
 
-/* numbers:shape(): a list, empty for a single number */
-static int shape_of(lua_State *L)
+void sw_lua_push_shape(lua_State *L, const struct sw_npy *npy)
 {
-    const struct sw_npy *npy = sw_lua_numbers_at(L, 1);
     lua_createtable(L, npy->ndim, 0);
     for (int d = 0; d < npy->ndim; d++) {
         lua_pushinteger(L, (lua_Integer)npy->shape[d]);
         lua_rawseti(L, -2, d + 1);
     }
+}
+
+/* numbers:shape(): a list, empty for a single number */
+static int shape_of(lua_State *L)
+{
+    sw_lua_push_shape(L, sw_lua_numbers_at(L, 1));
+    return 1;
+}
+
+/* numbers:row(i): row i, from 1, without its first dimension */
+static int row_of(lua_State *L)
+{
+    const struct sw_npy *npy = sw_lua_numbers_at(L, 1);
+    lua_Integer i = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, npy->ndim >= 1 && i >= 1 && (size_t)i <= npy->shape[0], 2, "out of range");
+    struct sw_npy row = {.dtype = npy->dtype, .ndim = npy->ndim - 1, .shape = {1, 1, 1, 1}};
+    memcpy(row.shape, npy->shape + 1, (size_t)row.ndim * sizeof *row.shape);
+    row.data =
+        (const char *)npy->data + (size_t)(i - 1) * sw_npy_row(npy) * sw_dtype_size(npy->dtype);
+    sw_lua_push_numbers(L, &row, NULL, 1);
     return 1;
 }
 
@@ -195,7 +212,7 @@ static int columns(lua_State *L)
         }
     }
     float *row = lua_newuserdatauv(L, (all + 1) * sizeof *row, 0);
-    float *out = push_new(L, SW_FLOAT32, 2, (size_t[]){rows, (size_t)count});
+    float *out = sw_lua_new_numbers(L, SW_FLOAT32, 2, (size_t[]){rows, (size_t)count});
     for (size_t r = 0; r < rows; r++) {
         sw_npy_floats(npy, r, 1, row);
         for (lua_Integer c = 0; c < count; c++)
@@ -220,7 +237,7 @@ static int stack(lua_State *L)
         rows += rows_of(npy);
         lua_pop(L, 1);
     }
-    float *out = push_new(L, SW_FLOAT32, 2, (size_t[]){rows, width});
+    float *out = sw_lua_new_numbers(L, SW_FLOAT32, 2, (size_t[]){rows, width});
     for (lua_Integer i = 1; i <= count; i++) {
         lua_rawgeti(L, 1, i);
         const struct sw_npy *npy = sw_lua_numbers_at(L, -1);
@@ -263,7 +280,7 @@ static int numbers_new(lua_State *L)
         luaL_argcheck(L, !__builtin_mul_overflow(count, shape[i], &count), 1, "too large");
     }
     luaL_argcheck(L, lua_rawlen(L, 2) == count, 2, "does not fit the shape");
-    float *out = push_new(L, SW_FLOAT32, ndim, shape);
+    float *out = sw_lua_new_numbers(L, SW_FLOAT32, ndim, shape);
     for (size_t i = 0; i < count; i++) {
         lua_rawgeti(L, 2, (lua_Integer)i + 1);
         out[i] = (float)luaL_checknumber(L, -1);
@@ -434,11 +451,11 @@ void sw_lua_open_numbers(lua_State *L)
         {"base64", base64}, {"row_file", row_file},   {"write_integers", write_integers},
         {NULL, NULL}};
     static const luaL_Reg of_numbers[] = {
-        {"shape", shape_of}, {"dtype", dtype_of},  {"get", get}, {"bad", bad},
-        {"hashes", hashes},  {"columns", columns}, {NULL, NULL}};
+        {"shape", shape_of}, {"row", row_of},    {"dtype", dtype_of},  {"get", get},
+        {"bad", bad},        {"hashes", hashes}, {"columns", columns}, {NULL, NULL}};
     static const luaL_Reg of_rows[] = {
         {"put", put_row}, {"sync", sync_rows}, {"close", close_rows}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
-    sw_lua_class(L, NUMBERS, of_numbers, free_numbers);
+    sw_lua_class(L, SW_LUA_NUMBERS, of_numbers, free_numbers);
     sw_lua_class(L, ROW_FILE, of_rows, close_rows);
 }

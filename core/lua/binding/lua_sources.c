@@ -1,9 +1,10 @@
-/* lua_sources.c -- others' files as a stream of records: zip archives, LMDB, lines with tabs, rows
- * of .npy files, long lists of JSON. */
+/* lua_sources.c -- others' files as a stream of records: zip archives, LMDB, HDF5, lines with tabs,
+ * rows of .npy files, long lists of JSON. */
 #include "lua/binding/binding.h"
 #include "lua/binding/numbers.h"
 
 #include "data/fields.h"
+#include "data/hdf5_file.h"
 #include "data/json_items.h"
 #include "data/lmdb_file.h"
 #include "data/npy_rows.h"
@@ -17,6 +18,7 @@
 #define FIELDS "stepwise.fields"
 #define ITEMS "stepwise.json_items"
 #define LMDB "stepwise.lmdb"
+#define HDF5 "stepwise.hdf5"
 
 /* Members and records that are read whole are small; features of one image have a few megabytes. */
 enum { MOST_BYTES = 1 << 29 };
@@ -193,12 +195,7 @@ static int skip_rows(lua_State *L) /* rows:skip(count) */
 
 static int rows_shape(lua_State *L) /* rows:shape(): of the whole, a list */
 {
-    const struct sw_npy *npy = &rows_at(L)->npy;
-    lua_createtable(L, npy->ndim, 0);
-    for (int d = 0; d < npy->ndim; d++) {
-        lua_pushinteger(L, (lua_Integer)npy->shape[d]);
-        lua_rawseti(L, -2, d + 1);
-    }
+    sw_lua_push_shape(L, &rows_at(L)->npy);
     return 1;
 }
 
@@ -326,8 +323,7 @@ static int open_lmdb(lua_State *L) /* lmdb(path): an environment, a folder or a 
     return 1;
 }
 
-static int
-next_record(lua_State *L) /* db:next(): key and value of the next record, nil at the end */
+static int next_record(lua_State *L) /* db:next(): the key of the next record, nil at the end */
 {
     struct sw_error error = {0};
     const char *key;
@@ -335,13 +331,11 @@ next_record(lua_State *L) /* db:next(): key and value of the next record, nil at
     size_t length, size;
     if (sw_lmdb_next(lmdb_at(L), &key, &length, &value, &size, &error) != SW_OK)
         return sw_lua_raise(L, &error);
-    if (!key) {
+    if (key)
+        lua_pushlstring(L, key, length);
+    else
         lua_pushnil(L);
-        return 1;
-    }
-    lua_pushlstring(L, key, length);
-    lua_pushlstring(L, value, size);
-    return 2;
+    return 1;
 }
 
 static int get_record(lua_State *L) /* db:get(key): the value, or nil */
@@ -365,11 +359,100 @@ static int close_lmdb(lua_State *L)
     return 0;
 }
 
+/* ---- HDF5 ------------------------------------------------------------------------------------ */
+
+static struct sw_hdf5 *hdf5_at(lua_State *L)
+{
+    struct sw_hdf5 *file = luaL_checkudata(L, 1, HDF5);
+    luaL_argcheck(L, file->path, 1, "the file is closed");
+    return file;
+}
+
+static int open_hdf5(lua_State *L) /* hdf5(path): a file of arrays */
+{
+    struct sw_error error = {0};
+    const char *path = luaL_checkstring(L, 1);
+    struct sw_hdf5 *file = push_object(L, sizeof *file, HDF5);
+    file->file = -1;
+    if (sw_hdf5_open(file, path, &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    return 1;
+}
+
+static int hdf5_names(lua_State *L) /* file:names(): a sorted list */
+{
+    const struct sw_hdf5 *file = hdf5_at(L);
+    lua_createtable(L, (int)file->count, 0);
+    for (size_t i = 0; i < file->count; i++) {
+        lua_pushstring(L, file->names[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+/* The array of the name at index 2; ndim -1 where there is none. */
+static struct sw_npy find_array(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_npy array;
+    if (sw_hdf5_find(hdf5_at(L), luaL_checkstring(L, 2), &array, &error) != SW_OK)
+        sw_lua_raise(L, &error);
+    return array;
+}
+
+/* file:shape(name): a list, and the dtype as which its numbers are read; nil: no such array */
+static int hdf5_shape(lua_State *L)
+{
+    struct sw_npy array = find_array(L);
+    if (array.ndim < 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    sw_lua_push_shape(L, &array);
+    lua_pushstring(L, sw_dtype_name(array.dtype));
+    return 2;
+}
+
+/* file:rows(name, first, count): numbers of those rows, counted from 0; rows(name, i): of row i
+ * without its first dimension */
+static int hdf5_rows(lua_State *L)
+{
+    struct sw_error error = {0};
+    struct sw_npy array = find_array(L);
+    lua_Integer first = luaL_checkinteger(L, 3), count = luaL_optinteger(L, 4, 1);
+    luaL_argcheck(L, array.ndim >= 1, 2, "no such array");
+    luaL_argcheck(L, first >= 0 && count >= 0, 3, "out of range");
+    struct sw_npy part = array;
+    size_t bytes;
+    part.shape[0] = (size_t)count;
+    if (!sw_npy_bytes(&part, &bytes) || bytes > MOST_BYTES)
+        return sw_lua_fail(L, SW_FAILED, "%s: %s: expected at most %d bytes at a time, found more",
+                           hdf5_at(L)->path, lua_tostring(L, 2), MOST_BYTES);
+    int is_one = lua_isnoneornil(L, 4);
+    void *out = sw_lua_new_numbers(L, part.dtype, part.ndim - is_one, part.shape + is_one);
+    if (sw_hdf5_read(hdf5_at(L), lua_tostring(L, 2), &array, (size_t)first, (size_t)count, out,
+                     &error) != SW_OK)
+        return sw_lua_raise(L, &error);
+    return 1;
+}
+
+static int close_hdf5(lua_State *L)
+{
+    struct sw_hdf5 *file = luaL_checkudata(L, 1, HDF5);
+    if (file->path)
+        sw_hdf5_close(file);
+    return 0;
+}
+
 void sw_lua_open_sources(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"zip", open_zip},       {"npy_rows", npy_rows},
-                                         {"fields", open_fields}, {"json_items", open_items},
-                                         {"lmdb", open_lmdb},     {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"zip", open_zip},
+                                         {"npy_rows", npy_rows},
+                                         {"fields", open_fields},
+                                         {"json_items", open_items},
+                                         {"lmdb", open_lmdb},
+                                         {"hdf5", open_hdf5},
+                                         {NULL, NULL}};
     static const luaL_Reg of_zip[] = {
         {"names", zip_names}, {"size", zip_size},   {"read", zip_read}, {"numbers", zip_numbers},
         {"rows", zip_rows},   {"close", close_zip}, {NULL, NULL}};
@@ -384,10 +467,16 @@ void sw_lua_open_sources(lua_State *L)
     static const luaL_Reg of_items[] = {{"next", next_item}, {"close", close_items}, {NULL, NULL}};
     static const luaL_Reg of_lmdb[] = {
         {"next", next_record}, {"get", get_record}, {"close", close_lmdb}, {NULL, NULL}};
+    static const luaL_Reg of_hdf5[] = {{"names", hdf5_names},
+                                       {"shape", hdf5_shape},
+                                       {"rows", hdf5_rows},
+                                       {"close", close_hdf5},
+                                       {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     sw_lua_class(L, ZIP, of_zip, close_zip);
     sw_lua_class(L, ROWS, of_rows, close_rows);
     sw_lua_class(L, FIELDS, of_fields, close_fields);
     sw_lua_class(L, ITEMS, of_items, close_items);
     sw_lua_class(L, LMDB, of_lmdb, close_lmdb);
+    sw_lua_class(L, HDF5, of_hdf5, close_hdf5);
 }

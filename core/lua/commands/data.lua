@@ -13,12 +13,12 @@ local M = {
   details = [[
 inspect says what a path holds and what is missing for training. import writes the data folder
 --out: PATH is a precomputed folder (SCAN, vse_infty) or its .zip (also ZIP/FOLDER), a folder of
-.npz or .npy files per image, a TSV of bottom-up attention, LXMERT or VinVL, or an LMDB of UNITER
-or ViLBERT; several are taken together, a folder of boxes among them. Images are joined by name,
-never by position. What an import was made of, and what it left out and why, is in import.json;
-one that was interrupted goes on when it is started again. check looks for what is wrong in a
-data folder. boxes finds boxes for a folder that has none in a source of the same features
-(--from).]],
+.npz or .npy files per image, a TSV of bottom-up attention, LXMERT or VinVL, an LMDB of UNITER or
+ViLBERT, or HDF5 of bottom-up attention (BAN); several are taken together, a folder of boxes among
+them. Images are joined by name, never by position. What an import was made of, and what it left out
+and why, is in import.json; one that was interrupted goes on when it is started again. check looks
+for what is wrong in a data folder. boxes finds boxes for a folder that has none in a source of the
+same features (--from).]],
   arguments = { 2, math.maxinteger },
   options = {
     { "captions", "FILE",
@@ -223,8 +223,12 @@ local function boxes(given, paths, follow)
     local sets, least = require("stepwise.import.box_match").run(dir, given.from, follow.line)
     follow.finish()
     for _, set in ipairs(sets) do
-      text.say("%s: %s: %.1f %% of %s found%s", dir, set.split, set.share,
-        text.plural(set.regions, "region"), set.written and ""
+      text.say("%s: %s: %.1f %% of %s found%s%s%s", dir, set.split, set.share,
+        text.plural(set.regions, "region"),
+        set.near > 0 and string.format(" (%s by cosine)", text.count(set.near)) or "",
+        set.ambiguous > 0
+          and string.format("; %s with more than one box", text.count(set.ambiguous)) or "",
+        set.written and ""
           or string.format("; expected %d %% or more, no boxes are written", least))
       if not set.written then failed = 1 end
     end

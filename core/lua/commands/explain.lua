@@ -139,6 +139,9 @@ function M.run(given, arguments)
   request.image, request.caption, request.text = given.image, given.caption, given.text
   local found = session:explain(request)
   local files, complaints, broken = {}, {}, false
+  if (given.out or not given.json) and #attention.sections(found) == 0 then
+    core.fail(1, "explain: the stages of this model show no attention weights")
+  end
   if given.out or not given.json then files, complaints, broken = write(given, found, how) end
   table.move(found.warnings, 1, #found.warnings, #complaints + 1, complaints)
   if given.json then

@@ -14,14 +14,16 @@ Of each word that names something with a box in its image: how often the middle 
 looks at most lies in such a box (pointing accuracy), with a 95 % interval over images; chance is a
 region at random, ceiling what the regions allow. A context vector is asked about all that its
 caption names. Boxes come from DIR/SPLIT_objects.tsv (image, class, score, x1, y1, x2, y2 in
-pixels), the words of a class from its name and DIR/object_words.tsv, or both from a folder of
-Flickr30K Entities. A run folder keeps the numbers in grounding-SPLIT.json, for the column pointing
-of stepwise table.]],
+pixels) or from COCO's instances_*.json, the words of a class from its name and
+DIR/object_words.tsv, or both from a folder of Flickr30K Entities. Entities' phrases (people,
+clothing, ..) and COCO's supercategories are counted by type, too. A run folder keeps the numbers in
+grounding-SPLIT.json, for the column pointing of stepwise table.]],
   arguments = { 1, 1 },
   options = {
     { "data", "DIR", "the data folder" },
     { "split", "SPLIT", "all of this split; else the images that the run was tested on" },
-    { "objects", "FILE", "boxes; else DIR/SPLIT_objects.tsv" },
+    { "objects", "FILE",
+      "boxes, a table or COCO's instances_*.json; else DIR/SPLIT_objects.tsv" },
     { "words", "FILE", "words of classes, CLASS TAB WORD WORD ..; else DIR/object_words.tsv" },
     { "entities", "FOLDER", "Flickr30K Entities, with Annotations and Sentences" },
     { "score", "S", "leave out boxes with a score below S" },
@@ -86,10 +88,15 @@ local function percent(value) return value and string.format("%.1f", value) or "
 
 local function show(list)
   local rows = { { "map", "mentions", "images", "pointing", "95 % interval", "chance", "ceiling" } }
-  for _, one in ipairs(list) do
-    rows[#rows + 1] = { one.name, text.count(one.mentions), text.count(one.images),
+  local function add(one, indent)
+    rows[#rows + 1] = { indent .. text.plain(one.name), text.count(one.mentions),
+      text.count(one.images),
       percent(one.accuracy), one.low and string.format("[%.1f, %.1f]", one.low, one.high) or "",
       percent(one.chance), percent(one.ceiling) }
+  end
+  for _, one in ipairs(list) do
+    add(one, "")
+    for _, group in ipairs(one.types or {}) do add(group, "  ") end
   end
   for _, line in ipairs(text.columns(rows, { false, true, true, true, true, true, true })) do
     print(line)

@@ -186,11 +186,32 @@ local forms <const> = {
   end },
 }
 
+local MOST_LINES <const> = 20 -- of one caption
+local csv <const> = "^[^,|\t]+%.%a%w%w%w?,"
+
+-- Line i, and in a CSV with those after it that its quoted caption goes on in; the last one's
+-- number. A quote that nothing closes before the next image's line is a plain one.
+local function whole_line(lines, i)
+  local line, last = lines[i], i
+  if not line:find(csv .. '%s*"') then return line, i end
+  while select(2, line:gsub('"', "")) % 2 == 1 do
+    last = last + 1
+    local more = lines[last]
+    if not more or last - i == MOST_LINES or more:find(csv) then return lines[i], i end
+    line = line .. "\n" .. more
+  end
+  return line, last
+end
+
 local function read_lines(path)
-  local form, images, by_name, dropped, number = nil, {}, {}, {}, 0
+  local form, images, by_name, dropped, lines, last = nil, {}, {}, {}, {}, 0
   for line in (core.read_text(path) .. "\n"):gmatch("([^\n]*)\n") do
-    number = number + 1
-    line = line:gsub("\r$", "")
+    lines[#lines + 1] = line:gsub("\r$", "")
+  end
+  while last < #lines do
+    local number = last + 1
+    local line
+    line, last = whole_line(lines, number)
     local name, index, caption
     for _, candidate in ipairs(form and { form } or forms) do
       name, index, caption = candidate.read(line)

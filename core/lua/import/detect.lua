@@ -1,6 +1,7 @@
 -- detect.lua: what a path holds, by its content and not by its name.
 local core = require "stepwise.core"
 local files = require "stepwise.import.files"
+local hdf5 = require "stepwise.import.hdf5"
 local lmdb = require "stepwise.import.lmdb"
 local precomputed = require "stepwise.import.precomputed"
 local tsv = require "stepwise.import.tsv"
@@ -8,7 +9,7 @@ local tsv = require "stepwise.import.tsv"
 local M = {}
 
 local KNOWN <const> = "expected a precomputed folder (or its .zip), a folder of .npz or .npy "
-  .. "files, a TSV of bottom-up attention, LXMERT or VinVL, or an LMDB"
+  .. "files, a TSV of bottom-up attention, LXMERT or VinVL, an LMDB, or HDF5"
 
 local function head_of(path)
   local file <close> = io.open(path, "rb")
@@ -26,7 +27,7 @@ local function open_file(path)
   if head:sub(1, 4) == "PK\3\4" then return precomputed.open_zip(path) end
   if head:sub(17, 20) == "\xde\xc0\xef\xbe" then return lmdb.open(path) end
   if head:sub(1, 8) == "\137HDF\r\n\26\n" then
-    core.fail(1, path .. ": HDF5 is not read; convert it to .npz files per image")
+    return hdf5.open(path)
   end
   if head:find("[%z\1-\8]") then return nil end
   return tsv.open(path)
@@ -38,10 +39,13 @@ local function open_folder(path)
   if source then return { source } end
   local sources = {}
   for _, name in ipairs(core.list_folder(path)) do
+    local found
     if name:find("%.tsv$") or name:find("%.tsv%.%d+$") then
-      local found = tsv.open(path .. "/" .. name)
-      if found then sources[#sources + 1] = found end
+      found = tsv.open(path .. "/" .. name)
+    elseif name:find("%.hdf5$") or name:find("%.h5$") then
+      found = open_file(path .. "/" .. name)
     end
+    sources[#sources + 1] = found
   end
   return sources
 end

@@ -5,13 +5,14 @@ local core = require "stepwise.core"
 local M = {}
 
 local called <const> = {
-  features = { "features", "x", "feat", "att_feats", "att_feat" },
-  boxes = { "boxes", "bbox", "norm_bb", "bbx", "box" },
+  features = { "features", "x", "feat", "att_feats", "att_feat", "image_features" },
+  boxes = { "boxes", "bbox", "norm_bb", "bbx", "box", "image_bb" },
   count = { "num_boxes", "num_bbox" },
   width = { "image_width", "image_w", "img_w", "width" },
   height = { "image_height", "image_h", "img_h", "height" },
   confidence = { "conf", "objects_conf", "cls_prob" },
 }
+M.called = called
 local picture <const> = 1.001 -- boxes up to here are in parts of the picture
 
 local function find(get, what)

@@ -2,6 +2,7 @@
 -- base64) and of VinVL (a key and JSON).
 local core = require "stepwise.core"
 local record_of = require "stepwise.import.record"
+local stream = require "stepwise.import.stream"
 
 local M = {}
 
@@ -89,50 +90,35 @@ local function read_json(fields, count)
   return nil, "neither objects nor features"
 end
 
-local Source = {}
-Source.__index = Source
-
-function Source:read_line(fields, count)
-  if self.form == "json" then
+local function read_line(source, fields, at)
+  local count = at.count
+  if source.form == "json" then
     if count ~= 2 and count ~= 3 then
       return nil, string.format("expected a key and JSON, found %d columns", count)
     end
-    return record_of.try(read_json, fields, count)
-  elseif count ~= self.form then
-    return nil, string.format("expected %d columns, found %d: the line is cut", self.form, count)
+    return read_json(fields, count)
+  elseif count ~= source.form then
+    return nil, string.format("expected %d columns, found %d: the line is cut", source.form, count)
   end
-  return record_of.try(read_columns, fields, count)
+  return read_columns(fields, count)
 end
 
--- visit(record): of every line, in their order.
-function Source:each(visit)
-  local fields <close> = core.fields(self.path)
+local function next_line(source, fields)
   while true do
     local count, line, offset = fields:next()
     if not count then return end
     local id = fields:text(1)
     if count > 1 or id ~= "" then
-      local where = string.format("%s: line %d (image %s)", self.path, line, id:sub(1, 80))
-      local record = record_of.describe(id, where, self:read_line(fields, count))
-      record.at = { offset, line }
-      visit(record)
+      return id, { offset = offset, line = line, count = count },
+        string.format("%s: line %d (image %s)", source.path, line, id:sub(1, 80))
     end
   end
 end
 
-local Reader = {}
-Reader.__index = Reader
-
-function Source:reader()
-  return setmetatable({ source = self, fields = core.fields(self.path) }, Reader)
+local function seek_line(_, fields, at)
+  fields:seek(at.offset, at.line)
+  fields:next()
 end
-
-function Reader:read(record)
-  self.fields:seek(record.at[1], record.at[2])
-  return self.source:read_line(self.fields, (self.fields:next()))
-end
-
-function Reader:close() self.fields:close() end
 
 -- A source where the first line of the file is one of these; else nil.
 function M.open(path)
@@ -144,8 +130,9 @@ function M.open(path)
     form = "json"
   end
   if not form or (form ~= "json" and #fields:text(count) < 8) then return nil end
-  return setmetatable({ path = path, form = form, layout = layouts[form], files = { path } },
-    Source)
+  return stream.source { path = path, form = form, layout = layouts[form], files = { path },
+    open = function() return core.fields(path) end, next = next_line, seek = seek_line,
+    read = read_line }
 end
 
 return M

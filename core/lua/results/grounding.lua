@@ -40,74 +40,115 @@ local function region_of(map, word)
   end
 end
 
--- A tally: maps by name, each with {mentions, hits, chance, ceiling} of every image.
+-- A tally: groups of mentions, one for each map, and in it one for each type.
 function M.tally()
-  return { order = {}, maps = {}, captions = 0 }
+  return { groups = {}, order = {}, captions = 0 }
 end
 
-local function add(tally, map, image, hit, share)
-  local one = tally.maps[map.name]
-  if not one then
-    one = { name = map.name, kind = map.kind, images = {}, order = {} }
-    tally.maps[map.name] = one
-    tally.order[#tally.order + 1] = one
+-- The group of that name in a list of groups, made where it is not there.
+local function group_of(list, name, kind)
+  local group = list.groups[name]
+  if not group then
+    group = { name = name, kind = kind, images = {}, order = {},
+      types = { groups = {}, order = {} } }
+    list.groups[name] = group
+    list.order[#list.order + 1] = group
   end
-  local sums = one.images[image]
+  return group
+end
+
+local function add(group, image, hit, share)
+  local sums = group.images[image]
   if not sums then
     sums = { mentions = 0, hits = 0, chance = 0.0, ceiling = 0 }
-    one.images[image] = sums
-    one.order[#one.order + 1] = sums
+    group.images[image] = sums
+    group.order[#group.order + 1] = sums
   end
   sums.mentions, sums.hits = sums.mentions + 1, sums.hits + (hit and 1 or 0)
   sums.chance, sums.ceiling = sums.chance + share, sums.ceiling + (share > 0 and 1 or 0)
 end
 
--- Adds one explanation. mentions: {{word = its number, boxes = {..}}..}.
+-- All boxes of some mentions, and those of each type.
+local function all_boxes(mentions)
+  local all, by_type = {}, {}
+  for _, mention in ipairs(mentions) do
+    table.move(mention.boxes, 1, #mention.boxes, #all + 1, all)
+    for _, name in ipairs(mention.types or {}) do
+      local own = by_type[name] or {}
+      by_type[name] = own
+      table.move(mention.boxes, 1, #mention.boxes, #own + 1, own)
+    end
+  end
+  return all, by_type
+end
+
+-- Adds one explanation. mentions: {{word = its number, boxes = {..}, types = names or nil}..}.
 function M.add(tally, found, mentions)
   if #mentions == 0 then return end
   tally.captions = tally.captions + 1
-  local all = {}
   for _, mention in ipairs(mentions) do
     local hits, share = pointers(found, mention.boxes)
-    table.move(mention.boxes, 1, #mention.boxes, #all + 1, all)
     for _, map in ipairs(found.maps) do
       local region = region_of(map, mention.word)
-      if region then add(tally, map, found.image, hits[region], share) end
+      if region then
+        local group = group_of(tally, map.name, map.kind)
+        add(group, found.image, hits[region], share)
+        for _, name in ipairs(mention.types or {}) do
+          add(group_of(group.types, name), found.image, hits[region], share)
+        end
+      end
     end
   end
-  local hits, share = pointers(found, all)
+  local all, by_type = all_boxes(mentions)
   for _, map in ipairs(found.maps) do
     if map.kind == "context" then
       local region = largest(map.columns, function(i) return map.weights[1][i] end)
-      add(tally, map, found.image, hits[region], share)
+      local group = group_of(tally, map.name, map.kind)
+      local hits, share = pointers(found, all)
+      add(group, found.image, hits[region], share)
+      for name, boxes in pairs(by_type) do
+        hits, share = pointers(found, boxes)
+        add(group_of(group.types, name), found.image, hits[region], share)
+      end
     end
   end
 end
 
--- {{name =, kind =, mentions =, images =, accuracy =, low =, high =, chance =, ceiling =}..}, in
--- percent. The interval is of images, whose mentions depend on each other: the linearised
--- variance of
--- a ratio; low and high are nil for one image.
+-- The interval is of images, whose mentions depend on each other: the linearised variance of a
+-- ratio; low and high are nil for one image.
+local function measured(group)
+  local sums = { mentions = 0, hits = 0, chance = 0.0, ceiling = 0 }
+  for _, image in ipairs(group.order) do
+    for name, value in pairs(sums) do sums[name] = value + image[name] end
+  end
+  local n, share = #group.order, sums.hits / sums.mentions
+  local squares = 0.0
+  for _, image in ipairs(group.order) do
+    local rest = image.hits - share * image.mentions
+    squares = squares + rest * rest
+  end
+  local half = n > 1 and 1.96 * math.sqrt(squares * n / (n - 1)) / sums.mentions or nil
+  return {
+    name = group.name, kind = group.kind, mentions = sums.mentions, images = n,
+    accuracy = 100 * share, low = half and math.max(0, 100 * (share - half)),
+    high = half and math.min(100, 100 * (share + half)),
+    chance = 100 * sums.chance / sums.mentions, ceiling = 100 * sums.ceiling / sums.mentions,
+  }
+end
+
+-- {{name =, kind =, mentions =, images =, accuracy =, low =, high =, chance =, ceiling =, types =
+-- nil, or a list of the same per type of what is named, most mentions first}..}, in percent.
 function M.results(tally)
   local list = {}
-  for i, map in ipairs(tally.order) do
-    local sums = { mentions = 0, hits = 0, chance = 0.0, ceiling = 0 }
-    for _, image in ipairs(map.order) do
-      for name, value in pairs(sums) do sums[name] = value + image[name] end
-    end
-    local n, share = #map.order, sums.hits / sums.mentions
-    local squares = 0.0
-    for _, image in ipairs(map.order) do
-      local rest = image.hits - share * image.mentions
-      squares = squares + rest * rest
-    end
-    local half = n > 1 and 1.96 * math.sqrt(squares * n / (n - 1)) / sums.mentions or nil
-    list[i] = {
-      name = map.name, kind = map.kind, mentions = sums.mentions, images = n,
-      accuracy = 100 * share, low = half and math.max(0, 100 * (share - half)),
-      high = half and math.min(100, 100 * (share + half)),
-      chance = 100 * sums.chance / sums.mentions, ceiling = 100 * sums.ceiling / sums.mentions,
-    }
+  for i, group in ipairs(tally.order) do
+    list[i] = measured(group)
+    local types = {}
+    for k, one in ipairs(group.types.order) do types[k] = measured(one) end
+    table.sort(types, function(a, b)
+      if a.mentions ~= b.mentions then return a.mentions > b.mentions end
+      return a.name < b.name
+    end)
+    if #types > 0 then list[i].types = types end
   end
   return list
 end

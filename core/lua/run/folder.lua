@@ -139,7 +139,13 @@ function M.open(path, resume)
   if path == "" then core.fail(2, "expected the path of a run folder, found none") end
   local folder = setmetatable({ path = path }, Folder)
   folder.made = make(path, resume)
-  if not folder:has "result.json" then folder:take() end
+  if not folder:has "result.json" then
+    local fine, reason = pcall(folder.take, folder)
+    if not fine then
+      folder:abandon()
+      error(reason, 0)
+    end
+  end
   return folder
 end
 
