@@ -860,8 +860,12 @@ def resumed():
         fail("what another import left")
     os.makedirs("mine.partial")
     open("mine.partial/file", "w").close()
-    run("import", "big.tsv", "--captions", "many.json", "--out", "mine", status=1,
+    # before anything is read: the source is not even there
+    run("import", "none.tsv", "--captions", "many.json", "--out", "mine", status=1,
         says="is none of an import")
+    run("import", "none.tsv", "--captions", "many.json", "--out", "away", status=1, says="none.tsv")
+    if os.path.exists("away.partial"):
+        fail("a refused import left a folder")
 
 
 def hash128(text):

@@ -160,6 +160,7 @@ local function import_into(given, paths, follow)
   end
   local import = require "stepwise.import.import"
   local writer = require "stepwise.import.writer"
+  writer.check(out)
   local plan = import.plan(paths, { captions = given.captions, splits = given.splits,
     only = given.only, regions = given.regions, dtype = given.dtype,
     captions_per_image = given["captions-per-image"], allow_missing = given["allow-missing"] },

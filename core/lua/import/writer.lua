@@ -177,13 +177,26 @@ end
 
 -- ---- state -------------------------------------------------------------------------------------
 
--- How many rows an earlier call of this import wrote. What another import left is removed; a folder
--- that is none of an import is refused.
+-- The folder that `out` is made in, and its state file. One that is none of an import is refused.
+local function open_partial(out)
+  local partial = out .. ".partial"
+  local state = partial .. "/import-state.json"
+  local made, reason = core.make_folders(partial)
+  if not made then core.fail(1, reason) end
+  if not core.file_kind(state) and #core.list_folder(partial) > 0 then
+    core.fail(1, partial .. ": is there, and is none of an import; remove it or give another --out")
+  end
+  return partial, state
+end
+
+-- Refuses an `out` that cannot be written, before hours of reading.
+function M.check(out)
+  os.remove((open_partial(out))) -- only where it is empty
+end
+
+-- How many rows an earlier call of this import wrote. What another import left is removed.
 local function read_state(dir, path, identity)
   local names = core.list_folder(dir)
-  if #names > 0 and not core.file_kind(path) then
-    core.fail(1, dir .. ": is there, and is none of an import; remove it or give another --out")
-  end
   if #names == 0 then return 0 end
   local fine, state = pcall(core.json_decode, core.read_file(path))
   if fine and type(state) == "table" and state.import == identity then
@@ -253,13 +266,11 @@ end
 -- Writes what import.plan gave to the folder `out`; follow: of the progress line. True, or false
 -- when a signal came first: then the same call goes on.
 function M.write(plan, out, follow)
-  local partial = out .. ".partial"
-  local made, reason = core.make_folders(partial)
-  if not made then core.fail(1, reason) end
+  local partial, state = open_partial(out)
   local work = work_of(plan)
   local summary = describe(plan)
   local summary_text = core.json_encode(summary, 1) .. "\n"
-  local identity, state = core.hash128(summary_text), partial .. "/import-state.json"
+  local identity = core.hash128(summary_text)
   local from = read_state(partial, state, identity)
   write_state(state, identity, from)
   local files = open_rows(plan, partial)
