@@ -1,5 +1,6 @@
 # make bench [BENCH_THREADS=N] [BENCH_STEPS=K] [BENCH_RUNS=R]: training steps of a few shapes beside their
-# floors, and beside the reference in PyTorch where that is there. It asserts nothing.
+# floors, and beside two peers in PyTorch: the reference where that is there, and our own algorithm. It
+# asserts nothing.
 BENCH_THREADS = 0
 BENCH_STEPS = 5
 BENCH_RUNS = 5
@@ -7,7 +8,7 @@ BENCH_RUNS = 5
 bench: all
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/bench.sh $(BENCH_THREADS) $(BENCH_STEPS) \
 		$(BENCH_RUNS)
-EXTRA_DIST += tests/bench/bench.sh tests/bench/README.md tests/bench/recorded/step.txt tests/bench/recorded/growth.txt
+EXTRA_DIST += tests/bench/bench.sh tests/bench/peer.py tests/bench/README.md tests/bench/recorded/step.txt tests/bench/recorded/growth.txt
 
 # make bench-growth: the same against one size after the other.
 .PHONY: bench-growth
@@ -22,3 +23,14 @@ bench-methods: all
 	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/methods.sh $(BENCH_THREADS) $(BENCH_STEPS) \
 		$(BENCH_METHODS)
 EXTRA_DIST += tests/bench/methods.sh tests/bench/methods.py
+
+# make bench-learning [BENCH_FOLDER=DIR] [BENCH_IMAGES=N] [BENCH_LEARNING='key=value ..']: steps early and late in
+# a training that learns. The whole is 8.5 GB of generated scenes and hours; interrupted, it goes on.
+BENCH_FOLDER = bench-learning
+BENCH_IMAGES = 29000
+BENCH_LEARNING =
+.PHONY: bench-learning
+bench-learning: all
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/bench/learning.sh '$(BENCH_FOLDER)' $(BENCH_THREADS) \
+		$(BENCH_STEPS) $(BENCH_IMAGES) $(BENCH_LEARNING)
+EXTRA_DIST += tests/bench/learning.sh tests/bench/learning.lua
