@@ -156,3 +156,13 @@ for CANNED_CPU in baseline avx2 avx512 amx; do
 done
 STEPWISE=./canned sh "$STEPWISE_SOURCE/tests/bench/growth.sh" 7 1 >rows.txt || fail 'make bench-growth ends early'
 [ "$(grep -c ' 2.5000 ' rows.txt)" = 24 ] || { cat rows.txt; fail 'expected a row of each size'; }
+
+# BENCH_CLOCK=processor: no time passes while a program sleeps.
+clock=${STEPWISE_BUILD:-}/tests/bench/.libs/processor_clock.so
+if [ -e "$clock" ] && [ -z "${STEPWISE_SANITIZERS:-}" ]; then
+    LD_PRELOAD=$clock "$STEPWISE" lua -e 'local core = require "stepwise.core"
+        local began = core.seconds()
+        core.sleep(1)
+        print(core.seconds() - began < 0.9)' >clock.txt || fail 'it does not run with the processor clock'
+    [ "$(cat clock.txt)" = true ] || fail 'a second of sleep counts as one of processor time'
+fi
