@@ -34,7 +34,7 @@ EXTRA_DIST += tests/bench/methods.sh tests/bench/methods.py
 
 # make bench-learning [BENCH_FOLDER=DIR] [BENCH_IMAGES=N] [BENCH_LEARNING='key=value ..']: steps early and late in
 # a training that learns. The whole is 8.5 GB of generated scenes and hours; interrupted, it goes on.
-BENCH_FOLDER = bench-learning
+BENCH_FOLDER = runs/bench-learning
 BENCH_IMAGES = 29000
 BENCH_LEARNING =
 .PHONY: bench-learning
