@@ -167,7 +167,7 @@ tests_bad_quits_la_SOURCES = tests/bad/crashes.c
 tests_bad_quits_la_LDFLAGS = $(test_module_ldflags)
 tests_bad_quits_la_CPPFLAGS = $(AM_CPPFLAGS) -DCRASHES_PRESET='"exit"'
 
-script_tests += tests/cli/bench.sh tests/cli/kernels.sh
+script_tests += tests/cli/bench.sh tests/cli/learning.sh tests/cli/kernels.sh
 unit_programs += tests/unit/check_products
 tests_unit_check_products_SOURCES = tests/unit/check_products.c tests/unit/pairs_unit.h tests/unit/models.h tests/unit/unit.h
 include $(srcdir)/tests/bench/local.mk

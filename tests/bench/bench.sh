@@ -2,7 +2,7 @@
 # bench.sh THREADS STEPS RUNS -- training steps of a few shapes and an evaluation, in seconds; see
 # stepwise bench --help. The paper's shape is run RUNS times, to see how far its ratio spreads.
 set -eu
-: "${STEPWISE:?}"
+: "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
 threads=${1:-0} steps=${2:-5} runs=${3:-5}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -24,28 +24,43 @@ row() { # NAME OPTION..
                 name, encode, score, backward, update, step, floor, ratio, peak, hours }'
 }
 
+python=
+for candidate in ${PYTHON:-} /usr/bin/python3 python3; do
+    if "$candidate" -c 'import torch, numpy' 2>/dev/null; then python=$candidate && break; fi
+done
+[ -n "$python" ] || echo '(nothing in PyTorch to compare with; on Debian: python3-torch python3-numpy)'
+
+# others NAME SCRIPT ARGUMENT..: the same step in PyTorch; what it takes goes to others_s. The first
+# step is not counted.
+others() {
+    name=$1 others_s=
+    shift
+    [ -n "$python" ] || return 0
+    threads_now=$(number threads)
+    OPENBLAS_NUM_THREADS=$threads_now OMP_NUM_THREADS=$threads_now "$python" "$@" \
+        --threads "$threads_now" >"$folder/others.txt"
+    LC_ALL=C awk -v name="$name" -v step="$(number step_s)" '
+        { for (i = 1; i < NF; i++) value[$i] = $(i + 1); note = /\(/ ? " " substr($0, index($0, "(")) : "" }
+        END { printf "%-38s %8.3f %8.3f %8.3f %8.3f %8.3f   %.1f times our step%s\n", name,
+            value["encode"], value["score"], value["backward"], value["step"], value["total"],
+            value["total"] / step, note }' "$folder/others.txt"
+    others_s=$(sed -n 's/.* total \([0-9.]*\) s.*/\1/p' "$folder/others.txt" | tail -n 1)
+}
+
 # reference FUSION STEPS: the plain PyTorch reading of the model, batch 64: a step takes it about a
-# minute. Its first step is not counted.
+# minute.
 reference() {
     script=${STEPWISE_SHARED:-}/reference/shan.py
-    step=$(number step_s) threads=$(number threads)
     [ -r "$script" ] || { echo '  (no reference to compare with: STEPWISE_SHARED)'; return; }
-    for python in ${PYTHON:-} /usr/bin/python3 python3; do
-        if "$python" -c 'import torch, numpy' 2>/dev/null; then
-            OPENBLAS_NUM_THREADS=$threads OMP_NUM_THREADS=$threads "$python" "$script" bench \
-                --batch 64 --dim 1024 --regions 2048 --fusion "$1" --threads "$threads" \
-                --steps "$2" >"$folder/reference.txt"
-            LC_ALL=C awk -v step="$step" '
-                { for (i = 1; i < NF; i++) value[$i] = $(i + 1) }
-                END { printf "%-38s %8.3f %8.3f %8.3f %8.3f %8.3f   %.1f times our step\n",
-                    "  the reference in PyTorch", value["encode"], value["score"],
-                    value["backward"], value["step"], value["total"], value["total"] / step }' \
-                "$folder/reference.txt"
-            reference_s=$(sed -n 's/.* total \([0-9.]*\) s.*/\1/p' "$folder/reference.txt" | tail -n 1)
-            return
-        fi
-    done
-    echo '  (the reference needs PyTorch and NumPy; on Debian: python3-torch python3-numpy)'
+    others '  the reference in PyTorch' "$script" bench --batch 64 --dim 1024 --regions 2048 \
+        --fusion "$1" --steps "$2"
+    reference_s=$others_s
+}
+
+# peer BATCH: the algorithm of our step, written in PyTorch
+peer() {
+    others '  our algorithm in PyTorch' "$STEPWISE_SOURCE/tests/bench/peer.py" --batch "$1"
+    peer_s=$others_s
 }
 
 # without_tiles OPTION..: the same shape with OpenBLAS's products, where ours go to the tile unit
@@ -54,9 +69,14 @@ without_tiles() {
     STEPWISE_CPU=avx512
     export STEPWISE_CPU
     row '  with AVX-512 and OpenBLAS alone' "$@"
-    [ -z "$reference_s" ] || LC_ALL=C awk -v step="$(number step_s)" -v reference="$reference_s" \
-        'BEGIN { printf "%-74s %8.3f   %.1f times that step\n", "  the same reference", reference,
-            reference / step }'
+    LC_ALL=C awk -v step="$(number step_s)" -v reference="$reference_s" -v peer="$peer_s" '
+        function beside(name, s) {
+            if (s != "") printf "%-74s %8.3f   %.1f times that step\n", name, s, s / step
+        }
+        BEGIN {
+            beside("  the same reference", reference)
+            beside("  the same algorithm in PyTorch", peer)
+        }'
 }
 
 # spread OPTION..: the ratio of several runs, each of which is a median of its own
@@ -76,8 +96,9 @@ printf '%-38s %8s %8s %8s %8s %8s %8s %6s %8s %8s\n' 'seconds (medians)' encode 
 row 'batch 128, D 128, F 768, W 100' --batch 128 --dim 128 --regions 768 --words 100
 row 'batch 128, D 256, F 768, W 100' --batch 128 --dim 256 --regions 768 --words 100
 row 'batch 64, D 1024, F 2048, W 300' --batch 64
-reference_s=
+reference_s='' peer_s=''
 reference gate 2
+peer 64
 (without_tiles --batch 64)
 row 'batch 64, D 1024, gate_vector' --batch 64 --fusion gate_vector
 reference gate_vector 1
@@ -86,8 +107,9 @@ LC_ALL=C awk -v step="$(number warmup_step_s)" -v ratio="$(number warmup_ratio)"
     -v peak="$(number warmup_peak_rss_mb)" 'BEGIN {
         printf "%-74s %8.3f %24.0f MB, %.2f times a step\n", "  with all negatives (warm-up)", step,
             peak, ratio }'
+reference_s=''
+peer 128
 spread --batch 128
-reference_s=
 (
     without_tiles --batch 128
     if [ "$(number cpu)" = avx512 ]; then spread --batch 128; fi

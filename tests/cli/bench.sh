@@ -135,15 +135,34 @@ $(for key in encode_s score_s backward_s update_s step_s floor_s ratio peak_rss_
 }
 JSON
 END
-chmod +x canned
+cat >python <<'END'
+#!/bin/sh
+[ "$1" = -c ] || echo "encode 1 score 1 backward 1 step 2 total 5.0 s (canned for $*)"
+END
+chmod +x canned python
 unset STEPWISE_CPU
 for CANNED_CPU in baseline avx2 avx512 amx; do
     export CANNED_CPU
-    STEPWISE=./canned STEPWISE_SHARED='' sh "$STEPWISE_SOURCE/tests/bench/bench.sh" 7 1 2 >rows.txt ||
+    PYTHON=./python STEPWISE=./canned STEPWISE_SHARED='' \
+        sh "$STEPWISE_SOURCE/tests/bench/bench.sh" 7 1 2 >rows.txt ||
         { cat rows.txt; fail "make bench ends early with kernels $CANNED_CPU"; }
     grep -q "^evaluation, 1000 x 5000.* 2.50 " rows.txt || fail "$CANNED_CPU: no row of an evaluation"
     grep -q "^7 threads, kernels $CANNED_CPU, BLAS core none" rows.txt || fail "$CANNED_CPU: not told"
     grep -q 'ratio over 2 runs: 2.50 to 2.50, median 2.50' rows.txt || fail "$CANNED_CPU: no spread"
+    for batch in 64 128; do
+        grep -q "^  our algorithm in PyTorch .* 2.0 times our step (canned for .*peer.py --batch $batch " \
+            rows.txt || { cat rows.txt; fail "$CANNED_CPU: no peer at batch $batch"; }
+    done
 done
 STEPWISE=./canned sh "$STEPWISE_SOURCE/tests/bench/growth.sh" 7 1 >rows.txt || fail 'make bench-growth ends early'
 [ "$(grep -c ' 2.5000 ' rows.txt)" = 24 ] || { cat rows.txt; fail 'expected a row of each size'; }
+
+# BENCH_CLOCK=processor: no time passes while a program sleeps.
+clock=${STEPWISE_BUILD:-}/tests/bench/.libs/processor_clock.so
+if [ -e "$clock" ] && [ -z "${STEPWISE_SANITIZERS:-}" ]; then
+    LD_PRELOAD=$clock "$STEPWISE" lua -e 'local core = require "stepwise.core"
+        local began = core.seconds()
+        core.sleep(1)
+        print(core.seconds() - began < 0.9)' >clock.txt || fail 'it does not run with the processor clock'
+    [ "$(cat clock.txt)" = true ] || fail 'a second of sleep counts as one of processor time'
+fi

@@ -2,7 +2,8 @@
 
 For random checkpoints over directions, fusions, stages and norms: `stepwise eval --sims` within 1e-4
 of the reference's scores, `stepwise inspect --gradients` within 1e-3 relative, every parameter; and
-a checkpoint that we trained loads in the reference and scores the same there."""
+a checkpoint that we trained loads in the reference and scores the same there. The peer of `make bench`
+(tests/bench/peer.py) has the loss and the gradients of both."""
 import json
 import os
 import subprocess
@@ -11,10 +12,12 @@ import types
 
 STEPWISE, SHARED, FOLDER = sys.argv[1:4]
 sys.path.insert(0, os.path.join(SHARED, "reference"))
+sys.path.insert(0, os.path.join(os.environ["STEPWISE_SOURCE"], "tests", "bench"))
 sys.dont_write_bytecode = True
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+import peer  # noqa: E402
 import shan  # noqa: E402
 
 torch.set_num_threads(1)
@@ -23,6 +26,8 @@ VOCAB = os.path.join(SHARED, "data", "f8k_vocab.json")
 GLOVE = os.path.join(SHARED, "data", "glove", "glove.f8k.100d.txt")
 IMAGES, BATCH = 12, 20
 SCORE_TOLERANCE, GRADIENT_TOLERANCE = 1e-4, 1e-3
+PEER_TOLERANCE = 1e-9  # of sums in float64
+PEER_CASE = ("both", "l2l,g2l,g2g", "gate", "none")
 
 
 def ours(*arguments):
@@ -83,7 +88,32 @@ def check_gradients(name, checkpoint, model):
         gap = float((ours_here - expected).abs().max()) / size
         assert gap <= GRADIENT_TOLERANCE, f"{name}: gradient of {parameter} differs by {gap:.2e}"
         worst = max(worst, gap)
+    if tuple(name.split()) == PEER_CASE:
+        check_peer(model, regions.double(), [captions[5 * i] for i in range(BATCH)], loss, found)
     return worst
+
+
+def check_peer(model, regions, captions, loss, ours_there):
+    """The peer on the batch whose gradients the reference has: it takes the longest caption first."""
+    tables = model.embedding["glove"]
+    twin = peer.Shan(regions.shape[2], tables.num_embeddings, model.D, tables.embedding_dim).double()
+    twin.load_state_dict(model.state_dict())
+    order = sorted(range(BATCH), key=lambda i: -len(captions[i]))
+    found, _ = twin.step(regions[order], [captions[i] for i in order])
+    assert abs(found.item() - loss.item()) <= PEER_TOLERANCE * loss.item(), (found, loss)
+    compared = 0
+    expected = dict(model.named_parameters())
+    for parameter, here in twin.named_parameters():
+        if not here.requires_grad:
+            continue
+        size = float(expected[parameter].grad.abs().max())
+        assert size > 0, f"peer: a gradient of {parameter} that is zero compares nothing"
+        gap = float((here.grad - expected[parameter].grad).abs().max()) / size
+        assert gap <= PEER_TOLERANCE, f"peer: gradient of {parameter} differs by {gap:.2e}"
+        gap = float((here.grad - ours_there[parameter]).abs().max()) / size
+        assert gap <= GRADIENT_TOLERANCE, f"peer: our gradient of {parameter} differs by {gap:.2e}"
+        compared += 1
+    print(f"the peer in PyTorch: loss and {compared} gradients of the reference and ours")
 
 
 def random_checkpoint(index, direction, stages, fusion, norm, embedding="glove_random"):
