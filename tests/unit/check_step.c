@@ -123,6 +123,32 @@ START_TEST(what_is_not_finite_moves_no_parameter)
 }
 END_TEST
 
+/* A user who meets one has to know where to look. The loss is finite: the rows are divided by their
+ * lengths, which large features and small weights leave as they are. */
+START_TEST(a_gradient_that_is_not_finite_is_told_by_its_parameter)
+{
+    float *moments;
+    struct sw_adam adam = adam_of(&moments);
+    step.adam = &adam;
+    step.rate = 1e-3;
+    for (int p = 0; p < sw_model_parameters(u->model); p++) {
+        const struct sw_parameter *parameter = sw_model_parameter(u->model, p);
+        if (strcmp(parameter->name, "image.fc.weight") == 0)
+            for (size_t i = 0; i < sw_tensor_count(parameter->tensor); i++)
+                parameter->tensor->data[i] *= 1e-38F / 3;
+    }
+    for (int i = 0; i < PU_IMAGES * PU_REGIONS * PU_FEATURES; i++)
+        u->features[i] *= 3e38F;
+    memcpy(before, values, trained * sizeof *before);
+    ck_assert_int_eq(take(), SW_FAILED);
+    ck_assert_msg(strncmp(error.text, "the gradient of image.fc.weight: the gradient", 45) == 0, "%s",
+                  error.text);
+    ck_assert_mem_eq(values, before, trained * sizeof *values);
+    ck_assert_uint_eq(adam.step, 0);
+    free(moments);
+}
+END_TEST
+
 /* Takes steps on a model with this image encoder instead. */
 static struct pairs_unit *begin_with(const char *image_blocks)
 {
@@ -209,6 +235,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, what_is_dropped_goes_by_the_number_of_the_step);
     tcase_add_test(tests, an_update_lowers_the_loss);
     tcase_add_test(tests, what_is_not_finite_moves_no_parameter);
+    tcase_add_test(tests, a_gradient_that_is_not_finite_is_told_by_its_parameter);
     tcase_add_test(tests, an_interrupted_step_says_so);
 }
 
