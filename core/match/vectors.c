@@ -9,12 +9,13 @@
 struct sw_vectors {
     int rows;
     int has_own;
-    enum sw_side side;         /* of own */
-    struct sw_tensor *own;     /* (1,R,L); NULL with has_own: 1 */
-    struct sw_tensor *part[2]; /* a (R,k,L) by SW_REGIONS, b (R,n,L) by SW_WORDS; NULL: zero */
-    struct sw_tensor *x;       /* explicit (R, L or 1, D); then nothing above */
-    struct sw_tensor *onto[2]; /* kept: x_r . v_i (R,k,L), x_r . t_j (R,n,L), of a and b only */
-    struct sw_tensor *norm2;   /* kept: (1,R,L) */
+    enum sw_side side;           /* of own */
+    struct sw_tensor *own;       /* (1,R,L); NULL with has_own: 1 */
+    struct sw_tensor *part[2];   /* a (R,k,L) by SW_REGIONS, b (R,n,L) by SW_WORDS; NULL: zero */
+    struct sw_tensor *x;         /* explicit (R, L or 1, D); then nothing above */
+    struct sw_tensor *onto[2];   /* kept: x_r . v_i (R,k,L), x_r . t_j (R,n,L), of a and b only */
+    struct sw_vectors *terms[2]; /* what it is the sum of, in coordinates, or NULL */
+    struct sw_tensor *norm2;     /* kept: (1,R,L) */
 };
 
 static struct sw_tensor *apply(struct sw_tile *tile, const char *op, struct sw_tensor *x,
@@ -167,6 +168,8 @@ struct sw_vectors *sw_vectors_add(struct sw_tile *tile, struct sw_vectors *x, st
     out->own = owner->own;
     for (int side = 0; side < 2; side++)
         out->part[side] = sum(tile, x->part[side], y->part[side]);
+    out->terms[0] = x;
+    out->terms[1] = y;
     return out;
 }
 
@@ -236,12 +239,16 @@ struct sw_vectors *sw_vectors_pool(struct sw_tile *tile, struct sw_vectors *x, s
     return out;
 }
 
-/* a G_V + b C, or a C^T + b G_T: rows' inner products with each fragment of a side (own left out)
+/* a G_V + b C, or a C^T + b G_T: rows' inner products with each fragment of a side (own left out).
+ * Those of a sum are the sum of its terms' where one is there already, which spares a Gram matrix.
  */
 static struct sw_tensor *onto(struct sw_tile *tile, struct sw_vectors *x, enum sw_side side)
 {
     if (x->onto[side])
         return x->onto[side];
+    if (x->terms[0] && (x->terms[0]->onto[side] || x->terms[1]->onto[side]))
+        return x->onto[side] =
+                   sum(tile, onto(tile, x->terms[0], side), onto(tile, x->terms[1], side));
     enum sw_side other = side == SW_REGIONS ? SW_WORDS : SW_REGIONS;
     struct sw_tensor *all = NULL;
     if (x->part[side])

@@ -136,6 +136,9 @@ struct sw_kernels {
     void (*product_prepared)(int M, int K, const float *A, int lda,
                              const struct sw_prepared_product *list, int count, int ldc,
                              void *room);
+    /* The deepest K at which it is faster than OpenBLAS although the caller clears C first; 0 where
+     * that was not measured. */
+    int prepared_deepest;
 
     /* C (M,N) = op(A) op(B), or +=, row-major, M, N and K above 0; room: product_room bytes,
      * 64-byte aligned, whose contents mean nothing afterwards. NULL in sets that have none of
