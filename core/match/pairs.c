@@ -10,8 +10,6 @@
 #include "base/values.h"
 #include "tensor/kernels/kernels.h"
 
-#include <string.h>
-
 enum { L = SW_LANES, UNIT_CAPTIONS = 64, STRIP_CAPTIONS = 8 };
 
 struct scoring {
@@ -95,8 +93,7 @@ static void multiply(struct unit *u, int first, int last)
         float *out = (float *)(size_t)u->block.product[h];
         const float *y = input->y->data + (size_t)u->block.word_base * (size_t)width;
         if (u->regions[h]) {
-            struct sw_prepared_product product = {u->regions[h], columns, out};
-            memset(out, 0, sizeof *out * (size_t)words * (size_t)columns);
+            struct sw_prepared_product product = {u->regions[h], columns, out, .fresh = 1};
             sw_gemm_prepared(compute, words, width, y, width, &product, 1, columns);
         } else {
             sw_gemm_one(compute, 0, 1, words, columns, width, 1, y, width, rows_of_block(u, input),

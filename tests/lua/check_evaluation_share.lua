@@ -1,5 +1,6 @@
 -- When training says that its dev evaluations take too long, and what it advises.
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
+require "stepwise"
 local share = require "stepwise.run.evaluation_share"
 
 unit.test("an evaluation of more than a tenth of the training between two is told", function()
