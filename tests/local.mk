@@ -125,7 +125,8 @@ test_data += tests/cli/reference.py
 # Lua: the binding, the Lua modules and the program, run by a stock Lua.
 script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lua/check_data.lua \
 	tests/lua/check_define.lua tests/lua/check_describe.lua tests/lua/check_design.lua \
-	tests/lua/check_drawn.lua tests/lua/check_effects.lua tests/lua/check_figures.lua \
+	tests/lua/check_drawn.lua tests/lua/check_effects.lua tests/lua/check_evaluation_share.lua \
+	tests/lua/check_figures.lua \
 	tests/lua/check_gathered.lua \
 	tests/lua/check_help.lua tests/lua/check_json.lua tests/lua/check_options.lua \
 	tests/lua/check_path.lua tests/lua/check_plan.lua tests/lua/check_program.lua \
@@ -215,7 +216,7 @@ tests_unit_check_profile_SOURCES = tests/unit/check_profile.c tests/unit/unit.h
 # Two small runs, byte for byte: what code that only moves must not change.
 script_tests += tests/cli/golden.sh
 test_data += tests/golden/runs.tsv
-script_tests += tests/lua/check_equal.lua tests/lua/check_model.lua tests/lua/check_rows.lua
+script_tests += tests/lua/check_equal.lua tests/lua/check_evaluation_share.lua tests/lua/check_model.lua tests/lua/check_rows.lua
 # From a folder of pictures to a search.
 script_tests += tests/cli/own_pictures.sh
 # Weights out to PyTorch and NumPy and in again.

@@ -65,8 +65,8 @@ lua_modules += \
 	core/lua/results/test_sets.lua core/lua/results/timings.lua
 # one run: what is due, and its files
 lua_modules += \
-	core/lua/run/folder.lua core/lua/run/identity.lua core/lua/run/progress.lua \
-	core/lua/run/provenance.lua core/lua/run/standing.lua core/lua/run/trainer.lua
+	core/lua/run/evaluation_share.lua core/lua/run/folder.lua core/lua/run/identity.lua \
+	core/lua/run/progress.lua core/lua/run/provenance.lua core/lua/run/standing.lua core/lua/run/trainer.lua
 # pictures, over gnuplot
 lua_modules += \
 	core/lua/figures/attention.lua core/lua/figures/curves.lua core/lua/figures/draw.lua \

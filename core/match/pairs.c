@@ -2,12 +2,15 @@
  *
  * The unit of work is a block of SW_LANES images against UNIT_CAPTIONS captions: each declared
  * product is one matrix product (words of the unit, k * SW_LANES), whose result stays in cache
- * while the unit's tiles read it. Units are independent and write to places of their own in S. */
+ * while the unit's tiles read it. Where the kernels multiply faster by regions that are laid out
+ * once, a unit goes STRIP_CAPTIONS captions at a time, and the second cache is enough. Units are
+ * independent and write to places of their own in S. */
 #include "match/internal.h"
 
-#include <string.h>
+#include "base/values.h"
+#include "tensor/kernels/kernels.h"
 
-enum { L = SW_LANES, UNIT_CAPTIONS = 64 };
+enum { L = SW_LANES, UNIT_CAPTIONS = 64, STRIP_CAPTIONS = 8 };
 
 struct scoring {
     const struct sw_whole_batch *batch;
@@ -16,58 +19,122 @@ struct scoring {
     int caption_units;
 };
 
-/* The unit's products, P = Y X_block^T (words, k*L). */
-static int multiply(const struct sw_whole_batch *batch, struct sw_worker *worker,
-                    struct sw_image_block *block, int first_word, int words)
+/* A block against some captions. */
+struct unit {
+    const struct sw_whole_batch *batch;
+    struct sw_worker *worker;
+    struct sw_image_block block;
+    int strip;                  /* captions of which the products are there at a time */
+    void *regions[MOST_INPUTS]; /* X_block^T, laid out for products; NULL: as it is */
+};
+
+static const float *rows_of_block(const struct unit *u, const struct sw_input_def *input)
 {
-    int columns = batch->regions.most * L;
-    block->word_base = first_word;
+    size_t rows = (size_t)u->block.block * (size_t)u->batch->regions.most * L;
+    return input->x->data + rows * (size_t)input->x->dim[1];
+}
+
+static int words_between(const struct sw_fragments *words, int first, int last)
+{
+    return words->first[last - 1] + words->count[last - 1] - words->first[first];
+}
+
+static int is_prepared(const struct sw_whole_batch *batch)
+{
+    int deepest = sw_compute_kernels(batch->model->compute)->prepared_deepest;
+    for (int h = 0; h < batch->input_count; h++)
+        if (batch->inputs[h].kind == SW_IN_PRODUCT && batch->inputs[h].x->dim[1] > deepest)
+            return 0;
+    return 1;
+}
+
+/* Room for the products of a strip of captions [first, last), and the regions laid out. */
+static int prepare(struct unit *u, int first, int last)
+{
+    const struct sw_whole_batch *batch = u->batch;
+    struct sw_compute *compute = batch->model->compute;
+    struct sw_arena *arena = u->worker->arena;
+    int columns = batch->regions.most * L, prepared = is_prepared(batch), words = 0;
+    u->strip = prepared ? STRIP_CAPTIONS : UNIT_CAPTIONS;
+    for (int c = first; c < last; c += u->strip)
+        words = sw_max(words, words_between(&batch->words, c, sw_min(last, c + u->strip)));
     for (int h = 0; h < batch->input_count; h++) {
         const struct sw_input_def *input = &batch->inputs[h];
         if (input->kind != SW_IN_PRODUCT)
             continue;
         int width = input->x->dim[1];
-        float *out = sw_arena_alloc(worker->arena, sizeof(float) * (size_t)words * (size_t)columns);
-        if (!out)
-            return sw_fail(sw_graph_error(worker->graph), SW_FAILED,
+        u->block.product[h] =
+            sw_arena_alloc(arena, sizeof(float) * (size_t)words * (size_t)columns);
+        if (prepared)
+            u->regions[h] =
+                sw_arena_alloc(arena, sw_compute_kernels(compute)->prepared_size(width, columns));
+        if (!u->block.product[h] || (prepared && !u->regions[h]))
+            return sw_fail(sw_graph_error(u->worker->graph), SW_FAILED,
                            "out of memory for a block of pairs");
-        sw_gemm_one(batch->model->compute, 0, 1, words, columns, width, 1,
-                    input->y->data + (size_t)first_word * width, width,
-                    input->x->data + (size_t)block->block * columns * width, width, 0, out,
-                    columns);
-        block->product[h] = out;
+        if (prepared)
+            sw_gemm_prepare(compute, 1, width, columns, rows_of_block(u, input), width,
+                            u->regions[h]);
     }
     return SW_OK;
+}
+
+/* The products of captions [first, last), P = Y X_block^T (words, k*L). */
+static void multiply(struct unit *u, int first, int last)
+{
+    const struct sw_whole_batch *batch = u->batch;
+    struct sw_compute *compute = batch->model->compute;
+    int columns = batch->regions.most * L, words = words_between(&batch->words, first, last);
+    u->block.word_base = batch->words.first[first];
+    for (int h = 0; h < batch->input_count; h++) {
+        const struct sw_input_def *input = &batch->inputs[h];
+        if (input->kind != SW_IN_PRODUCT)
+            continue;
+        int width = input->x->dim[1];
+        float *out = (float *)(size_t)u->block.product[h];
+        const float *y = input->y->data + (size_t)u->block.word_base * (size_t)width;
+        if (u->regions[h]) {
+            struct sw_prepared_product product = {u->regions[h], columns, out, .fresh = 1};
+            sw_gemm_prepared(compute, words, width, y, width, &product, 1, columns);
+        } else {
+            sw_gemm_one(compute, 0, 1, words, columns, width, 1, y, width, rows_of_block(u, input),
+                        width, 0, out, columns);
+        }
+    }
+}
+
+static void score_captions(const struct scoring *s, struct unit *u, int first, int last)
+{
+    const struct sw_error *error = sw_graph_error(u->worker->graph);
+    struct sw_whole_tile tile;
+    multiply(u, first, last);
+    for (int c = first; c < last; c++) {
+        sw_tile_of_block(&tile, s->batch, u->worker, &u->block, c, 0);
+        const struct sw_tensor *score = sw_tile_score(&tile);
+        if (error->status != SW_OK)
+            break;
+        for (int l = 0; l < L && tile.image[l] >= 0; l++)
+            s->out[(size_t)tile.image[l] * s->stride + c] = score ? score->data[l] : 0;
+    }
 }
 
 static void score_unit(void *data, int chunk, int worker_index)
 {
     const struct scoring *s = data;
-    const struct sw_whole_batch *batch = s->batch;
-    struct sw_worker *worker = &batch->model->workers[worker_index];
-    if (worker->error.status != SW_OK)
+    struct unit u = {.batch = s->batch,
+                     .worker = &s->batch->model->workers[worker_index],
+                     .block = {.block = chunk / s->caption_units}};
+    if (u.worker->error.status != SW_OK)
         return;
     int first = chunk % s->caption_units * UNIT_CAPTIONS;
-    int last = first + UNIT_CAPTIONS;
-    if (last > batch->words.groups)
-        last = batch->words.groups;
-    struct sw_image_block block = {.block = chunk / s->caption_units};
-    int first_word = batch->words.first[first];
-    int words = batch->words.first[last - 1] + batch->words.count[last - 1] - first_word;
-    sw_graph_reset(worker->graph, 0);
-    sw_arena_reset(worker->arena);
-    if (multiply(batch, worker, &block, first_word, words) == SW_OK) {
-        struct sw_whole_tile tile;
-        for (int c = first; c < last; c++) {
-            sw_tile_of_block(&tile, batch, worker, &block, c, 0);
-            const struct sw_tensor *score = sw_tile_score(&tile);
-            if (sw_graph_error(worker->graph)->status != SW_OK)
-                break;
-            for (int l = 0; l < L && tile.image[l] >= 0; l++)
-                s->out[(size_t)tile.image[l] * s->stride + c] = score ? score->data[l] : 0;
-        }
+    int last = sw_min(first + UNIT_CAPTIONS, s->batch->words.groups);
+    sw_graph_reset(u.worker->graph, 0);
+    sw_arena_reset(u.worker->arena);
+    int status = prepare(&u, first, last);
+    for (int c = first; c < last && status == SW_OK; c += u.strip) {
+        score_captions(s, &u, c, sw_min(last, c + u.strip));
+        status = sw_graph_error(u.worker->graph)->status;
     }
-    sw_worker_keep_error(worker, chunk);
+    sw_worker_keep_error(u.worker, chunk);
 }
 
 /* Adds what stages say of all pairs at once, or puts it there where no tile was scored. */

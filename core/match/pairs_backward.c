@@ -75,17 +75,25 @@ static void keep_product(const struct sw_whole_tile *tile, const struct sw_tenso
             out[j * regions + i] = leaf->grad[((size_t)j * leaf->dim[1] + i) * L + l];
 }
 
-static void keep_rows(const struct sw_whole_tile *tile, const struct sw_input_def *input,
-                      const struct sw_tensor *leaf, int l, float *out)
+/* Fragment by fragment, as the tile gathered them. */
+static void keep_rows(const struct going_back *g, const struct sw_whole_tile *tile, int h,
+                      const struct sw_tensor *leaf, int chunk)
 {
-    int group = input->side == SW_REGIONS ? tile->image[l] : tile->caption[l];
-    int fragments = sw_group_count(input->at, group);
-    int width = input->kind == SW_IN_GRAM ? fragments : input->x->dim[1];
-    for (int f = 0; f < fragments; f++)
-        for (int c = 0; c < width; c++)
-            out[(size_t)f * width + c] = input->kind == SW_IN_VECTORS
-                                             ? leaf->grad[((size_t)f * L + l) * width + c]
-                                             : leaf->grad[((size_t)f * leaf->dim[1] + c) * L + l];
+    const struct sw_input_def *input = &g->batch->inputs[h];
+    const int *group = input->side == SW_REGIONS ? tile->image : tile->caption;
+    for (int f = 0; f < leaf->dim[0]; f++)
+        for (int l = 0; l < tile->pairs; l++) {
+            int fragments = sw_group_count(input->at, group[l]);
+            if (f >= fragments)
+                continue;
+            int width = input->kind == SW_IN_GRAM ? fragments : input->x->dim[1];
+            float *out = g->stash[h] + g->at[h][chunk * L + l] + (size_t)f * (size_t)width;
+            if (input->kind == SW_IN_VECTORS)
+                memcpy(out, leaf->grad + ((size_t)f * L + l) * width, sizeof *out * (size_t)width);
+            else
+                for (int c = 0; c < width; c++)
+                    out[c] = leaf->grad[((size_t)f * leaf->dim[1] + c) * L + l];
+        }
 }
 
 static void keep_shares(const struct going_back *g, const struct sw_whole_tile *tile, int chunk)
@@ -100,14 +108,11 @@ static void keep_shares(const struct going_back *g, const struct sw_whole_tile *
         if (input->kind == SW_IN_SHARED) {
             size_t count = sw_tensor_count(leaf);
             memcpy(g->stash[h] + (size_t)chunk * count, leaf->grad, count * sizeof(float));
-            continue;
-        }
-        for (int l = 0; l < tile->pairs; l++) {
-            float *out = g->stash[h] + g->at[h][chunk * L + l];
-            if (input->kind == SW_IN_PRODUCT)
-                keep_product(tile, leaf, l, out);
-            else
-                keep_rows(tile, input, leaf, l, out);
+        } else if (input->kind == SW_IN_PRODUCT) {
+            for (int l = 0; l < tile->pairs; l++)
+                keep_product(tile, leaf, l, g->stash[h] + g->at[h][chunk * L + l]);
+        } else {
+            keep_rows(g, tile, h, leaf, chunk);
         }
     }
 }

@@ -198,11 +198,6 @@ static struct sw_tensor *block_input(struct sw_whole_tile *tile, int handle)
 /* ---- inputs of a gathered tile
  * --------------------------------------------------------------------- */
 
-static void zero(struct sw_tensor *t)
-{
-    memset(t->data, 0, sw_tensor_count(t) * sizeof *t->data);
-}
-
 /* (n,k,L): words' rows . regions' rows, pair by pair. */
 static void gather_product(struct sw_whole_tile *tile, const struct sw_input_def *input,
                            struct sw_tensor *out)
@@ -210,7 +205,7 @@ static void gather_product(struct sw_whole_tile *tile, const struct sw_input_def
     const struct sw_whole_batch *batch = tile->batch;
     int k = tile->shown.k, width = input->x->dim[1];
     float *pair = sw_graph_scratch(tile->shown.graph, sizeof(float) * (size_t)tile->shown.n * k);
-    zero(out);
+    memset(out->data, 0, sw_tensor_count(out) * sizeof *out->data);
     for (int l = 0; pair && l < tile->pairs; l++) {
         int regions = sw_group_count(&batch->regions, tile->image[l]);
         int words = sw_group_count(&batch->words, tile->caption[l]);
@@ -224,24 +219,29 @@ static void gather_product(struct sw_whole_tile *tile, const struct sw_input_def
     }
 }
 
-/* (f,m,L) of rows, or (f,L,D) of vectors */
+/* (f,m,L) of rows, or (f,L,D) of vectors: fragment by fragment, so that what all lanes write to
+ * stays in the first cache. */
 static void gather_rows(struct sw_whole_tile *tile, const struct sw_input_def *input,
                         struct sw_tensor *out)
 {
     const struct sw_fragments *at = input->at;
     const int *group = input->side == SW_REGIONS ? tile->image : tile->caption;
     int width = input->x->dim[1], m = sw_input_width(tile, input);
-    zero(out);
-    for (int l = 0; l < tile->pairs; l++)
-        for (int f = 0; f < sw_group_count(at, group[l]); f++) {
+    for (int f = 0; f < out->dim[0]; f++) {
+        float *rows = out->data + (size_t)f * L * (size_t)m;
+        memset(rows, 0, sizeof *rows * L * (size_t)m);
+        for (int l = 0; l < tile->pairs; l++) {
+            if (f >= sw_group_count(at, group[l]))
+                continue;
             const float *row =
                 input->x->data + ((size_t)at->first[group[l]] + (size_t)f * at->stride) * width;
             if (input->kind == SW_IN_VECTORS)
-                memcpy(out->data + ((size_t)f * L + l) * width, row, sizeof(float) * (size_t)width);
+                memcpy(rows + (size_t)l * width, row, sizeof(float) * (size_t)width);
             else
                 for (int c = 0; c < m; c++)
-                    out->data[((size_t)f * m + c) * L + l] = row[c];
+                    rows[c * L + l] = row[c];
         }
+    }
 }
 
 static struct sw_tensor *gathered_input(struct sw_whole_tile *tile, int handle)

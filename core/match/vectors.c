@@ -6,6 +6,8 @@
  * of O(k n D). A row may instead be D explicit numbers; the verbs below take both. */
 #include "match/internal.h"
 
+#include "base/values.h"
+
 struct sw_vectors {
     int rows;
     int has_own;
@@ -15,7 +17,15 @@ struct sw_vectors {
     struct sw_tensor *x;       /* explicit (R, L or 1, D); then nothing above */
     struct sw_tensor *onto[2]; /* kept: x_r . v_i (R,k,L), x_r . t_j (R,n,L), of a and b only */
     struct sw_tensor *norm2;   /* kept: (1,R,L) */
+    /* what it was made of, in coordinates: the sum of two, or the rows of one times by (1,R,L) */
+    struct sw_vectors *terms[2];
+    struct sw_tensor *by;
+    int depth;      /* of what it was made of; 0: nothing is kept of it */
+    int is_pending; /* part is not made yet */
 };
+
+/* Sums of scaled rows. What lies deeper is made at once. */
+enum { MOST_DEPTH = 2 };
 
 static struct sw_tensor *apply(struct sw_tile *tile, const char *op, struct sw_tensor *x,
                                struct sw_tensor *y, struct sw_args args)
@@ -72,6 +82,35 @@ static struct sw_vectors *make(struct sw_tile *tile, int rows)
     if (vectors)
         vectors->rows = rows;
     return vectors;
+}
+
+/* The parts of a sum or of scaled rows, when they are first needed: pooling and functionals are
+ * linear and do with those of the terms, which spares tensors of (R,k,L). */
+static const struct sw_vectors *made(struct sw_tile *tile, struct sw_vectors *x)
+{
+    for (int side = 0; side < 2 && x->is_pending; side++) {
+        struct sw_tensor *part = made(tile, x->terms[0])->part[side];
+        if (!x->by)
+            x->part[side] = sum(tile, part, made(tile, x->terms[1])->part[side]);
+        else if (part)
+            x->part[side] = plain(tile, "lane_scale", part, x->by);
+    }
+    x->is_pending = 0;
+    return x;
+}
+
+/* x is made of its terms from now on, when it is not too deep. */
+static struct sw_vectors *pend(struct sw_tile *tile, struct sw_vectors *x)
+{
+    x->is_pending = 1;
+    for (int t = 0; t < 2 && x->terms[t]; t++)
+        x->depth = sw_max(x->depth, x->terms[t]->depth + 1);
+    if (x->depth > MOST_DEPTH) {
+        made(tile, x);
+        x->depth = 0;
+        x->terms[0] = x->terms[1] = NULL;
+    }
+    return x;
 }
 
 struct sw_vectors *sw_vectors_explicit(struct sw_tile *tile, struct sw_tensor *x)
@@ -131,6 +170,7 @@ struct sw_tensor *sw_vectors_numbers(struct sw_tile *tile, struct sw_vectors *x)
     if (!x || x->x)
         return x ? x->x : NULL;
     struct sw_tensor *all = NULL;
+    made(tile, x);
     if (x->has_own) {
         all = raw(tile, x->side);
         if (x->own)
@@ -165,9 +205,9 @@ struct sw_vectors *sw_vectors_add(struct sw_tile *tile, struct sw_vectors *x, st
     out->has_own = owner->has_own;
     out->side = owner->side;
     out->own = owner->own;
-    for (int side = 0; side < 2; side++)
-        out->part[side] = sum(tile, x->part[side], y->part[side]);
-    return out;
+    out->terms[0] = x;
+    out->terms[1] = y;
+    return pend(tile, out);
 }
 
 struct sw_vectors *sw_vectors_scale_rows(struct sw_tile *tile, struct sw_vectors *x,
@@ -184,10 +224,9 @@ struct sw_vectors *sw_vectors_scale_rows(struct sw_tile *tile, struct sw_vectors
     out->side = x->side;
     if (x->has_own)
         out->own = x->own ? plain(tile, "mul", x->own, s) : s;
-    for (int side = 0; side < 2; side++)
-        if (x->part[side])
-            out->part[side] = plain(tile, "lane_scale", x->part[side], s);
-    return out;
+    out->terms[0] = x;
+    out->by = s;
+    return pend(tile, out);
 }
 
 static struct sw_tensor *constant(struct sw_tile *tile, int columns, float value)
@@ -207,6 +246,7 @@ struct sw_vectors *sw_vectors_scale(struct sw_tile *tile, struct sw_vectors *x, 
     struct sw_vectors *out = make(tile, x->rows);
     if (!out)
         return NULL;
+    made(tile, x);
     out->has_own = x->has_own;
     out->side = x->side;
     if (x->has_own)
@@ -223,6 +263,11 @@ struct sw_vectors *sw_vectors_pool(struct sw_tile *tile, struct sw_vectors *x, s
         return NULL;
     if (x->x)
         return sw_vectors_explicit(tile, plain(tile, "vec_pool", x->x, w));
+    if (x->is_pending && x->by)
+        return sw_vectors_pool(tile, x->terms[0], plain(tile, "mul", w, x->by));
+    if (x->is_pending)
+        return sw_vectors_add(tile, sw_vectors_pool(tile, x->terms[0], w),
+                              sw_vectors_pool(tile, x->terms[1], w));
     struct sw_vectors *out = make(tile, 1);
     if (!out)
         return NULL;
@@ -236,12 +281,17 @@ struct sw_vectors *sw_vectors_pool(struct sw_tile *tile, struct sw_vectors *x, s
     return out;
 }
 
-/* a G_V + b C, or a C^T + b G_T: rows' inner products with each fragment of a side (own left out)
+/* a G_V + b C, or a C^T + b G_T: rows' inner products with each fragment of a side (own left out).
+ * Those of a sum are the sum of its terms' where one is there already, which spares a Gram matrix.
  */
 static struct sw_tensor *onto(struct sw_tile *tile, struct sw_vectors *x, enum sw_side side)
 {
     if (x->onto[side])
         return x->onto[side];
+    if (x->terms[1] && (x->terms[0]->onto[side] || x->terms[1]->onto[side]))
+        return x->onto[side] =
+                   sum(tile, onto(tile, x->terms[0], side), onto(tile, x->terms[1], side));
+    made(tile, x);
     enum sw_side other = side == SW_REGIONS ? SW_WORDS : SW_REGIONS;
     struct sw_tensor *all = NULL;
     if (x->part[side])
@@ -297,6 +347,8 @@ struct sw_tensor *sw_vectors_dot(struct sw_tile *tile, struct sw_vectors *x, str
         return NULL;
     }
     struct sw_tensor *all = NULL;
+    made(tile, x);
+    made(tile, y);
     if (x->has_own && y->has_own)
         all = own_norm2(tile, x, y);
     if (x->has_own)
@@ -318,6 +370,7 @@ static struct sw_tensor *norm2(struct sw_tile *tile, struct sw_vectors *x)
     if (x->x || x->has_own || x->rows == 1)
         return x->norm2 = sw_vectors_dot(tile, x, x);
     struct sw_tensor *all = NULL;
+    made(tile, x);
     for (int side = 0; side < 2; side++)
         if (x->part[side])
             all = sum(tile, all,
@@ -369,6 +422,11 @@ struct sw_tensor *sw_vectors_functional(struct sw_tile *tile, struct sw_vectors 
     const struct sw_functional_def *f = &batch->functionals[declared.at];
     if (x->x)
         return plain(tile, "vec_functional", x->x, sw_tile_input(tile, f->weight));
+    if (x->is_pending && x->by)
+        return plain(tile, "mul", x->by, sw_vectors_functional(tile, x->terms[0], declared));
+    if (x->is_pending)
+        return sum(tile, sw_vectors_functional(tile, x->terms[0], declared),
+                   sw_vectors_functional(tile, x->terms[1], declared));
     struct sw_tensor *all = NULL;
     for (int side = 0; side < 2; side++) {
         struct sw_tensor *values = NULL;
@@ -397,6 +455,7 @@ struct sw_tensor *sw_vectors_mapped(struct sw_tile *tile, struct sw_vectors *x,
         return NULL;
     const struct sw_map_def *map = &batch->maps[declared.at];
     int other = map->side == SW_REGIONS ? SW_WORDS : SW_REGIONS;
+    made(tile, x);
     if (!x->x && x->has_own && x->side == map->side && !x->own && !x->part[0] && !x->part[1])
         return sw_tile_input(tile, map->rows);
     if (!x->x && !x->has_own && !x->part[other])

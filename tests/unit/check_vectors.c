@@ -4,10 +4,10 @@
 
 /* Which mixture of verbs the stage scores. */
 static const struct sw_option options[] = {
-    {"verb", SW_INTEGER, "0", NULL, 0, 9, "which one"},
+    {"verb", SW_INTEGER, "0", NULL, 0, 11, "which one"},
     {NULL, SW_NUMBER, NULL, NULL, 0, 0, NULL},
 };
-enum { VERBS = 10 };
+enum { VERBS = 12 };
 
 struct odd {
     int verb;
@@ -54,6 +54,28 @@ static struct sw_tensor *squares(struct sw_tile *tile, struct sw_tensor *x)
     return sw_mean(tile, sw_apply2(tile, "vec_rowdot", x, x, none), SW_WORDS);
 }
 
+/* x (n rows) and the rows of y by 1 - g, pooled: neither is made for it. */
+static struct sw_vectors *pooled_sum(struct sw_tile *tile, const struct prepared *p,
+                                     struct sw_vectors *x, struct sw_vectors *y,
+                                     struct sw_tensor *g)
+{
+    struct sw_vectors *rest = tile->host->scale_rows(tile, y, sw_affine(tile, g, -1, 1));
+    struct sw_vectors *fused = tile->host->add(tile, tile->host->scale_rows(tile, x, g), rest);
+    struct sw_tensor *logits = tile->host->functional(tile, fused, p->functional);
+    return sw_pool(tile, fused, sw_softmax(tile, logits, SW_WORDS, 3));
+}
+
+/* A sum whose terms know their inner products, as dots of it do not. */
+static struct sw_tensor *sum_of_known(struct sw_tile *tile, struct sw_vectors *x,
+                                      struct sw_vectors *y)
+{
+    struct sw_tensor *known = sw_cosine(tile, x, y);
+    struct sw_vectors *sum = tile->host->add(tile, x, y);
+    for (int i = 0; i < 4; i++)
+        sum = tile->host->add(tile, sum, x);
+    return sw_plus(tile, known, sw_cosine(tile, sum, y));
+}
+
 static struct sw_tensor *score(struct sw_tile *tile, const void *self, const void *prepared)
 {
     const struct odd *s = self;
@@ -91,6 +113,12 @@ static struct sw_tensor *score(struct sw_tile *tile, const void *self, const voi
         return squares(tile, host->mapped(tile, host->scale(tile, both, 0.5f), p->map));
     case 8:
         return squares(tile, host->mapped(tile, image, p->map));
+    case 9:
+        return sw_mean(tile, host->cosine_to(tile, pooled_sum(tile, p, words, both, g), SW_WORDS),
+                       SW_WORDS);
+    case 10:
+        return sum_of_known(tile, pooled_sum(tile, p, words, image, g),
+                            sw_pool(tile, text, host->mean_weights(tile, SW_WORDS)));
     default:
         return sw_mean(tile, sw_cosine(tile, host->add(tile, words, words), gated), SW_WORDS);
     }

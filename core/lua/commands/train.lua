@@ -4,6 +4,7 @@ local composition = require "stepwise.config.composition"
 local core = require "stepwise.core"
 local coverage = require "stepwise.results.coverage"
 local describe = require "stepwise.config.describe"
+local evaluation_share = require "stepwise.run.evaluation_share"
 local identity = require "stepwise.run.identity"
 local layout = require "stepwise.results.layout"
 local plugin_files = require "stepwise.config.plugin_files"
@@ -66,13 +67,23 @@ local Clock = {}
 Clock.__index = Clock
 
 local function new_clock()
-  return setmetatable({ each = nil }, Clock)
+  return setmetatable({ each = nil, steps = 0, seconds = 0 }, Clock)
 end
 
 function Clock:left(event)
+  self.steps, self.seconds = self.steps + 1, self.seconds + event.seconds
   local each = self.each
   self.each = each and each + 0.05 * (event.seconds - each) or event.seconds
   return self.each * (event.total_steps - event.step)
+end
+
+-- What to change where evaluations take too long: once, since it stays so.
+function Clock:advice(event, train)
+  if self.advised or self.steps == 0 then return nil end
+  local every = train.eval_every > 0 and train.eval_every or event.steps_in_epoch
+  self.advised = evaluation_share.advice(event.seconds, every, self.seconds / self.steps,
+    event.dev.images)
+  return self.advised
 end
 
 local function step_line(event, left)
@@ -134,6 +145,8 @@ local function follow(session, config, run, about, options, out)
     elseif event.kind == "evaluated" then
       out:say(string.format("epoch %d/%d  dev %s%s", event.epoch + 1, event.epochs,
         layout.recalls(event.dev), event.best and "  best" or ""))
+      local advice = clock:advice(event, trainer:config().train)
+      if advice then out:say(advice) end
     elseif event.kind == "warning" then
       out:say("warning: " .. event.text)
     elseif event.kind == "done" then

@@ -75,5 +75,6 @@ const struct sw_kernels SW_KERNELS = {
     .prepared_size = array_prepared_size,
     .prepare = array_prepare,
     .product_prepared = array_product_prepared,
+    .prepared_deepest = SW_WIDTH == 8 ? 128 : 0,
 #endif
 };

@@ -20,11 +20,12 @@ struct sw_adam_step {
     double gradient_scale;           /* multiplies g first, for clipping by the global norm */
 };
 
-/* One of the products of an A that multiplies several B: C (M,N) += A B. */
+/* One of the products of an A that multiplies several B: C (M,N) += A B, or = where it is fresh. */
 struct sw_prepared_product {
     const void *prepared; /* B (K,N), as the kernels' prepare left it */
     int N;
     float *C;
+    int fresh;
 };
 
 struct sw_kernels {
@@ -136,6 +137,9 @@ struct sw_kernels {
     void (*product_prepared)(int M, int K, const float *A, int lda,
                              const struct sw_prepared_product *list, int count, int ldc,
                              void *room);
+    /* The deepest K at which a block of pairs is faster by it than by OpenBLAS; 0 where that was
+     * not measured. */
+    int prepared_deepest;
 
     /* C (M,N) = op(A) op(B), or +=, row-major, M, N and K above 0; room: product_room bytes,
      * 64-byte aligned, whose contents mean nothing afterwards. NULL in sets that have none of

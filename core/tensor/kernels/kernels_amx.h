@@ -421,8 +421,9 @@ static void amx_product_prepared(int M, int K, const float *A, int lda,
                 const uint32_t *panels = (const uint32_t *)list[p].prepared + words_before(k, N);
                 for (int n = 0; n < N; n += BLOCK_N)
                     multiply_lines(&a, panels_a, smaller(BLOCK_N, N - n),
-                                   panels + (size_t)(n / PANEL * steps) * PANEL_STEP, 1,
-                                   list[p].C + (size_t)m * (size_t)ldc + n, (size_t)ldc);
+                                   panels + (size_t)(n / PANEL * steps) * PANEL_STEP,
+                                   k > 0 || !list[p].fresh, list[p].C + (size_t)m * (size_t)ldc + n,
+                                   (size_t)ldc);
             }
         }
     _tile_release();

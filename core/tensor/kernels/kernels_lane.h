@@ -72,8 +72,8 @@ static void lane_softmax(int R, int K, float lambda, const float *x, ptrdiff_t x
                          ptrdiff_t x_column, const float *mask, float *y)
 {
     x_row *= SW_LANES, x_column *= SW_LANES;
-    for (int part = 0; part < SW_LANES; part += SW_WIDTH)
-        for (int r = 0; r < R; r++) {
+    for (int r = 0; r < R; r++)
+        for (int part = 0; part < SW_LANES; part += SW_WIDTH) {
             const float *from = x + r * x_row + part;
             float *to = y + (ptrdiff_t)r * K * SW_LANES + part;
             if (lambda < 0 && mask)
@@ -91,8 +91,8 @@ static void lane_softmax_backward(int R, int K, float lambda, const float *y, co
                                   float *dx, ptrdiff_t dx_row, ptrdiff_t dx_column)
 {
     dx_row *= SW_LANES, dx_column *= SW_LANES;
-    for (int part = 0; part < SW_LANES; part += SW_WIDTH)
-        for (int r = 0; r < R; r++) {
+    for (int r = 0; r < R; r++)
+        for (int part = 0; part < SW_LANES; part += SW_WIDTH) {
             const float *yr = y + (ptrdiff_t)r * K * SW_LANES + part;
             const float *dyr = dy + (ptrdiff_t)r * K * SW_LANES + part;
             float *to = dx + r * dx_row + part;

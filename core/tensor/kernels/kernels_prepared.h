@@ -1,4 +1,5 @@
-/* kernels_prepared.h -- C += A B with vectors, for a B that is laid out once and used often.
+/* kernels_prepared.h -- C += A B, or C = A B, with vectors, for a B that is laid out once and used
+ * often.
  *
  * BLAS lays B out anew in each call, which with few rows of A takes as long as multiplying. Here B
  * lies in panels of two vectors of columns, k by k, so that the inner loop reads it end to end:
@@ -64,9 +65,9 @@ static void array_prepare(int transpose_b, int K, int N, const float *B, int ldb
         }
 }
 
-/* C (rows, columns) += A panel, for a constant number of rows. */
+/* C (rows, columns) += A panel, or = where it is fresh, for a constant number of rows. */
 SW_INLINE void multiply_rows(int rows, int K, const float *A, size_t lda, const float *panel,
-                             int columns, float *C, size_t ldc)
+                             int columns, int fresh, float *C, size_t ldc)
 {
     sw_v sum[PREPARED_ROWS][2];
     SW_UNROLL_16 for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = splat(0);
@@ -82,7 +83,10 @@ SW_INLINE void multiply_rows(int rows, int K, const float *A, size_t lda, const 
     SW_UNROLL_16 for (int i = 0; i < rows; i++)
     {
         float *c = C + (size_t)i * ldc;
-        if (columns == PREPARED_COLUMNS) {
+        if (columns == PREPARED_COLUMNS && fresh) {
+            store_u(c, sum[i][0]);
+            store_u(c + SW_WIDTH, sum[i][1]);
+        } else if (columns == PREPARED_COLUMNS) {
             store_u(c, load_u(c) + sum[i][0]);
             store_u(c + SW_WIDTH, load_u(c + SW_WIDTH) + sum[i][1]);
         } else {
@@ -90,17 +94,17 @@ SW_INLINE void multiply_rows(int rows, int K, const float *A, size_t lda, const 
             store_u(last, sum[i][0]);
             store_u(last + SW_WIDTH, sum[i][1]);
             for (int j = 0; j < columns; j++)
-                c[j] += last[j];
+                c[j] = fresh ? last[j] : c[j] + last[j];
         }
     }
 }
 
 static void multiply_some(int rows, int K, const float *A, size_t lda, const float *panel,
-                          int columns, float *C, size_t ldc)
+                          int columns, int fresh, float *C, size_t ldc)
 {
-#define SW_ROWS(n)                                           \
-    case n:                                                  \
-        multiply_rows(n, K, A, lda, panel, columns, C, ldc); \
+#define SW_ROWS(n)                                                  \
+    case n:                                                         \
+        multiply_rows(n, K, A, lda, panel, columns, fresh, C, ldc); \
         break
     switch (rows) {
         SW_ROWS(1);
@@ -136,7 +140,8 @@ static void array_product_prepared(int M, int K, const float *A, int lda,
                 int columns = smaller(PREPARED_COLUMNS, list[p].N - n);
                 for (int m = 0; m < M; m += most)
                     multiply_some(smaller(most, M - m), depth, A + (size_t)m * a_step + k, a_step,
-                                  panel, columns, list[p].C + (size_t)m * c_step + n, c_step);
+                                  panel, columns, list[p].fresh && k == 0,
+                                  list[p].C + (size_t)m * c_step + n, c_step);
                 panel += (size_t)depth * PREPARED_COLUMNS;
             }
     }

@@ -10,59 +10,83 @@
 #include "tensor/kernels/kernels.h"
 #include "tensor/kernels/kernels_vector.h"
 
-/* AVX-512 has 32 registers, the others 16: sums, one row of loaded vectors, and one more. */
+/* AVX-512 has 32 registers, the others 16: sums, a column of loaded x, and one y. Where only one
+ * row (or column) is left, longer ones keep as many sums going: one sum waits four cycles for
+ * itself. */
 #if SW_WIDTH == 16
 #define SW_BLOCK_ROWS 6
-#define SW_BLOCK_COLUMNS 4
 #else
 #define SW_BLOCK_ROWS 3
-#define SW_BLOCK_COLUMNS 3
 #endif
+#define SW_BLOCK_COLUMNS 4
+#define SW_BLOCK_LONG 8
+#define SW_PARTS (SW_LANES / SW_WIDTH)
 
-/* Cuts rows into as few blocks as possible, as even as possible: 14 gives 5, 5, 4. */
+/* Cuts what is left into as few blocks as possible, as even as possible: of at most 3, 14 gives 3,
+ * 3, 3, 3, 2. */
+SW_INLINE int block_of(int left, int most)
+{
+    int blocks = (left + most - 1) / most;
+    return (left + blocks - 1) / blocks;
+}
+
 SW_INLINE int block_rows(int left)
 {
-    int blocks = (left + SW_BLOCK_ROWS - 1) / SW_BLOCK_ROWS;
-    return (left + blocks - 1) / blocks;
+    return block_of(left, SW_BLOCK_ROWS);
 }
 
 SW_INLINE int block_columns(int left)
 {
-    return left < SW_BLOCK_COLUMNS ? left : SW_BLOCK_COLUMNS;
+    return block_of(left, SW_BLOCK_COLUMNS);
 }
 
 /* Calls block(rows, columns, ...) with both as constants. */
 #define SW_BLOCK_CASE(block, rows, columns, ...) \
-    case (rows)*8 + (columns):                   \
+    case (rows)*16 + (columns):                  \
         block(rows, columns, __VA_ARGS__);       \
         break;
-#if SW_WIDTH == 16
 #define SW_BLOCK_CASES(block, rows, ...)       \
     SW_BLOCK_CASE(block, rows, 1, __VA_ARGS__) \
     SW_BLOCK_CASE(block, rows, 2, __VA_ARGS__) \
     SW_BLOCK_CASE(block, rows, 3, __VA_ARGS__) \
     SW_BLOCK_CASE(block, rows, 4, __VA_ARGS__)
-#define SW_BLOCK_CALL(block, rows, columns, ...) \
-    switch ((rows)*8 + (columns)) {              \
-        SW_BLOCK_CASES(block, 1, __VA_ARGS__)    \
-        SW_BLOCK_CASES(block, 2, __VA_ARGS__)    \
-        SW_BLOCK_CASES(block, 3, __VA_ARGS__)    \
-        SW_BLOCK_CASES(block, 4, __VA_ARGS__)    \
-        SW_BLOCK_CASES(block, 5, __VA_ARGS__)    \
-        SW_BLOCK_CASES(block, 6, __VA_ARGS__)    \
-    }
+#if SW_WIDTH == 16
+#define SW_BLOCK_ALL_CASES(block, ...)    \
+    SW_BLOCK_CASES(block, 1, __VA_ARGS__) \
+    SW_BLOCK_CASES(block, 2, __VA_ARGS__) \
+    SW_BLOCK_CASES(block, 3, __VA_ARGS__) \
+    SW_BLOCK_CASES(block, 4, __VA_ARGS__) \
+    SW_BLOCK_CASES(block, 5, __VA_ARGS__) \
+    SW_BLOCK_CASES(block, 6, __VA_ARGS__)
+#define SW_BLOCK_TALL_CASES(block, ...)     \
+    SW_BLOCK_CASE(block, 7, 1, __VA_ARGS__) \
+    SW_BLOCK_CASE(block, 8, 1, __VA_ARGS__)
 #else
-#define SW_BLOCK_CASES(block, rows, ...)       \
-    SW_BLOCK_CASE(block, rows, 1, __VA_ARGS__) \
-    SW_BLOCK_CASE(block, rows, 2, __VA_ARGS__) \
-    SW_BLOCK_CASE(block, rows, 3, __VA_ARGS__)
-#define SW_BLOCK_CALL(block, rows, columns, ...) \
-    switch ((rows)*8 + (columns)) {              \
-        SW_BLOCK_CASES(block, 1, __VA_ARGS__)    \
-        SW_BLOCK_CASES(block, 2, __VA_ARGS__)    \
-        SW_BLOCK_CASES(block, 3, __VA_ARGS__)    \
-    }
+#define SW_BLOCK_ALL_CASES(block, ...)    \
+    SW_BLOCK_CASES(block, 1, __VA_ARGS__) \
+    SW_BLOCK_CASES(block, 2, __VA_ARGS__) \
+    SW_BLOCK_CASES(block, 3, __VA_ARGS__)
+#define SW_BLOCK_TALL_CASES(block, ...)     \
+    SW_BLOCK_CASE(block, 4, 1, __VA_ARGS__) \
+    SW_BLOCK_CASE(block, 5, 1, __VA_ARGS__) \
+    SW_BLOCK_CASE(block, 6, 1, __VA_ARGS__) \
+    SW_BLOCK_CASE(block, 7, 1, __VA_ARGS__) \
+    SW_BLOCK_CASE(block, 8, 1, __VA_ARGS__)
 #endif
+#define SW_BLOCK_CALL(block, rows, columns, ...) \
+    switch ((rows)*16 + (columns)) {             \
+        SW_BLOCK_ALL_CASES(block, __VA_ARGS__)   \
+    }
+/* The same where a single row or column may be SW_BLOCK_LONG. */
+#define SW_BLOCK_CALL_LONG(block, rows, columns, ...) \
+    switch ((rows)*16 + (columns)) {                  \
+        SW_BLOCK_ALL_CASES(block, __VA_ARGS__)        \
+        SW_BLOCK_CASE(block, 1, 5, __VA_ARGS__)       \
+        SW_BLOCK_CASE(block, 1, 6, __VA_ARGS__)       \
+        SW_BLOCK_CASE(block, 1, 7, __VA_ARGS__)       \
+        SW_BLOCK_CASE(block, 1, 8, __VA_ARGS__)       \
+        SW_BLOCK_TALL_CASES(block, __VA_ARGS__)       \
+    }
 
 /* The statement once for each row (r) or column (c) of a block: written out rather than looped,
  * since compilers differ in when they unroll, and sums in an array that is indexed by a loop stay
@@ -72,24 +96,21 @@ SW_INLINE int block_columns(int left)
         enum { index = value };         \
         __VA_ARGS__;                    \
     }
-#define SW_BY_COLUMN(columns, ...)              \
-    {                                           \
-        SW_IF((columns) > 0, c, 0, __VA_ARGS__) \
-        SW_IF((columns) > 1, c, 1, __VA_ARGS__) \
-        SW_IF((columns) > 2, c, 2, __VA_ARGS__) \
-        SW_IF((columns) > 3, c, 3, __VA_ARGS__) \
+#define SW_BY(count, index, ...)                  \
+    {                                             \
+        SW_IF((count) > 0, index, 0, __VA_ARGS__) \
+        SW_IF((count) > 1, index, 1, __VA_ARGS__) \
+        SW_IF((count) > 2, index, 2, __VA_ARGS__) \
+        SW_IF((count) > 3, index, 3, __VA_ARGS__) \
+        SW_IF((count) > 4, index, 4, __VA_ARGS__) \
+        SW_IF((count) > 5, index, 5, __VA_ARGS__) \
+        SW_IF((count) > 6, index, 6, __VA_ARGS__) \
+        SW_IF((count) > 7, index, 7, __VA_ARGS__) \
     }
-#define SW_BY_ROW(rows, ...)                 \
-    {                                        \
-        SW_IF((rows) > 0, r, 0, __VA_ARGS__) \
-        SW_IF((rows) > 1, r, 1, __VA_ARGS__) \
-        SW_IF((rows) > 2, r, 2, __VA_ARGS__) \
-        SW_IF((rows) > 3, r, 3, __VA_ARGS__) \
-        SW_IF((rows) > 4, r, 4, __VA_ARGS__) \
-        SW_IF((rows) > 5, r, 5, __VA_ARGS__) \
-    }
+#define SW_BY_COLUMN(columns, ...) SW_BY(columns, c, __VA_ARGS__)
+#define SW_BY_ROW(rows, ...) SW_BY(rows, r, __VA_ARGS__)
 
-typedef sw_v sw_block[6][4]; /* what a block does not reach is never touched */
+typedef sw_v sw_block[8][8]; /* what a block does not reach is never touched */
 
 /* ---- matrix product ---- */
 
@@ -109,11 +130,11 @@ SW_INLINE void product_block(int rows, int columns, const struct sw_product_step
                                                                            c * SW_LANES)
                                                                     : splat(0)))
     for (int m = 0; m < p->M; m++) {
-        sw_v b[4];
-        SW_BY_COLUMN(columns, b[c] = load(y + c * p->y_column))
-        SW_BY_ROW(rows, sw_v a = load(x + r * p->x_row);
-                  if (s) a *= load(s + (ptrdiff_t)m * SW_LANES);
-                  SW_BY_COLUMN(columns, sum[r][c] += a * b[c]))
+        sw_v a[8];
+        SW_BY_ROW(rows, a[r] = load(x + r * p->x_row);
+                  if (s) a[r] *= load(s + (ptrdiff_t)m * SW_LANES))
+        SW_BY_COLUMN(columns, sw_v b = load(y + c * p->y_column);
+                     SW_BY_ROW(rows, sum[r][c] += a[r] * b))
         x += p->x_mid;
         y += p->y_mid;
     }
@@ -137,15 +158,18 @@ static void lane_matmul(int R, int K, int M, const float *x, ptrdiff_t x_row, pt
                                        y_column * SW_LANES,
                                        (ptrdiff_t)K * SW_LANES,
                                        accumulate};
-    for (int part = 0; part < SW_LANES; part += SW_WIDTH)
-        for (int r = 0, rows; r < R; r += rows) {
-            rows = block_rows(R - r);
-            for (int k = 0, columns; k < K; k += columns) {
-                columns = block_columns(K - k);
-                SW_BLOCK_CALL(plain_block, rows, columns, &p, x + r * p.x_row + part,
-                              y + k * p.y_column + part, out + r * p.out_row + k * SW_LANES + part)
-            }
+    const int tall = K == 1 ? SW_BLOCK_LONG : SW_BLOCK_ROWS;
+    const int wide = R == 1 ? SW_BLOCK_LONG : SW_BLOCK_COLUMNS;
+    for (int r = 0, rows; r < R; r += rows) {
+        rows = block_of(R - r, tall);
+        for (int k = 0, columns; k < K; k += columns) {
+            columns = block_of(K - k, wide);
+            for (int part = 0; part < SW_LANES; part += SW_WIDTH)
+                SW_BLOCK_CALL_LONG(plain_block, rows, columns, &p, x + r * p.x_row + part,
+                                   y + k * p.y_column + part,
+                                   out + r * p.out_row + k * SW_LANES + part)
         }
+    }
 }
 
 /* ---- quadratic forms ---- */
@@ -158,7 +182,9 @@ SW_INLINE void strip_sums(int rows, int columns, int length, const sw_v *w, cons
 {
     SW_BY_ROW(rows, SW_BY_COLUMN(columns, sum[r][c] = splat(0)))
     for (int l = 0; l < length; l++) {
-        SW_BY_ROW(rows, sw_v a = load(x + r * x_row); SW_BY_COLUMN(columns, sum[r][c] += a * w[c]))
+        sw_v a[8];
+        SW_BY_ROW(rows, a[r] = load(x + r * x_row))
+        SW_BY_COLUMN(columns, sw_v b = w[c]; SW_BY_ROW(rows, sum[r][c] += a[r] * b))
         x += SW_LANES;
         w += SW_BLOCK_COLUMNS;
     }
@@ -190,31 +216,30 @@ SW_INLINE void quadratic_dx_block(int rows, int columns, int length, const sw_v 
  * that G itself is read once. */
 static void lane_quadratic(int R, int K, const float *x, const float *g, float *out)
 {
-    sw_v w[SW_STRIP * SW_BLOCK_COLUMNS];
+    sw_v w[SW_PARTS][SW_STRIP * SW_BLOCK_COLUMNS];
     const ptrdiff_t row = (ptrdiff_t)K * SW_LANES;
     memset(out, 0, sizeof *out * SW_LANES * (size_t)R);
-    for (int part = 0; part < SW_LANES; part += SW_WIDTH)
-        for (int k = 0, columns; k < K; k += columns) {
-            columns = block_columns(K - k);
-            for (int l0 = k; l0 < K; l0 += SW_STRIP) {
-                int length = K - l0 < SW_STRIP ? K - l0 : SW_STRIP;
-                for (int l = 0; l < length; l++)
-                    for (int c = 0; c < columns; c++) {
-                        const float *kl = g + (k + c) * row + (l0 + l) * SW_LANES + part;
-                        const float *lk = g + (l0 + l) * row + (k + c) * SW_LANES + part;
-                        sw_v both = load(kl);
-                        if (l0 + l >= k + columns)
-                            both += load(lk);
-                        w[l * SW_BLOCK_COLUMNS + c] = both;
-                    }
-                for (int r = 0, rows; r < R; r += rows) {
-                    rows = block_rows(R - r);
-                    const float *xr = x + r * row + part;
-                    SW_BLOCK_CALL(quadratic_block, rows, columns, length, w, xr + l0 * SW_LANES,
-                                  row, xr + k * SW_LANES, out + r * SW_LANES + part)
-                }
+    for (int k = 0, columns; k < K; k += columns) {
+        columns = block_columns(K - k);
+        for (int l0 = k; l0 < K; l0 += SW_STRIP) {
+            int length = K - l0 < SW_STRIP ? K - l0 : SW_STRIP;
+            for (int l = 0; l < length; l++)
+                for (int c = 0; c < columns; c++)
+                    SW_BY(SW_PARTS, part, const ptrdiff_t at = part * SW_WIDTH;
+                          sw_v both = load(g + (k + c) * row + (l0 + l) * SW_LANES + at);
+                          if (l0 + l >= k + columns) both +=
+                          load(g + (l0 + l) * row + (k + c) * SW_LANES + at);
+                          w[part][l * SW_BLOCK_COLUMNS + c] = both)
+            for (int r = 0, rows; r < R; r += rows) {
+                rows = block_rows(R - r);
+                const float *xr = x + r * row;
+                for (int part = 0, at = 0; part < SW_PARTS; part++, at += SW_WIDTH)
+                    SW_BLOCK_CALL(quadratic_block, rows, columns, length, w[part],
+                                  xr + l0 * SW_LANES + at, row, xr + k * SW_LANES + at,
+                                  out + r * SW_LANES + at)
             }
         }
+    }
 }
 
 SW_INLINE void scaled_block(int rows, int columns, const struct sw_product_steps *p, const float *s,
@@ -274,34 +299,35 @@ static void lane_quadratic_backward(int R, int K, const float *x, const float *g
 
 /* ---- rows ---- */
 
-/* Steps in floats. */
+/* Steps in floats; rows and parts of a row side by side. */
 SW_INLINE void rowdot_rows(int rows, int K, const float *x, ptrdiff_t x_row, ptrdiff_t x_column,
                            const float *y, ptrdiff_t y_row, ptrdiff_t y_column, float *out,
                            int accumulate)
 {
     sw_block sum;
-    SW_BY_ROW(rows, sum[r][0] = accumulate ? load(out + r * SW_LANES) : splat(0))
-    for (int k = 0; k < K; k++)
-        SW_BY_ROW(rows, sum[r][0] +=
-                        load(x + r * x_row + k * x_column) * load(y + r * y_row + k * y_column))
-    SW_BY_ROW(rows, store(out + r * SW_LANES, sum[r][0]))
+    SW_BY_ROW(rows,
+              SW_BY(SW_PARTS, p,
+                    sum[r][p] = accumulate ? load(out + r * SW_LANES + p * SW_WIDTH) : splat(0)))
+    for (int k = 0; k < K; k++, x += x_column, y += y_column)
+        SW_BY_ROW(rows, SW_BY(SW_PARTS, p,
+                              sum[r][p] += load(x + r * x_row + p * SW_WIDTH) *
+                                           load(y + r * y_row + p * SW_WIDTH)))
+    SW_BY_ROW(rows, SW_BY(SW_PARTS, p, store(out + r * SW_LANES + p * SW_WIDTH, sum[r][p])))
 }
 
 static void lane_rowdot(int R, int K, const float *x, ptrdiff_t x_row, ptrdiff_t x_column,
                         const float *y, ptrdiff_t y_row, ptrdiff_t y_column, float *out,
                         int accumulate)
 {
+    enum { ROWS = 8 / SW_PARTS };
     x_row *= SW_LANES, x_column *= SW_LANES, y_row *= SW_LANES, y_column *= SW_LANES;
-    for (int part = 0; part < SW_LANES; part += SW_WIDTH) {
-        const float *xp = x + part, *yp = y + part;
-        int r = 0;
-        for (; r + 4 <= R; r += 4)
-            rowdot_rows(4, K, xp + r * x_row, x_row, x_column, yp + r * y_row, y_row, y_column,
-                        out + r * SW_LANES + part, accumulate);
-        for (; r < R; r++)
-            rowdot_rows(1, K, xp + r * x_row, x_row, x_column, yp + r * y_row, y_row, y_column,
-                        out + r * SW_LANES + part, accumulate);
-    }
+    int r = 0;
+    for (; r + ROWS <= R; r += ROWS)
+        rowdot_rows(ROWS, K, x + r * x_row, x_row, x_column, y + r * y_row, y_row, y_column,
+                    out + r * SW_LANES, accumulate);
+    for (; r < R; r++)
+        rowdot_rows(1, K, x + r * x_row, x_row, x_column, y + r * y_row, y_row, y_column,
+                    out + r * SW_LANES, accumulate);
 }
 
 static void lane_scale(int R, int K, const float *s, const float *x, ptrdiff_t x_row,
@@ -309,19 +335,19 @@ static void lane_scale(int R, int K, const float *s, const float *x, ptrdiff_t x
                        int accumulate)
 {
     x_row *= SW_LANES, x_column *= SW_LANES, out_row *= SW_LANES, out_column *= SW_LANES;
-    for (int part = 0; part < SW_LANES; part += SW_WIDTH)
-        for (int r = 0; r < R; r++) {
-            sw_v by = load(s + r * SW_LANES + part);
-            const float *from = x + r * x_row + part;
-            float *to = out + r * out_row + part;
-            if (accumulate)
-                for (int k = 0; k < K; k++)
-                    store(to + k * out_column,
-                          load(to + k * out_column) + by * load(from + k * x_column));
-            else
-                for (int k = 0; k < K; k++)
-                    store(to + k * out_column, by * load(from + k * x_column));
-        }
+    for (int r = 0; r < R; r++) {
+        const float *from = x + r * x_row;
+        float *to = out + r * out_row;
+        sw_v by[SW_PARTS];
+        SW_BY(SW_PARTS, p, by[p] = load(s + r * SW_LANES + p * SW_WIDTH))
+        if (accumulate)
+            for (int k = 0; k < K; k++, from += x_column, to += out_column)
+                SW_BY(SW_PARTS, p, float *at = to + p * SW_WIDTH;
+                      store(at, load(at) + by[p] * load(from + p * SW_WIDTH)))
+        else
+            for (int k = 0; k < K; k++, from += x_column, to += out_column)
+                SW_BY(SW_PARTS, p, store(to + p * SW_WIDTH, by[p] * load(from + p * SW_WIDTH)))
+    }
 }
 
 #endif

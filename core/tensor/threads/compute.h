@@ -94,8 +94,8 @@ void sw_gemm_one(struct sw_compute *compute, int transpose_a, int transpose_b, i
                  float *C, int ldc);
 
 /* For a B of many products (tensor/kernels/kernels.h): lays op(B) (K,N) out in `prepared`, of the
- * kernels' prepared_size; and C += A B of one A (M,K) by each prepared B of a list. In one thread,
- * for use inside chunks. */
+ * kernels' prepared_size; and C += A B, or C = A B, of one A (M,K) by each prepared B of a list. In
+ * one thread, for use inside chunks. */
 void sw_gemm_prepare(struct sw_compute *compute, int transpose_b, int K, int N, const float *B,
                      int ldb, void *prepared);
 void sw_gemm_prepared(struct sw_compute *compute, int M, int K, const float *A, int lda,
