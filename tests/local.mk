@@ -74,6 +74,8 @@ unit_programs += tests/unit/check_arena tests/unit/check_random tests/unit/check
 unit_programs += tests/unit/check_graph tests/unit/check_ops tests/unit/check_gradcheck
 tests_unit_check_arena_SOURCES = tests/unit/check_arena.c tests/unit/unit.h
 tests_unit_check_random_SOURCES = tests/unit/check_random.c tests/unit/unit.h
+unit_programs += tests/unit/check_peers
+tests_unit_check_peers_SOURCES = tests/unit/check_peers.c tests/unit/unit.h
 tests_unit_check_compute_SOURCES = tests/unit/check_compute.c tests/unit/unit.h
 tests_unit_check_graph_SOURCES = tests/unit/check_graph.c tests/unit/unit.h
 tests_unit_check_ops_SOURCES = tests/unit/check_ops.c tests/unit/unit.h
@@ -148,7 +150,7 @@ tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.
 script_tests += tests/cli/bad_input.sh tests/cli/data.sh
 test_data += tests/cli/data.py
 script_tests += tests/cli/signals.sh tests/cli/limits.sh tests/cli/resume.sh \
-	tests/cli/squeue_hiccup.sh
+	tests/cli/squeue_hiccup.sh tests/cli/processes.sh
 
 # Plugins that must be refused.
 unit_programs += tests/unit/check_plugins tests/unit/check_places

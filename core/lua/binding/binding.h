@@ -115,5 +115,6 @@ void sw_lua_open_memory(lua_State *L);
 void sw_lua_open_numbers(lua_State *L);
 void sw_lua_open_sources(lua_State *L);
 void sw_lua_open_pickles(lua_State *L);
+void sw_lua_open_peers(lua_State *L);
 
 #endif

@@ -145,6 +145,7 @@ static int open_core(lua_State *L)
     sw_lua_open_numbers(L);
     sw_lua_open_sources(L);
     sw_lua_open_pickles(L);
+    sw_lua_open_peers(L);
     return 1;
 }
 
