@@ -8,6 +8,7 @@ kernel_sources =
 lua_sources =
 lua_modules =
 include $(srcdir)/core/base/local.mk
+include $(srcdir)/core/peers/local.mk
 include $(srcdir)/core/tensor/local.mk
 include $(srcdir)/core/match/local.mk
 include $(srcdir)/core/data/local.mk

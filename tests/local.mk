@@ -74,6 +74,8 @@ unit_programs += tests/unit/check_arena tests/unit/check_random tests/unit/check
 unit_programs += tests/unit/check_graph tests/unit/check_ops tests/unit/check_gradcheck
 tests_unit_check_arena_SOURCES = tests/unit/check_arena.c tests/unit/unit.h
 tests_unit_check_random_SOURCES = tests/unit/check_random.c tests/unit/unit.h
+unit_programs += tests/unit/check_peers
+tests_unit_check_peers_SOURCES = tests/unit/check_peers.c tests/unit/unit.h
 tests_unit_check_compute_SOURCES = tests/unit/check_compute.c tests/unit/unit.h
 tests_unit_check_graph_SOURCES = tests/unit/check_graph.c tests/unit/unit.h
 tests_unit_check_ops_SOURCES = tests/unit/check_ops.c tests/unit/unit.h
@@ -151,7 +153,7 @@ test_data += tests/cli/data.py tests/cli/small_models.py tests/cli/second.py
 test_data += tests/cli/lua_methods.py tests/cli/lua_methods.lua
 script_tests += tests/cli/second.sh tests/cli/lua_methods.sh
 script_tests += tests/cli/signals.sh tests/cli/limits.sh tests/cli/resume.sh \
-	tests/cli/squeue_hiccup.sh
+	tests/cli/squeue_hiccup.sh tests/cli/processes.sh
 
 # Plugins that must be refused.
 unit_programs += tests/unit/check_plugins tests/unit/check_places

@@ -120,6 +120,21 @@ char *sw_plugins_place(void)
     return list;
 }
 
+char *sw_transport_place(void)
+{
+    char root[PATH_MAX], *folder, *path = NULL;
+    glob_t folders;
+    if (in_build_tree(root, &folders)) {
+        globfree(&folders);
+        return asprintf(&path, "%s/core/peers/.libs/mpi.so", root) < 0 ? NULL : path;
+    }
+    folder = installed(SW_PLUGIN_DIR);
+    if (folder && asprintf(&path, "%s/transport/mpi.so", folder) < 0)
+        path = NULL;
+    free(folder);
+    return path;
+}
+
 char *sw_data_place(void)
 {
     char root[PATH_MAX];

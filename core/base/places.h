@@ -10,6 +10,9 @@
  * out of memory. */
 char *sw_plugins_place(void);
 char *sw_data_place(void);
+/* The module that carries bytes between processes (peers/transport.h), whether it is there or not.
+ */
+char *sw_transport_place(void);
 
 /* Where `to` is when `from` lies at `here`; all three are absolute, `from` and `to` as configured.
  * Allocated; NULL when there is no such path or no memory. */

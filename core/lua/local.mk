@@ -8,7 +8,7 @@ lua_sources += \
 	core/lua/binding/lua_files.c core/lua/binding/lua_json.c core/lua/binding/lua_limit.c \
 	core/lua/binding/lua_line.c core/lua/binding/lua_locale.c core/lua/binding/lua_model.c \
 	core/lua/binding/lua_modules.c \
-	core/lua/binding/lua_numbers.c core/lua/binding/lua_pickle.c \
+	core/lua/binding/lua_numbers.c core/lua/binding/lua_peers.c core/lua/binding/lua_pickle.c \
 	core/lua/binding/lua_similar.c core/lua/binding/lua_sources.c core/lua/binding/numbers.h \
 	core/lua/binding/lua_plugins.c core/lua/binding/lua_process.c \
 	core/lua/binding/lua_program.c core/lua/binding/lua_session.c \
@@ -66,7 +66,8 @@ lua_modules += \
 # one run: what is due, and its files
 lua_modules += \
 	core/lua/run/evaluation_share.lua core/lua/run/folder.lua core/lua/run/identity.lua \
-	core/lua/run/progress.lua core/lua/run/provenance.lua core/lua/run/standing.lua core/lua/run/trainer.lua
+	core/lua/run/progress.lua core/lua/run/provenance.lua core/lua/run/standing.lua \
+	core/lua/run/together.lua core/lua/run/trainer.lua
 # pictures, over gnuplot
 lua_modules += \
 	core/lua/figures/attention.lua core/lua/figures/curves.lua core/lua/figures/draw.lua \

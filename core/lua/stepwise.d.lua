@@ -471,7 +471,7 @@ function trainer:config() end
 --- `trainer:inputs()`: {has_test = (nil where the run was done before), check_seconds = how long reading all values took}
 function trainer:inputs() end
 
---- `trainer:next()`: one step or evaluation; an event {kind =, step =, total_steps =, epoch = from 0, epochs =, step_in_epoch = from 1, steps_in_epoch =, seconds = of this event, ..}. kind "step" has samples, touched (the share of its images and captions that take a gradient), loss (summed over the batch), loss_per_sample, grad_norm (before clipping), lr, samples_per_second, data_seconds; "evaluated" has dev (the metrics) and best; "warning" has text; "done" has dev, test, best_step, best_epoch, total_seconds. {kind = "interrupted"}: a signal ended it early; the trainer can be saved and closed.
+--- `trainer:next()`: one step or evaluation; an event {kind =, step =, total_steps =, epoch = from 0, epochs =, step_in_epoch = from 1, steps_in_epoch =, seconds = of this event, ..}. kind "step" has samples, touched (the share of its images and captions that take a gradient), loss (summed over the batch), loss_per_sample, grad_norm (before clipping), lr, exchanged (bytes that this process sent and received, one of several), samples_per_second, data_seconds; "evaluated" has dev (the metrics) and best; "warning" has text; "done" has dev, test, best_step, best_epoch, total_seconds. {kind = "interrupted"}: a signal ended it early; the trainer can be saved and closed.
 function trainer:next() end
 
 --- `trainer:path()`: the run folder's.

@@ -10,6 +10,8 @@
 #include "base/values.h"
 #include "tensor/kernels/kernels.h"
 
+#include <string.h>
+
 enum { L = SW_LANES, UNIT_CAPTIONS = 64, STRIP_CAPTIONS = 8 };
 
 struct scoring {
@@ -137,6 +139,24 @@ static void score_unit(void *data, int chunk, int worker_index)
     sw_worker_keep_error(u.worker, chunk);
 }
 
+/* Scores of a unit, and what its tiles reported to buffers. */
+static void list_unit(const void *data, int chunk, struct sw_slices *slices)
+{
+    const struct scoring *s = data;
+    const struct sw_whole_batch *batch = s->batch;
+    int block = chunk / s->caption_units, blocks = (batch->regions.groups + L - 1) / L;
+    int first = chunk % s->caption_units * UNIT_CAPTIONS;
+    size_t captions = (size_t)sw_min(UNIT_CAPTIONS, batch->words.groups - first);
+    size_t images = (size_t)sw_min(L, batch->regions.groups - block * L);
+    slices->take(slices, s->out + (size_t)(block * L) * s->stride + first, images,
+                 sizeof(float) * captions, sizeof(float) * s->stride);
+    for (int i = 0; i < batch->observed_count; i++) {
+        const struct sw_observed_def *o = &batch->observed[i];
+        slices->take(slices, o->seen + ((size_t)first * (size_t)blocks + (size_t)block) * o->count,
+                     captions, sizeof(float) * o->count, sizeof(float) * o->count * (size_t)blocks);
+    }
+}
+
 /* Adds what stages say of all pairs at once, or puts it there where no tile was scored. */
 static void add_matrices(const struct sw_whole_batch *batch, float *out, size_t stride)
 {
@@ -165,8 +185,10 @@ int sw_pairs_score(const struct sw_whole_batch *batch, float *out, size_t stride
                         .stride = stride,
                         .caption_units = (batch->words.groups + UNIT_CAPTIONS - 1) / UNIT_CAPTIONS};
     int blocks = batch->model->has_tiles ? (batch->regions.groups + L - 1) / L : 0;
-    sw_parallel(batch->model->compute, blocks * s.caption_units, score_unit, &s);
+    sw_parallel_shared(batch->model->compute, blocks * s.caption_units, score_unit, list_unit, &s);
     int status = sw_workers_failure(batch->model, error);
+    if (status == SW_OK && sw_compute_interrupted(batch->model->compute))
+        status = sw_fail(error, SW_INTERRUPTED, "interrupted");
     if (status == SW_OK && all)
         add_matrices(batch, out, stride);
     return status;

@@ -141,6 +141,30 @@ static void walk_tile(void *data, int chunk, int worker_index)
     sw_worker_keep_error(worker, chunk);
 }
 
+static void list_used(const void *data, int chunk, struct sw_slices *slices)
+{
+    const struct going_back *g = data;
+    for (int h = 0; h < g->batch->input_count; h++)
+        if (g->stash[h])
+            sw_slice(slices, g->used[h] + chunk, 1);
+}
+
+static void list_shares(const void *data, int chunk, struct sw_slices *slices)
+{
+    const struct going_back *g = data;
+    int first = chunk * L, last = first + L < g->count ? first + L : g->count;
+    for (int h = 0; h < g->batch->input_count; h++) {
+        const struct sw_input_def *input = &g->batch->inputs[h];
+        if (!g->stash[h] || !g->used[h][chunk])
+            continue;
+        size_t count = input->kind == SW_IN_SHARED ? sw_tensor_count(input->x) : 0;
+        size_t from = count ? (size_t)chunk * count : g->at[h][first];
+        if (!count)
+            count = g->at[h][last - 1] + share_size(g->batch, input, &g->pairs[last - 1]) - from;
+        sw_slice(slices, g->stash[h] + from, sizeof(float) * count);
+    }
+}
+
 /* ---- second pass: images, then captions
  * ----------------------------------------------------------- */
 
@@ -279,7 +303,8 @@ static int go_back_sparse(const struct sw_whole_batch *batch, struct pair *pairs
     set_up_lists(&g, graph, SW_WORDS);
     int status = set_up_stash(&g, graph, tiles);
     if (status == SW_OK) {
-        sw_parallel(compute, tiles, walk_tile, &g);
+        sw_parallel_shared(compute, tiles, walk_tile, list_used, &g);
+        sw_exchange_shared(compute, tiles, list_shares, &g);
         status = sw_workers_failure(batch->model, error);
     }
     if (status == SW_OK) {

@@ -5,6 +5,8 @@
  * each block and added in the order of the blocks afterwards. */
 #include "match/pairs_dense.h"
 
+#include "base/values.h"
+
 enum { L = SW_LANES, ROWS_A_CHUNK = 64 };
 
 struct dense {
@@ -161,6 +163,45 @@ static void walk_block(void *data, int chunk, int worker_index)
     sw_worker_keep_error(worker, chunk);
 }
 
+static void list_used(const void *data, int block, struct sw_slices *slices)
+{
+    const struct dense *d = data;
+    for (int h = 0; h < d->batch->input_count; h++) {
+        if (d->shared_used[h])
+            sw_slice(slices, d->shared_used[h] + block, 1);
+        if (d->word_used[h])
+            sw_slice(slices, d->word_used[h] + block, 1);
+    }
+}
+
+static void list_block(const void *data, int block, struct sw_slices *slices)
+{
+    const struct dense *d = data;
+    const struct sw_whole_batch *batch = d->batch;
+    size_t product = (size_t)batch->words.rows * (size_t)batch->regions.most * L;
+    for (int h = 0; h < batch->input_count; h++) {
+        const struct sw_input_def *input = &batch->inputs[h];
+        size_t width = (size_t)input->x->dim[input->x->ndim - 1];
+        size_t count = sw_tensor_count(input->x);
+        if (d->product_grad[h])
+            sw_slice(slices, d->product_grad[h] + (size_t)block * product, sizeof(float) * product);
+        if (d->shared_grad[h] && d->shared_used[h][block])
+            sw_slice(slices, d->shared_grad[h] + (size_t)block * count, sizeof(float) * count);
+        if (d->word_grad[h] && (!d->word_used[h] || d->word_used[h][block])) {
+            size_t words = (size_t)input->at->rows * width;
+            sw_slice(slices, d->word_grad[h] + (size_t)block * words, sizeof(float) * words);
+        }
+        const struct sw_fragments *at = input->kind == SW_IN_PRODUCT ? &batch->regions : input->at;
+        if (input->kind == SW_IN_SHARED || !input->x->grad || input->side != SW_REGIONS)
+            continue;
+        int rows = at->most * L, from = block * rows;
+        rows = sw_min(rows, input->x->dim[0] - from);
+        if (rows > 0)
+            sw_slice(slices, input->x->grad + (size_t)from * width,
+                     sizeof(float) * (size_t)rows * width);
+    }
+}
+
 /* ---- the word side, in the order of the blocks
  * ---------------------------------------------------- */
 
@@ -240,7 +281,9 @@ int sw_pairs_backward_dense(const struct sw_whole_batch *batch, const float *sco
     }
     int status = sw_graph_error(graph)->status;
     if (status == SW_OK) {
-        sw_parallel(batch->model->compute, d.blocks, walk_block, &d);
+        struct sw_compute *compute = batch->model->compute;
+        sw_parallel_shared(compute, d.blocks, walk_block, list_used, &d);
+        sw_exchange_shared(compute, d.blocks, list_block, &d);
         status = sw_workers_failure(batch->model, error);
     }
     if (status == SW_OK)

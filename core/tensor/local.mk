@@ -6,6 +6,7 @@ core_sources += \
 	core/tensor/tape/profile.h core/tensor/tape/random.c core/tensor/tape/random.h
 core_sources += \
 	core/tensor/ops/gemm.c core/tensor/ops/groups.c core/tensor/ops/groups.h \
+	core/tensor/ops/gru_peers.c core/tensor/ops/gru_peers.h \
 	core/tensor/ops/gru_plan.c core/tensor/ops/gru_plan.h core/tensor/ops/gru_recurrent.c \
 	core/tensor/ops/gru_recurrent.h core/tensor/ops/gru_shares.c core/tensor/ops/gru_shares.h \
 	core/tensor/ops/live_rows.c core/tensor/ops/live_rows.h \

@@ -62,6 +62,10 @@ static int run(const struct sw_step *s, const struct sw_examples *batch, const i
     loss->grad[0] = 1;
     if (sw_graph_backward(s->graph) != SW_OK)
         return sw_graph_failure(s->graph, error);
+    /* The parameters change in all processes or in none. */
+    status = sw_compute_agree(s->compute, out->loss, error);
+    if (status != SW_OK)
+        return status;
     out->touched = sw_encoding_touched(s->compute, &out->encoding);
     when[SW_STEP_UPDATE] = sw_seconds();
     if (s->adam)

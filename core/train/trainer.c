@@ -27,8 +27,10 @@ struct sw_trainer {
     uint32_t *order; /* the captions of epoch `order_epoch` */
     int64_t order_epoch;
     int64_t steps_in_epoch, total_steps;
-    int64_t step;    /* steps done */
-    int is_restored; /* the model is a checkpoint's, for evaluation */
+    int64_t step;           /* steps done */
+    int is_restored;        /* the model is a checkpoint's, for evaluation */
+    struct sw_peers *peers; /* NULL: alone */
+    int peers_know;         /* they have these parameters, moments and steps */
 };
 
 /* What a step needs, all of it now: a running step takes no memory from the system. */
@@ -70,6 +72,7 @@ int sw_trainer_seek(struct sw_trainer *t, int64_t step, struct sw_error *error)
     t->adam = sw_adam_new(t->first, t->second, trained, (uint64_t)step);
     t->adam.decay = t->settings.weight_decay;
     t->step = step;
+    t->peers_know = 0;
     return SW_OK;
 }
 
@@ -207,6 +210,7 @@ int sw_trainer_save_model(const struct sw_trainer *t, const char *path, const ch
 int sw_trainer_restore_model(struct sw_trainer *t, const char *checkpoint, struct sw_error *error)
 {
     t->is_restored = 1;
+    t->peers_know = 0;
     return sw_checkpoint_fill(checkpoint, t->matcher->model, error);
 }
 
@@ -225,15 +229,129 @@ int sw_trainer_load(struct sw_trainer *t, const char *path, const char *const *k
     return sw_state_load(path, t->matcher->model, t->first, t->second, progress, keys, error);
 }
 
-int sw_trainer_evaluate(struct sw_trainer *t, int test, struct sw_metrics *metrics,
-                        struct sw_ranks *ranks, struct sw_error *error)
+/* ---- with peers ------------------------------------------------------------------------------ */
+
+/* What process 0 asks of the others. */
+enum request { TAKE_STATE, TAKE_STEP, EVALUATE, END };
+struct order {
+    int64_t request, number; /* number: the steps done; of an evaluation, which */
+};
+
+void sw_trainer_join(struct sw_trainer *t, struct sw_peers *peers)
+{
+    t->peers = peers;
+    t->peers_know = 0;
+}
+
+static int broadcast_state(struct sw_trainer *t)
+{
+    const struct sw_model *model = t->matcher->model;
+    size_t bytes = sizeof(float) * t->adam.count;
+    int status = SW_OK;
+    for (int p = 0; p < sw_model_parameters(model) && status == SW_OK; p++) {
+        const struct sw_tensor *x = sw_model_parameter(model, p)->tensor;
+        status = sw_peers_broadcast(t->peers, x->data, sizeof(float) * sw_tensor_count(x));
+    }
+    if (status == SW_OK)
+        status = sw_peers_broadcast(t->peers, t->first, bytes);
+    return status == SW_OK ? sw_peers_broadcast(t->peers, t->second, bytes) : status;
+}
+
+static int ask(struct sw_trainer *t, enum request request, int64_t number)
+{
+    struct order order = {request, number};
+    return sw_peers_broadcast(t->peers, &order, sizeof order);
+}
+
+/* Process 0 tells the others what it begins; from here to end_together all do the same. */
+static int begin_together(struct sw_trainer *t, enum request request, int64_t number)
+{
+    int status = SW_OK;
+    if (!t->peers)
+        return SW_OK;
+    if (sw_peers_rank(t->peers) == 0 && !t->peers_know) {
+        status = ask(t, TAKE_STATE, t->step);
+        if (status == SW_OK)
+            status = broadcast_state(t);
+        t->peers_know = status == SW_OK;
+    }
+    if (sw_peers_rank(t->peers) == 0 && status == SW_OK)
+        status = ask(t, request, number);
+    if (status == SW_OK)
+        sw_compute_join(t->session->compute, t->peers);
+    return status;
+}
+
+/* The status of all: who failed tells the others, and each says why it stopped. */
+static int end_together(struct sw_trainer *t, int status, struct sw_error *error)
+{
+    if (!t->peers)
+        return status;
+    int alone = sw_compute_interrupted(t->session->compute) && !sw_peers_stopped(t->peers);
+    sw_compute_join(t->session->compute, NULL);
+    if (status == SW_OK)
+        return SW_OK;
+    if (status == SW_INTERRUPTED && alone)
+        sw_peers_interrupt(t->peers);
+    else if (status != SW_INTERRUPTED)
+        sw_peers_stop(t->peers, status, 0, error->text);
+    if (status == SW_INTERRUPTED && sw_peers_status(t->peers, NULL) != SW_INTERRUPTED) {
+        *error = (struct sw_error){0};
+        return sw_peers_status(t->peers, error);
+    }
+    return status;
+}
+
+int sw_trainer_follow(struct sw_trainer *t, struct sw_error *error)
+{
+    struct order order = {END, 0};
+    struct sw_trained_step step;
+    struct sw_metrics metrics;
+    int status = SW_OK;
+    while (status == SW_OK) {
+        status = sw_peers_broadcast(t->peers, &order, sizeof order);
+        if (status != SW_OK || order.request == END)
+            break;
+        if (order.request == TAKE_STATE) {
+            status = sw_trainer_seek(t, order.number, error);
+            if (status == SW_OK)
+                status = broadcast_state(t);
+        } else if (order.request == TAKE_STEP) {
+            status = sw_trainer_step(t, &step, error);
+        } else {
+            status = sw_trainer_evaluate(t, (int)order.number, &metrics, NULL, error);
+        }
+    }
+    return status == SW_INTERRUPTED ? sw_peers_status(t->peers, error) : status;
+}
+
+void sw_trainer_dismiss(struct sw_trainer *t)
+{
+    if (t->peers && sw_peers_rank(t->peers) == 0)
+        ask(t, END, 0);
+}
+
+/* ---- evaluations ----------------------------------------------------------------------------- */
+
+static int evaluate(struct sw_trainer *t, int test, struct sw_metrics *metrics,
+                    struct sw_ranks *ranks, struct sw_error *error)
 {
     const struct sw_inputs *in = t->inputs;
     if (test < 0 ? !in->has_dev : (size_t)test >= in->test_count)
         return sw_fail(error, SW_MISUSE, "the run has no such split to evaluate");
     struct sw_view view = {t->matcher->model, test < 0 ? &in->dev : &in->tests[test].data};
     struct sw_evaluate_options options = {.folds = test < 0 ? 1 : in->tests[test].folds};
-    return sw_evaluate(t->session, &view, 1, &options, metrics, ranks, error);
+    int status = sw_evaluate(t->session, &view, 1, &options, metrics, ranks, error);
+    return status == SW_OK ? sw_compute_agree(t->session->compute, metrics->rsum, error) : status;
+}
+
+int sw_trainer_evaluate(struct sw_trainer *t, int test, struct sw_metrics *metrics,
+                        struct sw_ranks *ranks, struct sw_error *error)
+{
+    int status = begin_together(t, EVALUATE, test);
+    if (status == SW_OK)
+        status = evaluate(t, test, metrics, ranks, error);
+    return end_together(t, status, error);
 }
 
 /* ---- a step ---------------------------------------------------------------------------------- */
@@ -305,13 +423,19 @@ int sw_trainer_step(struct sw_trainer *t, struct sw_trained_step *out, struct sw
         .number = (uint64_t)t->step,
     };
     int count = 0;
+    uint64_t before = 0;
     double began = sw_seconds();
     int status = check_own(t, error);
+    if (status == SW_OK)
+        status = begin_together(t, TAKE_STEP, t->step);
+    if (t->peers)
+        before = sw_peers_bytes(t->peers);
     if (status == SW_OK)
         status = gather(t, &count, error);
     double gathered = sw_seconds();
     if (status == SW_OK)
         status = sw_step_run(&step, &t->gather.examples, t->gather.image, &result, error);
+    status = end_together(t, status, error);
     if (status != SW_OK) {
         sw_error_within(error, "step %lld", (long long)t->step + 1);
         return status;
@@ -322,6 +446,7 @@ int sw_trainer_step(struct sw_trainer *t, struct sw_trained_step *out, struct sw
                                     .loss = result.loss,
                                     .grad_norm = result.norm,
                                     .lr = step.rate,
+                                    .exchanged = t->peers ? sw_peers_bytes(t->peers) - before : 0,
                                     .seconds = sw_seconds() - began,
                                     .data_seconds = gathered - began};
     return SW_OK;

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "match/metrics.h"
+#include "peers/peers.h"
 #include "train/inputs.h"
 #include "train/session.h"
 
@@ -37,12 +38,21 @@ int64_t sw_trainer_total_steps(const struct sw_trainer *trainer);
 int sw_trainer_start_from(struct sw_trainer *trainer, const char *checkpoint,
                           struct sw_error *error);
 
+/* From now on the peers do this trainer's steps and evaluations together. Process 0 asks for them,
+ * and its parameters, moments and step count: the others have a trainer of the same config and
+ * inputs, and follow until process 0 dismisses them. Both ways of ending are SW_OK; others
+ * as for a step, with the reason of whoever stopped. */
+void sw_trainer_join(struct sw_trainer *trainer, struct sw_peers *peers);
+int sw_trainer_follow(struct sw_trainer *trainer, struct sw_error *error);
+void sw_trainer_dismiss(struct sw_trainer *trainer);
+
 struct sw_trained_step {
     int samples;      /* pairs in this batch */
     int touched;      /* images and captions in it that take a gradient, of twice as many */
     double loss;      /* summed over the batch */
     double grad_norm; /* before clipping */
     double lr;
+    uint64_t exchanged;  /* bytes sent and received by this process; 0 alone */
     double seconds;      /* of this step, */
     double data_seconds; /* the part of them that was spent waiting for the batch */
 };

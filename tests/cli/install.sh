@@ -23,11 +23,19 @@ check_tree() {
     done
     "$program" doctor >doctor.txt || { cat doctor.txt; fail "$program doctor"; }
     # a script of the installation, found by its name
-    rm -rf run data
+    rm -rf run two data
     "$program" scenes data --train 12 --dev 6 --test 6 --word-dim 6 >/dev/null
     "$program" train shan_t2i.lua dim=8 word_dim=6 epochs=1 batch=8 threads=1 --data data \
         --glove data/scenes.glove.txt --out run >train.txt 2>&1 || { cat train.txt; fail 'a tiny run'; }
     [ -s run/result.json ] || fail 'the run left no result'
+    # the module for MPI beside its plugins
+    transport=$(sed -n 's|^  \(/.*\)/[^/]*\.so$|\1|p' list.txt | head -n 1)/transport/mpi.so
+    if [ -e "$transport" ] && mpirun --version 2>&1 | grep -q 'Open MPI'; then
+        OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 \
+            mpirun -n 2 "$program" train shan_t2i.lua dim=8 word_dim=6 epochs=1 batch=8 threads=1 --data data \
+            --glove data/scenes.glove.txt --out two >two.txt 2>&1 </dev/null || { cat two.txt; fail 'two processes'; }
+        cmp run/checkpoint.safetensors two/checkpoint.safetensors || fail 'two processes: other bits'
+    fi
     if command -v lua5.4 >/dev/null; then
         LUA_CPATH="$3/?.so" ${STEPWISE_LUA_PRELOAD:-} "$(command -v lua5.4)" -e '
             assert(require("stepwise.tensor").zeros) -- first of all, as its readers would

@@ -116,5 +116,6 @@ void sw_lua_open_numbers(lua_State *L);
 void sw_lua_open_similar(lua_State *L);
 void sw_lua_open_sources(lua_State *L);
 void sw_lua_open_pickles(lua_State *L);
+void sw_lua_open_peers(lua_State *L);
 
 #endif

@@ -146,6 +146,7 @@ static int open_core(lua_State *L)
     sw_lua_open_similar(L);
     sw_lua_open_sources(L);
     sw_lua_open_pickles(L);
+    sw_lua_open_peers(L);
     return 1;
 }
 

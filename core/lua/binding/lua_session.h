@@ -24,6 +24,12 @@ json_t *sw_lua_config_json(lua_State *L, int index);
 /* From now on models may bring definitions of their own (lua_defined.c). */
 int sw_lua_accept_definitions(struct sw_session *session, struct sw_error *error);
 
+struct sw_peers;
+#define SW_LUA_PEERS "stepwise.peers"
+
+/* The peers at `index`; raises when there are none. */
+struct sw_peers *sw_lua_peers_at(lua_State *L, int index);
+
 struct sw_inputs;
 
 /* The open inputs (core.inputs) at `index`; raises when it is none. */

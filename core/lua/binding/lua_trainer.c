@@ -44,7 +44,7 @@ static int new_training(lua_State *L)
     struct sw_inputs *inputs = sw_lua_inputs_at(L, 3);
     int follow = lua_toboolean(L, 4);
     const json_t *config = sw_lua_config_json(L, 2);
-    struct training *training = lua_newuserdatauv(L, sizeof *training, 2);
+    struct training *training = lua_newuserdatauv(L, sizeof *training, 3);
     *training = (struct training){.session = session};
     for (int i = 1; i <= 2; i++) {
         lua_pushvalue(L, i == 1 ? 1 : 3);
@@ -107,6 +107,8 @@ static int step(lua_State *L)
     lua_createtable(L, 0, 16); /* with what the event adds */
     sw_lua_set_integer(L, "samples", one.samples);
     sw_lua_set_integer(L, "touched_count", one.touched);
+    if (one.exchanged)
+        sw_lua_set_integer(L, "exchanged", (lua_Integer)one.exchanged);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         lua_pushnumber(L, numbers[i].value);
         lua_setfield(L, -2, numbers[i].name);
@@ -196,6 +198,31 @@ static int seek(lua_State *L)
     return done(L, sw_trainer_seek(trainer, luaL_checkinteger(L, 2), &error), &error);
 }
 
+/* training:join(peers): its steps and evaluations are theirs, too. */
+static int join_peers(lua_State *L)
+{
+    struct sw_trainer *trainer = trainer_at(L);
+    sw_trainer_join(trainer, sw_lua_peers_at(L, 2));
+    lua_settop(L, 2);
+    lua_setiuservalue(L, 1, 3);
+    return 0;
+}
+
+/* training:follow(): does what process 0 does, until it ends or one of them is stopped. */
+static int follow(lua_State *L)
+{
+    struct sw_error error = {0};
+    int status = sw_trainer_follow(trainer_at(L), &error);
+    return done(L, status == SW_INTERRUPTED ? SW_OK : status, &error);
+}
+
+/* training:dismiss(): nothing more is asked of the others. */
+static int dismiss(lua_State *L)
+{
+    sw_trainer_dismiss(trainer_at(L));
+    return 0;
+}
+
 void sw_lua_open_trainer(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"steps", steps},
@@ -208,6 +235,9 @@ void sw_lua_open_trainer(lua_State *L)
                                        {"save", save},
                                        {"load", load},
                                        {"seek", seek},
+                                       {"join", join_peers},
+                                       {"follow", follow},
+                                       {"dismiss", dismiss},
                                        {"close", close_training},
                                        {NULL, NULL}};
     static const luaL_Reg functions[] = {{"training", new_training}, {NULL, NULL}};

@@ -13,6 +13,7 @@ local run_folder = require "stepwise.run.folder"
 local setup = require "stepwise.config.setup"
 local test_sets = require "stepwise.results.test_sets"
 local text = require "stepwise.util.text"
+local together = require "stepwise.run.together"
 
 local MISUSE <const> = 2
 
@@ -24,7 +25,9 @@ local M = {
 The experiment may also be a config.json, or a run folder, which is resumed.
 key=value changes what the experiment says: dim=256 epochs=5 l2l.lambda=9 stages=l2l,g2l.
 Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 save the run; the same command with --resume resumes it, to the
-same result. --resume epochs=N (or max_steps=N) trains on to another end, also when it is done.]],
+same result. --resume epochs=N (or max_steps=N) trains on to another end, also when it is done.
+mpirun -n R stepwise train .. (or srun -n R) trains the one model in R processes, on one machine or
+several, to the same bits.]],
   arguments = { 1, math.huge },
   options = {
     setup.options[1], setup.options[2], setup.options[3],
@@ -37,6 +40,7 @@ same result. --resume epochs=N (or max_steps=N) trains on to another end, also w
     { "threads", "N", "0: one for each CPU; the result is the same", kind = "integer", most = 256 },
     { "id", "ID", "fail unless config, data and plugins make this run (stepwise ablate gives it)" },
     { "checked", "STAMP,..", "splits whose values need no check (stepwise ablate gives it)" },
+    { "alone", nil, "train by itself where mpirun or srun started several processes" },
     { "keep-ranks", nil, "keep the ranks of every dev evaluation, as ranks-dev-STEP.npy" },
     { "parent", "PID", "save and end when this process ends (stepwise ablate gives it)",
       kind = "integer", least = 1 },
@@ -95,6 +99,10 @@ end
 
 local function show_done(event, out, run, about, config)
   local data = about.generated and ", generated scenes" or ""
+  if event.exchanged then
+    out:say(string.format("process 0 sent and received %.1f MB per step",
+      event.exchanged / 1e6))
+  end
   if event.dev then
     out:say(string.format("best dev%s (epoch %d, step %d): %s", data, event.best_epoch + 1,
       event.best_step, layout.recalls(event.dev)))
@@ -115,11 +123,11 @@ end
 
 -- ---- the run ---------------------------------------------------------------------------------
 
-local function interrupted(trainer, out, run, step)
+local function interrupted(trainer, out, run, step, signal)
   trainer:save()
   out:say(string.format("interrupted at step %d and saved; to resume: %s", step, text.command(
     plugin_files.pass_on { "stepwise", "train", run, "--resume" })))
-  return 128 + core.interrupted()
+  return 128 + signal
 end
 
 -- Trains `config` in the folder `run` and follows it on `out`; the exit status.
@@ -154,7 +162,8 @@ local function follow(session, config, run, about, options, out)
       show_done(event, out, run, about, trainer:config())
       return 0
     end
-    if core.interrupted() then return interrupted(trainer, out, run, step or 0) end
+    local signal = core.interrupted() or options.peers and options.peers:interrupted()
+    if signal then return interrupted(trainer, out, run, step or 0, signal) end
   end
 end
 
@@ -236,22 +245,42 @@ local function prepare(run, given, out, config, settings)
   return kind
 end
 
-function M.run(given, arguments, argv)
-  if given.parent and not core.end_with(given.parent) then
-    core.fail(1, "the process that started this run is gone")
-  end
+-- The source, config and what was decided on the way, of the command line.
+local function configure(given, arguments)
   if given.init and core.file_kind(given.init) == "folder" then
     given.init = given.init:gsub("(.)/+$", "%1") .. "/checkpoint.safetensors"
   end
-  local out <close> = progress.new(io.stdout)
   local source = setup.experiment(arguments[1])
   local overrides = setup.overrides(M, arguments)
   local config, about = setup.configure(source, given, overrides)
   config:require_heard(overrides)
   composition.check(describe.session(), config)
-  local settings = config:table()
-  local run = given.out or source.run
-    or string.format("runs/%s-seed%d", source.label, settings.seed)
+  return source, config, about
+end
+
+local function run_of(given, source, config)
+  return given.out or source.run
+    or string.format("runs/%s-seed%d", source.label, config:table().seed)
+end
+
+-- Another process than the first of several: it writes nothing, and what goes wrong in it process 0
+-- tells.
+local function help(peers, given, arguments)
+  local source, config, about = configure(given, arguments)
+  local session <close> = core.session { threads = config:table().threads }
+  together.meet(peers, session, config)
+  together.follow(peers, session, config, run_of(given, source, config), function()
+    if about.generated then setup.ensure_scenes(about.dir, function() end) end
+  end)
+end
+
+local function run_alone_or_first(given, arguments, argv, peers)
+  if given.parent and not core.end_with(given.parent) then
+    core.fail(1, "the process that started this run is gone")
+  end
+  local out <close> = progress.new(io.stdout, peers ~= nil) -- mpirun hands lines on
+  local source, config, about = configure(given, arguments)
+  local settings, run = config:table(), run_of(given, source, config)
   if given.restart and given.resume then
     core.fail(MISUSE, "train: give either --resume or --restart, not both")
   end
@@ -260,6 +289,8 @@ function M.run(given, arguments, argv)
   if about.generated then setup.ensure_scenes(about.dir, function(line) out:say(line) end) end
   if not resume then setup.check_files(describe.session(), config, "") end
   wait_for(run, out)
+  local session <close> = core.session { threads = settings.threads }
+  if peers then together.meet(peers, session, config) end
   local kind = prepare(run, given, out, config, settings)
 
   local name = settings.name ~= "" and settings.name or source.label
@@ -269,11 +300,23 @@ function M.run(given, arguments, argv)
     out:say("set for generated scenes by the experiment: " .. table.concat(about.scenes, " "))
   end
   out:say("run: " .. run)
-  local session <close> = core.session { threads = settings.threads }
+  if peers then
+    out:say(string.format("%d processes train it together", (select(2, peers:rank()))))
+  end
   return follow(session, config, run, about,
     { resume = kind ~= "missing", keep_state = not given.continue,
       keep_ranks = given["keep-ranks"], command = command_of(argv),
-      id = given.id, known = checked(given, run) }, out)
+      id = given.id, known = checked(given, run), peers = peers }, out)
+end
+
+function M.run(given, arguments, argv)
+  local peers <close> = not (given.alone or given.parent) and core.peers() or nil
+  if not peers or peers:rank() == 0 then
+    return run_alone_or_first(given, arguments, argv, peers)
+  end
+  local fine, problem = pcall(help, peers, given, arguments)
+  if not fine then peers:stop(core.machine().host .. ": " .. tostring(problem)) end
+  return 0
 end
 
 return M

@@ -86,4 +86,24 @@ function M.read(text, path, steps_in_epoch)
   return p
 end
 
+-- The loss counts as stuck within this part of twice the margin, and after so many steps it is
+-- told: runs that learn pass the place faster, runs that do not stay there for epochs.
+local STUCK_WITHIN <const>, STUCK_STEPS <const> = 0.03, 200
+
+-- Counts the steps that the loss has stayed at two margins per sample: with the hardest negatives
+-- that is where a model ends which scores all pairs alike. Whether it is to be told now.
+function M.watch(p, event, train)
+  local at = 2 * train.margin
+  local is_stuck = event.epoch >= train.warmup_epochs
+    and math.abs(event.loss_per_sample - at) <= STUCK_WITHIN * at
+  p.collapse = is_stuck and p.collapse + 1 or 0
+  return p.collapse == STUCK_STEPS
+end
+
+function M.stuck_text(p, train)
+  return string.format("the loss has stayed at %.3g per sample, twice the margin, for %d steps: "
+    .. "all pairs score the same (collapse), and hardest negatives will not recover it; try "
+    .. "warmup_epochs=%d or more", 2 * train.margin, p.collapse, train.warmup_epochs + 1)
+end
+
 return M

@@ -8,6 +8,7 @@ local json_text = require "stepwise.config.json_text"
 local progress = require "stepwise.run.progress"
 local provenance = require "stepwise.run.provenance"
 local test_sets = require "stepwise.results.test_sets"
+local together = require "stepwise.run.together"
 
 local M = {}
 
@@ -20,10 +21,6 @@ local STATE <const> = "state.safetensors"
 
 -- Of result.json. 1, which had no number: one test set, no split at the metrics.
 local RESULT_FORMAT <const> = 2
-
--- The loss counts as stuck within this part of twice the margin, and after so many steps it is
--- told: runs that learn pass the place faster, runs that do not stay there for epochs.
-local STUCK_WITHIN <const>, STUCK_STEPS <const> = 0.03, 200
 
 -- Where the step that was done last stands, as members of an event.
 local function place(self, event)
@@ -57,6 +54,7 @@ end
 local function open_inputs(self, options)
   local folder = self.folder
   local vocab = folder and folder:has "vocab.json" and folder:file "vocab.json" or nil
+  self.used_vocabulary = vocab ~= nil
   self.inputs_read = core.inputs(self.resolved, self.sets, vocab)
   self.facts = self.inputs_read:facts()
   identify(self, options.id)
@@ -105,6 +103,9 @@ local function make_model(self, path)
     training:start_from(init)
   end
   self.saved_when = core.seconds()
+  if self.peers then
+    together.begin(self.peers, training, self.sources, self.used_vocabulary)
+  end
 end
 
 -- To read all values can take minutes: what came of it is kept, in a folder that the next start
@@ -217,7 +218,8 @@ local function begin(self, command)
   end
   write_about(self, command)
   folder:log(p.step, p.step > 0 and "resumed" or "started", "threads", (self.session:threads()),
-    "words", self:words())
+    "words", self:words(), table.unpack(self.peers
+      and { "processes", (select(2, self.peers:rank())) } or {}))
 end
 
 local function release(self)
@@ -227,7 +229,7 @@ end
 
 local option_types <const> = {
   resume = "boolean", keep_state = "boolean", keep_ranks = "boolean", command = "string",
-  id = "string", known = "table",
+  id = "string", known = "table", peers = "userdata",
 }
 
 -- A trainer of a resolved config in the folder `run`. before: the folder's config, when that ends
@@ -244,13 +246,18 @@ function M.open(session, config, run, options, before)
     end
   end
   local self = setmetatable({ session = session, resolved = config:copy(), before = before,
-    keep_state = options.keep_state, keep_ranks = options.keep_ranks }, Trainer)
+    keep_state = options.keep_state, keep_ranks = options.keep_ranks, peers = options.peers },
+    Trainer)
   self.settings = self.resolved.value
   self.sets = test_sets.of_config(self.settings)
   local fine, problem = pcall(function()
     local open = options.resume and open_again or open_new
     open(self, run, options)
-    if not self.done then begin(self, options.command) end
+    if not self.done then
+      begin(self, options.command)
+    elseif self.peers then
+      together.dismiss(self.peers)
+    end
   end)
   if not fine then
     release(self)
@@ -287,28 +294,15 @@ end
 local function warning(self)
   self.warn = false
   local event = place(self, { kind = "warning" })
-  event.text = string.format("the loss has stayed at %.3g per sample, twice the margin, for %d "
-    .. "steps: all pairs score the same (collapse), and hardest negatives will not recover it; try "
-    .. "warmup_epochs=%d or more", 2 * self.settings.train.margin, self.progress.collapse,
-    self.settings.train.warmup_epochs + 1)
+  event.text = progress.stuck_text(self.progress, self.settings.train)
   self.folder:log(event.step, "warning", "text", event.text)
   return event
-end
-
--- Counts the steps that the loss has stayed at two margins per sample: with the hardest negatives
--- that is where a model ends which scores all pairs alike.
-local function watch(self, event)
-  local p, train = self.progress, self.settings.train
-  local at = 2 * train.margin
-  local is_stuck = event.epoch >= train.warmup_epochs
-    and math.abs(event.loss_per_sample - at) <= STUCK_WITHIN * at
-  p.collapse = is_stuck and p.collapse + 1 or 0
-  self.warn = p.collapse == STUCK_STEPS
 end
 
 local function step(self)
   local event, p = self.training:step(), self.progress
   if not event then return nil end
+  self.exchanged = event.exchanged and (self.exchanged or 0) + event.exchanged
   p.step = p.step + 1
   p.seconds = p.seconds + event.seconds
   event.kind = "step"
@@ -317,7 +311,7 @@ local function step(self)
   event.touched_count = nil
   event.loss_per_sample = event.loss / event.samples
   event.samples_per_second = event.seconds > 0 and event.samples / event.seconds or 0.0
-  watch(self, place(self, event))
+  self.warn = progress.watch(p, place(self, event), self.settings.train)
   self.folder:row(event, p.seconds)
   return event
 end
@@ -398,13 +392,17 @@ local function finish(self)
   local tests, first = test(self)
   if not tests then return nil end
   p.seconds = p.seconds + core.seconds() - began
-  folder:log(p.step, "done", "best_step", p.best_step)
+  local each = self.exchanged and self.exchanged // (p.step - self.part.first_step + 1)
+  folder:log(p.step, "done", "best_step", p.best_step,
+    table.unpack(each and { "exchanged", each } or {}))
+  if self.peers then self.training:dismiss() end
   folder:sync()
   json_text.set(self.part, "ended", folders.time())
   folder:write_json("provenance.json", self.provenance)
   folder:write_json("result.json", result_of(self, tests))
   if not self.keep_state then os.remove(folder:file(STATE)) end -- nothing will go on from it
   event.test, event.total_seconds = first, p.seconds
+  event.exchanged = each
   if self.facts.dev then
     event.dev, event.best_step, event.best_epoch = p.best, p.best_step, p.best_epoch
   end
@@ -430,10 +428,11 @@ end
 -- One step or evaluation; an event {kind =, step =, total_steps =, epoch = from 0,
 -- epochs =, step_in_epoch = from 1, steps_in_epoch =, seconds = of this event, ..}. kind "step" has
 -- samples, touched (the share of its images and captions that take a gradient), loss (summed over
--- the batch), loss_per_sample, grad_norm (before clipping), lr,
--- samples_per_second, data_seconds; "evaluated" has dev (the metrics) and best; "warning" has text;
--- "done" has dev, test, best_step, best_epoch, total_seconds. {kind = "interrupted"}: a signal
--- ended it early; the trainer can be saved and closed.
+-- the batch), loss_per_sample, grad_norm (before clipping), lr, exchanged (bytes that this process
+-- sent and received, one of several), samples_per_second, data_seconds; "evaluated" has dev (the
+-- metrics) and best; "warning" has text; "done" has dev, test, best_step, best_epoch,
+-- total_seconds. {kind = "interrupted"}: a signal ended it early; the trainer can be saved and
+-- closed.
 function Trainer:next()
   check_open(self)
   if self.done then return self.done end

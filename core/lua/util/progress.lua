@@ -12,8 +12,9 @@ local EVERY_PLAIN <const> = 10
 
 local function descriptor(stream) return stream == io.stderr and 2 or 1 end
 
-function M.new(stream)
-  local live = core.is_terminal(descriptor(stream)) and os.getenv("TERM") ~= "dumb"
+-- plain: never lines that are drawn over.
+function M.new(stream, plain)
+  local live = not plain and core.is_terminal(descriptor(stream)) and os.getenv("TERM") ~= "dumb"
   return setmetatable({
     stream = stream,
     live = live,

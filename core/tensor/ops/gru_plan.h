@@ -42,6 +42,7 @@ static inline struct sw_tensor *sw_gru_parameter(const struct sw_call *call, int
 enum { SW_GRU_PART = 256 };
 
 enum { SW_GRU_SIDES = 2 }; /* forward, reverse: at most */
+enum { SW_GRU_SLOTS = 4 }; /* of D numbers, in a row of gates: n, r, z, a */
 
 struct sw_gru_part {
     const int *caption; /* (captions): which one is i-th, longest first */

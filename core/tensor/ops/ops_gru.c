@@ -3,6 +3,8 @@
  * The two directions are two chunks of work, or, where there are threads for more, twice the blocks
  * of at most 256 units per step; either way the same products run on the same numbers. */
 #include "tensor/tape/ops.h"
+#include "base/values.h"
+#include "tensor/ops/gru_peers.h"
 #include "tensor/ops/gru_plan.h"
 #include "tensor/ops/gru_recurrent.h"
 #include "tensor/ops/gru_shares.h"
@@ -12,7 +14,7 @@
 #include <string.h>
 
 /* Slots of a row of gates, see gru_plan.h. */
-enum { SLOT_N, SLOT_R, SLOT_Z, SLOT_A, SLOTS };
+enum { SLOT_N, SLOT_R, SLOT_Z, SLOT_A, SLOTS = SW_GRU_SLOTS };
 
 /* Where words repeat: the row of x that each has. */
 static const struct sw_tensor *index_of(const struct sw_call *call)
@@ -87,7 +89,8 @@ struct walk {
     void (*step)(const struct walk *walk, int side, int t, int block);
     int backwards; /* from the last step to the first */
     int D;
-    int t; /* of the chunks that run, where chunks are single steps */
+    struct sw_gru_span span; /* the captions of the part that are walked */
+    int t;                   /* of the chunks that run, where chunks are single steps */
 };
 
 static int step_at(const struct walk *walk, int count)
@@ -107,6 +110,13 @@ static void walk_side(void *data, int side, int worker)
     for (int count = 0; count < walk->part->steps && goes_on(walk); count++)
         for (int block = 0; block < walk->recurrent.blocks; block++)
             walk->step(walk, side, step_at(walk, count), block);
+}
+
+/* Captions that are walked and have more than t words: [first, what this returns). */
+static int walked(const struct walk *walk, int t)
+{
+    int running = walk->part->running[t];
+    return sw_min(running, walk->span.last);
 }
 
 static void walk_chunk(void *data, int chunk, int worker)
@@ -260,17 +270,34 @@ static void step_forward(const struct walk *walk, int side, int t, int block)
 {
     const struct sw_gru_recurrent *recurrent = &walk->recurrent;
     const struct sw_gru_part *part = walk->part;
-    int D = walk->D, running = part->running[t];
+    int D = walk->D, first = walk->span.first, running = walked(walk, t);
     int from = block * recurrent->units, units = sw_gru_units(recurrent, block);
     float *gates = gates_row(walk, walk->gru->gates, side, part->at + (size_t)part->start[t]);
+    if (running <= first)
+        return;
     if (t > 0)
-        sw_gru_multiply(recurrent, side, block, running, state_before(walk, part, side, t, 0),
-                        gates + SLOT_R * D, SLOTS * D);
-    for (int i = 0; i < running; i++)
+        sw_gru_multiply(recurrent, side, block, running - first,
+                        state_before(walk, part, side, t, first),
+                        gates + (size_t)first * SLOTS * (size_t)D + SLOT_R * D, SLOTS * D);
+    for (int i = first; i < running; i++)
         walk->kernels->gru_forward(units, gates + (size_t)i * SLOTS * (size_t)D + from, (size_t)D,
                                    state_before(walk, part, side, t, i) + (t ? from : 0),
                                    walk->gru->h[side] + sw_gru_state(part, t, i) * (size_t)D +
                                        from);
+}
+
+/* share of the word's row of x += dgates, of the units of a block. */
+static void add_to_share(const struct walk *walk, int side, size_t word, const float *dgates,
+                         int block)
+{
+    const struct sw_gru *gru = walk->gru;
+    size_t D = (size_t)walk->D, from = (size_t)(block * walk->recurrent.units);
+    size_t units = (size_t)sw_gru_units(&walk->recurrent, block);
+    float *share = gru->shares[side] + sw_gru_input(gru, word) * 3 * D + from;
+    for (size_t slot = SLOT_N; slot <= SLOT_Z; slot++) {
+        float *sum = share + (slot + 2) % 3 * D;
+        walk->kernels->add(units, sum, dgates + slot * D, sum);
+    }
 }
 
 /* The gradient of h after step t is what later steps ask for, dgates(t+1) W_hh and z dh, and half
@@ -280,19 +307,21 @@ static void step_backward(const struct walk *walk, int side, int t, int block)
     const struct sw_gru_recurrent *recurrent = &walk->recurrent;
     const struct sw_gru_part *part = walk->part;
     const struct sw_gru *gru = walk->gru;
-    int D = walk->D, running = part->running[t], later = part->running[t + 1];
+    int D = walk->D, first = walk->span.first, running = walked(walk, t),
+        later = walked(walk, t + 1);
     int from = block * recurrent->units, units = sw_gru_units(recurrent, block);
     size_t U = (size_t)units, row_size = SLOTS * (size_t)D;
     float *dh = gru->h[side] + sw_gru_state(walk->whole, walk->whole->steps - 1, 0) * (size_t)D;
     float *carried = dh + from;
-    if (later == 0)
-        for (int i = 0; i < part->running[0]; i++)
+    if (part->running[t + 1] == 0)
+        for (int i = first; i < walked(walk, 0); i++)
             memset(carried + (size_t)i * (size_t)D, 0, U * sizeof *carried);
-    else
-        sw_gru_multiply_back(recurrent, side, block, later,
-                             gru->dgates[side] + (size_t)part->start[t + 1] * row_size + SLOT_R * D,
-                             SLOTS * D, dh);
-    for (int i = 0; i < running; i++) {
+    else if (later > first)
+        sw_gru_multiply_back(recurrent, side, block, later - first,
+                             gru->dgates[side] + (size_t)(part->start[t + 1] + first) * row_size +
+                                 SLOT_R * D,
+                             SLOTS * D, dh + (size_t)first * (size_t)D);
+    for (int i = first; i < running; i++) {
         size_t row = (size_t)(part->start[t] + i);
         size_t whole_row = walk->whole->at + (size_t)(walk->whole->start[t] + gru->place[i]);
         size_t word = sw_gru_word(gru, part, side, t, i);
@@ -303,12 +332,32 @@ static void step_backward(const struct walk *walk, int side, int t, int block)
             state_before(walk, walk->whole, side, t, gru->place[i]) + (t ? from : 0),
             1.0f / (float)gru->sides, walk->call->out->grad + word * (size_t)D + from,
             carried + (size_t)i * (size_t)D);
-        float *share = gru->shares[side] + sw_gru_input(gru, word) * 3 * (size_t)D + from;
-        for (int slot = SLOT_N; slot <= SLOT_Z; slot++) {
-            float *sum = share + (size_t)(slot + 2) % 3 * (size_t)D;
-            walk->kernels->add(U, sum, dgates + slot * D, sum);
-        }
+        if (!walk->span.is_shared)
+            add_to_share(walk, side, word, dgates, block);
     }
+}
+
+/* What step_backward leaves to later: the sums over the words of all captions, in its order. */
+static void add_to_shares(void *data, int chunk, int worker)
+{
+    (void)worker;
+    const struct walk *walk = data;
+    const struct sw_gru_part *part = walk->part;
+    int blocks = walk->recurrent.blocks, side = chunk / blocks;
+    for (int t = part->steps - 1; t >= 0; t--)
+        for (int i = 0; i < part->running[t]; i++)
+            add_to_share(walk, side, sw_gru_word(walk->gru, part, side, t, i),
+                         gates_row(walk, walk->gru->dgates, side, (size_t)(part->start[t] + i)),
+                         chunk % blocks);
+}
+
+static void share_dgates(struct walk *walk)
+{
+    if (!walk->span.is_shared)
+        return;
+    sw_gru_exchange_dgates(&walk->span);
+    sw_parallel(walk->call->compute, walk->gru->sides * walk->recurrent.blocks, add_to_shares,
+                walk);
 }
 
 /* ---- the operation ---- */
@@ -354,7 +403,9 @@ static void gru_forward(const struct sw_call *call)
         walk.part = &gru->part[p];
         for (int side = 0; side < gru->sides; side++)
             over_steps(&walk, side, SLOTS * walk.D, spread_some);
+        walk.span = sw_gru_span(call->compute, gru, walk.part, NULL);
         walk_steps(&walk);
+        sw_gru_exchange_states(&walk.span);
         over_steps(&walk, 0, walk.D, join_some);
     }
 }
@@ -385,7 +436,9 @@ static void gru_backward(const struct sw_call *call)
         sw_gru_lay_out_live(gru, walk.whole);
         if (!gru->live.captions)
             continue;
+        walk.span = sw_gru_span(call->compute, gru, walk.part, walk.whole);
         walk_steps(&walk);
+        share_dgates(&walk);
         states_backward(&walk);
     }
     sw_gru_shares_backward(call);

@@ -21,6 +21,7 @@ struct sw_compute {
     struct sw_pool *pool;
     struct sw_profile *profile; /* NULL: not measured */
     int (*interrupted)(void);   /* NULL: never */
+    struct sw_peers *peers;     /* NULL: alone */
     struct sw_arena *arena;     /* holds the rooms */
     char *rooms;                /* (threads, product_room), or NULL */
 };
@@ -192,7 +193,8 @@ void sw_compute_watch(struct sw_compute *compute, int (*interrupted)(void))
 
 int sw_compute_interrupted(const struct sw_compute *compute)
 {
-    return compute->interrupted && compute->interrupted();
+    return (compute->interrupted && compute->interrupted()) ||
+           (compute->peers && sw_peers_stopped(compute->peers));
 }
 
 /* ---- measured work ------------------------------------------------------------------------------
@@ -261,4 +263,80 @@ void sw_parallel(struct sw_compute *compute, int chunks,
         measured_parallel(compute, chunks, work, data);
     else
         sw_pool_run(compute->pool, chunks, work, data);
+}
+
+/* ---- with peers ------------------------------------------------------------------------------ */
+
+void sw_compute_join(struct sw_compute *compute, struct sw_peers *peers)
+{
+    compute->peers = peers;
+}
+
+struct sw_peers *sw_compute_peers(const struct sw_compute *compute)
+{
+    return compute->peers && !sw_pool_inside(compute->pool) ? compute->peers : NULL;
+}
+
+struct shared {
+    void (*work)(void *data, int chunk, int worker);
+    void (*list)(const void *data, int chunk, struct sw_slices *slices);
+    void *data;
+    const struct sw_peers *peers;
+    int chunks, first;
+};
+
+static void do_own(void *data, int chunk, int worker)
+{
+    const struct shared *shared = data;
+    shared->work(shared->data, shared->first + chunk, worker);
+}
+
+static void list_share(const void *data, int rank, struct sw_slices *slices)
+{
+    const struct shared *shared = data;
+    int from, to;
+    sw_peers_share(shared->peers, shared->chunks, rank, &from, &to);
+    for (int chunk = from; chunk < to; chunk++)
+        shared->list(shared->data, chunk, slices);
+}
+
+void sw_compute_exchange(struct sw_compute *compute,
+                         void (*list)(const void *data, int rank, struct sw_slices *slices),
+                         const void *data)
+{
+    struct sw_place before = sw_part_begin(compute, "exchange", 0);
+    sw_peers_exchange(compute->peers, list, data);
+    sw_part_end(compute, before);
+}
+
+void sw_exchange_shared(struct sw_compute *compute, int chunks,
+                        void (*list)(const void *data, int chunk, struct sw_slices *slices),
+                        void *data)
+{
+    const struct sw_peers *peers = sw_compute_peers(compute);
+    struct shared shared = {NULL, list, data, peers, chunks, 0};
+    if (peers && chunks > 1)
+        sw_compute_exchange(compute, list_share, &shared);
+}
+
+void sw_parallel_shared(struct sw_compute *compute, int chunks,
+                        void (*work)(void *data, int chunk, int worker),
+                        void (*list)(const void *data, int chunk, struct sw_slices *slices),
+                        void *data)
+{
+    const struct sw_peers *peers = sw_compute_peers(compute);
+    if (!peers || chunks < 2) {
+        sw_parallel(compute, chunks, work, data);
+        return;
+    }
+    struct shared shared = {work, list, data, peers, chunks, 0};
+    int to;
+    sw_peers_share(peers, chunks, sw_peers_rank(peers), &shared.first, &to);
+    sw_parallel(compute, to - shared.first, do_own, &shared);
+    sw_compute_exchange(compute, list_share, &shared);
+}
+
+int sw_compute_agree(struct sw_compute *compute, double number, struct sw_error *error)
+{
+    return compute->peers ? sw_peers_agree(compute->peers, &number, sizeof number, error) : SW_OK;
 }

@@ -8,6 +8,7 @@
 #define SW_TENSOR_COMPUTE_H
 
 #include "base/error.h"
+#include "peers/peers.h"
 #include "tensor/tape/profile.h"
 
 #include <stddef.h>
@@ -29,6 +30,32 @@ sw_compute_cpu(const struct sw_compute *compute); /* "baseline", "avx2", "avx512
  * [0, threads). A call from inside a chunk runs its chunks in turn on the calling thread. */
 void sw_parallel(struct sw_compute *compute, int chunks,
                  void (*work)(void *data, int chunk, int worker), void *data);
+
+/* From now on, until it is called with NULL, all peers do the same in the same order with this
+ * compute, and share the chunks of large work. */
+void sw_compute_join(struct sw_compute *compute, struct sw_peers *peers);
+/* The peers, where the caller may share work with them: outside of chunks. NULL: alone. */
+struct sw_peers *sw_compute_peers(const struct sw_compute *compute);
+
+/* As sw_parallel, on all peers: each does some of the chunks, and all get what they wrote.
+ * list(data, chunk, slices) names that. Where the peers stopped it means nothing:
+ * sw_compute_interrupted tells. */
+void sw_parallel_shared(struct sw_compute *compute, int chunks,
+                        void (*work)(void *data, int chunk, int worker),
+                        void (*list)(const void *data, int chunk, struct sw_slices *slices),
+                        void *data);
+
+/* What else the chunks of the last shared work wrote, where that is known only afterwards. */
+void sw_exchange_shared(struct sw_compute *compute, int chunks,
+                        void (*list)(const void *data, int chunk, struct sw_slices *slices),
+                        void *data);
+/* sw_peers_exchange, timed; not when alone. */
+void sw_compute_exchange(struct sw_compute *compute,
+                         void (*list)(const void *data, int rank, struct sw_slices *slices),
+                         const void *data);
+
+/* Whether all peers are well and have the same number here; SW_OK when alone. */
+int sw_compute_agree(struct sw_compute *compute, double number, struct sw_error *error);
 
 /* Long work asks `interrupted` between its blocks, from any of the threads, and ends early once it
  * returns other than 0, which it does from then on. Graphs then fail with SW_INTERRUPTED behind
