@@ -342,6 +342,31 @@ unit.test("plugins --check takes a script, and says what is wrong with its stage
   unit.contains(said, "defines nothing")
 end)
 
+unit.test("inputs of every kind have their gradients, masks and units in Lua", function()
+  local path = unit.write(folder .. "/inputs.lua", [[
+local sw = require "stepwise"
+sw.define_stage { name = "inputs",
+  parameters = { { "bias", "D" }, { "fit", 1, "D" }, { "key", "D", "D" } },
+  prepare = function(b)
+    local words = b:l2norm(b:linear(b.words, b:parameter "key", b:parameter "bias"))
+    return {
+      fit = b:input_product(b.regions, words), within = b:input_within("words", words, words),
+      row = b:input_rows("regions", b:linear(b.regions, b:parameter "fit")),
+      vectors = b:input_vectors("words", words),
+    }
+  end,
+  score = function(t, _, p)
+    local best = t:over("regions", t:softmax(t:input(p.fit), "regions", 4))
+    local vectors, within = t:explicit_vectors(t:input(p.vectors)), t:input(p.within)
+    local words, row = t:cosine(vectors, best) + t:rowdot(within, within), t:input(p.row)
+    return t:mean(words, "words") + t:mean(t:rowdot(row, row), "regions")
+  end }
+return 1]])
+  local status, said = unit.program { "plugins", "--check", path }
+  unit.equal(status, 0, said)
+  unit.contains(said, "stage inputs: trains")
+end)
+
 unit.test("the page for authors names every verb, and its example runs", function()
   local page = unit.read(unit.source .. "/plugins/README.md")
   local verbs = 0
