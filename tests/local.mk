@@ -99,6 +99,9 @@ tests_unit_check_dataset_values_SOURCES = tests/unit/check_dataset_values.c test
 tests_unit_check_dataset_captions_SOURCES = tests/unit/check_dataset_captions.c tests/unit/datasets.h tests/unit/unit.h
 tests_unit_check_order_SOURCES = tests/unit/check_order.c tests/unit/unit.h
 test_data += tests/golden/tokens.tsv tests/golden/make_tokens.py
+test_data += tests/golden/make_pickles.py tests/golden/pickles/plain.pkl \
+	tests/golden/pickles/objects.pkl tests/golden/pickles/array.pkl tests/golden/pickles/dates.pkl \
+	tests/golden/pickles/date.pkl tests/golden/pickles/tensor.pkl
 unit_programs += tests/unit/check_zip tests/unit/check_pickle
 unit_programs += tests/unit/check_import
 tests_unit_check_import_SOURCES = tests/unit/check_import.c tests/unit/unit.h
@@ -131,7 +134,7 @@ script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lu
 	tests/lua/check_figures.lua \
 	tests/lua/check_gathered.lua \
 	tests/lua/check_help.lua tests/lua/check_json.lua tests/lua/check_options.lua \
-	tests/lua/check_path.lua tests/lua/check_plan.lua tests/lua/check_program.lua \
+	tests/lua/check_path.lua tests/lua/check_pickle.lua tests/lua/check_plan.lua tests/lua/check_program.lua \
 	tests/lua/check_ground_truth.lua tests/lua/check_weights.lua tests/lua/check_statistics.lua tests/lua/check_switched_off.lua tests/lua/check_text.lua \
 	tests/lua/check_train.lua
 test_data += tests/cli/set_up.sh tests/lua/defined_shan.lua tests/lua/made_figures.lua \
