@@ -55,4 +55,17 @@ unit.test("what is none of these is refused by its name, and a cut pickle by its
   end
 end)
 
+-- Written by hand, in the first protocol: what an older Python wrote, and what nobody did.
+unit.test("a dict of pairs is read; what fits no rule is refused in one line", function()
+  local dict = "ccollections\nOrderedDict\n"
+  unit.fails(1, "list of pairs", core.unpickle, dict .. "((lI1\natR.", "number")
+  local pairs_of = core.unpickle(dict .. "((l(S'a'\nI1\nta(S'b'\nI2\ntatR.", "pairs")
+  unit.equal(pairs_of.a, 1)
+  unit.equal(pairs_of.b, 2)
+  unit.fails(1, "names a storage", core.unpickle, "\x80\x02I7\nQ.", "storage")
+  unit.fails(1, "a storage", core.unpickle, "\x80\x02(I7\ntQ.", "storage")
+  unit.fails(1, "dtype", core.unpickle, "cnumpy\ndtype\n(S'" .. ("f"):rep(17)
+    .. "'\nI0\nI1\ntR.", "dtype")
+end)
+
 unit.finish()
