@@ -137,9 +137,6 @@ struct sw_kernels {
     void (*product_prepared)(int M, int K, const float *A, int lda,
                              const struct sw_prepared_product *list, int count, int ldc,
                              void *room);
-    /* The deepest K at which a block of pairs is faster by it than by OpenBLAS; 0 where that was
-     * not measured. */
-    int prepared_deepest;
 
     /* C (M,N) = op(A) op(B), or +=, row-major, M, N and K above 0; room: product_room bytes,
      * 64-byte aligned, whose contents mean nothing afterwards. NULL in sets that have none of
@@ -147,6 +144,9 @@ struct sw_kernels {
     void (*product)(int transpose_a, int transpose_b, int M, int N, int K, const float *A, int lda,
                     const float *B, int ldb, int accumulate, float *C, int ldc, void *room);
     size_t product_room;
+    /* The deepest K at which a block of pairs is faster by product_prepared than by OpenBLAS; 0
+     * where that was not measured. */
+    int prepared_deepest;
 };
 
 /* The set named `want`, or with NULL the best that this build has and this CPU runs. NULL when
