@@ -1,6 +1,7 @@
 -- Pickles of Python, NumPy and PyTorch (tests/golden/make_pickles.py) as Lua values: what is read
 -- of them is what import and import-weights go by; nothing of them is ever called.
 local unit = dofile((os.getenv("STEPWISE_SOURCE") or ".") .. "/tests/lua/unit.lua")
+require "stepwise"
 local core = require "stepwise.core"
 
 local function pickled(name)
