@@ -5,6 +5,7 @@
 #include "train/evaluate.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 int sw_query_open(struct sw_query *out, const struct sw_session *session,
                   const struct sw_query_source *source, struct sw_error *error)
@@ -60,9 +61,22 @@ static int encode_image(const struct sw_query *q, size_t image, struct sw_encode
 static int encode_sentence(const struct sw_query *q, struct sw_sentence sentence,
                            struct sw_encoded *out, struct sw_error *error)
 {
-    int start[2] = {0, sentence.count};
+    const struct sw_fragment_file *file = &q->data.second[SW_WORDS];
+    int start[2] = {0, sentence.count}, count = 0, status = SW_OK;
     struct sw_examples examples = {.captions = 1, .caption_start = start, .ids = sentence.ids};
-    return sw_encode_captions(q->matcher->model, &examples, out, error);
+    float *second = NULL;
+    if (file->path && sentence.caption >= 0) {
+        size_t row = (size_t)sentence.caption;
+        second = malloc(sizeof *second * (file->most * file->width + 1));
+        status = second ? sw_fragment_file_read(file, row, second, error)
+                        : sw_fail(error, SW_FAILED, "out of memory for a caption");
+        count = (int)sw_fragment_file_count(file, row);
+        examples.second[SW_WORDS] = (struct sw_second){second, &count, (int)file->most};
+    }
+    if (status == SW_OK)
+        status = sw_encode_captions(q->matcher->model, &examples, out, error);
+    free(second);
+    return status;
 }
 
 static int check_score(const struct sw_query *q, float score, const char *what, size_t number,

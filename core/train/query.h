@@ -37,7 +37,8 @@ void sw_query_close(struct sw_query *query);
 /* <start> w.. <end> as the model reads it: ids of the query's vocabulary. */
 struct sw_sentence {
     const int32_t *ids;
-    int count; /* at least 1 */
+    int count;       /* at least 1 */
+    int64_t caption; /* of the split, whose second set of fragments it has; -1: it has none */
 };
 
 /* The scores of images [first, first + count) with a sentence, and of an image with captions

@@ -38,6 +38,20 @@ sgm = SOURCE + "/experiments/methods/sgm.lua"
 widths = ["second.image.width=7", "second.text.width=9"]
 compare("sgm", sgm, sgm_scores, *widths)
 
+# The score of one caption is that of an evaluation; of a sentence of one's own it says what it lacks.
+real = (np.load("data/test_triples_counts.npy").reshape(-1, PER_IMAGE)
+        * np.load("data/test_relations_counts.npy")[:, None])
+image, caption = divmod(int(real.argmax()), PER_IMAGE)
+words = ["--data", "data", "--split", "test", "--image", str(image), "--json"]
+found = json.loads(run("explain", "sgm1", *words, "--caption", str(caption)))["score"]
+expected = np.load("sgm1.npy")[image, image * PER_IMAGE + caption]
+if abs(found - expected) > 1e-5:
+    fail(f"explain of a caption: score {found}, in an evaluation {expected}")
+if "SPLIT_triples.npy" not in run("explain", "sgm1", *words, "--text", "ba de"):
+    fail("explain of a sentence does not say that it has no second set")
+if "SPLIT_triples.npy" not in run("search", "sgm1", "--data", "data", "--split", "test", "ba de"):
+    fail("search by a sentence does not say that it has no second set")
+
 # Captions that are a file's numbers alone.
 with open("alone.lua", "w") as script:
     script.write("""local sw = require "stepwise"

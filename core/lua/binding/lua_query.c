@@ -224,7 +224,7 @@ static struct sw_sentence sentence_at(lua_State *L, int index, const struct sw_q
         list[i] = (int32_t)value;
         lua_pop(L, 1);
     }
-    return (struct sw_sentence){list, (int)count};
+    return (struct sw_sentence){list, (int)count, -1};
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -268,9 +268,9 @@ static int score_captions(lua_State *L)
     return sw_lua_push_floats(L, scores, count);
 }
 
-/* query:show(image, ids): the score, how many regions the image has, and a list of {name =, of =,
- * over =, weights = rows of numbers}, where of and over are what the rows and columns stand for:
- * "regions", "words" or "one" */
+/* query:show(image, ids, caption): caption: the ids' own, nil: none; the score, how many regions
+ * the image has, and a list of {name =, of =, over =, weights = rows of numbers}, where of and over
+ * are what the rows and columns stand for: "regions", "words" or "one" */
 static int show(lua_State *L)
 {
     static const char *const axes[] = {"regions", "words", "one"};
@@ -280,6 +280,8 @@ static int show(lua_State *L)
     const struct sw_query *query = query_at(L, 1);
     size_t image = index_at(L, 2, query->data.images);
     struct sw_sentence sentence = sentence_at(L, 3, query);
+    if (!lua_isnoneornil(L, 4))
+        sentence.caption = (int64_t)index_at(L, 4, query->data.captions);
     if (sw_query_show(query, image, sentence, &score, found, &error) != SW_OK)
         return sw_lua_raise(L, &error);
     lua_pushnumber(L, (lua_Number)score);

@@ -130,18 +130,31 @@ local function boxes_of(query, image, k)
   return boxes
 end
 
--- What explain gives of an image and a sentence.
-local function look(query, image, sentence, text, caption)
-  local score, k, maps = query:show(image, sentence.ids)
+-- What does not stop an answer.
+local function warnings_of(query, request)
+  local list = core.json_array(query:warnings())
+  local second = request.text and request.config:table().model.second
+  if second and second.text then
+    list[#list + 1] = string.format("the sentence has no second set of fragments, as captions have "
+      .. "from the files SPLIT_%s.npy; its score is without", second.text.file)
+  end
+  return list
+end
+
+-- What explain gives of an image and a sentence; at: the caption of the split that it is, or nil.
+local function look(query, request, image, sentence, at)
+  local each = at and select(2, query:size()) // query:size()
+  local score, k, maps = query:show(image, sentence.ids, at)
   for _, map in ipairs(maps) do
     map.kind = kinds[map.of .. " " .. map.over] or "other"
     map.rows, map.columns = #map.weights, #map.weights[1]
     map.of, map.over = nil, nil
   end
   return {
-    image = image, id = query:name(image), caption = caption, text = text, words = sentence.words,
+    image = image, id = query:name(image), caption = at and at % each,
+    text = at and query:caption(at) or request.text, words = sentence.words,
     unknown = sentence.unknown, regions = k, boxes = boxes_of(query, image, k), score = score,
-    maps = core.json_array(maps), warnings = core.json_array(query:warnings()),
+    maps = core.json_array(maps), warnings = warnings_of(query, request),
   }
 end
 
@@ -152,17 +165,14 @@ function M.explain(session, request)
   caption = not text and (caption or 0) or nil
   local query <close> = open(session, request, request.precaps and not text)
   local images, captions, path = query:size()
-  local image, each, sentence = image_of(query, request), captions // images, nil
-  if text then
-    sentence = sentence_of_text(query, text)
-  elseif caption < each then
-    local at = image * each + caption
-    sentence, text = sentence_of_caption(query, at, request.precaps), query:caption(at)
-  else
+  local image, each = image_of(query, request), captions // images
+  if text then return look(query, request, image, sentence_of_text(query, text)) end
+  if caption >= each then
     core.fail(1, string.format("%s: expected a caption of the image's own, 0 to %d, found %d", path,
       each - 1, caption))
   end
-  return look(query, image, sentence, text, caption)
+  local at = image * each + caption
+  return look(query, request, image, sentence_of_caption(query, at, request.precaps), at)
 end
 
 -- See sessions.lua.
@@ -174,8 +184,8 @@ function M.explain_captions(session, request)
   for image = first, math.min(past, images) - 1 do
     for caption = 0, each - 1 do
       local at = image * each + caption
-      list[#list + 1] = look(query, image, sentence_of_caption(query, at, request.precaps),
-        query:caption(at), caption)
+      list[#list + 1] = look(query, request, image,
+        sentence_of_caption(query, at, request.precaps), at)
     end
   end
   return list
@@ -226,7 +236,7 @@ function M.find(session, request)
   end
   local each = captions // images
   if count == 0 then count = images - first end
-  local found, own = { warnings = core.json_array(query:warnings()) }, {}
+  local found, own = { warnings = warnings_of(query, request) }, {}
   local unit, scores = text and 1 or each
   if text then
     local sentence = sentence_of_text(query, text)
