@@ -52,6 +52,27 @@ if "SPLIT_triples.npy" not in run("explain", "sgm1", *words, "--text", "ba de"):
 if "SPLIT_triples.npy" not in run("search", "sgm1", "--data", "data", "--split", "test", "ba de"):
     fail("search by a sentence does not say that it has no second set")
 
+# Where a model looks: fragments of a second set stand behind a side's own, without a box.
+with open("shown.lua", "w") as script:
+    script.write("""local sw = require "stepwise"
+return sw.experiment { model = { stages = { "l2l" }, embedding = sw.embedding "random" { word_dim = 6 },
+  second = { image = { file = "relations", width = 7, blocks = { "linear", "l2norm" } },
+    text = { file = "triples", width = 9, blocks = { "linear", "l2norm" } } } } }
+""")
+boxes = np.tile(np.array([1, 1, 4, 4], "f4"), (IMAGES["test"], 5, 1))
+np.save("data/test_ims_bbx.npy", boxes)
+np.save("data/test_ims_size.npy", np.full((IMAGES["test"], 2), 9, "f4"))
+run("train", "shown.lua", "--data", "data", "--out", "shown", "dim=8", "batch=8", "epochs=1")
+found = json.loads(run("explain", "shown", *words, "--caption", str(caption)))
+own = int(np.load("data/test_ims_counts.npy")[image])
+more = int(np.load("data/test_relations_counts.npy")[image])
+triples = int(np.load("data/test_triples_counts.npy")[image * PER_IMAGE + caption])
+if [box is not None for box in found["boxes"]] != [True] * own + [False] * more:
+    fail(f"{own} regions and {more} relations have the boxes {found['boxes']}")
+if found["words"][-triples:] != [f"triples {i}" for i in range(triples)]:
+    fail(f"the words that are shown, before {triples} triples: {found['words']}")
+run("explain", "shown", *words[:-1], "--caption", str(caption), "--out", "drawn")
+
 # Captions that are a file's numbers alone.
 with open("alone.lua", "w") as script:
     script.write("""local sw = require "stepwise"

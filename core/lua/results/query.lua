@@ -115,14 +115,15 @@ local kinds <const> = {
   ["one words"] = "context_words",
 }
 
--- Boxes of k regions, false for one that is not finite or has no area; nil without boxes.
-local function boxes_of(query, image, k)
+-- Boxes of k regions, the first `own` of which are the image's; false for one that is not finite,
+-- has no area, or is of a second set; nil without boxes.
+local function boxes_of(query, image, k, own)
   local numbers = query:boxes(image)
   if not numbers then return nil end
   local boxes = {}
   for i = 1, k do
-    local box = { table.unpack(numbers, 4 * i - 3, 4 * i) }
-    for _, x in ipairs(box) do
+    local box = i <= own and { table.unpack(numbers, 4 * i - 3, 4 * i) }
+    for _, x in ipairs(box or {}) do
       if x - x ~= 0 then box = false break end
     end
     boxes[i] = box and box[3] > box[1] and box[4] > box[2] and box
@@ -141,10 +142,24 @@ local function warnings_of(query, request)
   return list
 end
 
+-- The fragments of a side that maps show; own: how many are no second set's.
+local function most_of(maps, side, own)
+  for _, map in ipairs(maps) do
+    if map.of == side then own = math.max(own, #map.weights) end
+    if map.over == side then own = math.max(own, #map.weights[1]) end
+  end
+  return own
+end
+
 -- What explain gives of an image and a sentence; at: the caption of the split that it is, or nil.
 local function look(query, request, image, sentence, at)
   local each = at and select(2, query:size()) // query:size()
   local score, k, maps = query:show(image, sentence.ids, at)
+  local words, own = sentence.words, #sentence.words
+  for i = own + 1, most_of(maps, "words", own) do
+    words[i] = string.format("%s %d", request.config:table().model.second.text.file, i - own - 1)
+  end
+  local regions = most_of(maps, "regions", k)
   for _, map in ipairs(maps) do
     map.kind = kinds[map.of .. " " .. map.over] or "other"
     map.rows, map.columns = #map.weights, #map.weights[1]
@@ -152,8 +167,9 @@ local function look(query, request, image, sentence, at)
   end
   return {
     image = image, id = query:name(image), caption = at and at % each,
-    text = at and query:caption(at) or request.text, words = sentence.words,
-    unknown = sentence.unknown, regions = k, boxes = boxes_of(query, image, k), score = score,
+    text = at and query:caption(at) or request.text, words = words,
+    unknown = sentence.unknown, regions = regions, boxes = boxes_of(query, image, regions, k),
+    score = score,
     maps = core.json_array(maps), warnings = warnings_of(query, request),
   }
 end
