@@ -16,9 +16,9 @@ function M.advice(seconds, steps, step_seconds, images)
   local share = seconds / training
   local every = math.ceil(seconds / (MOST * step_seconds))
   local fewer = math.max(1, math.floor(images * (MOST / share) ^ 0.5))
-  return string.format("the dev evaluation took %s, %.0f %% of the training between two; "
-    .. "eval_every=%d or dev_images=%d makes it a tenth", text.duration(seconds), 100 * share,
-    every, fewer)
+  return string.format("the dev evaluation took %s, %.0f %% of the time of the %s "
+    .. "between two; eval_every=%d or dev_images=%d makes it a tenth", text.duration(seconds),
+    100 * share, text.plural(steps, "step"), every, fewer)
 end
 
 return M
