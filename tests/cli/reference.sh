@@ -10,7 +10,7 @@ for python in ${PYTHON:-} /usr/bin/python3 python3; do
     if "$python" -c 'import torch, numpy, nltk' 2>/dev/null; then
         folder=$(mktemp -d)
         trap 'rm -rf "$folder"' EXIT
-        "$python" "$STEPWISE_SOURCE/tests/cli/reference.py" "$STEPWISE" "$STEPWISE_SHARED" "$folder"
+        PYTHONDONTWRITEBYTECODE=1 "$python" "$STEPWISE_SOURCE/tests/cli/reference.py" "$STEPWISE" "$STEPWISE_SHARED" "$folder"
         exit
     fi
 done

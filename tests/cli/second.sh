@@ -4,4 +4,4 @@
 . "$(dirname "$0")/set_up.sh"
 python=/usr/bin/python3 # Debian's, which has python3-numpy
 "$python" -c 'import numpy' 2>/dev/null || skip 'python3-numpy is not there'
-PYTHONDONTWRITEBYTECODE=1 "$python" "$STEPWISE_SOURCE/tests/cli/second.py"
+"$python" "$STEPWISE_SOURCE/tests/cli/second.py"

@@ -4,6 +4,7 @@ set -eu
 : "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
 case $STEPWISE in /*) ;; *) STEPWISE=$(pwd)/$STEPWISE ;; esac
 STEPWISE_SOURCE=$(cd "$STEPWISE_SOURCE" && pwd)
+export PYTHONDONTWRITEBYTECODE=1 # which would go to the source
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"

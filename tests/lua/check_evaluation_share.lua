@@ -4,8 +4,8 @@ require "stepwise"
 local share = require "stepwise.run.evaluation_share"
 
 unit.test("an evaluation of more than a tenth of the training between two is told", function()
-  unit.equal(share.advice(400, 1000, 1, 2000), "the dev evaluation took 6 min 40 s, 40 % of the time "
-    .. "of the 1,000 steps between two; eval_every=4000 or dev_images=1000 makes it a tenth")
+  unit.equal(share.advice(400, 1000, 1, 2000), "the dev evaluation took 6 min 40 s, 40 % of the "
+    .. "time of the 1,000 steps between two; eval_every=4000 or dev_images=1000 makes it a tenth")
   unit.equal(share.advice(100, 1000, 1, 2000), nil, "a tenth")
   unit.equal(share.advice(101, 1000, 1, 2000) ~= nil, true, "just above")
 end)
