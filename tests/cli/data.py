@@ -407,7 +407,24 @@ def hdf5s():
             f[str(image.number)] = image.features
     run("import", "by-id.h5", *words, "out-by-id")
     verify("out-by-id", varied, boxes=None, sizes=False)
+    crash(words)
     bad_hdf5s(h5py, words)
+
+
+def crash(words):
+    """libhdf5 may end the process that reads a damaged file, wherever it likes: one line."""
+    with open("crash.c", "w") as f:
+        f.write("#include <signal.h>\nint rename(const char *a, const char *b)\n"
+                "{\n    return a && b ? raise(SIGSEGV) : 0;\n}\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "crash.so", "crash.c"], check=True)
+    preload = " ".join(filter(None, (os.environ.get("LD_PRELOAD"), os.path.abspath("crash.so"))))
+    done = subprocess.run([STEPWISE, "data", "import", "by-id.h5", *words, "crashed"],
+                          capture_output=True, text=True, env={**os.environ, "LD_PRELOAD": preload})
+    line = "stepwise: by-id.h5: damaged: libhdf5 ended on it: Segmentation fault\n"
+    if done.returncode != 1 or done.stderr != line:
+        fail(f"a crash: {done.returncode}, {done.stderr}")
+    run("import", "by-id.h5", *words, "crashed")  # over what is left
+    verify("crashed", varied, boxes=None, sizes=False)
 
 
 def bad_hdf5s(h5py, words):

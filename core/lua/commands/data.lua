@@ -35,6 +35,8 @@ same features (--from).]],
       kind = "integer", least = 1, most = 1000 },
     { "allow-missing", nil, "leave out images that have captions and no features" },
     { "from", "PATH", "features with boxes, for boxes" },
+    { "parent", "PID", "end when this process ends (stepwise data gives it)", kind = "integer",
+      least = 1 },
   },
 }
 
@@ -239,12 +241,51 @@ end
 
 local verbs <const> = { inspect = inspect, import = import_into, check = check, boxes = boxes }
 
-function M.run(given, arguments)
+-- ---- in a process of its own -------------------------------------------------------------------
+
+-- libhdf5 trusts its files: a damaged one may end the process that reads it, though it was read
+-- once before (core/data/hdf5_file.c). So another process does the work, and this one outlives it.
+local function run_apart(argv, path)
+  local patience <const> = 0.5 -- for a process that has met the same signal
+  local command = { core.program_path(), argv[1], "--parent", tostring(core.process_number()),
+    table.unpack(argv, 2) }
+  io.stdout:flush()
+  core.catch_interrupts()
+  local process, reason = core.spawn(command)
+  if not process then core.fail(1, reason) end
+  local how, what, asked
+  repeat
+    how, what = core.wait(process, true)
+    asked = asked or core.interrupted() and core.seconds() + patience
+    if asked and core.seconds() > asked then
+      core.stop(process)
+      asked = math.huge
+    end
+    if not how then core.sleep(0.005) end
+  until how
+  core.release_interrupts()
+  if how == "exit" then return what end
+  core.fail(1, string.format("%s: damaged: libhdf5 ended on it: %s", path, what))
+end
+
+local function hdf5_among(given, paths)
+  local detect = require "stepwise.import.detect"
+  for i = 1, #paths + 1 do
+    local path = paths[i] or given.from
+    local found = path and detect.hdf5_at(path)
+    if found then return found end
+  end
+end
+
+function M.run(given, arguments, argv)
   local verb = arguments[1]
   if not verbs[verb] then
     core.fail(MISUSE, string.format("data: expected inspect, import, check or boxes, found '%s'%s",
       verb, core.suggest(verb, text.sorted_keys(verbs))))
   end
+  local hdf5 = not given.parent and hdf5_among(given, { table.unpack(arguments, 2) })
+  if hdf5 then return run_apart(argv, hdf5) end
+  if given.parent and not core.end_with(given.parent) then return 1 end
   local line <close> = progress.new(io.stderr)
   line.shown_at = core.seconds() -- what is done at once needs none
   core.catch_interrupts()

@@ -22,13 +22,22 @@ local function archive(path)
   if zip and core.file_kind(zip) == "file" then return zip, inner end
 end
 
+local function is_hdf5(head) return head:sub(1, 8) == "\137HDF\r\n\26\n" end
+
+-- The HDF5 file that a path is, or the first of its folder; nil without one.
+function M.hdf5_at(path)
+  if core.file_kind(path) == "file" then return is_hdf5(head_of(path)) and path or nil end
+  for _, name in ipairs(core.file_kind(path) == "folder" and core.list_folder(path) or {}) do
+    local inner = path .. "/" .. name
+    if core.file_kind(inner) == "file" and is_hdf5(head_of(inner)) then return inner end
+  end
+end
+
 local function open_file(path)
   local head = head_of(path)
   if head:sub(1, 4) == "PK\3\4" then return precomputed.open_zip(path) end
   if head:sub(17, 20) == "\xde\xc0\xef\xbe" then return lmdb.open(path) end
-  if head:sub(1, 8) == "\137HDF\r\n\26\n" then
-    return hdf5.open(path)
-  end
+  if is_hdf5(head) then return hdf5.open(path) end
   if head:find("[%z\1-\8]") then return nil end
   return tsv.open(path)
 end

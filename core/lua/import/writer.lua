@@ -183,8 +183,11 @@ local function open_partial(out)
   local state = partial .. "/import-state.json"
   local made, reason = core.make_folders(partial)
   if not made then core.fail(1, reason) end
-  if not core.file_kind(state) and #core.list_folder(partial) > 0 then
-    core.fail(1, partial .. ": is there, and is none of an import; remove it or give another --out")
+  for _, name in ipairs(core.file_kind(state) and {} or core.list_folder(partial)) do
+    if not name:find("import-state.json", 1, true) then -- what a kill left of the first one
+      core.fail(1, partial
+        .. ": is there, and is none of an import; remove it or give another --out")
+    end
   end
   return partial, state
 end
@@ -198,7 +201,7 @@ end
 local function read_state(dir, path, identity)
   local names = core.list_folder(dir)
   if #names == 0 then return 0 end
-  local fine, state = pcall(core.json_decode, core.read_file(path))
+  local fine, state = pcall(function() return core.json_decode(core.read_file(path)) end)
   if fine and type(state) == "table" and state.import == identity then
     return math.tointeger(state.done) or 0
   end
