@@ -5,7 +5,8 @@
  *  "model": {"dim", "direction", "embedding": {"plugin", "word_dim", ..},
  *            "stages": [{"plugin", "score", ..}]},
  *  "train": {"batch", "views", "epochs", "lr", "decay_epoch", "decay", "warmup_epochs", "margin",
- * "clip", "same_image", "eval_every", "checkpoint_every", "checkpoint_seconds", "max_steps"},
+ *            "clip", "weight_decay", "same_image", "eval_every", "checkpoint_every",
+ *            "checkpoint_seconds", "max_steps"},
  *  "data": {"dir", "glove", "vocab", "init", "train_split", "dev_split", "test_split",
  *           "train_images", "dev_images", "test_images", "folds", "tests": [..],
  *           "all_dev_captions", "precaps", "longest_caption"}}
