@@ -12,7 +12,7 @@ dist_methods_DATA = experiments/methods/field.lua \
 	experiments/methods/bfan.lua experiments/methods/caan_like.lua \
 	experiments/methods/camp.lua experiments/methods/esa.lua experiments/methods/gpo.lua \
 	experiments/methods/imram_full.lua experiments/methods/imram_image.lua \
-	experiments/methods/imram_text.lua experiments/methods/max_mean.lua \
+	experiments/methods/imram_text.lua experiments/methods/max_mean.lua experiments/methods/naaf.lua \
 	experiments/methods/saem.lua experiments/methods/saem_gru.lua experiments/methods/saf.lua \
 	experiments/methods/scan_i2t.lua experiments/methods/scan_t2i.lua \
 	experiments/methods/sgm.lua experiments/methods/sgr.lua experiments/methods/vsepp.lua

@@ -13,8 +13,8 @@ pkglib_LTLIBRARIES += plugins/embed/glove.la plugins/embed/glove_random.la \
 	plugins/embed/glove_tuned.la plugins/embed/random.la
 pkglib_LTLIBRARIES += plugins/align/bfan.la plugins/align/caan_like.la plugins/align/camp.la \
 	plugins/align/dot.la plugins/align/g2g.la plugins/align/g2l.la plugins/align/imram.la \
-	plugins/align/l2l.la plugins/align/max_mean.la plugins/align/order.la plugins/align/scan.la \
-	plugins/align/sgraf.la
+	plugins/align/l2l.la plugins/align/max_mean.la plugins/align/naaf.la plugins/align/order.la \
+	plugins/align/scan.la plugins/align/sgraf.la
 pkglib_LTLIBRARIES += plugins/fusion/average.la plugins/fusion/concat.la plugins/fusion/gate.la \
 	plugins/fusion/gate_vector.la plugins/fusion/sum.la
 pkglib_LTLIBRARIES += plugins/pool/esa.la plugins/pool/gpo.la plugins/pool/last.la \
@@ -44,6 +44,7 @@ plugins_align_g2l_la_LDFLAGS = $(plugin_ldflags)
 plugins_align_imram_la_LDFLAGS = $(plugin_ldflags)
 plugins_align_l2l_la_LDFLAGS = $(plugin_ldflags)
 plugins_align_max_mean_la_LDFLAGS = $(plugin_ldflags)
+plugins_align_naaf_la_LDFLAGS = $(plugin_ldflags)
 plugins_align_order_la_LDFLAGS = $(plugin_ldflags)
 plugins_align_scan_la_LDFLAGS = $(plugin_ldflags)
 plugins_align_sgraf_la_LDFLAGS = $(plugin_ldflags)

@@ -228,8 +228,8 @@ script_tests += tests/cli/own_pictures.sh
 script_tests += tests/cli/weights.sh
 test_data += tests/cli/weights.py
 # Tensors and models by hand, and the prompt.
-script_tests += tests/lua/check_tensor.lua tests/lua/check_by_hand.lua
-script_tests += tests/cli/lua.sh tests/cli/tutorial.sh
+script_tests += tests/lua/check_tensor.lua tests/lua/check_by_hand.lua tests/lua/check_views.lua
+script_tests += tests/cli/lua.sh tests/cli/tutorial.sh tests/cli/methods.sh
 # What the documents say.
 script_tests += tests/cli/plugin_guide.sh tests/lua/check_reference.lua tests/cli/documents.sh
 unit_programs += tests/unit/check_duplicates

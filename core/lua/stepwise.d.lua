@@ -182,7 +182,7 @@ function T.full(...) end
 ---@param list any
 function T.groups(list) end
 
---- `T.hinge(scores, {margin = 0.2, negatives = "hardest" or "all", images = of each pair})`: eq. 17, (1); with images, pairs of the same image are no negatives.
+--- `T.hinge(scores, {margin = 0.2, negatives = "hardest" or "all", images = of each pair, views = 1})`: eq. 17, (1); with images, pairs of the same image are no negatives; with views, so many pairs in succession are one sample, whose worst pair counts.
 ---@param ... any
 ---@return stepwise.tensor
 function T.hinge(...) end
@@ -425,7 +425,7 @@ function config:portable() end
 --- `config:portable_text()`: JSON of portable() on one line.
 function config:portable_text() end
 
---- `config:require_heard(assignments)`: fails with the first of them that is unheard.
+--- `config:require_heard(assignments)`: fails with the first of them that is unheard, and where the losses do not fit train.views.
 ---@param assignments any
 function config:require_heard(assignments) end
 

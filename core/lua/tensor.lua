@@ -108,8 +108,9 @@ end
 -- mean(x): of all numbers, (1)
 function M.mean(x) return M.sum(x) * (1 / x:count()) end
 
--- hinge(scores, {margin = 0.2, negatives = "hardest" or "all", images = of each pair}): eq. 17,
--- (1); with images, pairs of the same image are no negatives.
+-- hinge(scores, {margin = 0.2, negatives = "hardest" or "all", images = of each pair, views = 1}):
+-- eq. 17, (1); with images, pairs of the same image are no negatives; with views, so many pairs in
+-- succession are one sample, whose worst pair counts.
 function M.hinge(scores, options)
   options = options or {}
   local negatives = options.negatives or "hardest"
@@ -117,7 +118,7 @@ function M.hinge(scores, options)
     fail("hinge: negatives: expected hardest or all, found %s", tostring(negatives))
   end
   return apply("hinge", { f = { options.margin or 0.2 },
-    i = { negatives == "all" and 1 or 0, options.images and 1 or 0 },
+    i = { negatives == "all" and 1 or 0, options.images and 1 or 0, options.views or 1 },
     p = options.images and M.pairs_of(options.images) }, scores)
 end
 

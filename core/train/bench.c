@@ -33,6 +33,7 @@ struct sw_bench {
     void *room[2];
     float *scores; /* (CHUNK, captions) */
     int draws;
+    int pairs; /* of a step: the batch, each sample as often as it has views */
 };
 
 /* ---- data ------------------------------------------------------------------------------------ */
@@ -83,7 +84,7 @@ static struct sw_examples draw(struct sw_bench *b, int images, int captions)
 static int make_data(struct sw_bench *b, struct sw_error *error)
 {
     const struct sw_bench_shape *s = &b->shape;
-    int images = sw_max(b->settings.batch, PART), captions = sw_max(b->settings.batch, s->captions);
+    int images = sw_max(b->pairs, PART), captions = sw_max(b->pairs, s->captions);
     int words = s->caption_words, shortest = words > 2 ? 6 * words / 14 : 1;
     int longest = (32 * words + 13) / 14;
     size_t rows = ((size_t)images + SW_LANES - 1) / SW_LANES * SW_LANES * (size_t)s->regions, count;
@@ -157,6 +158,7 @@ int sw_bench_new(struct sw_bench **out, const struct sw_session *session, const 
     b->session = session;
     b->shape = *shape;
     sw_config_settings(config, &b->settings);
+    b->pairs = b->settings.batch * b->settings.views;
     int status = make_model(b, config, error);
     if (status == SW_OK)
         status = make_data(b, error);
@@ -199,7 +201,7 @@ int sw_bench_step(struct sw_bench *b, int all_negatives, struct sw_step_result *
                            .training = 1,
                            .number = (uint64_t)b->draws,
                            .epoch = all_negatives ? 0 : INT_MAX};
-    struct sw_examples examples = draw(b, b->settings.batch, b->settings.batch);
+    struct sw_examples examples = draw(b, b->pairs, b->pairs);
     int status = sw_step_run(&step, &examples, b->image, out, error);
     b->encoding = out->encoding;
     return status;

@@ -27,6 +27,7 @@ void sw_config_settings(const json_t *config, struct sw_settings *out)
     *out = (struct sw_settings){
         .seed = (uint64_t)json_integer_value(json_object_get(config, "seed")),
         .batch = whole(train, "batch"),
+        .views = whole(train, "views"),
         .epochs = whole(train, "epochs"),
         .decay_epoch = whole(train, "decay_epoch"),
         .lr = number(train, "lr"),

@@ -4,8 +4,9 @@
  * {"name", "seed", "threads",
  *  "model": {"dim", "direction", "embedding": {"plugin", "word_dim", ..},
  *            "stages": [{"plugin", "score", ..}]},
- *  "train": {"batch", "epochs", "lr", "decay_epoch", "decay", "warmup_epochs", "margin", "clip",
- *            "same_image", "eval_every", "checkpoint_every", "checkpoint_seconds", "max_steps"},
+ *  "train": {"batch", "views", "epochs", "lr", "decay_epoch", "decay", "warmup_epochs", "margin",
+ *            "clip", "weight_decay", "same_image", "eval_every", "checkpoint_every",
+ *            "checkpoint_seconds", "max_steps"},
  *  "data": {"dir", "glove", "vocab", "init", "train_split", "dev_split", "test_split",
  *           "train_images", "dev_images", "test_images", "folds", "tests": [..],
  *           "all_dev_captions", "precaps", "longest_caption"}}
@@ -22,7 +23,7 @@
  * a path that is not given is "". */
 struct sw_settings {
     uint64_t seed;
-    int batch, epochs, decay_epoch;
+    int batch, views, epochs, decay_epoch;
     double lr, decay, clip, weight_decay;
     int max_steps;
     const char *dir, *glove, *vocab, *init;

@@ -3,6 +3,7 @@
 
 #include "base/trial.h"
 #include "train/checkpoint.h"
+#include "train/config.h"
 #include "train/gather.h"
 #include "train/query.h"
 #include "train/step.h"
@@ -41,18 +42,19 @@ int sw_inspect_composition(const struct sw_session *session, const json_t *confi
 
 /* ---- gradients ------------------------------------------------------------------------------- */
 
-/* The first B images, each with its first caption. */
-static int gather(const struct sw_query *q, struct sw_gather *out, int B, struct sw_error *error)
+/* The first B images, each with its first caption, as often as a sample has views. */
+static int gather(const struct sw_query *q, struct sw_gather *out, int B, int views,
+                  struct sw_error *error)
 {
     if (q->data.images < (size_t)B)
         return sw_fail(error, SW_FAILED, "%s: expected %d images for a batch, found %zu",
                        q->data.path, B, q->data.images);
-    uint32_t *caption = calloc((size_t)B, sizeof *caption);
+    uint32_t *caption = calloc((size_t)B * (size_t)views, sizeof *caption);
     if (!caption)
         return sw_fail(error, SW_FAILED, "out of memory for a batch of %d", B);
-    for (int i = 0; i < B; i++)
-        caption[i] = (uint32_t)((size_t)i * (q->data.captions / q->data.images));
-    int status = sw_gather_pairs(out, caption, B, error);
+    for (int i = 0; i < B * views; i++)
+        caption[i] = (uint32_t)((size_t)(i / views) * (q->data.captions / q->data.images));
+    int status = sw_gather_pairs(out, caption, B * views, error);
     free(caption);
     return status;
 }
@@ -110,6 +112,7 @@ int sw_inspect_gradients(const struct sw_session *session,
     double found = 0;
     struct sw_query query;
     struct sw_gather batch = {0};
+    struct sw_settings settings;
     struct sw_query_source source = {.checkpoint = request->checkpoint,
                                      .dir = request->dir,
                                      .split = request->split,
@@ -122,9 +125,11 @@ int sw_inspect_gradients(const struct sw_session *session,
     int status = sw_query_open(&query, session, &source, error);
     if (status != SW_OK)
         return status;
-    status = sw_gather_new(&batch, &query.data, session->compute, B, B, error);
+    sw_config_settings(request->config, &settings);
+    int pairs = B * settings.views;
+    status = sw_gather_new(&batch, &query.data, session->compute, pairs, pairs, error);
     if (status == SW_OK)
-        status = gather(&query, &batch, B, error);
+        status = gather(&query, &batch, B, settings.views, error);
     if (status == SW_OK)
         status = take_step(&query, &batch, &request->pairs, &found, error);
     if (status == SW_OK)

@@ -25,6 +25,7 @@ struct sw_trainer {
     float *first, *second; /* moments, one for each trained number */
     struct sw_adam adam;
     uint32_t *order; /* the captions of epoch `order_epoch` */
+    uint32_t *pairs; /* the captions of one batch, each as often as it has views */
     int64_t order_epoch;
     int64_t steps_in_epoch, total_steps;
     int64_t step;           /* steps done */
@@ -40,6 +41,7 @@ static int make_room(struct sw_trainer *t, struct sw_error *error)
     size_t captions = t->inputs->train.captions, trained;
     float *values, *gradients;
     int most = (size_t)s->batch < captions ? s->batch : (int)captions;
+    most *= s->views;
     int status =
         sw_gather_new(&t->gather, &t->inputs->train, t->session->compute, most, most, error);
     if (status != SW_OK)
@@ -48,9 +50,10 @@ static int make_room(struct sw_trainer *t, struct sw_error *error)
     t->first = calloc(trained + 1, sizeof *t->first);
     t->second = calloc(trained + 1, sizeof *t->second);
     t->order = malloc(captions * sizeof *t->order);
+    t->pairs = malloc((size_t)most * sizeof *t->pairs);
     t->order_epoch = -1;
     t->graph = sw_graph_new(sw_host_table(), t->session->compute, t->session->ops, error);
-    if (!t->first || !t->second || !t->order || !t->graph)
+    if (!t->first || !t->second || !t->order || !t->pairs || !t->graph)
         return sw_fail(error, SW_FAILED, "out of memory for training %zu numbers on %zu captions",
                        trained, captions);
     /* The last batch of an epoch may be smaller, but one pair has no negative. */
@@ -109,6 +112,7 @@ void sw_trainer_free(struct sw_trainer *t)
     free(t->first);
     free(t->second);
     free(t->order);
+    free(t->pairs);
     free(t);
 }
 
@@ -370,13 +374,17 @@ static int64_t epoch_of(const struct sw_trainer *t, int64_t step)
     return step / t->steps_in_epoch;
 }
 
-/* Captions of a step whose epoch's order is there; their number in *count. */
-static const uint32_t *batch_of(const struct sw_trainer *t, int64_t step, int *count)
+/* Captions of the pairs of a step whose epoch's order is there, until the next call; their number
+ * in *count. A sample's views follow each other: each draws what it drops by itself. */
+static const uint32_t *batch_of(struct sw_trainer *t, int64_t step, int *count)
 {
     int64_t first = step % t->steps_in_epoch * t->settings.batch,
             left = (int64_t)t->inputs->train.captions - first;
-    *count = (int)(left < t->settings.batch ? left : t->settings.batch);
-    return t->order + first;
+    int views = t->settings.views;
+    *count = (int)(left < t->settings.batch ? left : t->settings.batch) * views;
+    for (int i = 0; i < *count; i++)
+        t->pairs[i] = t->order[first + i / views];
+    return t->pairs;
 }
 
 static void shuffle(struct sw_trainer *t, int64_t epoch)

@@ -47,7 +47,7 @@ int sw_trainer_follow(struct sw_trainer *trainer, struct sw_error *error);
 void sw_trainer_dismiss(struct sw_trainer *trainer);
 
 struct sw_trained_step {
-    int samples;      /* pairs in this batch */
+    int samples;      /* pairs in this batch: its captions, each as often as it has views */
     int touched;      /* images and captions in it that take a gradient, of twice as many */
     double loss;      /* summed over the batch */
     double grad_norm; /* before clipping */

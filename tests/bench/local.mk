@@ -30,7 +30,7 @@ EXTRA_DIST += tests/bench/growth.sh
 bench-methods: $(bench_needs)
 	@$(bench_environment) $(SHELL) $(srcdir)/tests/bench/methods.sh $(BENCH_THREADS) $(BENCH_STEPS) \
 		$(BENCH_METHODS)
-EXTRA_DIST += tests/bench/methods.sh tests/bench/methods.py
+EXTRA_DIST += tests/bench/methods.sh tests/bench/methods.py tests/bench/published.py
 
 # make bench-learning [BENCH_FOLDER=DIR] [BENCH_IMAGES=N] [BENCH_LEARNING='key=value ..']: steps early and late in
 # a training that learns. The whole is 8.5 GB of generated scenes and hours; interrupted, it goes on.

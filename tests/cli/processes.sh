@@ -24,7 +24,7 @@ return sw.experiment {
   train = { batch = 32, epochs = 2, warmup_epochs = 1, checkpoint_every = 1 },
 }
 LUA
-# Vectors on the lanes, normalisation over a batch's tiles, pooled vectors.
+# Vectors on the lanes, buffers that a batch's tiles report to, samples in two views.
 cat >other.lua <<'LUA'
 local sw = require "stepwise"
 return sw.experiment {
@@ -32,8 +32,8 @@ return sw.experiment {
   model = { dim = 16, embedding = sw.embedding "random" { word_dim = 8 },
     text = { sw.block "gru" {} },
     stages = { sw.stage "l2l" {}, sw.stage "g2l" { fusion = sw.fusion "gate_vector" {} },
-      sw.stage "saf" { regions = 20 } } },
-  train = { batch = 20, epochs = 2, warmup_epochs = 1 },
+      sw.stage "saf" { regions = 20 }, sw.stage "naaf" {} } },
+  train = { batch = 20, views = 2, epochs = 2, warmup_epochs = 1 },
 }
 LUA
 "$STEPWISE" scenes data --train 13 --dev 8 --test 20 --regions 20 --features 512 >/dev/null

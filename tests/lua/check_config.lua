@@ -392,7 +392,7 @@ unit.test("a hash changes with what changes a run's numbers, not with paths and 
     config:override(assignment)
   end
   unit.equal(config:hash(), first)
-  local values = { number = "0.125", integer = "77", switch = "true", choice = "exclude",
+  local values = { number = "0.125", integer = "7", switch = "true", choice = "exclude",
     text = "other" }
   for _, key in ipairs(sw.config_keys()) do
     if not key.inert and key.kind ~= "tests" then

@@ -265,7 +265,7 @@ local experiments = { "shan_full", "shan_t2i", "shan_i2t" }
 local tables = { "table3", "direction", "embeddings", "fusion", "stages", "attention",
   "tables1and2", "encoders", "methods" }
 local methods = { "bfan", "caan_like", "camp", "esa", "gpo", "imram_full", "imram_image",
-  "imram_text", "max_mean", "saem", "saem_gru", "saf", "scan_i2t", "scan_t2i", "sgm", "sgr",
+  "imram_text", "max_mean", "naaf", "saem", "saem_gru", "saf", "scan_i2t", "scan_t2i", "sgm", "sgr",
   "vsepp" }
 
 unit.test("all experiments are in order", function()

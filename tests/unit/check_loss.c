@@ -85,19 +85,27 @@ START_TEST(all_negatives_by_hand)
 }
 END_TEST
 
-/* eq. 17 as it is written: one term for each triplet, then max or sum. */
+/* eq. 17 as it is written: one term for each triplet, then max or sum. Of samples in several views,
+ * ESA's: the right score of a row or a column is the least one in the sample's block. */
 static double by_definition(const struct hinge *hinge, const int32_t *image, float *gradient)
 {
     int n = hinge->n, all = hinge->args.i[0], exclude = hinge->args.i[1];
+    int views = hinge->args.i[2] ? hinge->args.i[2] : 1;
     double loss = 0;
     memset(gradient, 0, (size_t)(n * n) * sizeof *gradient);
     for (int pair = 0; pair < n; pair++)
         for (int side = 0; side < 2; side++) {
             double terms[MOST], most = 0;
+            int right = pair * n + pair;
             for (int k = 0; k < n; k++) {
                 int at = side == 0 ? pair * n + k : k * n + pair;
-                int counts = k != pair && !(exclude && image[k] == image[pair]);
-                terms[k] = counts ? fmax(0, 0.2 + hinge->s[at] - hinge->s[pair * n + pair]) : 0;
+                if (k / views == pair / views && hinge->s[at] < hinge->s[right])
+                    right = at;
+            }
+            for (int k = 0; k < n; k++) {
+                int at = side == 0 ? pair * n + k : k * n + pair;
+                int counts = k / views != pair / views && !(exclude && image[k] == image[pair]);
+                terms[k] = counts ? fmax(0, 0.2 + hinge->s[at] - hinge->s[right]) : 0;
                 most = fmax(most, terms[k]);
             }
             for (int k = 0; k < n; k++) {
@@ -105,18 +113,19 @@ static double by_definition(const struct hinge *hinge, const int32_t *image, flo
                     continue;
                 loss += terms[k];
                 gradient[side == 0 ? pair * n + k : k * n + pair] += 1;
-                gradient[pair * n + pair] -= 1;
+                gradient[right] -= 1;
             }
         }
     return loss;
 }
 
-/* Every mix of options: a warm-up on all negatives, and captions of one image in a batch. */
+/* Every mix of options: a warm-up on all negatives, captions of one image in a batch, views. */
 START_TEST(equals_the_definition)
 {
+    static const int views[] = {0, 1, 2, 3};
     static const int32_t image[12] = {5, 9, 5, 1, 0, 7, 9, 5, 2, 3, 3, 8};
     struct sw_pair_images batch = {12, image};
-    struct hinge hinge = {.n = 12, .args = {{_i / 2, _i % 2}, {0.2f}, &batch}};
+    struct hinge hinge = {.n = 12, .args = {{_i / 2 % 2, _i % 2, views[_i / 4]}, {0.2f}, &batch}};
     struct sw_random random = sw_random_stream(11, SW_FOR_TESTS, 0, 0);
     for (int j = 0; j < 144; j++)
         hinge.s[j] = sw_random_uniform(&random);
@@ -140,6 +149,24 @@ START_TEST(ties_and_zeros)
      */
     ck_assert_float_eq(hinge.loss, 0.25f);
     const float gradient[] = {-1, 1, 0, 0, 0, 0, 0, 0, 0};
+    check_gradient(&hinge, gradient);
+}
+END_TEST
+
+/* A sample's least score counts, and its views are no negatives: one sample in two views, by hand.
+ */
+START_TEST(views_by_hand)
+{
+    struct hinge hinge = {.n = 4, .args = {{SW_HARDEST_NEGATIVE, 0, 2}, {0.2f}}};
+    const float s[] = {0.9f, 0.8f, 0.1f, 0.75f, /* image 0: the right score is 0.8, 0.15 too near */
+                       0.7f, 0.9f, 0.2f, 0.2f,  /* 0.7 */
+                       0,    0,    0.9f, 0.9f,  /* equal: the first */
+                       0,    0,    0.5f, 0.9f}; /* 0.5 */
+    memcpy(hinge.s, s, sizeof s);
+    ck_assert_str_eq(run(&hinge), "");
+    /* Columns: the right scores are 0.7, 0.8, 0.5 and 0.9; the last has 0.75 beside it, by 0.05. */
+    ck_assert_float_eq_tol(hinge.loss, 0.15f + 0.05f, 1e-6f);
+    const float gradient[] = {0, -1, 0, 2, 0, 0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 0};
     check_gradient(&hinge, gradient);
 }
 END_TEST
@@ -176,6 +203,13 @@ START_TEST(nan_shows_in_the_loss)
             ck_assert_str_eq(run(&hinge), "");
             ck_assert_msg(isnan(hinge.loss), "number %d", at);
         }
+    for (int at = 0; at < 16; at++)
+        for (int negatives = 0; negatives < 2; negatives++) {
+            struct hinge hinge = {.n = 4, .args = {.i = {negatives, 0, 2}, .f = {0.2f}}};
+            hinge.s[at] = NAN;
+            ck_assert_str_eq(run(&hinge), "");
+            ck_assert_msg(isnan(hinge.loss), "number %d of two views", at);
+        }
 }
 END_TEST
 
@@ -191,6 +225,10 @@ START_TEST(refuses_what_does_not_fit)
     ck_assert_ptr_nonnull(strstr(run(&hinge), "hinge: shapes do not match"));
     hinge = (struct hinge){.n = 3, .args = {.i = {2}}};
     ck_assert_ptr_nonnull(strstr(run(&hinge), "hinge: shapes do not match"));
+    hinge = (struct hinge){.n = 3, .args = {.i = {0, 0, 2}}};
+    ck_assert_ptr_nonnull(strstr(run(&hinge), "hinge: shapes do not match"));
+    hinge = (struct hinge){.n = 3, .args = {.i = {0, 0, -3}}};
+    ck_assert_ptr_nonnull(strstr(run(&hinge), "hinge: shapes do not match"));
 }
 END_TEST
 
@@ -198,8 +236,9 @@ static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, hardest_negatives_by_hand);
     tcase_add_test(tests, all_negatives_by_hand);
-    tcase_add_loop_test(tests, equals_the_definition, 0, 4);
+    tcase_add_loop_test(tests, equals_the_definition, 0, 16);
     tcase_add_test(tests, ties_and_zeros);
+    tcase_add_test(tests, views_by_hand);
     tcase_add_test(tests, no_negatives_no_loss);
     tcase_add_test(tests, nan_shows_in_the_loss);
     tcase_add_test(tests, refuses_what_does_not_fit);

@@ -19,7 +19,7 @@ static const char configs_text[] =
     "  'stages': [{'plugin': 'l2l', 'score': true}, {'plugin': 'g2l', 'score': true, 'fusion': "
     "{'plugin': 'gate'}},"
     "             {'plugin': 'g2g', 'score': true}]},"
-    " 'train': {'batch': 128, 'epochs': 30, 'lr': 0.0002, 'decay_epoch': 15, 'decay': 0.1,"
+    " 'train': {'batch': 128, 'views': 1, 'epochs': 30, 'lr': 0.0002, 'decay_epoch': 15, 'decay': 0.1,"
     "  'warmup_epochs': 1, 'margin': 0.2, 'clip': 2.0, 'same_image': 'negative', 'eval_every': 0,"
     "  'checkpoint_every': 0, 'checkpoint_seconds': 300, 'max_steps': 0},"
     " 'data': {'dir': '', 'glove': '', 'vocab': '', 'train_split': 'train', 'dev_split': 'dev',"

@@ -18,10 +18,10 @@ static inline void models_complete(json_t *model)
 /* The same for a config, whose loss follows the keys of training as core/lua/config has it. */
 static inline json_t *models_complete_config(json_t *config)
 {
-    static const char *const keys[] = {"margin", "warmup_epochs", "same_image"};
+    static const char *const keys[] = {"margin", "warmup_epochs", "same_image", "views"};
     json_t *model = json_object_get(config, "model"), *train = json_object_get(config, "train");
     json_t *loss = json_pack("{s:s}", "plugin", "hinge");
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         json_object_set(loss, keys[i], json_object_get(train, keys[i]));
     if (!json_object_get(model, "loss"))
         json_object_set_new(model, "loss", json_pack("[O]", loss));

@@ -286,6 +286,7 @@ const struct oracle_folder oracle_folder_align[] = {
     FOLDER("scan_i2t", "i2t", "'scan'"),
     FOLDER("bfan_equal", "both", "'bfan'"),
     FOLDER("bfan_prob", "both", "{'plugin':'bfan','focus':'prob'}"),
+    FOLDER("naaf_0.2", "t2i", "{'plugin':'naaf','threshold':0.2}"),
     FOLDER("imram_text", "t2i", "'imram'"),
     FOLDER("imram_image", "i2t", "'imram'"),
     FOLDER("imram_full", "both", "'imram'"),

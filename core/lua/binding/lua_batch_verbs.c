@@ -177,11 +177,13 @@ static int right_pairs(lua_State *L)
     return sw_lua_give(L, is_pair(L));
 }
 
-/* hinge(scores, margin [, all [, exclude]]): eq. 17 */
+/* hinge(scores, margin [, all [, exclude [, views]]]): eq. 17 */
 static int hinge(lua_State *L)
 {
     const struct sw_loss_batch *batch = loss_batch_of(L);
-    struct sw_args args = {.i = {lua_toboolean(L, 4), lua_toboolean(L, 5)},
+    lua_Integer views = luaL_optinteger(L, 6, 1);
+    luaL_argcheck(L, views >= 1 && views <= batch->pairs->n, 6, "expected 1 to as many as pairs");
+    struct sw_args args = {.i = {lua_toboolean(L, 4), lua_toboolean(L, 5), (int)views},
                            .f = {(float)luaL_checknumber(L, 3)},
                            .p = batch->pairs};
     return sw_lua_give(L, sw_lua_operate(L, "hinge", sw_lua_verb_tensor(L, 2), NULL, args));

@@ -125,8 +125,26 @@ function Config:unheard(assignment)
     .. "model has %s", assignment, name, table.concat(model.labels(losses), ", "))
 end
 
--- Fails with the first of them that is unheard.
+-- Fails where a loss would take a sample's views for samples of their own.
+local function check_views(self)
+  local views, losses = self.value.train.views, self.value.model.loss
+  for i, loss in ipairs(losses) do
+    local label = model.labels(losses)[i]
+    if not model.followers(self.parts("loss", loss.plugin)).views then
+      if views > 1 then
+        values.fail("train.views: expected 1, found %d: the loss %s would take each view for a "
+          .. "sample of its own; losses with an option 'views', as hinge, do not", views, label)
+      end
+    elseif loss.views and loss.views ~= views then
+      values.fail("loss.%s.views: expected %d, the value of train.views, found %d", label, views,
+        loss.views)
+    end
+  end
+end
+
+-- Fails with the first of them that is unheard, and where the losses do not fit train.views.
 function Config:require_heard(assignments)
+  check_views(self)
   for _, assignment in ipairs(assignments) do
     local problem = self:unheard(assignment)
     if problem then values.fail("%s", problem) end
@@ -192,6 +210,7 @@ function Config:whole()
     json_text.add(stage, "prefix", 2)
     stage.prefix = labels[i]
   end
+  check_views(self)
   of_model.loss = model.filled_losses(self.parts, of_model.loss, result.train)
   return result
 end

@@ -110,7 +110,8 @@ end
 -- timed behind another one: the first after the floor finds threads that have slept, and on a busy
 -- machine all on one core for a while. The first steps of all meet new memory; what they leave is
 -- what a run holds, before the floor's own operands are there.
-local function tell_steps(result, bench, request, steps, batch, threads)
+local function tell_steps(result, bench, request, steps, train, threads)
+  local batch, views = train.batch, train.views
   local times, warmup = {}, {}
   bench:step()
   result.peak_rss_mb = peak()
@@ -128,7 +129,7 @@ local function tell_steps(result, bench, request, steps, batch, threads)
   tell_floor(result, "", floor)
   for name, list in pairs(times) do result[name] = median(list) end
   local step_s = result.step_s
-  result.batch, result.caption_words = batch, bench:words(batch)
+  result.batch, result.caption_words = batch, bench:words(batch * views)
   result.ratio, result.gflops = step_s / result.floor_s, result.floor_gflop / step_s
   result.flickr30k_epoch_h = hours(FLICKR30K, batch, step_s)
   result.coco_epoch_h = hours(COCO, batch, step_s)
@@ -170,7 +171,7 @@ function M.of(session, config, request)
     core.fail(2, "steps: expected 0 to 10000, found " .. tostring(steps))
   end
   if steps > 0 then
-    tell_steps(result, bench, request, steps, config:table().train.batch, threads)
+    tell_steps(result, bench, request, steps, config:table().train, threads)
   end
   if request.images then tell_evaluation(result, bench, request, steps, threads) end
   return result

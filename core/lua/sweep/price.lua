@@ -122,7 +122,7 @@ local function key_of(session, config, shape)
   local train = config.value.train
   return core.hash128(core.json_encode { shape_of(config.value.model), shape, train.batch,
     train.warmup_epochs > 0, threads, cpu, core.machine().host, core.libraries().blas_core,
-    core.version, core.git, config:plugins() })
+    core.version, core.git, config:plugins(), train.views > 1 and train.views or nil })
 end
 
 -- ---- counting --------------------------------------------------------------------------------
