@@ -10,7 +10,8 @@ dist_experiments_DATA = experiments/paper.lua \
 methodsdir = $(experimentsdir)/methods
 dist_methods_DATA = experiments/methods/field.lua \
 	experiments/methods/bfan.lua experiments/methods/caan_like.lua \
-	experiments/methods/camp.lua experiments/methods/esa.lua experiments/methods/gpo.lua \
+	experiments/methods/camp.lua experiments/methods/chan.lua experiments/methods/esa.lua \
+	experiments/methods/gpo.lua \
 	experiments/methods/imram_full.lua experiments/methods/imram_image.lua \
 	experiments/methods/imram_text.lua experiments/methods/max_mean.lua experiments/methods/naaf.lua \
 	experiments/methods/saem.lua experiments/methods/saem_gru.lua experiments/methods/saf.lua \

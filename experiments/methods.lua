@@ -3,7 +3,8 @@ local sw = require "stepwise"
 
 local rows = { { name = "SHAN-full" } }
 for _, name in ipairs { "vsepp", "gpo", "esa", "saem_gru", "max_mean", "scan_t2i", "scan_i2t",
-  "bfan", "naaf", "imram_text", "imram_image", "imram_full", "camp", "caan_like", "saf", "sgr" } do
+  "bfan", "chan", "naaf", "imram_text", "imram_image", "imram_full", "camp", "caan_like", "saf",
+  "sgr" } do
   local method = sw.load("methods/" .. name .. ".lua")
   rows[#rows + 1] = { name = method.name, base = method }
 end

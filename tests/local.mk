@@ -153,8 +153,8 @@ tests_unit_check_trainer_SOURCES = tests/unit/check_trainer.c tests/unit/runs.h 
 tests_unit_check_evaluate_SOURCES = tests/unit/check_evaluate.c tests/unit/runs.h tests/unit/configs.h tests/unit/models.h tests/unit/unit.h
 script_tests += tests/cli/bad_input.sh tests/cli/data.sh
 test_data += tests/cli/data.py tests/cli/small_models.py tests/cli/second.py
-test_data += tests/cli/lua_methods.py tests/cli/lua_methods.lua
-script_tests += tests/cli/second.sh tests/cli/lua_methods.sh
+test_data += tests/cli/lua_methods.py tests/cli/lua_methods.lua tests/cli/chan.py
+script_tests += tests/cli/second.sh tests/cli/lua_methods.sh tests/cli/chan.sh
 script_tests += tests/cli/signals.sh tests/cli/limits.sh tests/cli/resume.sh \
 	tests/cli/squeue_hiccup.sh tests/cli/processes.sh
 

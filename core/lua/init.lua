@@ -23,6 +23,7 @@ return {
   load = core.wrap(describe.load),
   define_stage = core.wrap(define.stage),
   define_fusion = core.wrap(define.fusion),
+  define_block = core.wrap(define.block),
   define_pool = core.wrap(define.pool),
   define_loss = core.wrap(define.loss),
   -- sessions: configs, training, evaluation, inspection

@@ -81,7 +81,11 @@ function stepwise.define_stage(...) end
 ---@param ... any
 function stepwise.define_fusion(...) end
 
---- `define_pool { name =, options =, parameters =, pool =, doc = }`: a pooling in Lua, as define_stage; pool(e, x, options) makes of the fragments x (N,D) one row per image or caption, (G,D).
+--- `define_block { name =, options =, parameters =, width =, encode =, doc = }`: a block of an encoder in Lua, as define_stage; encode(e, x, options) makes of the fragments x (N,W), a row for each, their rows (N,width). width = a number, "D", "W" or a multiple as "2D"; as wide as x where none is given. "W" is a size of parameters too.
+---@param ... any
+function stepwise.define_block(...) end
+
+--- `define_pool { name =, options =, parameters =, pool =, doc = }`: a pooling in Lua, as define_stage; pool(e, x, options) makes of the fragments x (N,W) one row per image or caption, (G,P) of any width P. "W", the width of x, is a size of parameters too.
 ---@param ... any
 function stepwise.define_pool(...) end
 

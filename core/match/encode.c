@@ -192,7 +192,7 @@ struct sw_tensor *sw_run_pool(struct sw_side_pass *pass, struct sw_tensor *x)
     enum sw_side side = pass->shown.side;
     const struct sw_pool *pool = model->plan->pool[side].pool;
     struct sw_error *error = sw_graph_error(pass->shown.graph);
-    if (!pool || !x)
+    if (!pool || !x || error->status != SW_OK) /* told where it failed */
         return NULL;
     struct sw_tensor *pooled = pool->pool(&pass->shown, model->pool_self[side], x);
     int rows = sw_group_rows(&pass->fragments);

@@ -227,39 +227,51 @@ static int same_in_all_ways(struct verifying *v)
     return status;
 }
 
-/* A tile of any pairs has masks where one of a single caption has none: the same scores? */
-static int masks_are_used(struct verifying *v)
+int sw_score_mixed_tiles(struct sw_model *model, struct sw_graph *graph,
+                         const struct sw_examples *examples, float *scores, struct sw_error *error)
 {
-    struct tried_model *m = &v->one;
     struct sw_encoding encoding;
-    float masked[PAIRS];
-    v->examples.training = 0;
-    if (!m->model->has_tiles)
-        return SW_OK;
-    if (step(v, m, NULL, 0) != SW_OK)
-        return v->error->status;
-    sw_graph_reset(m->graph, 0);
-    sw_model_encode(m->model, m->graph, &v->examples, &encoding);
-    struct sw_whole_batch *batch = sw_batch_prepare(m->model, m->graph, &encoding, NULL);
-    struct sw_worker *worker = &m->model->workers[0];
-    for (int first = 0; batch && first < PAIRS; first += SW_LANES) {
+    struct sw_worker *worker = &model->workers[0];
+    const int C = examples->captions, count = examples->images * C;
+    const int stride = count % 5 ? 5 : 1; /* neighbours have other lengths */
+    sw_graph_reset(graph, 0);
+    struct sw_whole_batch *batch = NULL;
+    if (sw_model_encode(model, graph, examples, &encoding) == SW_OK)
+        batch = sw_batch_prepare(model, graph, &encoding, NULL);
+    if (!batch)
+        return sw_graph_failure(graph, error);
+    memset(scores, 0, sizeof *scores * (size_t)count);
+    for (int first = 0; model->has_tiles && first < count; first += SW_LANES) {
         int images[SW_LANES], captions[SW_LANES], pairs = 0;
-        for (int p = first; p < PAIRS && pairs < SW_LANES; p++, pairs++) {
-            images[pairs] = p * 5 % PAIRS / IMAGES; /* neighbours have other lengths */
-            captions[pairs] = p * 5 % PAIRS % IMAGES;
+        for (int p = first; p < count && pairs < SW_LANES; p++, pairs++) {
+            images[pairs] = p * stride % count / C;
+            captions[pairs] = p * stride % count % C;
         }
         struct sw_whole_tile tile;
         sw_tile_of_pairs(&tile, batch, worker, images, captions, pairs);
         const struct sw_tensor *score = sw_tile_score(&tile);
-        const struct sw_error *failed = sw_graph_error(worker->graph);
-        if (failed->status != SW_OK)
-            return sw_fail(v->error, failed->status, "%s", failed->text);
+        if (sw_graph_error(worker->graph)->status != SW_OK)
+            return sw_graph_failure(worker->graph, error);
         for (int l = 0; l < pairs; l++)
-            masked[images[l] * IMAGES + captions[l]] = score ? score->data[l] : 0;
+            scores[images[l] * C + captions[l]] = score ? score->data[l] : 0;
     }
-    for (int s = 0; batch && s < v->plan->stage_count; s++)
-        for (int p = 0; batch->matrices[s] && v->plan->stages[s].score && p < PAIRS; p++)
-            masked[p] += batch->matrices[s]->data[p];
+    for (int s = 0; s < model->plan->stage_count; s++)
+        for (int p = 0; batch->matrices[s] && model->plan->stages[s].score && p < count; p++)
+            scores[p] += batch->matrices[s]->data[p];
+    return SW_OK;
+}
+
+/* A tile of any pairs has masks where one of a single caption has none: the same scores? */
+static int masks_are_used(struct verifying *v)
+{
+    struct tried_model *m = &v->one;
+    float masked[PAIRS];
+    v->examples.training = 0;
+    if (!m->model->has_tiles)
+        return SW_OK;
+    if (step(v, m, NULL, 0) != SW_OK ||
+        sw_score_mixed_tiles(m->model, m->graph, &v->examples, masked, v->error) != SW_OK)
+        return v->error->status;
     found(v, "masked words do not matter", distance(m->scores, masked, PAIRS), 1e-4, "its scores");
     return SW_OK;
 }

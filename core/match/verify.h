@@ -14,6 +14,11 @@ struct sw_finding {
     char where[160];  /* the parameter at fault, or "" */
 };
 
+/* S (images, captions) by tiles that mix captions of several lengths, as the backward of a step
+ * has: there the word mask is not NULL. */
+int sw_score_mixed_tiles(struct sw_model *model, struct sw_graph *graph,
+                         const struct sw_examples *examples, float *scores, struct sw_error *error);
+
 /* plans: twice the same, of a small model, which is built for one thread and for two. Fills out[];
  * *count of them. A finding with worst > most (or worst not a number) is a fault. Errors: the model
  * cannot be built or run at all. */

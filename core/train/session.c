@@ -2,8 +2,13 @@
 #include "train/session.h"
 
 #include "match/second.h"
+#include "match/verify.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { TRIED_PAIRS = 4 }; /* of sw_matcher_try */
 
 int sw_session_new(struct sw_session **out, int threads, const char *plugin_path,
                    struct sw_error *error)
@@ -84,13 +89,35 @@ int sw_matcher_needs_glove(const struct sw_session *session, const json_t *confi
     return status;
 }
 
+/* scores: S of the examples, whose tiles have one caption each */
+static void try_mixed_tiles(struct sw_model *model, struct sw_graph *graph,
+                            const struct sw_examples *examples, const float *scores,
+                            struct sw_error *error)
+{
+    float mixed[TRIED_PAIRS];
+    if (sw_score_mixed_tiles(model, graph, examples, mixed, error) != SW_OK)
+        return;
+    for (int p = 0; p < TRIED_PAIRS; p++)
+        if (fabsf(mixed[p] - scores[p]) > 1e-3f * (1 + fabsf(scores[p]))) {
+            sw_fail(error, SW_MISUSE,
+                    "expected a pair to score the same beside a longer caption, found %g and %g; a "
+                    "stage leaves out the mask of the words (`stepwise plugins --check` tells "
+                    "which)",
+                    (double)scores[p], (double)mixed[p]);
+            return;
+        }
+}
+
 int sw_matcher_try(struct sw_matcher *matcher, const struct sw_session *session,
                    struct sw_error *error)
 {
-    enum { REGIONS = 2, WORDS = 3 };
+    enum { IMAGES = 2, REGIONS = 2, WORDS = 3 };
+    _Static_assert(IMAGES * IMAGES == TRIED_PAIRS, "each image with each caption");
     const struct sw_model_plan *plan = sw_model_plan_of(matcher->model);
-    size_t count = (size_t)sw_region_rows(1, REGIONS) * (size_t)plan->features;
-    int32_t ids[WORDS];
+    size_t count = (size_t)sw_region_rows(IMAGES, REGIONS) * (size_t)plan->features;
+    int32_t ids[WORDS + 1];
+    float scores[TRIED_PAIRS];
+    unsigned flags = 0;
     float *features = malloc(sizeof *features * count);
     struct sw_error own = {0};
     struct sw_graph *graph = sw_graph_new(sw_host_table(), session->compute, session->ops, &own);
@@ -98,19 +125,27 @@ int sw_matcher_try(struct sw_matcher *matcher, const struct sw_session *session,
         sw_fail(&own, SW_FAILED, "out of memory for a trial of the model");
     for (size_t i = 0; features && i < count; i++)
         features[i] = 0.1f + 0.1f * (float)(i % 7);
-    for (int i = 0; i < WORDS; i++)
+    for (int i = 0; i <= WORDS; i++)
         ids[i] = i % plan->vocabulary;
+    for (int s = 0; s < plan->stage_count; s++)
+        flags |= plan->stages[s].stage->flags;
     void *room[2] = {NULL, NULL};
-    struct sw_examples examples = {.images = 1,
-                                   .k = REGIONS,
-                                   .features = features,
-                                   .captions = 1,
-                                   .caption_start = (const int[]){0, WORDS},
-                                   .ids = ids};
+    struct sw_examples examples = {
+        .images = IMAGES,
+        .k = REGIONS,
+        .region_count = flags & SW_NEEDS_EQUAL_REGIONS ? NULL : (const int[]){REGIONS, REGIONS - 1},
+        .features = features,
+        .captions = IMAGES,
+        .caption_start = (const int[]){0, WORDS, WORDS + 1},
+        .ids = ids};
     if (own.status == SW_OK && sw_second_draw(plan, 1, &examples, room, &own) == SW_OK) {
         sw_graph_reset(graph, 0);
-        sw_model_scores(matcher->model, graph, &examples, NULL);
+        const struct sw_tensor *S = sw_model_scores(matcher->model, graph, &examples, NULL);
         own = *sw_graph_error(graph);
+        if (S && own.status == SW_OK) {
+            memcpy(scores, S->data, sizeof scores);
+            try_mixed_tiles(matcher->model, graph, &examples, scores, &own);
+        }
     }
     if (graph)
         sw_graph_free(graph);

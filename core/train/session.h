@@ -45,9 +45,10 @@ int sw_matcher_new(struct sw_matcher **out, const struct sw_session *session, co
 /* *needs: whether a parameter of this config's model starts from a GloVe file. */
 int sw_matcher_needs_glove(const struct sw_session *session, const json_t *config, int *needs,
                            struct sw_error *error);
-/* Runs one image and one caption of made-up numbers through all stages: what only shows when they
- * run, such as a stage that lacks what an earlier one has to leave, is an error that names the
- * stage. The model's numbers stay as they are. */
+/* Runs two images and two captions of made-up numbers and different lengths through all stages:
+ * what only shows when they run, such as a stage that lacks what an earlier one has to leave or
+ * that takes the mask of the other side, is an error that names the stage. The model's numbers stay
+ * as they are. */
 int sw_matcher_try(struct sw_matcher *matcher, const struct sw_session *session,
                    struct sw_error *error);
 void sw_matcher_free(struct sw_matcher *matcher); /* NULL is fine */

@@ -5,6 +5,29 @@
 
 #include <math.h>
 
+static int is_finite(const struct sw_tensor *x)
+{
+    for (size_t i = 0; x && i < sw_tensor_count(x); i++)
+        if (!isfinite(x->data[i]))
+            return 0;
+    return 1;
+}
+
+/* Says of a loss that is not finite where the first such numbers come from. */
+static int fail_not_finite(const struct sw_step *s, const struct sw_encoding *e,
+                           const struct sw_tensor *scores, float loss, struct sw_error *error)
+{
+    const char *from = is_finite(scores)                                ? "; the scores are finite"
+                       : !is_finite(e->regions) || !is_finite(e->image) ? " of the image encoder"
+                       : !is_finite(e->words) || !is_finite(e->text)    ? " of the text encoder"
+                                                                        : " of the stages";
+    return sw_fail(error, SW_FAILED, "expected a finite loss, found %s%s%s",
+                   isnan(loss) ? "nan"
+                   : loss > 0  ? "inf"
+                               : "-inf",
+                   from, s->adam && s->number > 0 ? "; a lower lr may help" : "");
+}
+
 /* S and the loss, eq. 17; the loss keeps `pairs` for its backward. */
 static int forward(const struct sw_step *s, const struct sw_examples *batch,
                    const struct sw_pair_images *pairs, struct sw_encoding *encoding, double when[],
@@ -25,8 +48,7 @@ static int forward(const struct sw_step *s, const struct sw_examples *batch,
     if (!(*loss)->grad)
         return sw_fail(error, SW_FAILED, "the loss has no gradient");
     if (!isfinite((*loss)->data[0]))
-        return sw_fail(error, SW_FAILED, "expected a finite loss, found %g%s",
-                       (double)(*loss)->data[0], s->adam ? "; a lower lr may help" : "");
+        return fail_not_finite(s, encoding, scores, (*loss)->data[0], error);
     return SW_OK;
 }
 

@@ -3,24 +3,24 @@
  *   t2i: S = mean_j max_i r(v_i . t_j),  i2t: S = mean_i max_j r(v_i . t_j)
  *
  * with r = LeakyReLU(slope). It is the score of LAPS (Fu et al., CVPR 2024) with slope 0.1 and of
- * one pair of fragment sets in SGM (Wang et al., WACV 2020) with slope 1. The t2i score of CHAN
- * (Pan et al., CVPR 2023) has slope 1 and a log-sum-exp of sharpness 10 for the mean; CHAN leaves
- * it multiplied by the sharpness, and so its margin, 0.05, is 0.005 here.
+ * one pair of fragment sets in SGM (Wang et al., WACV 2020) with slope 1. CHAN (Pan et al., CVPR
+ * 2023) has slope 1 and the log-sum-exp of 10 m_j for the mean, which it leaves undivided: raw_lse.
  *
  * max_mean_of_set looks at one set of fragments alone, where images and captions have second sets:
  * of SGM's score, m(objects, words) + m(relations, triples), each term is a use of it. */
 #include <stepwise/plugin.h>
 
 enum { SLOPE, REDUCE, SHARPNESS, MU, SET };
-enum { MEAN, LSE };
+enum { MEAN, LSE, RAW_LSE, MAX, SUM };
 enum { FIRST, SECOND, ALL };
 
 /* clang-format off */
 #define OPTIONS \
     {"slope", SW_NUMBER, "0.1", NULL, 0, 1, "of the LeakyReLU; 1: similarities as they are"}, \
-    {"reduce", SW_CHOICE, "mean", "mean lse", 0, 0, \
-     "from the fragments to a score; lse: log(sum exp(sharpness m)) / sharpness"}, \
-    {"sharpness", SW_NUMBER, "10", NULL, 0.001, 1000, "of reduce = lse"}, \
+    {"reduce", SW_CHOICE, "mean", "mean lse raw_lse max sum", 0, 0, \
+     "from the fragments to a score; lse: log(sum exp(sharpness m)) / sharpness; raw_lse: not " \
+     "divided, as in CHAN"}, \
+    {"sharpness", SW_NUMBER, "10", NULL, 0.001, 1000, "of reduce = lse and raw_lse"}, \
     {"mu", SW_NUMBER, "0.5", NULL, 0, 1, "weight of the i2t score, in both directions"}
 /* clang-format on */
 
@@ -100,6 +100,23 @@ static struct sw_tensor *over(struct sw_tile *tile, const char *op, struct sw_te
     return mask ? sw_apply2(tile, op, x, mask, args) : sw_apply1(tile, op, x, args);
 }
 
+/* r (1,R,L) of the fragments that the mask keeps -> (1,1,L) */
+static struct sw_tensor *reduce(struct sw_tile *tile, const struct max_mean *s, struct sw_tensor *r,
+                                struct sw_tensor *mask)
+{
+    struct sw_args lse = {.f = {s->sharpness}};
+    switch (s->reduce) {
+    case LSE:
+        return over(tile, "lane_lse", r, mask, lse);
+    case RAW_LSE:
+        return sw_affine(tile, over(tile, "lane_lse", r, mask, lse), s->sharpness, 0);
+    case MAX:
+        return over(tile, "lane_max", r, mask, (struct sw_args){.i = {0}});
+    default:
+        return over(tile, "lane_mean", r, mask, (struct sw_args){.i = {s->reduce == SUM}});
+    }
+}
+
 /* c (n,k,L). r rises with its argument, so it may follow the maximum, where there is less of it. */
 static struct sw_tensor *one_way(struct sw_tile *tile, const struct max_mean *s,
                                  struct sw_tensor *c, struct sw_tensor *const mask[2],
@@ -109,9 +126,7 @@ static struct sw_tensor *one_way(struct sw_tile *tile, const struct max_mean *s,
     struct sw_args columns = {.i = {queries == SW_REGIONS}};
     struct sw_tensor *m = over(tile, "lane_max", c, mask[other], columns);
     struct sw_tensor *r = sw_apply1(tile, "leaky_relu", m, (struct sw_args){.f = {s->slope}});
-    if (s->reduce == LSE)
-        return over(tile, "lane_lse", r, mask[queries], (struct sw_args){.f = {s->sharpness}});
-    return over(tile, "lane_mean", r, mask[queries], (struct sw_args){.i = {0}});
+    return reduce(tile, s, r, mask[queries]);
 }
 
 static struct sw_tensor *score(struct sw_tile *tile, const void *self, const void *prepared)

@@ -301,7 +301,91 @@ return sw.experiment { model = { dim = 8, embedding = sw.embedding "random" { wo
   local body = "return e:group('mean', { x })"
   unit.equal(train(describe.resolved(pooled("average", body)), "pool_lua")
     == train(describe.resolved(pooled("mean", body)), "pool_c"), true)
-  unit.fails(nil, { "pool average: own.lua:3:", "(G,D)", "found (" }, pooled, "average", "return x")
+  for _, wrong in ipairs { { "return x", "(G,P)", "found (" }, { "return 1", "found number" } } do
+    local said = unit.fails(nil, { "pool average: own.lua:3:", wrong[2], wrong[3] }, pooled,
+      "average", wrong[1])
+    unit.equal(said:find("pool average.*pool average"), nil, said)
+  end
+end)
+
+-- An experiment whose regions go through the block `fc` of this body, on line 4, or another.
+local function encoded(body, own, more)
+  return run(string.format([[
+local sw = require "stepwise"
+sw.define_block { name = "fc", %s
+  parameters = { { "fc.weight", "D", "W" }, { "fc.bias", "D", init = 0 } },
+  encode = function(e, x) %s end }
+return sw.experiment { model = { dim = 8, embedding = sw.embedding "random" { word_dim = 6 },
+    image = { "%s", "l2norm" }, stages = { "l2l" } },
+  train = { batch = 16, epochs = 2, lr = 1e-3 } }
+]], more or 'width = "D",', body, own))
+end
+
+unit.test("a block in Lua has the bits of the plugin, on either side; a wrong one is told its line",
+  function()
+    local body = 'return e:linear(x, e:parameter "fc.weight", e:parameter "fc.bias")'
+    local lua = describe.resolved(encoded(body, "fc"))
+    local c = describe.resolved(encoded(body, "linear"))
+    unit.equal(train(lua, "block_lua") == train(c, "block_c"), true)
+    unit.equal(lua.value.model.defined[1].kind, "block")
+    lua:override "text=bigru,fc,l2norm"
+    train(lua, "block_text", two)
+    lua:override("image=linear,l2norm"):override("text=bigru,l2norm")
+    unit.equal(lua.value.model.defined, nil)
+    local function wrong(parts, ...) unit.fails(nil, parts, encoded, ...) end
+    wrong({ "block fc: own.lua:4:", ",8), one row per fragment", "found (32,1)" }, "return x", "fc")
+    wrong({ "block fc: own.lua:4:", "one row per fragment", "found (16,1)" },
+      "return e:group('mean', { x })", "fc")
+    wrong({ "block fc: own.lua:4:", "found nil" }, "local y = x + x", "fc")
+    wrong({ "own.lua:4", "expected a rate" }, "return e:dropout(x, 1)", "fc")
+    local line = "own.lua:2"
+    wrong({ line, "block fc: width: expected sizes", "found 0" }, "return x", "fc", "width = 0,")
+    wrong({ line, "\"W\", the width of x", "found 'F'" }, "return x", "fc", "width = 'F',")
+  end)
+
+unit.test("groups, dropout and the width of x serve blocks and prepare", function()
+  local path = unit.write(folder .. "/groups.lua", [[
+local sw = require "stepwise"
+sw.define_block { name = "beside", options = { rate = 0.2 },
+  parameters = { { "in", "2W", "W" }, { "out", "W", "2W" } },
+  encode = function(e, x, options)
+    local y = e:group("attention", { x, x, x }, { i = { 1 } })
+    return x + e:dropout(e:linear(e:relu(e:linear(y, e:parameter "in")), e:parameter "out"),
+      options.rate)
+  end }
+sw.define_stage { name = "globals",
+  prepare = function(b)
+    local image = b:group("mean", { b.regions }, "regions")
+    return { image = b:input_group("regions", image),
+      text = b:input_group("words", b:group("max", { b:dropout(b.words, 0.1) }, "words")) }
+  end,
+  score = function(t, _, p)
+    return t:cosine(t:explicit_vectors(t:input(p.image)), t:explicit_vectors(t:input(p.text)))
+  end }
+]])
+  local status, said = unit.program { "plugins", "--check", path }
+  unit.equal(status, 0, said)
+  unit.contains(said, "block beside: trains")
+  unit.contains(said, "stage globals: trains")
+end)
+
+unit.test("a stage that takes the other side's mask, or none, is told before it trains", function()
+  local function reduced(max, mean)
+    return run(string.format([[
+local sw = require "stepwise"
+sw.define_stage { name = "fit",
+  prepare = function(b) return { c = b:input_product(b.regions, b.words) } end,
+  score = function(t, _, p) return %s end }
+return sw.experiment { model = { dim = 8, stages = { "fit" } } }
+]], string.format(mean, string.format(max, "t:input(p.c)"))))
+  end
+  local max, mean = "t:masked('lane_max', %s, 'regions')", "t:mean(%s, 'words')"
+  reduced(max, mean)
+  unit.fails(nil, { "own.lua:4: lane_max: shapes do not match", "(3,2,16),(1,3,16)" }, reduced,
+    max:gsub("regions", "words"), mean)
+  unit.fails(nil, { "own.lua:4: lane_mean: shapes do not match" }, reduced, max,
+    mean:gsub("words", "regions"))
+  unit.fails(nil, "leaves out the mask of the words", reduced, max, "t:apply('lane_mean', { %s })")
 end)
 
 unit.test("plugins --check tries a pooling and a loss of a script, too", function()

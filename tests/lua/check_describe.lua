@@ -204,8 +204,9 @@ unit.test("a script cannot change the program: its module is a copy without comm
   local names = {}
   for name in pairs(run('return require "stepwise"')) do names[#names + 1] = name end
   table.sort(names)
-  unit.equal(table.concat(names, " "), "ablation block define_fusion define_loss define_pool "
-    .. "define_stage embedding experiment fusion load loss pool stage table version without")
+  unit.equal(table.concat(names, " "), "ablation block define_block define_fusion define_loss "
+    .. "define_pool define_stage embedding experiment fusion load loss pool stage table version "
+    .. "without")
   run([[
 local sw = require "stepwise"
 sw.stage, sw.version, sw.mine = nil, "9", 1
@@ -264,7 +265,7 @@ end)
 local experiments = { "shan_full", "shan_t2i", "shan_i2t" }
 local tables = { "table3", "direction", "embeddings", "fusion", "stages", "attention",
   "tables1and2", "encoders", "methods" }
-local methods = { "bfan", "caan_like", "camp", "esa", "gpo", "imram_full", "imram_image",
+local methods = { "bfan", "caan_like", "camp", "chan", "esa", "gpo", "imram_full", "imram_image",
   "imram_text", "max_mean", "naaf", "saem", "saem_gru", "saf", "scan_i2t", "scan_t2i", "sgm", "sgr",
   "vsepp" }
 

@@ -51,6 +51,7 @@ function M.fails(status, parts, f, ...)
       error(string.format("expected '%s' in the error: %s", part, tostring(problem)), 2)
     end
   end
+  return tostring(problem)
 end
 
 -- A folder of this test's own; removed by finish().

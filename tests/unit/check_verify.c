@@ -291,6 +291,10 @@ static const char *const sound[] = {
     "{'plugin':'angular','weight':0.5},{'plugin':'weight_norms','weight':0.01}]}",
     "{'stages':['l2l','dot'],'image':['linear',{'plugin':'self_attention','heads':2},'l2norm'],"
     "'pool':{'image':'esa','text':'gpo'}}",
+    "{'stages':['dot'],'image':['linear',{'plugin':'residual_attention','heads':4}],"
+    "'pool':{'image':'kmax','text':{'plugin':'kmax','k':4}}}",
+    "{'stages':[{'plugin':'max_mean','slope':1,'reduce':'raw_lse'},"
+    "{'plugin':'max_mean','reduce':'max'}]}",
     "{'stages':[{'plugin':'scan','reduce':'lse'}]}",
     "{'direction':'i2t','stages':[{'plugin':'scan','attention_norm':'softmax','reduce':'sum'}]}",
     "{'stages':['max_mean']}",

@@ -1,5 +1,5 @@
-/* defined.h -- stages, fusions, poolings and losses that a script defines (config/define.lua), as
- * descriptors whose functions call Lua.
+/* defined.h -- stages, fusions, blocks, poolings and losses that a script defines
+ * (config/define.lua), as descriptors whose functions call Lua.
  *
  * lua_defined.c makes the descriptors, lua_worker.c the Lua states and the calls into them,
  * lua_verbs.c what the functions of a definition can do. A definition has one state per thread that
@@ -32,10 +32,12 @@ struct sw_definition {
     struct sw_plugin plugin;
     struct sw_stage stage;
     struct sw_fusion fusion;
+    struct sw_block block;
     struct sw_pool pool;
     struct sw_loss loss;
     const struct sw_stage *stages[2];
     const struct sw_fusion *fusions[2];
+    const struct sw_block *blocks[2];
     const struct sw_pool *pools[2];
     const struct sw_loss *losses[2];
     struct sw_option options[SW_MOST_OPTIONS + 1];
@@ -49,6 +51,7 @@ struct sw_defined_use {
     struct sw_definition *of;
     const struct sw_value *values;
     uint64_t serial; /* the definition's: what a state has made of the values belongs to it */
+    int width;       /* of what a block returns */
     struct sw_tensor *parameters[SW_MOST_PARAMETERS];
 };
 
@@ -77,7 +80,14 @@ struct sw_defined_prepared {
 
 /* ---- calls (lua_worker.c) -------------------------------------------------------------------- */
 
-enum sw_lua_function { SW_LUA_PREPARE, SW_LUA_SCORE, SW_LUA_FUSE, SW_LUA_POOL, SW_LUA_LOSS };
+enum sw_lua_function {
+    SW_LUA_PREPARE,
+    SW_LUA_SCORE,
+    SW_LUA_FUSE,
+    SW_LUA_BLOCK,
+    SW_LUA_POOL,
+    SW_LUA_LOSS
+};
 
 /* One call of a function of a definition, and what it is called with. */
 struct sw_lua_call {
@@ -86,13 +96,13 @@ struct sw_lua_call {
     struct sw_graph *graph;
     struct sw_tile *tile;             /* of score and fuse */
     struct sw_batch *batch;           /* of prepare */
-    struct sw_encode *encode;         /* of pool */
+    struct sw_encode *encode;         /* of block and pool */
     struct sw_loss_batch *loss_batch; /* of loss */
     const struct sw_defined_use *use;
     struct sw_defined_prepared *prepared; /* prepare fills it, score and fuse read it */
     enum sw_side side;                    /* of fuse */
     struct sw_vectors *own, *attended;    /* of fuse */
-    struct sw_tensor *x;                  /* of pool */
+    struct sw_tensor *x;                  /* of block and pool */
     void *out;                            /* a tensor; of fuse vectors */
 };
 
@@ -161,7 +171,7 @@ int sw_lua_give_vectors(lua_State *L, struct sw_vectors *x);
 /* An operation on x and, where it is not NULL, y. */
 struct sw_tensor *sw_lua_operate(lua_State *L, const char *op, struct sw_tensor *x,
                                  struct sw_tensor *y, struct sw_args args);
-/* Of `t`, of `b` in prepare, of `e` in pool, of `b` in a loss; of all but the first. */
+/* Of `t`, of `b` in prepare, of `e` in blocks and pools, of `b` in a loss; of all but the first. */
 extern const luaL_Reg sw_lua_tile_verbs[], sw_lua_batch_verbs[], sw_lua_encode_verbs[],
     sw_lua_loss_verbs[], sw_lua_matrix_verbs[];
 

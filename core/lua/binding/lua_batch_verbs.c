@@ -58,6 +58,21 @@ static int l2norm(lua_State *L)
         L, sw_lua_operate(L, "l2norm", sw_lua_verb_tensor(L, 2), NULL, (struct sw_args){.i = {0}}));
 }
 
+/* dropout(x, rate): in a training step, with a stream of random numbers of its own */
+static int dropout(lua_State *L)
+{
+    const struct sw_lua_call *call = sw_lua_worker_of(L)->call;
+    struct sw_tensor *x = sw_lua_verb_tensor(L, 2);
+    struct sw_args args = {.f = {(float)luaL_checknumber(L, 3)}};
+    luaL_argcheck(L, args.f[0] >= 0 && args.f[0] < 1, 3, "expected a rate from 0 to below 1");
+    if (call->loss_batch)
+        luaL_error(L, "not available in a loss");
+    if (args.f[0] <= 0 || !(call->batch ? call->batch->training : call->encode->training))
+        return sw_lua_give(L, x);
+    call->host->random(call->graph, args.i);
+    return sw_lua_give(L, sw_lua_operate(L, "dropout", x, NULL, args));
+}
+
 /* What an input_.. verb gives; -1 is a failure of the graph. */
 static int give_handle(lua_State *L, enum sw_lua_kind kind, int at)
 {
@@ -85,17 +100,14 @@ INPUT_VERB(input_shared, SW_LUA_INPUT, TENSOR(2))
 INPUT_VERB(input_functional, SW_LUA_FUNCTIONAL, TENSOR(2))
 INPUT_VERB(input_map, SW_LUA_MAP, SIDE(2), TENSOR(3))
 
-/* ---- pool ------------------------------------------------------------------------------------ */
+/* ---- the fragments of each image or caption -------------------------------------------------- */
 
-/* group(op, {x, ..} [, args]): the operation "group_OP", over the fragments of each image or
- * caption */
-static int group(lua_State *L)
+/* The operation "group_OP" of argument 2, on the tensors of the list at 3; args at `args_at`. */
+static int operate_on_groups(lua_State *L, const struct sw_fragments *fragments, int args_at)
 {
     struct sw_lua_call *call = sw_lua_worker_of(L)->call;
     struct sw_tensor *in[4];
-    struct sw_args args = {.p = call->encode ? call->encode->fragments : NULL};
-    if (!args.p)
-        luaL_error(L, "available in a pooling only");
+    struct sw_args args = {.p = fragments};
     luaL_checktype(L, 3, LUA_TTABLE);
     int inputs = (int)lua_rawlen(L, 3);
     if (inputs < 1 || inputs > 4)
@@ -105,9 +117,23 @@ static int group(lua_State *L)
         in[i] = sw_lua_verb_tensor(L, -1);
         lua_pop(L, 1);
     }
-    sw_lua_read_args(L, 4, &args);
+    sw_lua_read_args(L, args_at, &args);
     const char *op = lua_pushfstring(L, "group_%s", luaL_checkstring(L, 2));
     return sw_lua_give(L, call->host->apply(call->graph, op, in, inputs, &args));
+}
+
+/* group(op, {x, ..} [, args]), in a block and a pooling */
+static int group(lua_State *L)
+{
+    return operate_on_groups(L, sw_lua_worker_of(L)->call->encode->fragments, 4);
+}
+
+/* group(op, {x, ..}, side [, args]), in prepare */
+static int group_of_side(lua_State *L)
+{
+    const struct sw_batch *b = batch_of(L);
+    return operate_on_groups(
+        L, sw_lua_side_at(L, 4) == SW_REGIONS ? b->region_fragments : b->word_fragments, 5);
 }
 
 /* ---- the batch of a loss --------------------------------------------------------------------- */
@@ -189,17 +215,20 @@ static int hinge(lua_State *L)
     return sw_lua_give(L, sw_lua_operate(L, "hinge", sw_lua_verb_tensor(L, 2), NULL, args));
 }
 
-const luaL_Reg sw_lua_matrix_verbs[] = {{"linear", linear},
-                                        {"linear_back", linear_back},
-                                        {"columns", columns},
-                                        {"l2norm", l2norm},
-                                        {NULL, NULL}};
+const luaL_Reg sw_lua_matrix_verbs[] = {{"linear", linear},   {"linear_back", linear_back},
+                                        {"columns", columns}, {"l2norm", l2norm},
+                                        {"dropout", dropout}, {NULL, NULL}};
 const luaL_Reg sw_lua_encode_verbs[] = {{"parameter", parameter}, {"group", group}, {NULL, NULL}};
 const luaL_Reg sw_lua_loss_verbs[] = {
     {"total", total}, {"right", right}, {"pairs", right_pairs}, {"hinge", hinge}, {NULL, NULL}};
-const luaL_Reg sw_lua_batch_verbs[] = {
-    {"parameter", parameter},         {"input_product", input_product},
-    {"input_within", input_within},   {"input_rows", input_rows},
-    {"input_vectors", input_vectors}, {"input_group", input_group},
-    {"input_shared", input_shared},   {"input_functional", input_functional},
-    {"input_map", input_map},         {NULL, NULL}};
+const luaL_Reg sw_lua_batch_verbs[] = {{"parameter", parameter},
+                                       {"input_product", input_product},
+                                       {"input_within", input_within},
+                                       {"input_rows", input_rows},
+                                       {"input_vectors", input_vectors},
+                                       {"input_group", input_group},
+                                       {"input_shared", input_shared},
+                                       {"input_functional", input_functional},
+                                       {"input_map", input_map},
+                                       {"group", group_of_side},
+                                       {NULL, NULL}};

@@ -18,23 +18,24 @@ static const char *text_of(const json_t *object, const char *name, const char *m
 
 /* ---- functions of the descriptors ------------------------------------------------------------ */
 
-/* A size of a parameter: a number, or "D" or "2D": multiples of the model's width. 0: neither. */
-static int size_of(const json_t *given, int D)
+/* A size of a parameter: a number, or "D" or "2D", multiples of the model's width, or "W" or "2W",
+ * of that of a block's or pooling's x (0: it is neither). 0: no size. */
+static int size_of(const json_t *given, int D, int W)
 {
     const char *text = json_string_value(given);
-    char *end;
+    char *end = (char *)(size_t)text;
     long long factor = json_is_integer(given) ? json_integer_value(given) : 0;
     if (text) {
-        factor = *text == 'D' ? 1 : strtoll(text, &end, 10);
-        if (factor < 1 || factor > 1 << 16 || strcmp(*text == 'D' ? text : end, "D") != 0)
+        factor = *text == 'D' || *text == 'W' ? 1 : strtoll(text, &end, 10);
+        if (factor < 1 || factor > 1 << 16 || (strcmp(end, "D") != 0 && strcmp(end, "W") != 0))
             return 0;
-        factor *= D;
+        factor *= *end == 'D' ? D : W;
     }
     return factor >= 1 && factor <= INT_MAX ? (int)factor : 0;
 }
 
 static int declare(const struct sw_host *host, struct sw_model *model, const json_t *parameter,
-                   struct sw_tensor **out)
+                   int W, struct sw_tensor **out)
 {
     static const struct {
         const char *name;
@@ -55,7 +56,7 @@ static int declare(const struct sw_host *host, struct sw_model *model, const jso
         return host->fail_model(model, SW_PLUGIN_MISUSE, "parameter '%s': no such shape or init",
                                 name);
     for (int d = 0; d < ndim; d++)
-        dim[d] = size_of(json_array_get(shape, (size_t)d), host->dim(model));
+        dim[d] = size_of(json_array_get(shape, (size_t)d), host->dim(model), W);
     *out = host->parameter(model, name, ndim, dim, how);
     return *out ? 0 : SW_PLUGIN_FAILED;
 }
@@ -65,8 +66,9 @@ static uint64_t next_serial(struct sw_definition *of)
     return atomic_fetch_add(&of->serials, 1) + 1;
 }
 
+/* W: width of a block's or pooling's x, else 0 */
 static int init(const struct sw_host *host, struct sw_model *model, void *self,
-                struct sw_definition *of, const struct sw_value *values)
+                struct sw_definition *of, int W, const struct sw_value *values)
 {
     struct sw_defined_use *use = self;
     const json_t *parameters = json_object_get(of->json, "parameters");
@@ -79,7 +81,7 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self,
                                 "expected at most %d parameters, found %zu", SW_MOST_PARAMETERS,
                                 count);
     for (size_t p = 0; p < count; p++)
-        if (declare(host, model, json_array_get(parameters, p), &use->parameters[p]))
+        if (declare(host, model, json_array_get(parameters, p), W, &use->parameters[p]))
             return SW_PLUGIN_FAILED;
     return 0;
 }
@@ -91,26 +93,39 @@ static int init(const struct sw_host *host, struct sw_model *model, void *self,
 static int init_stage(const struct sw_host *host, struct sw_model *model, void *self,
                       const struct sw_value *values)
 {
-    return init(host, model, self, DEFINITION_OF(sw_model_building(model), stage), values);
+    return init(host, model, self, DEFINITION_OF(sw_model_building(model), stage), 0, values);
 }
 
 static int init_fusion(const struct sw_host *host, struct sw_model *model, void *self,
                        const struct sw_value *values)
 {
-    return init(host, model, self, DEFINITION_OF(sw_model_building(model), fusion), values);
+    return init(host, model, self, DEFINITION_OF(sw_model_building(model), fusion), 0, values);
+}
+
+static int init_block(const struct sw_host *host, struct sw_model *model, void *self,
+                      enum sw_side side, int width, int *out, const struct sw_value *values)
+{
+    struct sw_definition *of = DEFINITION_OF(sw_model_building(model), block);
+    const json_t *given = json_object_get(of->json, "width");
+    struct sw_defined_use *use = self;
+    (void)side;
+    *out = use->width = given ? size_of(given, host->dim(model), width) : width;
+    if (use->width < 1)
+        return host->fail_model(model, SW_PLUGIN_MISUSE, "width: no such size");
+    return init(host, model, self, of, width, values);
 }
 
 static int init_pool(const struct sw_host *host, struct sw_model *model, void *self,
                      enum sw_side side, int width, int *out, const struct sw_value *values)
 {
-    (void)side, (void)width, (void)out; /* as wide as the fragments */
-    return init(host, model, self, DEFINITION_OF(sw_model_building(model), pool), values);
+    (void)side, (void)out; /* as wide as what the function returns */
+    return init(host, model, self, DEFINITION_OF(sw_model_building(model), pool), width, values);
 }
 
 static int init_loss(const struct sw_host *host, struct sw_model *model, void *self,
                      const struct sw_value *values)
 {
-    return init(host, model, self, DEFINITION_OF(sw_model_building(model), loss), values);
+    return init(host, model, self, DEFINITION_OF(sw_model_building(model), loss), 0, values);
 }
 
 static void prepare(struct sw_batch *batch, const void *self, void *prepared)
@@ -157,9 +172,10 @@ static struct sw_vectors *fuse(struct sw_tile *tile, const void *self, const voi
     return call.out;
 }
 
-static struct sw_tensor *pool(struct sw_encode *encode, const void *self, struct sw_tensor *x)
+static struct sw_tensor *of_fragments(enum sw_lua_function function, struct sw_encode *encode,
+                                      const void *self, struct sw_tensor *x)
 {
-    struct sw_lua_call call = {.function = SW_LUA_POOL,
+    struct sw_lua_call call = {.function = function,
                                .host = encode->host,
                                .graph = encode->graph,
                                .encode = encode,
@@ -167,6 +183,16 @@ static struct sw_tensor *pool(struct sw_encode *encode, const void *self, struct
                                .x = x};
     sw_lua_call_defined(&call);
     return call.out;
+}
+
+static struct sw_tensor *block(struct sw_encode *encode, const void *self, struct sw_tensor *x)
+{
+    return of_fragments(SW_LUA_BLOCK, encode, self, x);
+}
+
+static struct sw_tensor *pool(struct sw_encode *encode, const void *self, struct sw_tensor *x)
+{
+    return of_fragments(SW_LUA_POOL, encode, self, x);
 }
 
 static struct sw_tensor *loss(struct sw_loss_batch *batch, const void *self)
@@ -211,17 +237,16 @@ static int describe(struct sw_definition *d, struct sw_error *error)
                                    .doc = doc};
     set_options(d);
     if (strcmp(kind, "stage") == 0) {
-        d->stage = (struct sw_stage){.name = d->name,
-                                     .doc = doc,
-                                     .options = d->options,
-                                     .self_size = sizeof(struct sw_defined_use),
-                                     .prepared_size = sizeof(struct sw_defined_prepared),
-                                     .init = init_stage,
-                                     .prepare = prepare,
-                                     .score = score,
-                                     .flags = json_is_true(json_object_get(d->json, "pooled"))
-                                                  ? SW_NEEDS_POOLED
-                                                  : 0};
+        d->stage = (struct sw_stage){
+            .name = d->name,
+            .doc = doc,
+            .options = d->options,
+            .self_size = sizeof(struct sw_defined_use),
+            .prepared_size = sizeof(struct sw_defined_prepared),
+            .init = init_stage,
+            .prepare = prepare,
+            .score = score,
+            .flags = json_is_true(json_object_get(d->json, "pooled")) ? SW_NEEDS_POOLED : 0};
         d->stages[0] = &d->stage;
         d->plugin.stages = d->stages;
     } else if (strcmp(kind, "fusion") == 0) {
@@ -235,6 +260,15 @@ static int describe(struct sw_definition *d, struct sw_error *error)
                                        .fuse = fuse};
         d->fusions[0] = &d->fusion;
         d->plugin.fusions = d->fusions;
+    } else if (strcmp(kind, "block") == 0) {
+        d->block = (struct sw_block){.name = d->name,
+                                     .doc = doc,
+                                     .options = d->options,
+                                     .self_size = sizeof(struct sw_defined_use),
+                                     .init = init_block,
+                                     .encode = block};
+        d->blocks[0] = &d->block;
+        d->plugin.blocks = d->blocks;
     } else if (strcmp(kind, "pool") == 0) {
         d->pool = (struct sw_pool){.name = d->name,
                                    .doc = doc,

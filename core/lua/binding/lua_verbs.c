@@ -329,7 +329,7 @@ void sw_lua_open_verbs(lua_State *L)
     }
     open_subject(L, SW_LUA_TILE, sw_lua_tile_verbs, "the fields of a tile");
     open_subject(L, SW_LUA_BATCH, sw_lua_batch_verbs, "the fields of a batch");
-    open_subject(L, SW_LUA_ENCODE, sw_lua_encode_verbs, "the fields of a pooling");
+    open_subject(L, SW_LUA_ENCODE, sw_lua_encode_verbs, "the fields of an encoder");
     open_subject(L, SW_LUA_LOSS_BATCH, sw_lua_loss_verbs, "the fields of a batch");
 }
 

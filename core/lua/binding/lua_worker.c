@@ -288,7 +288,7 @@ static void push_prepared(lua_State *L, struct sw_lua_worker *worker)
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-static const char *const function_names[] = {"prepare", "score", "fuse", "pool", "loss"};
+static const char *const function_names[] = {"prepare", "score", "fuse", "encode", "pool", "loss"};
 
 /* Raises a message that begins with where the function on the stack at `index` is written. */
 static int fail_at(lua_State *L, int index, const char *format, const char *found)
@@ -320,18 +320,32 @@ static const char *found_text(lua_State *L, int index)
 }
 
 /* expected: "(1,1,16), one score per pair" */
+static void refuse_tensor(lua_State *L, const char *expected)
+{
+    struct sw_lua_handle *handle = lua_touserdata(L, -1);
+    const char *found = handle && handle->kind == SW_LUA_TENSOR ? shape_text(L, handle->pointer)
+                                                                : found_text(L, -1);
+    lua_pushfstring(L, "%%s: expected it to return a tensor %s, found %%s", expected);
+    fail_at(L, 1, lua_tostring(L, -1), found);
+}
+
 static void take_tensor(lua_State *L, struct sw_lua_call *call, size_t count, const char *expected)
 {
     struct sw_lua_handle *handle = lua_touserdata(L, -1);
-    const struct sw_tensor *x = handle ? handle->pointer : NULL;
-    if (handle && handle->kind == SW_LUA_TENSOR && sw_tensor_count(x) == count) {
-        call->out = handle->pointer;
-        return;
-    }
-    const char *found =
-        handle && handle->kind == SW_LUA_TENSOR ? shape_text(L, x) : found_text(L, -1);
-    lua_pushfstring(L, "%%s: expected it to return a tensor %s, found %%s", expected);
-    fail_at(L, 1, lua_tostring(L, -1), found);
+    if (!handle || handle->kind != SW_LUA_TENSOR || sw_tensor_count(handle->pointer) != count)
+        refuse_tensor(L, expected);
+    call->out = handle->pointer;
+}
+
+/* width 0: any */
+static void take_rows(lua_State *L, struct sw_lua_call *call, int rows, int width,
+                      const char *expected)
+{
+    struct sw_lua_handle *handle = lua_touserdata(L, -1);
+    const struct sw_tensor *x = handle && handle->kind == SW_LUA_TENSOR ? handle->pointer : NULL;
+    if (!x || x->ndim != 2 || x->dim[0] != rows || (width && x->dim[1] != width))
+        refuse_tensor(L, expected);
+    call->out = handle->pointer;
 }
 
 static void take_vectors(lua_State *L, struct sw_lua_call *call)
@@ -373,7 +387,7 @@ static void take_prepared(lua_State *L, struct sw_defined_prepared *p)
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 /* Pushes the arguments; how many. prepare(b, o), score(t, o, p), fuse(t, side, own, attended, o,
- * p), pool(e, x, o), loss(b, o) */
+ * p), encode(e, x, o), pool(e, x, o), loss(b, o) */
 static int push_arguments(lua_State *L, struct sw_lua_worker *worker)
 {
     const struct sw_lua_call *call = worker->call;
@@ -391,7 +405,7 @@ static int push_arguments(lua_State *L, struct sw_lua_worker *worker)
         sw_lua_push_handle(L, SW_LUA_VECTORS, call->own);
         sw_lua_push_handle(L, SW_LUA_VECTORS, call->attended);
     }
-    if (call->function == SW_LUA_POOL)
+    if (call->encode)
         sw_lua_push_handle(L, SW_LUA_TENSOR, call->x);
     push_options(L, worker);
     if (call->tile)
@@ -420,12 +434,16 @@ static int run(lua_State *L)
     case SW_LUA_FUSE:
         take_vectors(L, call);
         break;
+    case SW_LUA_BLOCK:
+        lua_pushfstring(L, "(%d,%d), one row per fragment", call->x->dim[0], call->use->width);
+        lua_insert(L, -2);
+        take_rows(L, call, call->x->dim[0], call->use->width, lua_tostring(L, -2));
+        break;
     case SW_LUA_POOL: {
         const struct sw_encode *e = call->encode;
         int blocks = (e->fragments->groups + SW_LANES - 1) / SW_LANES;
-        int rows = e->side == SW_REGIONS ? blocks * SW_LANES : e->fragments->groups;
-        take_tensor(L, call, (size_t)rows * (size_t)call->x->dim[1],
-                    "(G,D), one row per image or caption");
+        take_rows(L, call, e->side == SW_REGIONS ? blocks * SW_LANES : e->fragments->groups, 0,
+                  "(G,P), one row per image or caption");
         break;
     }
     case SW_LUA_LOSS:

@@ -1,5 +1,5 @@
--- define.lua: stages, fusions, poolings and losses that a script defines itself, with functions in
--- Lua.
+-- define.lua: stages, fusions, blocks, poolings and losses that a script defines itself, with
+-- functions in Lua.
 --
 -- A definition is plain data, with the text of its functions (function_text.lua). The config of a
 -- model that uses it has it in `model.defined`, and so have the run's config.json and its
@@ -22,7 +22,7 @@ local LONGEST_TEXT <const> = 100000
 
 -- The functions of each kind; the first one is required.
 local functions_of <const> = { stage = { "score", "prepare" }, fusion = { "fuse", "prepare" },
-  pool = { "pool" }, loss = { "loss" } }
+  block = { "encode" }, pool = { "pool" }, loss = { "loss" } }
 
 -- ---- what is declared ------------------------------------------------------------------------
 
@@ -92,8 +92,18 @@ end
 
 local inits <const> = { xavier = true, zero = true, uniform = true, constant = true }
 
--- { "NAME", ROWS, COLUMNS, init = } with sizes as numbers, "D" or "2D".
-local function parameter(given, index, what)
+-- A number, "D" or "2D", where `has_width` also "W" or "2W". what: "stage x: parameters[1]"
+local function check_size(size, has_width, what)
+  if not (math.type(size) == "integer" and size > 0
+    or type(size) == "string" and size:find(has_width and "^%d*[DW]$" or "^%d*D$")) then
+    fail("%s: expected sizes as 4, \"D\" or \"2D\"%s, found %s", what,
+      has_width and ", or \"W\", the width of x" or "", values.found(size))
+  end
+  return size
+end
+
+-- { "NAME", ROWS, COLUMNS, init = }
+local function parameter(given, index, has_width, what)
   if type(given) ~= "table" then
     fail("%s: parameters[%d]: expected { \"NAME\", SIZE, .. }, found %s", what, index,
       values.found(given))
@@ -104,13 +114,7 @@ local function parameter(given, index, what)
     fail("%s: expected a name first, found %s", where, values.found(name))
   end
   for i = 2, #given do
-    local size = given[i]
-    if not (math.type(size) == "integer" and size > 0
-      or type(size) == "string" and size:find("^%d*D$")) then
-      fail("%s '%s': expected sizes as 4, \"D\" or \"2D\", found %s", where, name,
-        values.found(size))
-    end
-    shape[i - 1] = size
+    shape[i - 1] = check_size(given[i], has_width, string.format("%s '%s'", where, name))
   end
   if #shape < 1 or #shape > 4 then
     fail("%s '%s': expected 1 to 4 sizes, found %d", where, name, #shape)
@@ -125,13 +129,13 @@ local function parameter(given, index, what)
     "frozen", given.frozen == true)
 end
 
-local function parameters(given, what)
+local function parameters(given, has_width, what)
   local list, taken = core.json_array {}, {}
   if given ~= nil and type(given) ~= "table" then
     fail("%s: parameters: expected a list, found %s", what, values.found(given))
   end
   for i, one in ipairs(given or {}) do
-    list[i] = parameter(one, i, what)
+    list[i] = parameter(one, i, has_width, what)
     if taken[list[i].name] then fail("%s: parameter '%s' appears twice", what, list[i].name) end
     taken[list[i].name] = true
   end
@@ -180,6 +184,8 @@ local function define(kind, t)
   local names = functions_of[kind]
   local fields = { "name", "doc", "options", kind ~= "loss" and "parameters" or "name" }
   if kind == "stage" then fields[#fields + 1] = "pooled" end
+  if kind == "block" then fields[#fields + 1] = "width" end
+  local has_width = kind == "block" or kind == "pool"
   known_keys(t, table.move(names, 1, #names, #fields + 1, fields), what)
   if t.pooled ~= nil and type(t.pooled) ~= "boolean" then
     fail("%s: pooled: expected true or false, found %s", what, values.found(t.pooled))
@@ -197,7 +203,10 @@ local function define(kind, t)
   end
   local definition = json_text.object("kind", kind, "name", t.name, "doc", t.doc or "", "file",
     path:match("[^/]*$"), "options", options(t.options, what), "parameters",
-    parameters(t.parameters, what), "functions", functions)
+    parameters(t.parameters, has_width, what), "functions", functions)
+  if t.width ~= nil then
+    json_text.set(definition, "width", check_size(t.width, true, what .. ": width"))
+  end
   if t.pooled then json_text.set(definition, "pooled", true) end
   if script.is_running() and current:find(kind, t.name) then
     fail("%s is defined twice in this script", what)
@@ -222,9 +231,15 @@ function M.stage(t) return define("stage", t) end
 -- define_stage; fuse(t, side, own, attended, options, prepared) gives the fused pair vectors.
 function M.fusion(t) return define("fusion", t) end
 
+-- define_block { name =, options =, parameters =, width =, encode =, doc = }: a block of an encoder
+-- in Lua, as define_stage; encode(e, x, options) makes of the fragments x (N,W), a row for each,
+-- their rows (N,width). width = a number, "D", "W" or a multiple as "2D"; as wide as x where none
+-- is given. "W" is a size of parameters too.
+function M.block(t) return define("block", t) end
+
 -- define_pool { name =, options =, parameters =, pool =, doc = }: a pooling in Lua, as
--- define_stage; pool(e, x, options) makes of the fragments x (N,D) one row per image or caption,
--- (G,D).
+-- define_stage; pool(e, x, options) makes of the fragments x (N,W) one row per image or caption,
+-- (G,P) of any width P. "W", the width of x, is a size of parameters too.
 function M.pool(t) return define("pool", t) end
 
 -- define_loss { name =, options =, loss =, doc = }: a loss in Lua, as define_stage; loss(b,
@@ -282,6 +297,7 @@ end
 -- Fields and their types, lists by what they hold: what a config from outside has to be.
 local shape_of <const> = {
   kind = "string", name = "string", doc = "string", file = "string", pooled = "boolean?",
+  width = "number or string?",
   options = { name = "string", kind = "string", preset = "string", choices = "string?",
     least = "number?", most = "number?", doc = "string" },
   parameters = { name = "string", shape = "table", init = "string", bound = "number",
@@ -303,7 +319,7 @@ local function check_shape(given, shape, where)
       for i, item in ipairs(value) do
         check_shape(item, kind, string.format("%s.%s[%d]", where, key, i))
       end
-    elseif not (kind:find("?", 1, true) and value == nil) and type(value) ~= kind:gsub("%?", "")
+    elseif not (kind:find("?", 1, true) and value == nil) and not kind:find(type(value), 1, true)
       or type(value) == "string" and #value > LONGEST_TEXT then
       fail("%s.%s: expected a %s, found %s", where, key, kind:gsub("%?", ""), values.found(value))
     end
@@ -347,6 +363,11 @@ function M.set_used(model, known)
     end
   end
   for _, loss in ipairs(model.loss or {}) do use("loss", loss.plugin) end
+  for _, side in ipairs { "image", "text" } do
+    local second = model.second and model.second[side]
+    for _, block in ipairs(model[side] or {}) do use("block", block.plugin) end
+    for _, block in ipairs(second and second.blocks or {}) do use("block", block.plugin) end
+  end
   for _, side in ipairs(model.pool and { "image", "text" } or {}) do
     use("pool", model.pool[side] and model.pool[side].plugin)
   end

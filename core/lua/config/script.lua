@@ -32,9 +32,9 @@ local function refuse_unknown(what, names)
   end
 end
 
-local for_scripts = { "ablation", "block", "define_fusion", "define_loss", "define_pool",
-  "define_stage", "embedding", "experiment", "fusion", "load", "loss", "pool", "stage", "table",
-  "version", "without" }
+local for_scripts = { "ablation", "block", "define_block", "define_fusion", "define_loss",
+  "define_pool", "define_stage", "embedding", "experiment", "fusion", "load", "loss", "pool",
+  "stage", "table", "version", "without" }
 
 -- What require "stepwise" gives: made anew for each script.
 local function module_for_script()
