@@ -88,6 +88,27 @@ run("train", SOURCE + "/experiments/methods/saem.lua", "--data", "data", "--out"
     "batch=8", "epochs=1", "second.text.file=states", "second.text.width=10", "pool.text.maps=4",
     "image.self_attention.heads=2", "image.self_attention.width=8", "word_dim=4")
 
+# A table of models with and without second sets: one plan, and one table of runs that are compared,
+# which are of the same images and captions.
+with open("mixed.lua", "w") as script:
+    script.write("""local sw = require "stepwise"
+local function model(second)
+  return sw.experiment { train = { batch = 8, epochs = 1 }, model = { dim = 8, stages = { "l2l" },
+    embedding = sw.embedding "random" { word_dim = 6 }, second = second } }
+end
+return sw.table { title = "mixed", base = model(), rows = { { name = "without" }, { name = "with",
+  base = model { image = { file = "relations", width = 7, blocks = { "linear", "l2norm" } } } } } }
+""")
+run("ablate", "mixed.lua", "--data", "data", "--out", "mixed", says="2/2")
+if "mix data" in run("table", "mixed"):
+    fail("a second set of a row is told as other data")
+run("report", "mixed", says="mixed/report.html")
+page = open("mixed/report.html").read()
+if "another experiment" not in page or page.count("the base as it is") != 1:
+    fail("the report does not tell a row of another experiment from the base")
+if "different data" in run("compare", "mixed/without-seed0", "mixed/with-seed0"):
+    fail("runs with and without a second set are compared in tables of their own")
+
 # Without the second sets the rest of the model stands, and its second term is 0.
 run("train", sgm, "--data", "data", "--out", "first", "dim=8", "word_dim=6", "batch=8", "epochs=1",
     "second=none")
