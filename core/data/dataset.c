@@ -439,19 +439,29 @@ uint64_t sw_fingerprint_sampled(uint64_t so_far, const struct sw_mapping *file)
     return XXH3_64bits_withSeed(file->data + file->size - PAGE, PAGE, so_far);
 }
 
-uint64_t sw_dataset_fingerprint(const struct sw_dataset *data)
+static uint64_t fingerprint(const struct sw_dataset *data, bool has_second)
 {
     uint64_t so_far = sw_fingerprint_sampled(0, &data->file.mapping);
     so_far = mix(so_far, &data->text.mapping);
     so_far = mix(so_far, &data->precaps.mapping);
     so_far = mix(so_far, &data->counts.mapping);
     for (int side = 0; side < 2; side++)
-        if (data->second[side].path)
+        if (has_second && data->second[side].path)
             so_far = sw_fragment_file_fingerprint(&data->second[side], so_far);
     /* Results of data with one caption per image, which earlier versions read otherwise, are not
      * taken for those of this one. */
     bool one = data->div * data->stride == 1;
     return one ? XXH3_64bits_withSeed(&one, sizeof one, so_far) : so_far;
+}
+
+uint64_t sw_dataset_fingerprint(const struct sw_dataset *data)
+{
+    return fingerprint(data, true);
+}
+
+uint64_t sw_dataset_own_fingerprint(const struct sw_dataset *data)
+{
+    return fingerprint(data, false);
 }
 
 bool sw_dataset_is_generated(const char *dir)

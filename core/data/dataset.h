@@ -123,11 +123,13 @@ const char *sw_dataset_name(const struct sw_dataset *data, size_t image, size_t 
 bool sw_dataset_is_generated(const char *dir);
 
 /* XXH3 of what the files hold: sizes, header and evenly spread pages of the features, and captions
- * and region counts whole. It does not depend on the options that choose a subset. */
+ * and region counts whole; of second sets as of the features. It does not depend on the options
+ * that choose a subset. The own one is of a split without its second sets. */
 uint64_t sw_dataset_fingerprint(const struct sw_dataset *data);
+uint64_t sw_dataset_own_fingerprint(const struct sw_dataset *data);
 
-/* Another one, which also changes with the features file's time and the number of images in use:
- * what sw_dataset_check_values found for it holds as long as it stays. */
+/* Another one, which also changes with the times of files of features and the number of images in
+ * use: what sw_dataset_check_values found for it holds as long as it stays. */
 uint64_t sw_dataset_stamp(const struct sw_dataset *data);
 
 /* ---- inside dataset ---- */

@@ -140,5 +140,9 @@ uint64_t sw_dataset_stamp(const struct sw_dataset *data)
         memset(&about, 0, sizeof about);
     const uint64_t parts[] = {sw_dataset_fingerprint(data), (uint64_t)about.st_mtim.tv_sec,
                               (uint64_t)about.st_mtim.tv_nsec, data->images};
-    return XXH3_64bits(parts, sizeof parts);
+    uint64_t stamp = XXH3_64bits(parts, sizeof parts);
+    for (int side = 0; side < 2; side++)
+        if (data->second[side].path && stat(data->second[side].path, &about) == 0)
+            stamp = XXH3_64bits_withSeed(&about.st_mtim, sizeof about.st_mtim, stamp);
+    return stamp;
 }

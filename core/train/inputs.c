@@ -44,7 +44,7 @@ static int open_vocabulary(struct sw_inputs *in, const struct sw_settings *s, co
 enum use { TRAIN, EVALUATE };
 
 /* Opens a split that is to have features as wide as those of the train split. */
-static int open_split(struct sw_dataset *out, int *has, uint64_t *fingerprint,
+static int open_split(struct sw_dataset *out, int *has, struct sw_fingerprints *fingerprint,
                       const struct sw_inputs *in, const struct sw_settings *s, const char *split,
                       int images, enum use use, struct sw_error *error)
 {
@@ -61,7 +61,8 @@ static int open_split(struct sw_dataset *out, int *has, uint64_t *fingerprint,
     *has = status == SW_OK;
     if (status != SW_OK)
         return status;
-    *fingerprint = sw_dataset_fingerprint(out);
+    fingerprint->all = sw_dataset_fingerprint(out);
+    fingerprint->own = sw_dataset_own_fingerprint(out);
     if (in->train.features != out->features)
         return sw_fail(error, SW_FAILED,
                        "%s: expected %zu features per region as %s has, found %zu", out->path,
@@ -105,6 +106,11 @@ static int require_splits(const struct sw_settings *s, const struct sw_test_set 
     return status;
 }
 
+static void add(uint64_t *to, uint64_t one, bool is_first)
+{
+    *to = is_first ? one : XXH3_64bits_withSeed(&one, sizeof one, *to);
+}
+
 static int open_tests(struct sw_inputs *out, const struct sw_settings *s,
                       const struct sw_test_set *sets, size_t count, struct sw_error *error)
 {
@@ -116,15 +122,15 @@ static int open_tests(struct sw_inputs *out, const struct sw_settings *s,
         if (!is_wanted(s, &sets[i]))
             continue;
         struct sw_test *test = &out->tests[out->test_count++];
-        uint64_t one = 0;
+        struct sw_fingerprints one = {0};
         test->folds = sets[i].folds;
         status = open_split(&test->data, &has, &one, out, s, sets[i].split, (int)sets[i].images,
                             EVALUATE, error);
         if (status == SW_OK)
             status = sw_check_folds(test->data.images, test->folds, test->data.path, error);
         within_test(&sets[i], status, error);
-        out->test_fingerprint =
-            i ? XXH3_64bits_withSeed(&one, sizeof one, out->test_fingerprint) : one;
+        add(&out->test_fingerprint.all, one.all, i == 0);
+        add(&out->test_fingerprint.own, one.own, i == 0);
     }
     return status;
 }
@@ -163,6 +169,7 @@ int sw_inputs_open(struct sw_inputs *out, const struct sw_settings *settings, co
         return status;
     }
     out->generated = sw_dataset_is_generated(settings->dir);
+    out->has_second = out->train.second[0].path || out->train.second[1].path;
     return SW_OK;
 }
 

@@ -21,6 +21,11 @@ struct sw_test {
     struct sw_dataset data;
 };
 
+/* Of a split, or of all test sets, the last of all; own: without second sets. */
+struct sw_fingerprints {
+    uint64_t all, own;
+};
+
 struct sw_inputs {
     struct sw_vocabulary vocabulary;
     char *vocabulary_from; /* a file, or "built from the captions" */
@@ -28,8 +33,9 @@ struct sw_inputs {
     struct sw_test *tests; /* (test_count) */
     size_t test_count;
     int has_vocabulary, has_train, has_dev;
-    int generated;                                                 /* the data are scenes */
-    uint64_t train_fingerprint, dev_fingerprint, test_fingerprint; /* the last of all test sets */
+    int generated;  /* the data are scenes */
+    int has_second; /* second sets of fragments */
+    struct sw_fingerprints train_fingerprint, dev_fingerprint, test_fingerprint;
     /* of the GloVe file, once sw_inputs_read_glove has read it */
     size_t glove_lines, glove_found;
     uint64_t glove_hash;                   /* XXH3 of the rows in use */

@@ -1,6 +1,7 @@
 """second.py -- a second set of fragments per image and per caption: the score of SGM, and captions
 that are numbers of a file alone, against equations written here in NumPy (float64)."""
 import json
+import re
 
 import numpy as np
 
@@ -37,6 +38,12 @@ write_data("data")
 sgm = SOURCE + "/experiments/methods/sgm.lua"
 widths = ["second.image.width=7", "second.text.width=9"]
 compare("sgm", sgm, sgm_scores, *widths)
+
+# Its blocks and parameters are listed as its own.
+page = run("inspect", "sgm1")
+for side, more in ("image", "relations width=7"), ("text", "triples width=9"):
+    if not re.search(f"second {side} set +linear, l2norm +file={more} +{D * (int(more[-1]) + 1)} ", page):
+        fail(f"inspect does not list the second {side} set: {page}")
 
 # The score of one caption is that of an evaluation; of a sentence of one's own it says what it lacks.
 real = (np.load("data/test_triples_counts.npy").reshape(-1, PER_IMAGE)
@@ -87,6 +94,32 @@ run("search", "alone1", "--data", "data", "--split", "test", "ba de", status=2,
 run("train", SOURCE + "/experiments/methods/saem.lua", "--data", "data", "--out", "saem", "dim=8",
     "batch=8", "epochs=1", "second.text.file=states", "second.text.width=10", "pool.text.maps=4",
     "image.self_attention.heads=2", "image.self_attention.width=8", "word_dim=4")
+
+# A table of models with and without second sets: one plan, and one table of runs that are compared,
+# which are of the same images and captions.
+with open("mixed.lua", "w") as script:
+    script.write("""local sw = require "stepwise"
+local function model(second)
+  return sw.experiment { train = { batch = 8, epochs = 1 }, model = { dim = 8, stages = { "l2l" },
+    embedding = sw.embedding "random" { word_dim = 6 }, second = second } }
+end
+return sw.table { title = "mixed", base = model(), rows = { { name = "without" }, { name = "with",
+  base = model { image = { file = "relations", width = 7, blocks = { "linear", "l2norm" } } } } } }
+""")
+run("ablate", "mixed.lua", "--data", "data", "--out", "mixed", says="2/2")
+if "mix data" in run("table", "mixed"):
+    fail("a second set of a row is told as other data")
+run("report", "mixed", says="mixed/report.html")
+page = open("mixed/report.html").read()
+if "another experiment" not in page or page.count("the base as it is") != 1:
+    fail("the report does not tell a row of another experiment from the base")
+if "different data" in run("compare", "mixed/without-seed0", "mixed/with-seed0"):
+    fail("runs with and without a second set are compared in tables of their own")
+
+# An import leaves second sets behind and says so.
+if "not imported: dev_relations.npy, dev_relations_counts.npy, " not in \
+        run("data", "import", "data", "--out", "imported"):
+    fail("data import does not say that it leaves second sets behind")
 
 # Without the second sets the rest of the model stands, and its second term is 0.
 run("train", sgm, "--data", "data", "--out", "first", "dim=8", "word_dim=6", "batch=8", "epochs=1",

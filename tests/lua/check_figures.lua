@@ -180,6 +180,14 @@ unit.test("the rows: each row at its place, seeds against the base's, the paper 
   unit.equal(figures.of_table { rows = { made.row("x", {}) } }, nil)
 end)
 
+unit.test("numbers of others are no runs that are not done", function()
+  local with_cited = object()
+  local row = with_cited.rows[3]
+  row.kind, row.metrics = "cited", { rsum = { cited = 477.2, values = {} } }
+  unit.equal(figures.of_table(with_cited).set.note[2], "not done")
+  unit.equal(figures.of_table(with_cited).set.note[3], "cited: 477.2")
+end)
+
 unit.test("the paper says nothing about generated data", function()
   local generated = object()
   generated.generated = true

@@ -252,6 +252,14 @@ unit.test("what is wrong with a second set is said where it stands", function()
   end
 end)
 
+unit.test("a key of the command line that a model has in a part says where", function()
+  unit.fails(2, "model: 'word_dim' is an option of its embedding: sw.embedding", resolve,
+    { word_dim = 5 })
+  unit.fails(2, "model: 'fusion' is an option of its stages: sw.stage", resolve, { fusion = "sum" })
+  unit.fails(2, "there are dim, direction, embedding, image, text, second, pool, stages, loss",
+    resolve, { xyz = 1 })
+end)
+
 unit.test("a second set changes key by key, and goes with second=none", function()
   local config = config_of { second = { text = { file = "bert", width = 768 } } }
   for _, assignment in ipairs { "second.text.file=elmo", "model.second.text.width=12",

@@ -96,6 +96,12 @@ return sw.table { title = "T", base = base, rows = {
   unit.equal(b.data.train_images, 5)
   unit.equal(b.seed, 0)
   unit.equal(plan.rows[2].base, "other")
+  local nameless = unit.write(folder .. "/base.lua", (unit.read(script)
+    :gsub('name = "other", ', ""):gsub('{ name = "a" }, ', "")
+    :gsub("}, { name = \"c\".*$", '}, { name = "a" } } }')))
+  plan = plans.build(nameless, {}, {}, { 0 })
+  unit.equal(plan.rows[1].base, "another experiment", "it is not the table's base")
+  unit.equal(plans.reference(plan, "").name, "a")
   unit.fails(2, "row 'b': base: expected an experiment, found a table", table_of,
     { { name = "a" }, { name = "b", base = {} } })
   unit.fails(2, "row 'b': g2l.mu: 'g2l' is not a stage of this model, which has l2l", plans.build,

@@ -281,6 +281,14 @@ unit.test("a caption says what is so, and often what sets its scene apart", func
   assert(left > 200 and right > 200 and two > 800 and colour > 600)
 end)
 
+unit.test("what is imported from generated data says that it is generated", function()
+  local data, out = folder .. "/made", folder .. "/imported"
+  sw.scenes(data, { train = 8, dev = 4, test = 4 })
+  local status, said = unit.program { "data", "import", data, "--out", out }
+  unit.equal(status, 0, said)
+  unit.equal(core.is_generated(out), true)
+end)
+
 unit.test("synonyms lie near each other and other words do not", function()
   local v = vectors(50)
   local function cosine(one, two)

@@ -177,21 +177,34 @@ static void set_coverage(lua_State *L, const struct sw_coverage *coverage)
     lua_pop(L, 1);
 }
 
-/* inputs:facts(): {generated =, train =, dev =, test = fingerprints, the last of all test sets;
- * train_captions =, dev_captions =, tests = how many, stamps = {..} of the splits, vocabulary =
- * {from =, words =, fingerprint =, coverage = of the train captions}, glove = {vectors =, found =,
- * rows = a hash, coverage =}}; what is not there is nil. */
+static void set_fingerprints(lua_State *L, const struct sw_inputs *in, int own)
+{
+    const struct sw_fingerprints *train = &in->train_fingerprint, *dev = &in->dev_fingerprint,
+                                 *test = &in->test_fingerprint;
+    sw_lua_set_hex(L, "train", own ? train->own : train->all);
+    if (in->has_dev)
+        sw_lua_set_hex(L, "dev", own ? dev->own : dev->all);
+    if (in->test_count)
+        sw_lua_set_hex(L, "test", own ? test->own : test->all);
+}
+
+/* inputs:facts(): {generated =, train =, dev =, test = fingerprints, the last of all test sets, own
+ * = the same without second sets, where there are any; train_captions =, dev_captions =, tests =
+ * how many, stamps = {..} of the splits, vocabulary = {from =, words =, fingerprint =, coverage =
+ * of the train captions}, glove = {vectors =, found =, rows = a hash, coverage =}}; what is not
+ * there is nil. */
 static int facts(lua_State *L)
 {
     const struct sw_inputs *in = sw_lua_inputs_at(L, 1);
     const struct sw_dataset *split;
     lua_createtable(L, 0, 10);
     sw_lua_set_switch(L, "generated", in->generated);
-    sw_lua_set_hex(L, "train", in->train_fingerprint);
-    if (in->has_dev)
-        sw_lua_set_hex(L, "dev", in->dev_fingerprint);
-    if (in->test_count)
-        sw_lua_set_hex(L, "test", in->test_fingerprint);
+    set_fingerprints(L, in, 0);
+    if (in->has_second) {
+        lua_createtable(L, 0, 3);
+        set_fingerprints(L, in, 1);
+        lua_setfield(L, -2, "own");
+    }
     sw_lua_set_integer(L, "train_captions", (lua_Integer)in->train.captions);
     sw_lua_set_integer(L, "dev_captions", (lua_Integer)in->dev.captions);
     sw_lua_set_integer(L, "tests", (lua_Integer)in->test_count);

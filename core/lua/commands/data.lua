@@ -185,6 +185,11 @@ local function import_into(given, paths, follow)
     plan.boxes and "boxes in " .. plan.boxes or "no boxes" .. (plan.no_boxes and ": "
       .. plan.no_boxes or ""))
   pages(rows)
+  for _, source in ipairs(plan.sources) do
+    if source.others and #source.others > 0 then
+      text.say("  not imported: %s", text.cut(table.concat(source.others, ", "), 200))
+    end
+  end
   for _, reason in ipairs(text.sorted_keys(found.dropped_reasons)) do
     text.say("  left out: %d: %s", found.dropped_reasons[reason], reason)
   end

@@ -376,13 +376,20 @@ local function or_preset(value, otherwise)
   return value
 end
 
+-- What goes by one name on the command line, and is said of a part in a model.
+local elsewhere <const> = { word_dim = "its embedding: sw.embedding \"random\" { word_dim = 300 }",
+  fusion = "its stages: sw.stage \"g2l\" { fusion = \"gate\" }" }
+
 -- The whole model with every default filled in, keys in order, and what it says of train keys.
 function M.resolve(parts, given)
   if given ~= nil and (type(given) ~= "table" or core.is_array(given)) then
     values.fail("model: expected a table, found %s", values.found(given))
   end
   given = given or {}
-  values.known_keys(given, { "defined", table.unpack(M.keys) }, "model")
+  for name, of in pairs(elsewhere) do
+    if given[name] ~= nil then values.fail("model: '%s' is an option of %s", name, of) end
+  end
+  values.known_keys(given, given.defined and { "defined", table.unpack(M.keys) } or M.keys, "model")
   local model, order = {
     dim = M.dim(or_preset(given.dim, 1024)),
     direction = M.direction(or_preset(given.direction, "both")),

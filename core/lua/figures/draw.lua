@@ -28,12 +28,16 @@ local function options_of(part)
   return table.concat(words, " ")
 end
 
--- Parameters of names that begin with HEAD and not with `without`: how many numbers, and how many
--- are trained.
+-- Parameters of names that begin with HEAD and with none of `without`: how many numbers, and how
+-- many are trained.
 local function weigh(parameters, head, without)
   local all, trained = 0, 0
   for _, parameter in ipairs(parameters) do
-    if starts(parameter.name, head) and not (without and starts(parameter.name, without)) then
+    local belongs = starts(parameter.name, head)
+    for _, other in ipairs(without or {}) do
+      belongs = belongs and not starts(parameter.name, other)
+    end
+    if belongs then
       all = all + parameter.count
       if parameter.trained then trained = trained + parameter.count end
     end
@@ -59,15 +63,24 @@ function M.model(model, name, assumed)
     rows[#rows + 1] = { part, plugin, options, text.count(all), text.count(trained) }
   end
   -- A side's blocks share the front of their parameters' names, so their numbers are the side's.
-  local function add_encoder(side)
-    local names, options = {}, {}
-    for i, block in ipairs(model[side]) do
+  local function add_blocks(part, blocks, options, head, without)
+    local names = {}
+    for i, block in ipairs(blocks) do
       names[i] = block.plugin
       local words = options_of(block)
       if words ~= "" then options[#options + 1] = block.plugin .. " (" .. words .. ")" end
     end
-    local pool = side .. ".pool."
-    add(side .. " encoder", table.concat(names, ", "), table.concat(options, " "), side, pool)
+    add(part, table.concat(names, ", "), table.concat(options, " "), head, without)
+  end
+  local function add_encoder(side)
+    local pool, set = side .. ".pool.", side .. ".second."
+    add_blocks(side .. " encoder", model[side], {}, side, { pool, set })
+    local second = model.second and model.second[side]
+    if second then
+      local options = { "file=" .. second.file, "width=" .. second.width }
+      if second.alone then options[3] = "alone=true" end
+      add_blocks("second " .. side .. " set", second.blocks, options, set)
+    end
     if model.pool then
       local pooling = model.pool[side]
       add(side .. " pooling", pooling.plugin, options_of(pooling), pool)

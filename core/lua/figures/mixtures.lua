@@ -47,7 +47,9 @@ function M.notes(provenances)
       notes[#notes + 1] = string.format("The runs mix %s: %s.", what, table.concat(values, ", "))
     end
   end
-  compare("data (fingerprints of the train split)", function(p) return at(p, "data.train") end)
+  compare("data (fingerprints of the train split)", function(p)
+    return at(p, "data.own.train") or at(p, "data.train")
+  end)
   compare("OpenBLAS cores, which give other last digits", function(p) return at(p, "blas.core") end)
   compare("vector kernels, which give other last digits", function(p) return at(p, "cpu") end)
   compare("versions of stepwise", function(p)

@@ -31,8 +31,12 @@ local function axis(object)
   return least - margin, most + margin, inside, paper_least, paper_most
 end
 
--- Why a row has no values, or fewer than it should.
+-- Why a row has no values of its own.
 local function note_of(row, most)
+  if row.kind == "cited" then
+    local rsum = row.metrics and row.metrics.rsum and row.metrics.rsum.cited
+    return rsum and string.format("cited: %.1f", rsum) or "cited"
+  end
   local failed = #(row.failed or {})
   if row.n == 0 then
     if failed == 0 then return "not done" end

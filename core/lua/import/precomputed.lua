@@ -248,6 +248,22 @@ function Reader:close()
   self.rows, self.boxes, self.split = nil, nil, nil
 end
 
+-- Arrays beside a split's that are none of its own: second sets of fragments, which stay behind.
+local function others_of(store, splits)
+  local is_own, others = { ims = true, ims_bbx = true, ims_counts = true, ims_size = true }, {}
+  for _, name in ipairs(store:names()) do
+    for _, split in ipairs(splits) do
+      local array = name:sub(1, #split + 1) == split .. "_"
+        and name:match("^(.+)%.npy$", #split + 2)
+      if array and not is_own[array] then
+        others[#others + 1] = name
+        break
+      end
+    end
+  end
+  return others
+end
+
 local function open(store, path, layout)
   local names = splits_of(store)
   if #names == 0 then return nil end
@@ -259,7 +275,7 @@ local function open(store, path, layout)
     end
   end
   return setmetatable({ path = path, layout = layout, store = store, splits = splits,
-    files = store:files(files) }, Source)
+    files = store:files(files), others = others_of(store, names) }, Source)
 end
 
 -- A source where the folder has {split}_ims.npy; else nil.

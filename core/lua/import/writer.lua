@@ -266,6 +266,15 @@ local function write_rows(plan, work, files, done, follow, save)
   return done
 end
 
+-- What is made of generated data says that it is generated, before any of it is there.
+local function keep_label(plan, partial)
+  for _, source in ipairs(plan.sources) do
+    if core.file_kind(source.path) == "folder" and core.is_generated(source.path) then
+      core.write_file(partial .. "/README.txt", core.read_text(source.path .. "/README.txt"))
+    end
+  end
+end
+
 -- Writes what import.plan gave to the folder `out`; follow: of the progress line. True, or false
 -- when a signal came first: then the same call goes on.
 function M.write(plan, out, follow)
@@ -276,6 +285,7 @@ function M.write(plan, out, follow)
   local identity = core.hash128(summary_text)
   local from = read_state(partial, state, identity)
   write_state(state, identity, from)
+  keep_label(plan, partial)
   local files = open_rows(plan, partial)
   local function save(count)
     each_file(files, "sync")

@@ -56,6 +56,8 @@ local function model_line(config)
     end
     if #names > 0 then say(key .. " %s", table.concat(names, " ")) end
   end
+  say("second image set %s", word(config, "model.second.image.file"))
+  say("second text set %s", word(config, "model.second.text.file"))
   say("image pooling %s", word(config, "model.pool.image.plugin"))
   say("text pooling %s", word(config, "model.pool.text.plugin"))
   say("batch %s", word(config, "train.batch"))
@@ -87,7 +89,7 @@ local function question(model)
       or type(row.changes) == "table" and #row.changes > 0 and table.concat(row.changes, " ")
     rows[i] = element("tr", {}, element("th", { scope = "row" }, row.name),
       element("td", { class = "text" }, changes and element("code", {}, changes)
-        or "the base as it is"),
+        or row.base and "another experiment" or "the base as it is"),
       element("td", {}, row.n), element("td", {}, #row.failed), element("td", {}, row.missing or 0))
   end
   parts[#parts + 1] = element("div", { class = "wide" },

@@ -74,6 +74,13 @@ local function data_of(provenance)
   return found
 end
 
+-- The same of its images and captions alone, where it read second sets of fragments, too.
+local function own_data_of(provenance)
+  local data = type(provenance) == "table" and provenance.data
+  local own = type(data) == "table" and type(data.own) == "table" and data.own or {}
+  return { dev = is_text(own.dev), test = is_text(own.test) }
+end
+
 -- A run: {folder =, config =, seed =, hash = of the config without the seed, name =, settings = by
 -- key, data = the folder, measured = which data its numbers are of}.
 local function read(folder)
@@ -81,7 +88,8 @@ local function read(folder)
   local session = describe.session()
   local fine, config = pcall(session.resolve, session, given)
   if not fine then core.fail_within(folder .. "/config.json", config) end
-  local fingerprints = data_of(identity.read_json(folder .. "/provenance.json"))
+  local provenance = identity.read_json(folder .. "/provenance.json")
+  local fingerprints, own = data_of(provenance), own_data_of(provenance)
   local settings, portable = {}, config:portable()
   for _, section in ipairs { "model", "train", "data" } do
     flatten(settings, portable[section], "")
@@ -95,7 +103,8 @@ local function read(folder)
     hash = config:hash(), folder = folder, config = value, seed = value.seed,
     settings = settings, data = value.data.dir,
     name = value.name ~= "" and value.name or folder:match("([^/]+)$"),
-    measured = (fingerprints.dev or value.data.dir) .. " " .. (fingerprints.test or value.data.dir),
+    measured = (own.dev or fingerprints.dev or value.data.dir) .. " "
+      .. (own.test or fingerprints.test or value.data.dir),
   }
 end
 

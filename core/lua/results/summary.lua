@@ -152,7 +152,7 @@ local function notes_of_set(results)
   local about = results.about or test_sets.about({}, results)
   note("Split %s of %s%s, at the step with the best dev rsum. n: runs of a row%s.", about.split,
     plan.data, about.told and ": " .. test_sets.sizes(about) or "",
-    most > 1 and ", one a seed; ±: their sample standard deviation" or "")
+    most > 1 and ", one per seed; ±: their sample standard deviation" or "")
   if finished > 0 then note("Seeds: %s.", seeds_of.words(results.rows)) end
   if results.mixed then
     note("Rows differ in what they are evaluated on (column split); those that differ from this "

@@ -30,7 +30,8 @@ function M.reader(known)
   local read, listed = {}, {}
   for _, stamp in ipairs(known) do listed[stamp] = true end
   return function(config, settings)
-    local reads = core.json_encode { settings.data, settings.model.embedding }
+    local model = settings.model
+    local reads = core.json_encode { settings.data, model.embedding, model.second }
     if not read[reads] then
       local data, stamps = config:sources(known)
       for _, stamp in ipairs(stamps) do

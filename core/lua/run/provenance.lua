@@ -63,7 +63,9 @@ function M.new(session, config, facts, key)
     "cpu", cpu,
     "data", object("dir", config.value.data.dir, "generated", facts.generated,
       "train", facts.train, "train_captions", facts.train_captions,
-      "dev", facts.dev or core.json_null, "dev_captions", facts.dev_captions),
+      "dev", facts.dev or core.json_null, "dev_captions", facts.dev_captions,
+      "own", facts.own and object("train", facts.own.train, "dev", facts.own.dev,
+        "test", facts.own.test)),
     "vocabulary", words.vocabulary, "glove", words.glove or core.json_null,
     "seed", config.value.seed, "key", key, "parts", core.json_array {})
 end

@@ -119,7 +119,8 @@ function M.build(path, given, overrides, seeds)
       unheard[assignment] = unheard[assignment] ~= false and config:unheard(assignment) or false
     end
     plan.rows[i] = {
-      name = row.name, slug = slug, paper = row.paper, base = row.base and row.base.name,
+      name = row.name, slug = slug, paper = row.paper,
+      base = row.base and (row.base.name or "another experiment"),
       ensemble = row.ensemble and core.json_array(row.ensemble), cited = row.cited,
       changes = core.json_array(describe.assignments(describe.changes_of(row))),
     }
