@@ -24,12 +24,12 @@ bench-growth: $(bench_needs)
 	@$(bench_environment) $(SHELL) $(srcdir)/tests/bench/growth.sh $(BENCH_THREADS) $(BENCH_STEPS)
 EXTRA_DIST += tests/bench/growth.sh
 
-# make bench-methods [BENCH_METHODS="scan_t2i gpo"]: each method's step beside its floor, beside SHAN's L2L
-# step, and beside the loop of its published form in PyTorch where that is there.
+# make bench-methods [BENCH_METHODS="scan_t2i gpo"] [BENCH_DIMS=256]: each method's step beside its floor,
+# beside SHAN's L2L step, and beside the loop of its published form in PyTorch where that is there.
 .PHONY: bench-methods
 bench-methods: $(bench_needs)
-	@$(bench_environment) $(SHELL) $(srcdir)/tests/bench/methods.sh $(BENCH_THREADS) $(BENCH_STEPS) \
-		$(BENCH_METHODS)
+	@$(bench_environment) BENCH_DIMS='$(BENCH_DIMS)' $(SHELL) $(srcdir)/tests/bench/methods.sh \
+		$(BENCH_THREADS) $(BENCH_STEPS) $(BENCH_METHODS)
 EXTRA_DIST += tests/bench/methods.sh tests/bench/methods.py tests/bench/published.py
 
 # make bench-learning [BENCH_FOLDER=DIR] [BENCH_IMAGES=N] [BENCH_LEARNING='key=value ..']: steps early and late in

@@ -1,7 +1,8 @@
 #!/bin/sh
 # methods.sh THREADS STEPS [METHOD..] -- a step of each method of experiments/methods at batch 64, beside the
 # floor of its products, beside the L2L step of SHAN, and beside the loop of its published form in
-# PyTorch where that is there. In turn, in one run; it asserts nothing.
+# PyTorch where that is there. In turn, in one run, at D = 256 and 1024, or those of BENCH_DIMS; it
+# asserts nothing.
 set -eu
 : "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
 threads=$1 steps=$2
@@ -27,7 +28,7 @@ number() { # FILE KEY
 }
 
 printf '%-12s %6s %9s %9s %7s %9s %11s %7s\n' 'batch 64' D 'step s' 'floor s' ratio 'of L2L' 'PyTorch s' times
-for dim in 256 1024; do
+for dim in ${BENCH_DIMS:-256 1024}; do
     for method; do
         way=$(sed -n 's/^ *direction = "\(.*\)".*/\1/p' "$STEPWISE_SOURCE/experiments/methods/$method.lua")
         measure l2l --stages l2l --direction "${way:-both}" --dim "$dim"

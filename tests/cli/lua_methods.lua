@@ -36,7 +36,7 @@ local function is_above_0(t, x)
   return t:relu(steep) - t:relu(steep - 1)
 end
 
--- NAAF (Zhang et al., CVPR 2022), with a threshold u that stays: what a word finds nowhere counts
+-- NAAF (Zhang et al., CVPR 2022), which is a plugin, too, here with a threshold u that stays: what a word finds nowhere counts
 -- against the pair.
 sw.define_stage {
   name = "naaf",

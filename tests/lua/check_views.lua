@@ -129,6 +129,17 @@ unit.test("losses that take each view for a sample are refused before a run", fu
   unit.fails(2, "from 1 to 8", config, "views=9")
 end)
 
+unit.test("a table with a row whose loss takes no views is refused before it is planned", function()
+  local path = unit.write(made.path "table.lua", [[
+local sw = require "stepwise"
+return sw.table { title = "views", base = sw.experiment { train = { epochs = 1 } },
+  rows = { { name = "a" }, { name = "b", loss = "infonce" } } }
+]])
+  local status, said = unit.program { "ablate", path, "--data", made.data, "--dry-run", "views=2" }
+  unit.equal(status, 2)
+  unit.contains(said, "row 'b': train.views: expected 1, found 2: the loss infonce would")
+end)
+
 unit.test("runs from before are the same runs, and a loss may say it", function()
   local old, new = config("views=1"), config()
   unit.equal(old:hashed().train.views, nil)

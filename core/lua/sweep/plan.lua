@@ -115,6 +115,10 @@ function M.build(path, given, overrides, seeds)
     local slug = slug_of(row.name, taken)
     local config = table_rows.kind(row) == "run" and describe.row_config(row, base, configure)
     slugs[row.name] = slug
+    if config then
+      local fine, problem = pcall(config.require_heard, config, {})
+      if not fine then core.fail_within(string.format("%s: row '%s'", path, row.name), problem) end
+    end
     for _, assignment in ipairs(config and overrides or {}) do
       unheard[assignment] = unheard[assignment] ~= false and config:unheard(assignment) or false
     end
