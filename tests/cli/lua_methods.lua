@@ -127,8 +127,8 @@ sw.define_stage {
   end,
 }
 
--- X-Dim (Zhang et al., ACM MM 2023): a sparse table of how much each dimension of the joint space has
--- to do with each other one.
+-- X-Dim (Zhang et al., ACM MM 2023): a sparse table of how much each dimension of the joint space
+-- has to do with each other one.
 sw.define_stage {
   name = "x_dim",
   parameters = { { "table.weight", "D", "D" }, { "threshold.weight", 1, "D", init = 0.5 },
@@ -145,7 +145,8 @@ sw.define_stage {
     local m = b:l2norm(b:apply("tanh", { b:apply("exp", { above }) }) * p)
     local weights = b:reshape(b:linear_back(row, m), D) -- the sums of its columns
     local words = b:apply("vec_gain", { b.words, weights })
-    return { c = b:input_product(b.regions, words), m = b:input_shared(m), row = b:input_shared(row), lambda = b:input_shared(b:parameter "log_lambda") }
+    return { c = b:input_product(b.regions, words), m = b:input_shared(m),
+      row = b:input_shared(row), lambda = b:input_shared(b:parameter "log_lambda") }
   end,
   score = function(t, _, p)
     local c = steered(t, t:apply("tanh", { t:input(p.c) }))
