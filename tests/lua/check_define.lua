@@ -346,6 +346,18 @@ return sw.experiment { model = { dim = 8, embedding = sw.embedding "random" { wo
   end
 end)
 
+unit.test("pooled vectors of two widths are told by their widths", function()
+  for _, stage in ipairs { "dot", "order" } do
+    unit.fails(nil, { "stage " .. stage, "found 4 numbers per image and 8 per caption" }, run,
+      string.format([[
+local sw = require "stepwise"
+sw.define_pool { name = "half",
+  pool = function(e, x) return e:group("mean", { e:columns(x, 0, 4) }) end }
+return sw.experiment { model = { dim = 8, embedding = sw.embedding "random" { word_dim = 6 },
+    pool = { image = "half", text = "mean" }, stages = { "%s" } } }]], stage))
+  end
+end)
+
 -- An experiment whose regions go through the block `fc` of this body, on line 4, or another.
 local function encoded(body, own, more)
   return run(string.format([[

@@ -314,6 +314,8 @@ static int times(lua_State *L)
         return sw_lua_give(L, times_number(L, x, number_at(L, y), 0));
     struct sw_tensor *a = sw_lua_verb_tensor(L, 1), *b = sw_lua_verb_tensor(L, 2);
     int one = sw_tensor_count(a) == 1, other = sw_tensor_count(b) == 1;
+    if (one && other && a->ndim != b->ndim) /* of two, that with fewer dimensions */
+        one = a->ndim < b->ndim, other = !one;
     return sw_lua_give(L, one != other
                               ? times_scalar(L, one ? b : a, one ? a : b)
                               : sw_lua_operate(L, "mul", a, b, (struct sw_args){.i = {0}}));
