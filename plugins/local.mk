@@ -1,7 +1,8 @@
 # The model's own parts. A plugin is one C file that includes <stepwise/plugin.h>, its name in the list
 # and a line for the linker. Its source is plugins/align/NAME.c, and it is built as
 # plugins/align/.libs/NAME.so.
-EXTRA_DIST += plugins/fusion/both_sides.h plugins/align/attention.h plugins/align/joint_layer.h
+EXTRA_DIST += plugins/fusion/both_sides.h plugins/align/attention.h \
+	plugins/align/joint_layer.h plugins/align/pooled.h
 plugin_ldflags = -module -avoid-version -shared -no-undefined $(SW_PLUGIN_DEFS) \
 	-export-symbols-regex '^sw_plugin$$'
 

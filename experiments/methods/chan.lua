@@ -1,5 +1,5 @@
--- CHAN (Pan et al., CVPR 2023), its best form: each word takes its best region, and the score is the
--- undivided log-sum-exp of ten times their similarities, to which its margin belongs. The paper
+-- CHAN (Pan et al., CVPR 2023), its best form: each word takes its best region, and the score is
+-- the undivided log-sum-exp of ten times their similarities, to which its margin belongs. The paper
 -- trains with AdamW in batches of 384; here it is Adam.
 local sw = require "stepwise"
 local method = sw.load "field.lua"

@@ -1,6 +1,6 @@
 /* dot.c -- one vector per image and one per caption, and their cosine: the score of VSE++ (Faghri
  * et al., BMVC 2018), VSE-infinity, ESA, SAEM and all others that pool each side by itself. */
-#include <stepwise/plugin.h>
+#include "pooled.h"
 
 static const struct sw_option options[] = {
     {"normalise", SW_SWITCH, "true", NULL, 0, 0, "divide both vectors by their lengths first"},
@@ -24,6 +24,7 @@ static struct sw_tensor *score_all(struct sw_batch *batch, const void *self, con
 {
     const struct dot *s = self;
     (void)prepared;
+    require_same_width(batch);
     if (!s->normalise)
         return sw_linear(batch, batch->image, batch->text, NULL);
     return sw_linear(batch, sw_l2norm(batch, batch->image), sw_l2norm(batch, batch->text), NULL);

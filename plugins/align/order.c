@@ -2,7 +2,7 @@
  * variant: how far the caption is from being more general than the image.
  *
  *   S = -|max(0, |t| - |v|)|, with the absolute values of both vectors of length 1 */
-#include <stepwise/plugin.h>
+#include "pooled.h"
 
 /* |x| of each number of a row of length 1 */
 static struct sw_tensor *magnitudes(struct sw_batch *batch, struct sw_tensor *x)
@@ -14,8 +14,9 @@ static struct sw_tensor *magnitudes(struct sw_batch *batch, struct sw_tensor *x)
 
 static struct sw_tensor *score_all(struct sw_batch *batch, const void *self, const void *prepared)
 {
-    struct sw_tensor *in[2] = {magnitudes(batch, batch->image), magnitudes(batch, batch->text)};
     (void)self, (void)prepared;
+    require_same_width(batch);
+    struct sw_tensor *in[2] = {magnitudes(batch, batch->image), magnitudes(batch, batch->text)};
     return batch->host->apply(batch->graph, "order_scores", in, 2, NULL);
 }
 

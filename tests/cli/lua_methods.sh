@@ -6,7 +6,8 @@ python=/usr/bin/python3 # Debian's, which has python3-numpy
 "$python" -c 'import numpy' 2>/dev/null || skip 'python3-numpy is not there'
 "$STEPWISE" plugins --check "$STEPWISE_SOURCE/tests/cli/lua_methods.lua" >check.txt 2>&1 ||
     { cat check.txt; fail 'plugins --check finds faults'; }
-for stage in naaf max_sum scan_learnt clip; do
-    grep -q "stage $stage: trains" check.txt || { cat check.txt; fail "$stage was not tried"; }
+for part in "stage naaf" "stage max_sum" "stage scan_learnt" "stage clip" "stage gsmn_text" "stage x_dim" \
+    "stage best_of_pairs" "pool pie" "loss pvse" "block pre_norm"; do
+    grep -q "  $part: trains" check.txt || { cat check.txt; fail "$part was not tried"; }
 done
 "$python" "$STEPWISE_SOURCE/tests/cli/lua_methods.py"

@@ -216,6 +216,44 @@ unit.test("nothing can be kept from one tile to the next", function()
   fails({ "own.lua:3", "found a tensor" }, "return p", "prepare = function(b) return b.words end,")
 end)
 
+unit.test("constants of the compiler's are in the text of what refers to them", function()
+  local function text_of(declared, body)
+    run(string.format([[
+local sw = require "stepwise"
+%s
+local function twice(x) return x * 2 * LEAST end
+sw.define_stage { name = "fit", score = function(t) %s end }]], declared, body))
+    local texts = {}
+    for i, one in ipairs(define.known().list[1].functions) do texts[i] = one.text end
+    return table.concat(texts, "\n")
+  end
+  local declared = [[
+-- local LEAST <const> = 8
+local LEAST <const> = 2 -- two
+local REST <const>, KIND <const> = 1, "sum"
+local MOST <const> = LEAST * 4 + 1
+local ON <const> = false]]
+  local text = text_of(declared, "return ON and KIND or t.KIND or MOST + t:twice(twice(1))")
+  for _, part in ipairs { "LEAST <const> = 2;", 'KIND <const> = "sum";', "MOST <const> = 9;",
+    "ON <const> = false;" } do
+    unit.contains(text, part)
+  end
+  unit.equal(text_of(declared, "local MOST = 3 return MOST + t.ON"):find("<const>"), nil)
+  unit.fails(2, { "own.lua", "'LEAST' is declared with two values before line" }, text_of,
+    declared .. "\ndo\nlocal LEAST <const> = 3\nend", "return LEAST")
+end)
+
+unit.test("sizes that do not fit are told", function()
+  fails({ "own.lua:4", "expected a size of at least 1" }, "return t:constant(1, 0)")
+  fails({ "own.lua:4", "expected a size of at least 1" }, "return t:constant(1, -1)")
+  fails({ "own.lua:4", "more than 16777216 numbers" }, "return t:constant(1, 5000, 5000)")
+  fails({ "own.lua:4", "expected 1 to 4 sizes, found 0" }, "return t:constant(1)")
+  local words = "return t:reshape(t:mean_weights 'words', "
+  fails({ "own.lua:4", "1 to 4 sizes" }, words .. "1, 1, 1, 1, 48)")
+  fails({ "own.lua:4", "expected a size of at least 1" }, words .. "-1, -1)")
+  fails({ "own.lua:4", "counts differ: got (1,3,16) as (9,5)" }, words .. "-1, 5)")
+end)
+
 unit.test("a wrong definition is refused in its line", function()
   local function refused(parts, fields)
     unit.fails(2, parts, run, string.format([[
@@ -305,6 +343,18 @@ return sw.experiment { model = { dim = 8, embedding = sw.embedding "random" { wo
     local said = unit.fails(nil, { "pool average: own.lua:3:", wrong[2], wrong[3] }, pooled,
       "average", wrong[1])
     unit.equal(said:find("pool average.*pool average"), nil, said)
+  end
+end)
+
+unit.test("pooled vectors of two widths are told by their widths", function()
+  for _, stage in ipairs { "dot", "order" } do
+    unit.fails(nil, { "stage " .. stage, "found 4 numbers per image and 8 per caption" }, run,
+      string.format([[
+local sw = require "stepwise"
+sw.define_pool { name = "half",
+  pool = function(e, x) return e:group("mean", { e:columns(x, 0, 4) }) end }
+return sw.experiment { model = { dim = 8, embedding = sw.embedding "random" { word_dim = 6 },
+    pool = { image = "half", text = "mean" }, stages = { "%s" } } }]], stage))
   end
 end)
 

@@ -211,15 +211,46 @@ static int add_scalar(lua_State *L)
                                          sw_lua_verb_tensor(L, 3), (struct sw_args){.i = {0}}));
 }
 
+/* Sizes from argument 3 on, of `most` numbers in all at most; one may be -1 where `count` is not 0:
+ * what the others leave of that many. */
+static int sizes_at(lua_State *L, size_t count, size_t most, int dim[SW_MAX_DIM])
+{
+    int ndim = lua_gettop(L) - 2, open = -1;
+    size_t known = 1;
+    if (ndim < 1 || ndim > SW_MAX_DIM)
+        luaL_error(L, "expected 1 to %d sizes, found %d", SW_MAX_DIM, ndim);
+    for (int d = 0; d < ndim; d++) {
+        lua_Integer size = luaL_checkinteger(L, d + 3);
+        if (count && size == -1 && open < 0) {
+            open = d;
+            continue;
+        }
+        luaL_argcheck(L, size >= 1, d + 3, "expected a size of at least 1");
+        if ((uint64_t)size > most / known)
+            luaL_error(L, "the sizes are those of more than %I numbers", (lua_Integer)most);
+        dim[d] = (int)size;
+        known *= (size_t)size;
+    }
+    if (open >= 0) /* where it does not divide, the sizes are refused */
+        dim[open] = (int)(count / known);
+    return ndim;
+}
+
+/* reshape(x, sizes..): one of them may be -1, what the others leave */
 static int reshape(lua_State *L)
 {
     const struct sw_lua_call *call = call_of(L);
-    int ndim = lua_gettop(L) - 2, dim[SW_MAX_DIM];
-    if (ndim < 1 || ndim > SW_MAX_DIM)
-        luaL_error(L, "reshape: expected 1 to %d sizes, found %d", SW_MAX_DIM, ndim);
-    for (int d = 0; d < ndim; d++)
-        dim[d] = (int)luaL_checkinteger(L, d + 3);
-    return sw_lua_give(L, call->host->reshape(call->graph, sw_lua_verb_tensor(L, 2), ndim, dim));
+    struct sw_tensor *x = sw_lua_verb_tensor(L, 2);
+    int dim[SW_MAX_DIM], ndim = sizes_at(L, sw_tensor_count(x), sw_tensor_count(x), dim);
+    return sw_lua_give(L, call->host->reshape(call->graph, x, ndim, dim));
+}
+
+/* constant(number, sizes..): a tensor of that number, without a gradient */
+static int constant(lua_State *L)
+{
+    const struct sw_lua_call *call = call_of(L);
+    int dim[SW_MAX_DIM], ndim = sizes_at(L, 0, 1 << 24, dim);
+    return sw_lua_give(L, call->host->constant(call->graph, ndim, dim, number_at(L, 2)));
 }
 
 /* ---- operators ------------------------------------------------------------------------------- */
@@ -256,8 +287,19 @@ static int plus(lua_State *L)
                                          sw_lua_verb_tensor(L, 2), (struct sw_args){.i = {0}}));
 }
 
-/* x * y of tensors of one shape; of a tensor or vectors and a number; of vectors and a tensor
- * (1,R,L), a number per row */
+/* s x for a tensor s of one number, (..),(1) -> (..) */
+static struct sw_tensor *times_scalar(lua_State *L, struct sw_tensor *x, struct sw_tensor *s)
+{
+    const struct sw_lua_call *call = call_of(L);
+    int column[2] = {(int)sw_tensor_count(x), 1}, one[2] = {1, 1};
+    struct sw_tensor *y =
+        sw_lua_operate(L, "linear", call->host->reshape(call->graph, x, 2, column),
+                       call->host->reshape(call->graph, s, 2, one), (struct sw_args){.i = {0}});
+    return call->host->reshape(call->graph, y, x->ndim, x->dim);
+}
+
+/* x * y of tensors of one shape, or one of them of one number; of a tensor or vectors and a number;
+ * of vectors and a tensor (1,R,L), a number per row */
 static int times(lua_State *L)
 {
     int x = is_number(L, 1) || is_vectors(L, 2) ? 2 : 1, y = 3 - x;
@@ -270,8 +312,13 @@ static int times(lua_State *L)
     }
     if (is_number(L, y))
         return sw_lua_give(L, times_number(L, x, number_at(L, y), 0));
-    return sw_lua_give(L, sw_lua_operate(L, "mul", sw_lua_verb_tensor(L, 1),
-                                         sw_lua_verb_tensor(L, 2), (struct sw_args){.i = {0}}));
+    struct sw_tensor *a = sw_lua_verb_tensor(L, 1), *b = sw_lua_verb_tensor(L, 2);
+    int one = sw_tensor_count(a) == 1, other = sw_tensor_count(b) == 1;
+    if (one && other && a->ndim != b->ndim) /* of two, that with fewer dimensions */
+        one = a->ndim < b->ndim, other = !one;
+    return sw_lua_give(L, one != other
+                              ? times_scalar(L, one ? b : a, one ? a : b)
+                              : sw_lua_operate(L, "mul", a, b, (struct sw_args){.i = {0}}));
 }
 
 static int negate(lua_State *L)
@@ -299,8 +346,8 @@ static int minus(lua_State *L)
 /* ---- classes --------------------------------------------------------------------------------- */
 
 static const luaL_Reg of_both[] = {
-    {"apply", apply},           {"affine", affine},   {"sigmoid", sigmoid}, {"relu", relu},
-    {"add_scalar", add_scalar}, {"reshape", reshape}, {NULL, NULL}};
+    {"apply", apply},           {"affine", affine},   {"sigmoid", sigmoid},   {"relu", relu},
+    {"add_scalar", add_scalar}, {"reshape", reshape}, {"constant", constant}, {NULL, NULL}};
 /* An empty read-only table with these verbs, under `key` of the registry; its fields are set raw.
  */
 static void open_subject(lua_State *L, int key, const luaL_Reg *verbs, const char *what)

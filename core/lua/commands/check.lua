@@ -1,5 +1,6 @@
 -- check.lua: a plugin file on trial: its operations' gradients, and each of its parts in a small
 -- model that is trained for a few steps.
+local define = require "stepwise.config.define"
 local scenes = require "stepwise.scenes.scenes_folder"
 
 local M = {}
@@ -68,10 +69,12 @@ local function default_stages(session, option, value)
   return stages
 end
 
--- The names of all that the session's plugins bring in `list`, those for which wanted(part) holds.
+-- The names of all that the script at hand and the session's plugins bring in `list`, those for
+-- which wanted(part) holds.
 local function names(session, list, wanted)
-  local found = {}
-  for _, plugin in ipairs(session:plugins()) do
+  local found, bring = {}, session:plugins()
+  table.insert(bring, 1, define.contents())
+  for _, plugin in ipairs(bring) do
     for _, part in ipairs(plugin[list] or {}) do
       if not wanted or wanted(part) then found[#found + 1] = part.name end
     end

@@ -46,6 +46,67 @@ local function names_of_upvalues(f)
   return names
 end
 
+local function literal(value)
+  if value == math.huge then return "1e999" end
+  return (string.format("%q", value):gsub("\\\n", "\\n"))
+end
+
+-- The literal of `name` in a declaration `local A <const>, B <const> = 4, "x"`, which begins
+-- `text`, behind the declarations `before`; nil where it is none of the compiler's constants.
+local function declared(text, name, before)
+  local to = 0
+  for _ = 1, 5 do -- lines
+    to = text:find("\n", to + 1, true) or #text + 1
+    local chunk = load(before .. text:sub(1, to - 1) .. "\nreturn " .. name, "=", "t", {})
+    local fine, value = pcall(chunk or error)
+    local kind = type(value)
+    if fine and (kind == "number" or kind == "string" or kind == "boolean") then
+      return literal(value)
+    end
+    if chunk or to > #text then return nil end
+  end
+end
+
+-- The constants that lines before `line` declare: a list of names, and for each its literals.
+local function constants_before(path, line)
+  local source, names, literals, before = lines_of(path, 1, line), {}, {}, ""
+  for from, list in source:gmatch("()%f[%w_]local%f[%s]([^=\n]*<%s*const%s*>[^=\n]*)") do
+    local is_comment = source:sub(1, from):match("[^\n]*$"):find("--", 1, true)
+    for name in list:gmatch("([%a_][%w_]*)%s*<%s*const%s*>") do
+      local value = not is_comment and declared(source:sub(from), name, before)
+      if value then
+        if not literals[name] then names[#names + 1], literals[name] = name, {} end
+        if literals[name][1] ~= value then table.insert(literals[name], value) end
+        before = before .. string.format("local %s <const> = %s; ", name, value)
+      end
+    end
+  end
+  return names, literals
+end
+
+-- `local A <const> = 4; ..` for the constants in `text` that the compiler has put the values of in
+-- their places, so that they are no variables of the function. head: as in is_text_of
+local function constants(text, head, path, line, what)
+  local names, literals = constants_before(path, line)
+  local mentioned, result = {}, {}
+  for _, name in ipairs(names) do
+    if text:find("%f[%w_]" .. name .. "%f[^%w_]") then mentioned[#mentioned + 1] = name end
+  end
+  if #mentioned == 0 then return "" end
+  local chunk = load("local " .. table.concat(mentioned, ", ") .. "; " .. head .. "return " .. text,
+    "=", "t", {})
+  local found = chunk and select(2, pcall(chunk))
+  for _, name in ipairs(type(found) == "function" and names_of_upvalues(found) or {}) do
+    if literals[name] and not head:find("%f[%w_]" .. name .. "%f[^%w_]") then
+      if #literals[name] > 1 then
+        fail("%s: '%s' is declared with two values before line %d; rename one", what, name, line)
+      end
+      result[#result + 1] = string.format("local %s <const> = %s; ", name, literals[name][1])
+    end
+  end
+  return table.concat(result)
+end
+
 -- "function(x) .. end" for what may have a name: "function M.f(x) .. end".
 local function anonymous(text)
   return (text:gsub("^function%s+[%w_.]+%s*%(", "function(", 1))
@@ -61,7 +122,7 @@ local function is_text_of(text, f, head)
     and table.concat(names_of_upvalues(found), " ") == table.concat(names_of_upvalues(f), " ")
 end
 
--- The text of f, and its first line.
+-- The text of f, and what declares the compiler's constants in it.
 local function cut(f, what, info, path)
   local text = lines_of(path, info.linedefined, info.lastlinedefined)
   local first_end = #(text:match("^[^\n]*"))
@@ -71,16 +132,17 @@ local function cut(f, what, info, path)
     if name ~= "_ENV" then locals[#locals + 1] = name end
   end
   local head = #locals > 0 and "local " .. table.concat(locals, ", ") .. "; " or ""
-  local found
+  local found, found_constants
   for from in places(text, "function", 1, first_end) do
     for _, to in places(text, "end", math.max(from, last_begin), #text) do
       local candidate = anonymous(text:sub(from, to))
-      if is_text_of(candidate, f, head) then
+      local declares = constants(candidate, head, path, info.linedefined, what)
+      if is_text_of(candidate, f, head .. declares) then
         if found then
           fail("%s, %s:%d: expected it on lines of its own, without another function", what, path,
             info.linedefined)
         end
-        found = candidate
+        found, found_constants = candidate, declares
         break
       end
     end
@@ -88,7 +150,7 @@ local function cut(f, what, info, path)
   if not found then
     fail("%s, %s:%d: its text was not found in the file", what, path, info.linedefined)
   end
-  return found
+  return found, found_constants
 end
 
 -- ---- what it refers to -----------------------------------------------------------------------
@@ -108,11 +170,6 @@ local function library_name(value)
   end
 end
 
-local function literal(value)
-  if value == math.huge then return "1e999" end
-  return (string.format("%q", value):gsub("\\\n", "\\n"))
-end
-
 -- Appends f and before it the functions that it refers to to `list`; its place there. path: of the
 -- script; every function has to be written in it.
 local function append(list, f, name, what, within)
@@ -124,7 +181,8 @@ local function append(list, f, name, what, within)
   local info = debug.getinfo(f, "S")
   local path = info.source:match("^@(.*)$")
   if not path then fail("%s: expected a function that is written in a script", what) end
-  local text, heads, taken = cut(f, what, info, path), {}, {}
+  local text, declares = cut(f, what, info, path)
+  local heads, taken = { declares }, {}
   for i, upvalue in ipairs(names_of_upvalues(f)) do
     local _, value = debug.getupvalue(f, i)
     local kind, label = type(value), string.format("%s: '%s'", what, upvalue)

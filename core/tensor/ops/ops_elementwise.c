@@ -358,7 +358,7 @@ static const struct sw_op add_scalar = {
     SW_OP(add_scalar, "add_scalar", 2, 2, "(...),(1)->(...)", "y = x + b, one number for all"),
 };
 
-/* ---- vec_bias: y = x + b, b one row for all ---- */
+/* ---- vec_bias: y = x + b, vec_gain: y = x g; b, g one row for all ---- */
 
 static int vec_bias_shape(const struct sw_call *call, int out_dim[SW_MAX_DIM])
 {
@@ -388,6 +388,29 @@ static void vec_bias_backward(const struct sw_call *call)
         sw_kernels_of(call)->add(width, db, dy + at, db);
 }
 
+static void vec_gain_forward(const struct sw_call *call)
+{
+    size_t width = (size_t)call->in[1]->dim[0], count = sw_tensor_count(call->out);
+    for (size_t at = 0; at < count; at += width)
+        sw_kernels_of(call)->mul(width, call->in[0]->data + at, call->in[1]->data,
+                                 call->out->data + at);
+}
+
+/* dx = g dy, dg = sum of x dy over the rows */
+static void vec_gain_backward(const struct sw_call *call)
+{
+    const struct sw_tensor *x = call->in[0], *g = call->in[1];
+    size_t width = (size_t)g->dim[0], count = sw_tensor_count(call->out);
+    const float *dy = call->out->grad;
+    for (size_t at = 0; at < count; at += width) {
+        if (x->grad)
+            sw_kernels_of(call)->mul_add(width, 1, dy + at, g->data, x->grad + at);
+        if (g->grad)
+            sw_kernels_of(call)->mul_add(width, 1, dy + at, x->data + at, g->grad);
+    }
+}
+
+/* Of both. */
 static const struct sw_sample vec_bias_samples[] = {
     {.inputs = 2, .in = {{3, {2, SW_LANES, 3}, -1, 1, 0}, {1, {3}, -1, 1, 0}}},
     {.inputs = 2, .in = {{2, {4, 7}, -1, 1, 0}, {1, {7}, -1, 1, 0}}},
@@ -397,8 +420,14 @@ static const struct sw_op vec_bias = {
     SW_OP(vec_bias, "vec_bias", 2, 2, "(...,D),(D)->(...,D)", "y = x + b, one row for all"),
 };
 
+#define vec_gain_shape vec_bias_shape
+#define vec_gain_samples vec_bias_samples
+static const struct sw_op vec_gain = {
+    SW_OP(vec_gain, "vec_gain", 2, 2, "(...,D),(D)->(...,D)", "y = x g, one row for all"),
+};
+
 const struct sw_op *const sw_ops_elementwise[] = {
-    &add_op,     &sub_op,        &mul_op,  &affine_op, &square_op, &sigmoid_op, &tanh_op,
-    &relu_op,    &leaky_relu_op, &gelu_op, &exp_op,    &log_op,    &sqrt_op,    &inverse_length_op,
-    &add_scalar, &vec_bias,      NULL,
+    &add_op,     &sub_op,        &mul_op,   &affine_op, &square_op, &sigmoid_op, &tanh_op,
+    &relu_op,    &leaky_relu_op, &gelu_op,  &exp_op,    &log_op,    &sqrt_op,    &inverse_length_op,
+    &add_scalar, &vec_bias,      &vec_gain, NULL,
 };
