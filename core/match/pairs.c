@@ -3,8 +3,9 @@
  * The unit of work is a block of SW_LANES images against UNIT_CAPTIONS captions: each declared
  * product is one matrix product (words of the unit, k * SW_LANES), whose result stays in cache
  * while the unit's tiles read it. Where the kernels multiply faster by regions that are laid out
- * once, a unit goes STRIP_CAPTIONS captions at a time, and the second cache is enough. Units are
- * independent and write to places of their own in S. */
+ * once, all products of one matrix share the layout; where they are shallow enough for the second
+ * cache, such a unit goes STRIP_CAPTIONS captions at a time. Units are independent and write to
+ * places of their own in S. */
 #include "match/internal.h"
 
 #include "base/values.h"
@@ -12,7 +13,7 @@
 
 #include <string.h>
 
-enum { L = SW_LANES, UNIT_CAPTIONS = 64, STRIP_CAPTIONS = 8 };
+enum { L = SW_LANES, UNIT_CAPTIONS = 64, STRIP_CAPTIONS = 8, STRIP_DEEPEST = 128 };
 
 struct scoring {
     const struct sw_whole_batch *batch;
@@ -41,41 +42,50 @@ static int words_between(const struct sw_fragments *words, int first, int last)
     return words->first[last - 1] + words->count[last - 1] - words->first[first];
 }
 
-static int is_prepared(const struct sw_whole_batch *batch)
+static int strip_of(const struct sw_whole_batch *batch, int prepared)
 {
-    int deepest = sw_compute_kernels(batch->model->compute)->prepared_deepest;
+    int strip = prepared ? STRIP_CAPTIONS : UNIT_CAPTIONS;
     for (int h = 0; h < batch->input_count; h++)
-        if (batch->inputs[h].kind == SW_IN_PRODUCT && batch->inputs[h].x->dim[1] > deepest)
-            return 0;
-    return 1;
+        if (batch->inputs[h].kind == SW_IN_PRODUCT && batch->inputs[h].x->dim[1] > STRIP_DEEPEST)
+            strip = UNIT_CAPTIONS;
+    return strip;
+}
+
+/* Lays the block's regions of input h out, where no input before it had the same. */
+static void *regions_of(struct unit *u, int h)
+{
+    const struct sw_whole_batch *batch = u->batch;
+    struct sw_compute *compute = batch->model->compute;
+    const struct sw_input_def *input = &batch->inputs[h];
+    for (int other = 0; other < h; other++)
+        if (u->regions[other] && batch->inputs[other].x == input->x)
+            return u->regions[other];
+    int width = input->x->dim[1], columns = batch->regions.most * L;
+    void *out = sw_arena_alloc(u->worker->arena,
+                               sw_compute_kernels(compute)->prepared_size(width, columns));
+    if (out)
+        sw_gemm_prepare(compute, 1, width, columns, rows_of_block(u, input), width, out);
+    return out;
 }
 
 /* Room for the products of a strip of captions [first, last), and the regions laid out. */
 static int prepare(struct unit *u, int first, int last)
 {
     const struct sw_whole_batch *batch = u->batch;
-    struct sw_compute *compute = batch->model->compute;
-    struct sw_arena *arena = u->worker->arena;
-    int columns = batch->regions.most * L, prepared = is_prepared(batch), words = 0;
-    u->strip = prepared ? STRIP_CAPTIONS : UNIT_CAPTIONS;
+    int prepared = sw_compute_kernels(batch->model->compute)->prepares_pairs, words = 0;
+    size_t row = sizeof(float) * (size_t)(batch->regions.most * L);
+    u->strip = strip_of(batch, prepared);
     for (int c = first; c < last; c += u->strip)
         words = sw_max(words, words_between(&batch->words, c, sw_min(last, c + u->strip)));
     for (int h = 0; h < batch->input_count; h++) {
-        const struct sw_input_def *input = &batch->inputs[h];
-        if (input->kind != SW_IN_PRODUCT)
+        if (batch->inputs[h].kind != SW_IN_PRODUCT)
             continue;
-        int width = input->x->dim[1];
-        u->block.product[h] =
-            sw_arena_alloc(arena, sizeof(float) * (size_t)words * (size_t)columns);
+        u->block.product[h] = sw_arena_alloc(u->worker->arena, row * (size_t)words);
         if (prepared)
-            u->regions[h] =
-                sw_arena_alloc(arena, sw_compute_kernels(compute)->prepared_size(width, columns));
+            u->regions[h] = regions_of(u, h);
         if (!u->block.product[h] || (prepared && !u->regions[h]))
             return sw_fail(sw_graph_error(u->worker->graph), SW_FAILED,
                            "out of memory for a block of pairs");
-        if (prepared)
-            sw_gemm_prepare(compute, 1, width, columns, rows_of_block(u, input), width,
-                            u->regions[h]);
     }
     return SW_OK;
 }

@@ -20,7 +20,7 @@ START_TEST(sets_are_found_by_name)
         void *const *entry = (void *const *)kernels;
         for (size_t j = 0; j < offsetof(struct sw_kernels, product) / sizeof *entry; j++)
             ck_assert_ptr_nonnull(entry[j]);
-        ck_assert_int_eq(kernels->product != NULL, kernels->product_room > 0);
+        ck_assert_uint_gt(kernels->product_room, 0);
     }
     ck_assert_ptr_eq(best, last);
 }
@@ -321,7 +321,7 @@ START_TEST(ranks_of_columns)
     const struct sw_kernels *kernels = set(_i);
     if (!kernels)
         return;
-    enum { ROWS = 7, COLUMNS = 37, STEP = 40 };
+    enum { ROWS = 7, COLUMNS = 77, STEP = 80 };
     float *x = filled(ROWS * STEP, 1, -2, 2);
     for (int c = 0; c < ROWS * STEP; c++)
         x[c] = c % STEP % 5 == 4 && c / STEP == 3 ? NAN : roundf(x[c] * 2);

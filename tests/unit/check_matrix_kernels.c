@@ -269,7 +269,7 @@ END_TEST
  */
 START_TEST(rows_of_prepared_products_do_not_know_each_other)
 {
-    enum { M = 77, N = 45, K = 530 };
+    enum { M = 277, N = 45, K = 530 }; /* more rows than are laid out at a time */
     const struct sw_kernels *kernels = set(_i);
     if (!kernels)
         return;

@@ -142,14 +142,18 @@ end
 
 -- ---- an evaluation ---------------------------------------------------------------------------
 
--- Its floor is that of a small one, scaled.
+-- The first one meets new memory: it counts only where it is so long that no other follows. The
+-- floor is that of a small evaluation, scaled.
 local function tell_evaluation(result, bench, request, steps, threads)
-  local images, captions, times, spent = request.images, request.captions, {}, 0
+  local images, captions, times, spent, is_first = request.images, request.captions, {}, 0, true
   repeat
     local encode_s, score_s = bench:evaluate()
-    append(times, { encode_s = encode_s, score_s = score_s, s = encode_s + score_s })
     spent = spent + encode_s + score_s
-  until #times.s >= steps or spent >= LONG_ENOUGH
+    if not is_first or spent >= LONG_ENOUGH then
+      append(times, { encode_s = encode_s, score_s = score_s, s = encode_s + score_s })
+    end
+    is_first = false
+  until spent >= LONG_ENOUGH or times.s and #times.s >= steps
   result.peak_rss_mb = result.peak_rss_mb or peak()
   local some, few = math.min(images, FLOOR_IMAGES), math.min(captions, FLOOR_CAPTIONS)
   local floor = floor_of(bench:products(some, few))

@@ -75,6 +75,7 @@ const struct sw_kernels SW_KERNELS = {
     .prepared_size = array_prepared_size,
     .prepare = array_prepare,
     .product_prepared = array_product_prepared,
-    .prepared_deepest = SW_WIDTH == 8 ? 128 : 0,
+    .product_room = PREPARED_LINES * PREPARED_K * sizeof(float),
+    .prepares_pairs = SW_WIDTH == 8,
 #endif
 };

@@ -143,10 +143,10 @@ struct sw_kernels {
      * their own. */
     void (*product)(int transpose_a, int transpose_b, int M, int N, int K, const float *A, int lda,
                     const float *B, int ldb, int accumulate, float *C, int ldc, void *room);
-    size_t product_room;
-    /* The deepest K at which a block of pairs is faster by product_prepared than by OpenBLAS; 0
-     * where that was not measured. */
-    int prepared_deepest;
+    size_t product_room; /* above 0 */
+    /* Whether a block of pairs is faster by product_prepared than by OpenBLAS; 0 where that was not
+     * measured. */
+    int prepares_pairs;
 };
 
 /* The set named `want`, or with NULL the best that this build has and this CPU runs. NULL when

@@ -199,29 +199,43 @@ static void array_from_u8(size_t count, float scale, const uint8_t *x, float *ou
 /* ---- ranks ---- */
 
 /* Numbers before f that are not smaller stay before it; of those behind, the larger ones pass it.
- */
-SW_INLINE void column_ranks_step(size_t left, int count, int f, const float *x, size_t step,
-                                 int32_t *rank)
+ * Several vectors at once, so that no count waits for the one before it. */
+SW_INLINE void column_ranks_step(int vectors, size_t left, int count, int f, const float *x,
+                                 size_t step, int32_t *rank)
 {
-    typedef int32_t sw_i __attribute__((vector_size(SW_VECTOR_BYTES)));
-    const sw_v one = splat(1), zero = {0}, own = load_some(x + (size_t)f * step, left);
-    sw_v at = splat((float)f);
+    sw_v own[4];
+    sw_bits at[4];
+    SW_UNROLL for (int v = 0; v < vectors; v++)
+    {
+        own[v] = load_some(x + (size_t)f * step + v * SW_WIDTH, left);
+        at[v] = (sw_bits){0} + (uint32_t)f;
+    }
     for (int g = 0; g < f; g++)
-        at -= choose(less(load_some(x + (size_t)g * step, left), own), one, zero);
+        SW_UNROLL for (int v = 0; v < vectors; v++)
+        {
+            at[v] += truth(less(load_some(x + (size_t)g * step + v * SW_WIDTH, left), own[v]));
+        }
     for (int g = f + 1; g < count; g++)
-        at += choose(less(own, load_some(x + (size_t)g * step, left)), one, zero);
-    sw_i whole = __builtin_convertvector(at, sw_i);
-    memcpy(rank, &whole, left * sizeof *rank);
+        SW_UNROLL for (int v = 0; v < vectors; v++)
+        {
+            at[v] -= truth(less(own[v], load_some(x + (size_t)g * step + v * SW_WIDTH, left)));
+        }
+    SW_UNROLL for (int v = 0; v < vectors; v++)
+    {
+        memcpy(rank + v * SW_WIDTH, &at[v], left * sizeof *rank);
+    }
 }
 
 static void array_column_ranks(int count, int f, size_t columns, const float *x, size_t step,
                                int32_t *rank)
 {
     size_t c = 0;
+    for (; c + 4 * SW_WIDTH <= columns; c += 4 * SW_WIDTH)
+        column_ranks_step(4, SW_WIDTH, count, f, x + c, step, rank + c);
     for (; c + SW_WIDTH <= columns; c += SW_WIDTH)
-        column_ranks_step(SW_WIDTH, count, f, x + c, step, rank + c);
+        column_ranks_step(1, SW_WIDTH, count, f, x + c, step, rank + c);
     if (c < columns)
-        column_ranks_step(columns - c, count, f, x + c, step, rank + c);
+        column_ranks_step(1, columns - c, count, f, x + c, step, rank + c);
 }
 
 /* ---- Adam ---- */

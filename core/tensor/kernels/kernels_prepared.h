@@ -5,7 +5,9 @@
  * lies in panels of two vectors of columns, k by k, so that the inner loop reads it end to end:
  * for each k two vectors of B, one number of each row of A broadcast, and two multiply-adds per
  * row. With AVX-512, 12 rows and 24 sums in registers, that is 12 cycles of multiply-adds and 7 of
- * loads per k; A (12 rows of BLOCK_K) stays in the first cache, the panel in the second.
+ * loads per k. PREPARED_LINES rows of A are laid out k by k as well, in strips of as many rows as
+ * the inner loop takes: all panels read them from the second cache, where rows that lie 4 KB apart
+ * would drive each other out of the first.
  *
  * An element of C is the sum over k in order, in blocks of PREPARED_K: it does not depend on its
  * neighbours. */
@@ -17,7 +19,8 @@
 enum {
     PREPARED_COLUMNS = 2 * SW_WIDTH,
     PREPARED_K = 512,
-    PREPARED_ROWS = SW_WIDTH == 16 ? 12 : 6 /* so that sums, B and A fit 32 or 16 registers */
+    PREPARED_ROWS = SW_WIDTH == 16 ? 12 : 6, /* so that sums, B and A fit 32 or 16 registers */
+    PREPARED_LINES = 120                     /* rows of A that are laid out at a time */
 };
 
 static size_t prepared_numbers(int K, int N)
@@ -65,17 +68,43 @@ static void array_prepare(int transpose_b, int K, int N, const float *B, int ldb
         }
 }
 
-/* C (rows, columns) += A panel, or = where it is fresh, for a constant number of rows. */
-SW_INLINE void multiply_rows(int rows, int K, const float *A, size_t lda, const float *panel,
-                             int columns, int fresh, float *C, size_t ldc)
+/* out (K, rows) = the first K columns of A (rows). Four rows are turned at once; where rows are no
+ * multiple of four, some are written twice. */
+static void lay_out_strip(int rows, int K, const float *A, size_t lda, float *out)
+{
+    int k = 0;
+#ifdef __SSE2__
+    for (; rows >= 4 && k + 4 <= K; k += 4)
+        for (int next = 0; next < rows; next += 4) {
+            int i = smaller(next, rows - 4);
+            const float *from = A + (size_t)i * lda + k;
+            float *to = out + k * rows + i;
+            __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + lda);
+            __m128 c = _mm_loadu_ps(from + 2 * lda), d = _mm_loadu_ps(from + 3 * lda);
+            _MM_TRANSPOSE4_PS(a, b, c, d);
+            _mm_storeu_ps(to, a);
+            _mm_storeu_ps(to + rows, b);
+            _mm_storeu_ps(to + 2 * rows, c);
+            _mm_storeu_ps(to + 3 * rows, d);
+        }
+#endif
+    for (; k < K; k++)
+        for (int i = 0; i < rows; i++)
+            out[k * rows + i] = A[(size_t)i * lda + (size_t)k];
+}
+
+/* C (rows, columns) += A panel, or = where it is fresh, for a constant number of rows; A (K, rows)
+ * and panel laid out. */
+SW_INLINE void multiply_rows(int rows, int K, const float *A, const float *panel, int columns,
+                             int fresh, float *C, size_t ldc)
 {
     sw_v sum[PREPARED_ROWS][2];
     SW_UNROLL_16 for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = splat(0);
-    for (int k = 0; k < K; k++, panel += PREPARED_COLUMNS) {
+    for (int k = 0; k < K; k++, A += rows, panel += PREPARED_COLUMNS) {
         sw_v b0 = load(panel), b1 = load(panel + SW_WIDTH);
         SW_UNROLL_16 for (int i = 0; i < rows; i++)
         {
-            sw_v a = splat(A[(size_t)i * lda + (size_t)k]);
+            sw_v a = splat(A[i]);
             sum[i][0] += a * b0;
             sum[i][1] += a * b1;
         }
@@ -99,12 +128,12 @@ SW_INLINE void multiply_rows(int rows, int K, const float *A, size_t lda, const 
     }
 }
 
-static void multiply_some(int rows, int K, const float *A, size_t lda, const float *panel,
-                          int columns, int fresh, float *C, size_t ldc)
+static void multiply_some(int rows, int K, const float *A, const float *panel, int columns,
+                          int fresh, float *C, size_t ldc)
 {
-#define SW_ROWS(n)                                                  \
-    case n:                                                         \
-        multiply_rows(n, K, A, lda, panel, columns, fresh, C, ldc); \
+#define SW_ROWS(n)                                             \
+    case n:                                                    \
+        multiply_rows(n, K, A, panel, columns, fresh, C, ldc); \
         break
     switch (rows) {
         SW_ROWS(1);
@@ -125,26 +154,37 @@ static void multiply_some(int rows, int K, const float *A, size_t lda, const flo
 #undef SW_ROWS
 }
 
+/* Rows [first, last) by one PREPARED_K of each B of the list. */
+static void multiply_lines(int first, int last, int k, int K, const float *A, size_t lda,
+                           const struct sw_prepared_product *list, int count, size_t ldc,
+                           float *room)
+{
+    int lines = last - first, depth = smaller(PREPARED_K, K - k);
+    int groups = (lines - 1) / PREPARED_ROWS + 1, most = (lines - 1) / groups + 1;
+    for (int m = 0; m < lines; m += most)
+        lay_out_strip(smaller(most, lines - m), depth, A + (size_t)(first + m) * lda + k, lda,
+                      room + m * depth);
+    for (int p = 0; p < count; p++) {
+        const float *panel = (const float *)list[p].prepared + prepared_numbers(k, list[p].N);
+        for (int n = 0; n < list[p].N; n += PREPARED_COLUMNS) {
+            for (int m = 0; m < lines; m += most)
+                multiply_some(smaller(most, lines - m), depth, room + m * depth, panel,
+                              smaller(PREPARED_COLUMNS, list[p].N - n), list[p].fresh && k == 0,
+                              list[p].C + (size_t)(first + m) * ldc + n, ldc);
+            panel += (size_t)depth * PREPARED_COLUMNS;
+        }
+    }
+}
+
 static void array_product_prepared(int M, int K, const float *A, int lda,
                                    const struct sw_prepared_product *list, int count, int ldc,
                                    void *room)
 {
-    (void)room;
-    size_t a_step = (size_t)lda, c_step = (size_t)ldc;
-    int groups = (M - 1) / PREPARED_ROWS + 1, most = (M - 1) / groups + 1;
-    for (int p = 0; p < count; p++) {
-        const float *panel = list[p].prepared;
-        for (int k = 0; k < K; k += PREPARED_K)
-            for (int n = 0; n < list[p].N; n += PREPARED_COLUMNS) {
-                int depth = smaller(PREPARED_K, K - k);
-                int columns = smaller(PREPARED_COLUMNS, list[p].N - n);
-                for (int m = 0; m < M; m += most)
-                    multiply_some(smaller(most, M - m), depth, A + (size_t)m * a_step + k, a_step,
-                                  panel, columns, list[p].fresh && k == 0,
-                                  list[p].C + (size_t)m * c_step + n, c_step);
-                panel += (size_t)depth * PREPARED_COLUMNS;
-            }
-    }
+    int blocks = (M - 1) / PREPARED_LINES + 1, even = (M - 1) / blocks + 1;
+    for (int k = 0; k < K; k += PREPARED_K)
+        for (int m = 0; m < M; m += even)
+            multiply_lines(m, smaller(M, m + even), k, K, A, (size_t)lda, list, count, (size_t)ldc,
+                           room);
 }
 
 #endif

@@ -123,6 +123,12 @@ SW_INLINE sw_vm not_zero(sw_v x)
     return _mm512_cmp_ps_mask((__m512)x, _mm512_setzero_ps(), _CMP_NEQ_UQ);
 }
 
+/* All bits of a true lane, none of another: -1 and 0 as whole numbers. */
+SW_INLINE sw_bits truth(sw_vm when)
+{
+    return (sw_bits)_mm512_movm_epi32(when);
+}
+
 SW_INLINE sw_v choose(sw_vm when, sw_v x, sw_v otherwise)
 {
     return (sw_v)_mm512_mask_blend_ps(when, (__m512)otherwise, (__m512)x);
@@ -158,6 +164,11 @@ SW_INLINE sw_vm not_zero(sw_v x)
     return _mm256_cmp_ps((__m256)x, _mm256_setzero_ps(), _CMP_NEQ_UQ);
 }
 
+SW_INLINE sw_bits truth(sw_vm when)
+{
+    return (sw_bits)when;
+}
+
 SW_INLINE sw_v choose(sw_vm when, sw_v x, sw_v otherwise)
 {
     return (sw_v)_mm256_blendv_ps((__m256)otherwise, (__m256)x, when);
@@ -190,6 +201,11 @@ SW_INLINE sw_vm less(sw_v x, sw_v y)
 SW_INLINE sw_vm not_zero(sw_v x)
 {
     return (sw_bits)(x != (sw_v){0});
+}
+
+SW_INLINE sw_bits truth(sw_vm when)
+{
+    return when;
 }
 
 SW_INLINE sw_v choose(sw_vm when, sw_v x, sw_v otherwise)

@@ -23,7 +23,7 @@ struct sw_compute {
     int (*interrupted)(void);   /* NULL: never */
     struct sw_peers *peers;     /* NULL: alone */
     struct sw_arena *arena;     /* holds the rooms */
-    char *rooms;                /* (threads, product_room), or NULL */
+    char *rooms;                /* (threads, product_room) */
 };
 
 /* CPUs that this process may run on. */
@@ -134,17 +134,14 @@ struct sw_compute *sw_compute_new(int threads, struct sw_error *error)
         sw_compute_free(compute);
         return NULL;
     }
-    if (kernels->product) {
-        compute->arena = sw_arena_new();
-        if (compute->arena)
-            compute->rooms =
-                sw_arena_alloc(compute->arena, (size_t)compute->threads * kernels->product_room);
-        if (!compute->rooms) {
-            sw_fail(error, SW_FAILED, "out of memory for the products of %d threads",
-                    compute->threads);
-            sw_compute_free(compute);
-            return NULL;
-        }
+    compute->arena = sw_arena_new();
+    if (compute->arena)
+        compute->rooms =
+            sw_arena_alloc(compute->arena, (size_t)compute->threads * kernels->product_room);
+    if (!compute->rooms) {
+        sw_fail(error, SW_FAILED, "out of memory for the products of %d threads", compute->threads);
+        sw_compute_free(compute);
+        return NULL;
     }
     /* The OpenMP flavour keeps a count for each thread that calls it. */
     int openmp = openblas_get_parallel() == OPENBLAS_OPENMP;

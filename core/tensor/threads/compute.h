@@ -75,7 +75,7 @@ void sw_part_end(struct sw_compute *compute, struct sw_place before);
 /* The same for a matrix product inside whatever part the thread is in. */
 struct sw_place sw_product_begin(struct sw_compute *compute);
 
-/* The calling thread's room for the kernels' own product, where they have one. */
+/* The calling thread's room for the kernels' own products. */
 void *sw_compute_room(const struct sw_compute *compute);
 
 /* ---- matrix products ---- */
