@@ -129,7 +129,8 @@ test_data += tests/cli/reference.py
 
 # Lua: the binding, the Lua modules and the program, run by a stock Lua.
 script_tests += tests/lua/check_config.lua tests/lua/check_coverage.lua tests/lua/check_data.lua \
-	tests/lua/check_define.lua tests/lua/check_describe.lua tests/lua/check_design.lua \
+	tests/lua/check_define.lua tests/lua/check_define_parts.lua \
+	tests/lua/check_describe.lua tests/lua/check_design.lua \
 	tests/lua/check_drawn.lua tests/lua/check_effects.lua tests/lua/check_evaluation_share.lua \
 	tests/lua/check_figures.lua \
 	tests/lua/check_gathered.lua \
