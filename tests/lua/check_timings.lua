@@ -116,6 +116,20 @@ unit.test("an evaluation's floor is that of a small one, scaled by what each par
     assert(r.peak_rss_mb > 1)
   end)
 
+unit.test("the first evaluation meets new memory: it counts only where it is long", function()
+  for first, expected in pairs { [9] = 7, [21] = 22 } do
+    local made, bench = session(1)
+    local asked = 0
+    function bench.evaluate()
+      asked = asked + 1
+      if asked == 1 then return first, 1 end
+      return 3, 4
+    end
+    local r = timings.of(made, config, { steps = 0, images = 128, captions = 1024 })
+    unit.equal(r.eval_s, expected)
+  end
+end)
+
 unit.test("a number of steps that is none is refused, and the bench closed", function()
   for _, steps in ipairs { -1, 2.5, "many", 10001 } do
     local made, bench = session(1)
