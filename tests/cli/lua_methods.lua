@@ -36,8 +36,8 @@ local function is_above_0(t, x)
   return t:relu(steep) - t:relu(steep - 1)
 end
 
--- NAAF (Zhang et al., CVPR 2022), which is a plugin, too, here with a threshold u that stays: what a word finds nowhere counts
--- against the pair.
+-- NAAF (Zhang et al., CVPR 2022), which is a plugin, too, here with a threshold u that stays: what
+-- a word finds nowhere counts against the pair.
 sw.define_stage {
   name = "naaf",
   options = { lambda = { 20, least = 0, most = 1000 }, threshold = { 0, least = -1, most = 1 } },
