@@ -1,6 +1,5 @@
 -- ESA (Zhu et al., TCSVT 2023) with region features and a bi-GRU. Each pair is twice in a batch,
--- with other regions and words dropped, and the worst of its scores counts. The paper trains with
--- AdamW (weight_decay=0.01); here it is Adam.
+-- with other regions and words dropped, and the worst of its scores counts.
 local sw = require "stepwise"
 local method = sw.load "field.lua"
 
@@ -10,4 +9,4 @@ return method("ESA", {
   text = { sw.block "drop_words" { rate = 0.2 }, sw.block "dropout" { rate = 0.1 }, "bigru" },
   pool = { image = "esa", text = "esa" },
   stages = { "dot" },
-}, { views = 2, lr = 5e-4, epochs = 25 })
+}, { views = 2, lr = 5e-4, weight_decay = 0.01, epochs = 25 })

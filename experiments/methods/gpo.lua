@@ -1,5 +1,4 @@
--- VSE-infinity (Chen et al., CVPR 2021) with region features and a bi-GRU. The paper trains with
--- AdamW (weight_decay=0.01); here it is Adam.
+-- VSE-infinity (Chen et al., CVPR 2021) with region features and a bi-GRU.
 local sw = require "stepwise"
 local method = sw.load "field.lua"
 
@@ -8,4 +7,4 @@ return method("VSE-infinity (GPO)", {
   text = { sw.block "drop_words" { rate = 0.2 }, "bigru" },
   pool = { image = "gpo", text = "gpo" },
   stages = { "dot" },
-}, { lr = 5e-4, epochs = 25 })
+}, { lr = 5e-4, weight_decay = 0.01, epochs = 25 })

@@ -1,13 +1,25 @@
 /* camp.c -- CAMP, cross-modal adaptive message passing (Wang et al., ICCV 2019), in the four forms
- * of its published code.
+ * of its published code. a_i likewise over words:
  *
- *   b_j = sum_i softmax_i(q(t_j) . k(v_i) / sqrt(D)) v_i, one row per word;  a_i likewise over
- * words the "new" forms:  attention among the rows b_j, sum_j' softmax_j'(q'(b_j) . k'(b_j') /
- * sqrt(D)) b_j', takes the place of b_j; the same for a_i cross_attention:      S = cos(pool a_i,
- * pool b_j); "new": pool is the mean gate_fusion:  f = a_i, in the new form of length 1;  g_i =
- * sigmoid(v_i . f_i) h_i = relu(g_i W [v_i; f_i] (+ b)) + v_i;  the words' side likewise S =
- * sigmoid(w . relu(W' [pool h_i; pool h_j] + b') + b''), new: pools of length 1 pool x_r = mean
- * over heads of sum_r softmax_r(u_head . relu(W'' x_r + b'')) x_r
+ *   b_j = sum_i softmax_i(q(t_j) . k(v_i) / sqrt(D)) v_i
+ *
+ * In the "new" forms an attention among the rows takes the place of b_j; the same for a_i:
+ *
+ *   b_j <- sum_j' softmax_j'(q'(b_j) . k'(b_j') / sqrt(D)) b_j'
+ *
+ * cross_attention, where pool is the mean in the "new" form:
+ *
+ *   S = cos(pool a_i, pool b_j)
+ *
+ * gate_fusion, with f = a_i, in the "new" form of length 1 as are its pools; the words likewise:
+ *
+ *   g_i = sigmoid(v_i . f_i)
+ *
+ *   h_i = relu(g_i W [v_i; f_i] (+ b)) + v_i
+ *
+ *   S = sigmoid(w . relu(W' [pool h_i; pool h_j] + b') + b'')
+ *
+ *   pool x_r = mean over heads of sum_r softmax_r(u_head . relu(W'' x_r + b'')) x_r
  *
  * Both sides always query, whatever the model's direction. CAMP's encoders leave out the l2 norm of
  * regions and words; its loss is `bce`. */
