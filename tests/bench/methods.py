@@ -17,9 +17,9 @@ from torch.nn import functional as f
 from torch.nn.utils.rnn import pad_sequence
 
 sys.dont_write_bytecode = True
-from published import (Bfan, Camp, CaanLike, Esa, Gpo, Imram, Linear, MaxMean, Naaf, REGIONS, ResidualMlp,
-                       Scan, SelfAttention, Sgraf, WordCnn, angular, bce, hinge, l2norm, pool_last,
-                       pool_mean, run)
+from published import (Bfan, Camp, CaanLike, Chan, Esa, Gpo, Imram, Linear, MaxMean, Naaf, REGIONS,
+                       ResidualAttention, ResidualMlp, Scan, SelfAttention, Sgraf, WordCnn, angular, bce,
+                       hinge, l2norm, pool_last, pool_mean, run)
 
 FEATURES, WORD_DIM, VOCABULARY = 2048, 300, 8000
 
@@ -29,7 +29,8 @@ FEATURES, WORD_DIM, VOCABULARY = 2048, 300, 8000
 POOLED = {"vsepp", "gpo", "esa", "saem_gru"}
 STAGES = {
     "scan_t2i": lambda dim: Scan(dim, "t2i"), "scan_i2t": lambda dim: Scan(dim, "i2t"),
-    "bfan": Bfan, "naaf": Naaf, "max_mean": MaxMean, "imram_text": lambda dim: Imram(dim, ["text"]),
+    "bfan": Bfan, "chan": Chan, "naaf": Naaf, "max_mean": MaxMean,
+    "imram_text": lambda dim: Imram(dim, ["text"]),
     "imram_image": lambda dim: Imram(dim, ["image"]),
     "imram_full": lambda dim: Imram(dim, ["text", "image"]),
     "saf": lambda dim: Sgraf(dim, False), "sgr": lambda dim: Sgraf(dim, True), "camp": Camp,
@@ -45,9 +46,10 @@ class Model(nn.Module):
                  maps=512):
         super().__init__()
         self.method, self.views = method, 2 if method == "esa" else 1
-        self.drops = method in ("gpo", "esa")
-        self.image = (ResidualMlp(features, dim) if self.drops else
-                      SelfAttention(features, dim, inner) if method == "saem_gru" else Linear(features, dim))
+        self.drops = method in ("gpo", "esa", "chan")
+        self.image = (ResidualMlp(features, dim) if method in ("gpo", "esa") else
+                      SelfAttention(features, dim, inner) if method == "saem_gru" else
+                      ResidualAttention(features, dim) if method == "chan" else Linear(features, dim))
         self.embedding = nn.ModuleDict({"random": nn.Embedding(words, width)})
         self.text = nn.Module()
         self.text.gru = nn.GRU(width, dim, batch_first=True, bidirectional=method != "vsepp")

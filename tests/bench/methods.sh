@@ -7,7 +7,7 @@ set -eu
 : "${STEPWISE:?}" "${STEPWISE_SOURCE:?}"
 threads=$1 steps=$2
 shift 2
-[ $# -gt 0 ] || set -- scan_t2i scan_i2t bfan naaf max_mean vsepp gpo esa imram_text imram_image imram_full saf sgr \
+[ $# -gt 0 ] || set -- scan_t2i scan_i2t bfan chan naaf max_mean vsepp gpo esa imram_text imram_image imram_full saf sgr \
     camp caan_like saem_gru
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -69,6 +69,14 @@ class MaxMean(nn.Module):
         return (c.max(2)[0].mean(1) + c.max(1)[0].mean(1)) / 2
 
 
+class Chan(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+
+    def forward(self, regions, words):
+        return torch.logsumexp(10 * (words @ regions.transpose(1, 2)).max(2)[0], 1)
+
+
 class Naaf(nn.Module):
     def __init__(self, dim):
         super().__init__()
@@ -289,21 +297,40 @@ class ResidualMlp(nn.Module):
         return self.fc(x) + layers[1](f.relu(hidden))
 
 
-class SelfAttention(nn.Module):
-    def __init__(self, features, dim, inner, heads=16):
+class Attention(nn.Module):
+    """Of a layer: among the fragments x (B,k,D), without the sum and the norm."""
+
+    def __init__(self, features, dim, heads, eps):
         super().__init__()
         self.fc, self.heads = nn.Linear(features, dim), heads
         self.attention = nn.ModuleDict({n: nn.Linear(dim, dim) for n in ("query", "key", "value", "output")})
-        self.attention["norm"] = nn.LayerNorm(dim, 1e-12)
+        self.attention["norm"] = nn.LayerNorm(dim, eps)
+
+    def attended(self, x, drop=lambda y: y):
+        q, k, v = (self.attention[n](x).view(*x.shape[:2], self.heads, -1).transpose(1, 2)
+                   for n in ("query", "key", "value"))
+        a = drop(f.softmax(q @ k.transpose(2, 3) / math.sqrt(q.size(3)), 3)) @ v
+        return self.attention["output"](a.transpose(1, 2).flatten(2))
+
+
+class ResidualAttention(Attention):
+    def __init__(self, features, dim):
+        super().__init__(features, dim, 8, 1e-5)
+
+    def forward(self, x):
+        x = self.fc(x)
+        return x + self.attended(self.attention["norm"](x))
+
+
+class SelfAttention(Attention):
+    def __init__(self, features, dim, inner):
+        super().__init__(features, dim, 16, 1e-12)
         self.mlp = nn.ModuleDict({"0": nn.Linear(dim, inner), "1": nn.Linear(inner, dim)})
         self.mlp["norm"] = nn.LayerNorm(dim, 1e-12)
 
     def forward(self, x):
         x, drop = self.fc(x), lambda y: f.dropout(y, 0.1, self.training)
-        q, k, v = (self.attention[n](x).view(*x.shape[:2], self.heads, -1).transpose(1, 2)
-                   for n in ("query", "key", "value"))
-        a = drop(f.softmax(q @ k.transpose(2, 3) / math.sqrt(q.size(3)), 3)) @ v
-        h = self.attention["norm"](x + drop(self.attention["output"](a.transpose(1, 2).flatten(2))))
+        h = self.attention["norm"](x + drop(self.attended(x, drop)))
         return self.mlp["norm"](h + drop(self.mlp["1"](f.gelu(self.mlp["0"](h)))))
 
 
