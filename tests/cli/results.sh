@@ -23,8 +23,14 @@ awk '/^$/ { empty++; next } empty < 2' experiments/results/flickr8k/own_stage/ta
 while IFS= read -r line; do
     grep -Fxq -e "$line" "$STEPWISE_SOURCE/README.md" || { echo "FAILED: the README's table has not the line: $line"; exit 1; }
 done <block
+# An ensemble's provenance is that of the runs whose similarities it averages.
 for result in experiments/results/*/*/*/result.json experiments/results/*/*/result.json; do
-    [ ! -e "$result" ] || [ -s "$(dirname "$result")/provenance.json" ] || { echo "FAILED: $result has no provenance"; exit 1; }
+    [ -e "$result" ] || continue
+    run=$(dirname "$result") members=$(sed -n 's/^ *"folder": "\(.*\)",*$/\1/p' "$result")
+    for from in ${members:-.}; do
+        [ -n "$members" ] && from=$run/../$from || from=$run
+        [ -s "$from/provenance.json" ] || { echo "FAILED: $result has no provenance"; exit 1; }
+    done
 done
 if grep -rlE '"(/|~)[a-z]' experiments/results --include='*.json' | head -n 3 | grep .; then
     echo 'FAILED: a path of one machine in the recorded results'
