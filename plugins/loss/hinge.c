@@ -15,7 +15,7 @@ static const struct sw_option options[] = {
     {"same_image", SW_CHOICE, "negative", "negative exclude", 0, 0,
      "captions of the same image within a batch: negatives, or left out"},
     {"views", SW_INTEGER, "1", NULL, 1, 8,
-     "times that each sample is in a batch, one behind the other; the worst of its views counts"},
+     "how often each sample is in a batch, one behind the other; the worst of its views counts"},
     {NULL, SW_NUMBER, NULL, NULL, 0, 0, NULL},
 };
 

@@ -133,7 +133,8 @@ local function check_views(self)
     if not model.followers(self.parts("loss", loss.plugin)).views then
       if views > 1 then
         values.fail("train.views: expected 1, found %d: the loss %s would take each view for a "
-          .. "sample of its own; losses with an option 'views', as hinge, do not", views, label)
+          .. "sample of its own; losses with an option 'views', such as hinge, do not", views,
+          label)
       end
     elseif loss.views and loss.views ~= views then
       values.fail("loss.%s.views: expected %d, the value of train.views, found %d", label, views,

@@ -42,7 +42,7 @@ key("", "threads", integer(0, 256), 0,
 
 key("train", "batch", integer(2, 65536), 128, "captions per step")
 key("train", "views", integer(1, 8), 1,
-  "times that each of them is in a batch, with other regions and words dropped; the hinge "
+  "how often each of them is in a batch, each time with other regions and words dropped; the hinge "
     .. "takes the worst of a sample's views for the right pair (ESA: 2)",
   { of_loss = true, later = true })
 key("train", "epochs", integer(1, 1000000), 30, "passes over all captions")
