@@ -94,4 +94,25 @@ return sw.experiment { model = { dim = 8, embedding = sw.embedding "random" { wo
   end
 end)
 
+-- Scoring lays regions out once per matrix: two products of different ones must not share.
+unit.test("two products of different regions score as the tape has them", function()
+  local path = unit.write(folder .. "/two.lua", [[
+local sw = require "stepwise"
+sw.define_stage { name = "two", parameters = { { "first", "D", "D" }, { "second", "D", "D" } },
+  prepare = function(b)
+    local function fit(name)
+      return b:input_product(b:linear(b.regions, b:parameter(name)), b.words)
+    end
+    return { first = fit "first", second = fit "second" }
+  end,
+  score = function(t, _, p)
+    local choice = t:softmax(t:input(p.first), "regions", 4)
+    return t:mean(t:rowdot(choice, t:input(p.second)), "words")
+  end }
+]])
+  local status, said = unit.program { "plugins", "--check", path }
+  unit.equal(status, 0, said)
+  unit.contains(said, "stage two: trains")
+end)
+
 unit.finish()
