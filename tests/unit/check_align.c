@@ -11,15 +11,20 @@ struct pair {
     double v[MOST][PU_DIM], t[MOST][PU_DIM], c[MOST][MOST];
 };
 
-static struct pairs_unit *score(const char *model, int training)
+static void score_again(struct pairs_unit *u, int training)
 {
-    struct pairs_unit *u = pu_new(model, 2, 1);
     u->examples.training = training;
     sw_graph_reset(u->graph, 0);
     ck_assert_int_eq(sw_model_encode(u->model, u->graph, &u->examples, &u->encoding), SW_OK);
     struct sw_tensor *S = sw_model_score(u->model, u->graph, &u->encoding, NULL);
     ck_assert_msg(S != NULL, "%s", sw_graph_error(u->graph)->text);
     memcpy(u->scores, S->data, sizeof u->scores);
+}
+
+static struct pairs_unit *score(const char *model, int training)
+{
+    struct pairs_unit *u = pu_new(model, 2, 1);
+    score_again(u, training);
     return u;
 }
 
@@ -367,6 +372,25 @@ START_TEST(naaf_moves_its_threshold)
 }
 END_TEST
 
+/* Once they have moved apart, training and evaluation each go by their own. */
+START_TEST(naaf_has_two_thresholds)
+{
+    struct pairs_unit *u = pu_new("{\"stages\":[{\"plugin\":\"naaf\",\"moves\":false}]}", 2, 1);
+    buffer_of(u, "naaf.threshold")[0] = 0.1f;
+    buffer_of(u, "naaf.safe_threshold")[0] = -0.05f;
+    for (int training = 0; training < 2; training++) {
+        score_again(u, training);
+        for (int i = 0; i < PU_IMAGES; i++) {
+            struct pair p = pair_of(u, i, i);
+            double expected = naaf(&p, training ? 0.1 : -0.05, training);
+            if (!isnan(expected))
+                ck_assert_double_eq_tol((double)u->scores[i * (PU_IMAGES + 1)], expected, 1e-5);
+        }
+    }
+    pu_free(u);
+}
+END_TEST
+
 /* Numbers per region slot: more regions than that is a plain error. */
 START_TEST(more_regions_than_slots_are_refused)
 {
@@ -386,6 +410,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, running_values_follow_training);
     tcase_add_test(tests, naaf_sees_matched_and_mismatched_words);
     tcase_add_test(tests, naaf_moves_its_threshold);
+    tcase_add_test(tests, naaf_has_two_thresholds);
     tcase_add_test(tests, more_regions_than_slots_are_refused);
 }
 
